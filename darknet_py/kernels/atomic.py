@@ -11,12 +11,17 @@ from numba.extending import intrinsic
 
 
 @intrinsic
-def claim(typingctx: Any, queue: Any) -> Any:
-    """Take the next task number from ``queue`` (int64, one element): returns its value and adds one, atomically."""
-    signature = types.int64(types.Array(types.int64, 1, "C"))
+def claim(typingctx: Any, queue: Any, i: Any) -> Any:
+    """Take the next number from counter ``i`` of ``queue`` (int64): returns its value and adds one, atomically.
+
+    Counter 0 counts the tasks of a step; a kernel that needs memory of its own per worker numbers its workers with
+    counter 1. The pool sets all counters to 0 before a step.
+    """
+    signature = types.int64(types.Array(types.int64, 1, "C"), types.int64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0])
-        return builder.atomic_rmw("add", array.data, ir.Constant(ir.IntType(64), 1), "monotonic")
+        counter = builder.gep(array.data, [args[1]])
+        return builder.atomic_rmw("add", counter, ir.Constant(ir.IntType(64), 1), "monotonic")
 
     return signature, codegen
