@@ -1,0 +1,1 @@
+"""Where the program becomes fast without the layers knowing: which kernel, which memory, in which order."""

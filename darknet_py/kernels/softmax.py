@@ -1,0 +1,79 @@
+"""Softmax over groups of channels (``softmax`` in ``blas.c``), among them the sibling groups of a WordTree."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .atomic import claim
+from .jit import kernel
+from .libm import exp, expf
+from .pooling import LOWEST
+
+BLOCK = 16
+"""Cells that one task works on side by side, so that memory is read line by line."""
+
+
+@kernel
+def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch, make):
+    # Value (part, channel, cell) is at part * part_stride + first + channel * cells + cell, in out and in x.
+    # Group g has the channels offsets[g] ... offsets[g] + sizes[g] - 1. temperature: float32; scratch: (workers, 2, BLOCK).
+    # make: the arithmetic of gcc's -Ofast instead of the source's.
+    worker = claim(queue, 1)
+    largest = 2 * BLOCK * worker
+    blocks = (cells + BLOCK - 1) // BLOCK
+    while True:
+        task = claim(queue, 0)
+        if task >= parts * blocks:
+            return
+        cell = (task % blocks) * BLOCK
+        width = min(BLOCK, cells - cell)
+        base = (task // blocks) * part_stride + first + cell
+        for g in range(offsets.size):
+            start = base + offsets[g] * cells
+            stop = start + sizes[g] * cells
+            if make:
+                _group_make(out, x, start, stop, cells, width, temperature, scratch, largest)
+            else:
+                _group(out, x, start, stop, cells, width, temperature, scratch, largest)
+
+
+@kernel
+def _find_largest(x, start, stop, cells, width, scratch, largest):
+    for i in range(width):
+        scratch[largest + i] = LOWEST
+        scratch[largest + BLOCK + i] = np.float32(0)
+    for row in range(start, stop, cells):
+        for i in range(width):
+            if x[row + i] > scratch[largest + i]:
+                scratch[largest + i] = x[row + i]
+
+
+@kernel
+def _group(out, x, start, stop, cells, width, temperature, scratch, largest):
+    _find_largest(x, start, stop, cells, width, scratch, largest)
+    total = largest + BLOCK
+    for row in range(start, stop, cells):
+        for i in range(width):
+            e = np.float32(exp(x[row + i] / temperature - scratch[largest + i] / temperature))
+            scratch[total + i] += e
+            out[row + i] = e
+    for row in range(start, stop, cells):
+        for i in range(width):
+            out[row + i] /= scratch[total + i]
+
+
+@kernel
+def _group_make(out, x, start, stop, cells, width, temperature, scratch, largest):
+    _find_largest(x, start, stop, cells, width, scratch, largest)
+    total = largest + BLOCK
+    inverse = np.float32(1) / temperature
+    for row in range(start, stop, cells):
+        for i in range(width):
+            e = expf((x[row + i] - scratch[largest + i]) * inverse)
+            scratch[total + i] += e
+            out[row + i] = e
+    for i in range(width):
+        scratch[total + i] = np.float32(1) / scratch[total + i]
+    for row in range(start, stop, cells):
+        for i in range(width):
+            out[row + i] *= scratch[total + i]

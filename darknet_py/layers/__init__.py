@@ -1,0 +1,74 @@
+"""One small class for each kind of section: what it means, which shapes it has, which arrays it stores.
+
+A Darknet user finds everything under its Darknet name: the classes mirror ``make_*_layer`` and ``parse_*`` of Darknet's
+C sources, and option names are field names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from .avgpool import AvgPool
+from .base import Layer, Place, Shape, Stored, read_training
+from .batchnorm import BatchNorm
+from .connected import Connected
+from .convolutional import Convolutional
+from .crop import Crop
+from .deconvolutional import Deconvolutional
+from .detection import Detection
+from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
+from .local import Local
+from .maxpool import MaxPool
+from .normalization import Normalization
+from .region import Region
+from .reorg import Reorg
+from .route import Route
+from .shortcut import Shortcut
+from .softmax import Softmax
+from .upsample import Upsample
+from .weighted import ACTIVATIONS, Weighted
+from .yolo import Yolo
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+_CLASSES: tuple[Any, ...] = (
+    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crop, Deconvolutional, Detection, Dropout, L2Norm,
+    Local, Logistic, MaxPool, Normalization, Region, Reorg, Route, Shortcut, Softmax, Upsample, Yolo,
+)  # fmt: skip
+
+LAYERS: dict[str, Any] = {layer.kind: layer for layer in _CLASSES}
+"""Layer class by the canonical name of its section."""
+
+_NOT_RUN = {
+    "rnn": "recurrent layers keep a state between inputs",
+    "gru": "recurrent layers keep a state between inputs",
+    "lstm": "recurrent layers keep a state between inputs",
+    "crnn": "recurrent layers keep a state between inputs",
+    "iseg": "Darknet itself runs it in training only",
+}
+
+HEADS = (Region, Yolo, Detection)
+"""Layers whose outputs are decoded into boxes."""
+
+
+def make_layer(section: Section, place: Place) -> Layer:
+    """The layer that a section describes, at its place in the network. Raises `CfgError`."""
+    if section.kind in _NOT_RUN:
+        raise section.error(f"[{section.name}] is not supported: {_NOT_RUN[section.kind]}")
+    if section.kind not in LAYERS:
+        raise section.error(f"[{section.name}] may stand only at the beginning of a cfg")
+    layer: Layer = LAYERS[section.kind].parse(section, place)
+    read_training(section, "truth", "onlyforward", "stopbackward", "dontsave", "dontload", "numload",
+                  "dontloadscales", "learning_rate", "smooth")  # fmt: skip
+    unused = tuple(f"{option.key} = {option.value}" for option in section.unused())
+    return dataclasses.replace(layer, unused=unused)
+
+
+__all__ = [
+    "ACTIVATIONS", "HEADS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Convolutional", "Cost",
+    "Crop", "Deconvolutional", "Detection", "Dropout", "L2Norm", "Layer", "Local", "Logistic", "MaxPool",
+    "Normalization", "Place", "Region", "Reorg", "Route", "Shape", "Shortcut", "Softmax", "Stored", "Upsample",
+    "Weighted", "Yolo", "make_layer",
+]  # fmt: skip

@@ -1,0 +1,33 @@
+"""``[batchnorm]``: Darknet's ``make_batchnorm_layer``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Place, Stored, need_image
+from .weighted import Weighted, read_load_rules
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Weighted):
+    """Batch normalisation alone. Its biases are not in the file: they are zero."""
+
+    kind = "batchnorm"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> BatchNorm:
+        """Read a section."""
+        shape = need_image(section, place)
+        read_load_rules(section)
+        return cls(index=place.index, line=section.line, input=shape, out=shape, activation="linear",
+                   batch_normalize=True)  # fmt: skip
+
+    def stored(self) -> list[Stored]:
+        return self.normalization(self.input.c)
+
+    def describe(self) -> str:
+        return f"Batch Normalization Layer: {self.input.w} x {self.input.h} x {self.input.c} image"

@@ -1,0 +1,40 @@
+"""``[connected]``: Darknet's ``make_connected_layer``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Place, Shape, Stored, checked_output, positive
+from .weighted import Weighted, read_activation, read_load_rules
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connected(Weighted):
+    """Fully connected layer, then batch normalisation or biases, then activation."""
+
+    kind = "connected"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Connected:
+        """Read a section."""
+        out = Shape(positive(section, "output", 1))
+        return cls(
+            index=place.index, line=section.line, input=place.input, out=checked_output(section, out, place.input),
+            batch_normalize=bool(section.int("batch_normalize", 0)),
+            activation=read_activation(section, "logistic"), dontloadscales=read_load_rules(section),
+        )  # fmt: skip
+
+    @property
+    def multiply_adds(self) -> int:
+        return self.input.size * self.out.size
+
+    def stored(self) -> list[Stored]:
+        weights = Stored("weights", (self.out.size, self.input.size))
+        return [Stored("biases", (self.out.size,)), weights, *self.normalization(self.out.size)]
+
+    def describe(self) -> str:
+        return f"connected                            {self.input.size:4d}  ->  {self.out.size:4d}"

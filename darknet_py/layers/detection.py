@@ -1,0 +1,55 @@
+"""``[detection]``: Darknet's ``make_detection_layer``, the head of YOLOv1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Place, Shape, positive, read_training
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection(Layer):
+    """``n`` boxes and one set of class scores for each cell of a ``side`` x ``side`` grid.
+
+    Values: all cells' class scores, then all boxes' confidences, then all boxes' 4 coordinates.
+    """
+
+    kind = "detection"
+
+    side: int
+    n: int
+    classes: int
+    coords: int
+    sqrt: bool
+    softmax: bool
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Detection:
+        """Read a section; the input must have ``side * side * ((1 + coords) * num + classes)`` values."""
+        coords = positive(section, "coords", 1)
+        classes = positive(section, "classes", 1)
+        n = positive(section, "num", 1)
+        side = positive(section, "side", 7)
+        if coords != 4:
+            raise section.error(f"coords={coords}: a box needs 4", "coords")
+        needed = side * side * ((1 + coords) * n + classes)
+        if needed != place.input.size:
+            raise section.error(
+                f"[detection] needs {needed} inputs (side={side}, num={n}, coords={coords}, classes={classes}), but the "
+                f"layer before it gives {place.input.size}"
+            )
+        read_training(
+            section, "rescore", "max", "coord_scale", "forced", "object_scale", "noobject_scale", "class_scale",
+            "jitter", "random", "reorg",
+        )  # fmt: skip
+        return cls(
+            index=place.index, line=section.line, input=place.input, out=Shape(needed, image=False), side=side, n=n,
+            classes=classes, coords=coords, sqrt=bool(section.int("sqrt", 0)), softmax=bool(section.int("softmax", 0)),
+        )  # fmt: skip
+
+    def describe(self) -> str:
+        return "Detection Layer"

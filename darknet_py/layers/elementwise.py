@@ -1,0 +1,98 @@
+"""Small layers that keep the shape of their input: ``[activation]``, ``[logistic]``, ``[l2norm]``, ``[dropout]``, ``[cost]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Place, Shape, need_image, read_training
+from .weighted import read_activation
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Layer):
+    """An activation alone (Darknet's ``make_activation_layer``)."""
+
+    kind = "activation"
+
+    activation: str
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Activation:
+        """Read a section."""
+        return cls(index=place.index, line=section.line, input=place.input, out=place.input,
+                   activation=read_activation(section, "linear"))  # fmt: skip
+
+    def describe(self) -> str:
+        return f"Activation Layer: {self.input.size} inputs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logistic(Layer):
+    """The logistic function; in training, its cross entropy (Darknet's ``make_logistic_layer``)."""
+
+    kind = "logistic"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Logistic:
+        """Read a section."""
+        return cls(index=place.index, line=section.line, input=place.input, out=place.input)
+
+    def describe(self) -> str:
+        return f"logistic x entropy                             {self.input.size:4d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class L2Norm(Layer):
+    """Each pixel's channels divided by their Euclidean length (Darknet's ``make_l2norm_layer``)."""
+
+    kind = "l2norm"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> L2Norm:
+        """Read a section."""
+        shape = need_image(section, place)
+        return cls(index=place.index, line=section.line, input=shape, out=shape)
+
+    def describe(self) -> str:
+        return f"l2norm                                         {self.input.size:4d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Layer):
+    """Nothing, outside of training: its output is its input (Darknet's ``make_dropout_layer``)."""
+
+    kind = "dropout"
+
+    probability: float
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Dropout:
+        """Read a section."""
+        return cls(index=place.index, line=section.line, input=place.input, out=place.input,
+                   probability=section.float("probability", 0.5))  # fmt: skip
+
+    def describe(self) -> str:
+        size = self.input.size
+        return f"dropout       p = {self.probability:.2f}               {size:4d}  ->  {size:4d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(Layer):
+    """The training loss (Darknet's ``make_cost_layer``): outside of training its output is never written, so zeros."""
+
+    kind = "cost"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Cost:
+        """Read a section."""
+        section.str("type", "sse")
+        read_training(section, "scale", "ratio", "noobj", "thresh")
+        size = place.input.size
+        return cls(index=place.index, line=section.line, input=place.input, out=Shape(size, image=False))
+
+    def describe(self) -> str:
+        return f"cost                                           {self.input.size:4d}"

@@ -1,0 +1,69 @@
+"""``[region]``: Darknet's ``make_region_layer``, the head of YOLOv2 and YOLO9000."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Place, anchors, need_image, positive, read_training
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region(Layer):
+    """Boxes at ``n`` anchors per cell (paper, section 2), classes by softmax, logistic or WordTree (section 4).
+
+    Channels of an anchor: ``coords`` box values, objectness, ``classes`` class values. ``biases`` are the anchors'
+    widths and heights in cells. ``tree`` and ``map`` are file names as the cfg writes them.
+    """
+
+    kind = "region"
+
+    n: int
+    classes: int
+    coords: int
+    biases: tuple[float, ...]
+    softmax: bool
+    background: bool
+    tree: str | None
+    map: str | None
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Region:
+        """Read a section; the input's channels must be ``num * (classes + coords + 1)``."""
+        shape = need_image(section, place)
+        n = positive(section, "num", 1)
+        classes = positive(section, "classes", 20)
+        coords = positive(section, "coords", 4)
+        if coords < 4:
+            raise section.error(f"coords={coords}: a box needs 4", "coords")
+        if shape.c != n * (classes + coords + 1):
+            raise section.error(
+                f"[region] needs {n * (classes + coords + 1)} channels (num={n} x (classes={classes} + coords={coords}"
+                f" + 1)), but the layer before it gives {shape.c}; set its filters to fit"
+            )
+        read_training(
+            section, "log", "sqrt", "max", "jitter", "rescore", "thresh", "classfix", "absolute", "random",
+            "coord_scale", "object_scale", "noobject_scale", "mask_scale", "class_scale", "bias_match",
+        )  # fmt: skip
+        return cls(
+            index=place.index, line=section.line, input=shape, out=shape, n=n, classes=classes, coords=coords,
+            biases=anchors(section, 2 * n), softmax=bool(section.int("softmax", 0)),
+            background=bool(section.int("background", 0)), tree=section.str("tree", "") or None,
+            map=section.str("map", "") or None,
+        )  # fmt: skip
+
+    @property
+    def w(self) -> int:
+        """Width of the grid, in cells."""
+        return self.input.w
+
+    @property
+    def h(self) -> int:
+        """Height of the grid, in cells."""
+        return self.input.h
+
+    def describe(self) -> str:
+        return "detection"

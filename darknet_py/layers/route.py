@@ -1,0 +1,54 @@
+"""``[route]``: Darknet's ``make_route_layer``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Place, Shape, checked_output
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Layer):
+    """The outputs of earlier layers, one after another."""
+
+    kind = "route"
+
+    layers: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Route:
+        """Read a section."""
+        references = section.ints("layers")
+        if not references:
+            raise section.error("[route] must name its layers, as in layers=-1,8")
+        numbers: list[int] = []
+        for reference in references:
+            number = place.resolve(reference)
+            if number is None:
+                raise section.error(
+                    f"layers={reference} leads to layer {reference if reference >= 0 else place.index + reference}, "
+                    f"but only layers 0 to {place.index - 1} come before this one (layer {place.index})", "layers",
+                )  # fmt: skip
+            numbers.append(number)
+        shapes = [place.layers[number].out for number in numbers]
+        first = shapes[0]
+        for number, shape in zip(numbers, shapes, strict=True):
+            if (shape.h, shape.w, shape.image) != (first.h, first.w, first.image):
+                raise section.error(
+                    f"[route] joins unlike shapes: layer {numbers[0]} gives {first}, layer {number} gives {shape}",
+                    "layers",
+                )
+        out = Shape(sum(shape.c for shape in shapes), first.h, first.w, first.image)
+        return cls(index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
+                   layers=tuple(numbers))  # fmt: skip
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return self.layers
+
+    def describe(self) -> str:
+        return "route  " + " ".join(str(number) for number in self.layers)

@@ -1,0 +1,55 @@
+"""What layers with weights share: activation, batch normalisation and the order of their stored arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Stored
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+ACTIVATIONS = (
+    "linear", "logistic", "loggy", "relu", "elu", "selu", "relie", "ramp", "leaky", "tanh", "plse", "stair", "hardtan",
+    "lhtan",
+)  # fmt: skip
+"""Darknet's activations, in the order of the numbers that kernels know them by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighted(Layer):
+    """A layer with stored arrays, batch normalisation (or biases alone) and an activation."""
+
+    activation: str
+    batch_normalize: bool = False
+    dontloadscales: bool = False
+
+    def normalization(self, channels: int) -> list[Stored]:
+        """The stored arrays of batch normalisation, in file order; none where the file has none."""
+        if not self.batch_normalize or self.dontloadscales:
+            return []
+        return [Stored(name, (channels,)) for name in ("scales", "rolling_mean", "rolling_variance")]
+
+
+def read_activation(section: Section, default: str) -> str:
+    """The activation's name.
+
+    Darknet warns about an unknown one and goes on with ReLU; a network trained with another activation would give
+    silent nonsense, so here it is an error.
+    """
+    name = section.str("activation", default)
+    if name not in ACTIVATIONS:
+        raise section.error(f"unknown activation '{name}'; Darknet has {', '.join(ACTIVATIONS)}", "activation")
+    return name
+
+
+def read_load_rules(section: Section) -> bool:
+    """Options that say which arrays a file has; returns ``dontloadscales``.
+
+    ``dontload`` and ``numload`` leave weights at random values, which is of use for training only.
+    """
+    for key in ("dontload", "numload"):
+        if section.int(key, 0):
+            raise section.error(f"{key} leaves weights at random values; a network that runs needs all of them", key)
+    return bool(section.int("dontloadscales", 0))

@@ -1,0 +1,67 @@
+"""``[yolo]``: Darknet's ``make_yolo_layer``, a head of YOLOv3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Place, anchors, need_image, positive, read_training
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Yolo(Layer):
+    """Boxes at the anchors of ``mask``, with independent logistic classes.
+
+    Channels of an anchor: 4 box values, objectness, ``classes`` class values. ``biases`` are the widths and heights of
+    all ``total`` anchors, in pixels of the network's input.
+    """
+
+    kind = "yolo"
+
+    total: int
+    mask: tuple[int, ...]
+    classes: int
+    biases: tuple[float, ...]
+    map: str | None
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Yolo:
+        """Read a section; the input's channels must be ``len(mask) * (classes + 5)``."""
+        shape = need_image(section, place)
+        classes = positive(section, "classes", 20)
+        total = positive(section, "num", 1)
+        mask = tuple(section.ints("mask") or range(total))
+        for entry in mask:
+            if not 0 <= entry < total:
+                raise section.error(f"mask={entry} is no anchor: num={total} allows 0 to {total - 1}", "mask")
+        if shape.c != len(mask) * (classes + 5):
+            raise section.error(
+                f"[yolo] needs {len(mask) * (classes + 5)} channels ({len(mask)} anchors of mask x (classes={classes} "
+                f"+ 5)), but the layer before it gives {shape.c}; set its filters to fit"
+            )
+        read_training(section, "max", "jitter", "ignore_thresh", "truth_thresh", "random")
+        return cls(
+            index=place.index, line=section.line, input=shape, out=shape, total=total, mask=mask, classes=classes,
+            biases=anchors(section, 2 * total), map=section.str("map", "") or None,
+        )  # fmt: skip
+
+    @property
+    def n(self) -> int:
+        """Anchors of this head."""
+        return len(self.mask)
+
+    @property
+    def w(self) -> int:
+        """Width of the grid, in cells."""
+        return self.input.w
+
+    @property
+    def h(self) -> int:
+        """Height of the grid, in cells."""
+        return self.input.h
+
+    def describe(self) -> str:
+        return "yolo"

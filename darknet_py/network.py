@@ -1,0 +1,145 @@
+"""Sections -> graph: the layers of a network with their shapes. No tensors here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import CfgError
+from .formats.cfg import read_cfg
+from .layers import HEADS, Cost, Layer, Place, Region, Shape, Softmax, make_layer
+from .layers.base import INT32_MAX, read_training
+
+if TYPE_CHECKING:
+    from .formats.cfg import Section
+
+TABLE_HEADER = "layer     filters    size              input                output"
+"""First line of Darknet's layer table."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as its cfg describes it.
+
+    Attributes:
+        path: the cfg file.
+        input: shape of the network's input image.
+        layers: in order of execution.
+        notes: what Darknet would print about lines that it cannot read.
+    """
+
+    path: str
+    input: Shape
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def heads(self) -> list[Layer]:
+        """Layers whose outputs are decoded into boxes, in order."""
+        return [layer for layer in self.layers if isinstance(layer, HEADS)]
+
+    @property
+    def output_layer(self) -> Layer:
+        """The layer whose output is the network's: the last that is not a cost (``get_network_output_layer``)."""
+        for layer in reversed(self.layers):
+            if not isinstance(layer, Cost):
+                return layer
+        raise CfgError("the network has no layer but [cost]", self.path)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes that the heads know (of a classifier: number of outputs)."""
+        heads = self.heads
+        return int(heads[-1].classes) if heads else self.output_layer.out.size  # type: ignore[attr-defined]
+
+    @property
+    def tree_files(self) -> dict[int, str]:
+        """Names of the WordTree files, by number of the layer that needs one."""
+        return {
+            layer.index: layer.tree for layer in self.layers if isinstance(layer, (Region, Softmax)) and layer.tree
+        }
+
+    @property
+    def parameters(self) -> int:
+        """Number of stored float32 values."""
+        return sum(array.count for layer in self.layers for array in layer.stored())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of one image's pass."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    def error(self, layer: Layer, message: str) -> CfgError:
+        """An error at a layer's section."""
+        return CfgError(message, self.path, layer.line)
+
+
+def read_network(path: str | Path, cutoff: int | None = None) -> Network:
+    """Read a cfg file into a graph (Darknet's ``parse_network_cfg``).
+
+    Args:
+        path: the cfg file.
+        cutoff: keep only this many layers, for partial weights such as ``darknet19_448.conv.23``.
+
+    Raises:
+        CfgError: with file and line.
+    """
+    cfg = read_cfg(path)
+    shape = _read_net(cfg.net)
+    sections = cfg.layers
+    if not sections:
+        raise cfg.net.error("the network has no layers")
+    if cutoff is not None:
+        if not 1 <= cutoff <= len(sections):
+            raise CfgError(f"cutoff={cutoff}: the network has layers 1 to {len(sections)}", path)
+        sections = sections[:cutoff]
+    given = shape
+    layers: list[Layer] = []
+    for index, section in enumerate(sections):
+        layer = make_layer(section, Place(index, shape, layers))
+        layers.append(layer)
+        shape = layer.out
+    network = Network(str(path), given, tuple(layers), tuple(cfg.notes))
+    _check_heads(network)
+    return network
+
+
+def _read_net(section: Section) -> Shape:
+    """The network's input, from ``[net]`` (Darknet's ``parse_net_options``)."""
+    h, w, c = (section.int(key, 0) for key in ("height", "width", "channels"))
+    for key, value in (("height", h), ("width", w), ("channels", c)):
+        if value < 0:
+            raise section.error(f"{key}={value} must not be negative", key)
+    inputs = section.int("inputs", h * w * c)
+    read_training(section, "batch", "subdivisions", "time_steps", "max_batches")
+    if h and w and c:
+        if inputs != h * w * c:
+            raise section.error(f"inputs={inputs} is not height x width x channels = {h * w * c}", "inputs")
+        shape = Shape(c, h, w)
+    elif inputs > 0:
+        shape = Shape(inputs, image=False)
+    else:
+        raise section.error("no input size: [net] must give height, width and channels (or inputs)")
+    if shape.size > INT32_MAX:
+        raise section.error(f"an input of {shape.size} values is more than Darknet can count")
+    return shape
+
+
+def _check_heads(network: Network) -> None:
+    """All heads must know the same classes: Darknet gives every box an array as long as the last layer's."""
+    heads = network.heads
+    for head in heads[1:]:
+        if head.classes != heads[0].classes:  # type: ignore[attr-defined]
+            raise network.error(head, f"[{head.kind}] has other classes than the head of layer {heads[0].index}")
+
+
+def layer_table(network: Network, verbose: bool = False) -> list[str]:
+    """Darknet's layer table, line for line as it prints it; ``verbose`` adds its "Unused field" lines."""
+    lines = [*network.notes] if verbose else []
+    lines.append(TABLE_HEADER)
+    for layer in network.layers:
+        lines.append(f"{layer.index:5d} {layer.describe()}")
+        if verbose:
+            lines += [f"Unused field: '{field}'" for field in layer.unused]
+    return lines

@@ -1,0 +1,101 @@
+"""The stored arrays of a network: graph + weights file -> arrays by layer, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import WeightsError
+from .formats.weights import WeightsReader, WeightsWriter
+from .layers import BatchNorm, Connected, Convolutional, Weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from .layers import Layer
+    from .network import Network
+
+Arrays = dict[str, "NDArray[np.float32]"]
+"""The stored arrays of one layer, by Darknet's name."""
+
+
+class Parameters:
+    """All stored arrays of a network.
+
+    Attributes:
+        arrays: one dict per layer; views on the memory-mapped file wherever the file has them in the order of use.
+        seen: number of training images, from the file's header.
+    """
+
+    def __init__(self, arrays: list[Arrays], seen: int = 0) -> None:
+        self.arrays = arrays
+        self.seen = seen
+
+
+def load_parameters(network: Network, path: str | Path, partial: bool = False) -> Parameters:
+    """Read a ``.weights`` file (Darknet's ``load_weights_upto``).
+
+    Args:
+        network: the graph, cut off where the file ends if the file is a partial one.
+        path: the weights file.
+        partial: the network was cut off, so that a file with more layers is no error.
+
+    Raises:
+        WeightsError: the file is too short or too long, with the layer and the number of bytes.
+    """
+    reader = WeightsReader(path)
+    arrays: list[Arrays] = []
+    last = "the header"
+    for layer in network.layers:
+        stored: Arrays = {}
+        for array in layer.stored():
+            what = f"layer {layer.index} ({layer.kind}), {array.name}"
+            stored[array.name] = reader.take(array.count, what).reshape(array.shape)
+            last = f"layer {layer.index} ({layer.kind})"
+        if stored or isinstance(layer, Weighted):
+            stored = _in_order_of_use(layer, stored, reader.header.transposed)
+        arrays.append(stored)
+    if not partial:
+        reader.finish(last)
+    return Parameters(arrays, reader.header.seen)
+
+
+def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
+    """Undo what a file may have transposed, and add what Darknet sets where the file has nothing."""
+    if isinstance(layer, Connected) and transposed:
+        stored["weights"] = np.ascontiguousarray(stored["weights"].reshape(layer.input.size, layer.out.size).T)
+    if isinstance(layer, Convolutional) and layer.flipped:
+        weights = stored["weights"]
+        stored["weights"] = np.ascontiguousarray(weights.reshape(-1, layer.n).T).reshape(weights.shape)
+    if isinstance(layer, BatchNorm):
+        stored["biases"] = np.zeros(layer.input.c, np.float32)
+    if isinstance(layer, Weighted) and layer.batch_normalize and layer.dontloadscales:
+        channels = stored["biases"].size
+        stored["scales"] = np.ones(channels, np.float32)
+        stored["rolling_mean"] = np.zeros(channels, np.float32)
+        stored["rolling_variance"] = np.zeros(channels, np.float32)
+    return stored
+
+
+def save_parameters(
+    network: Network, arrays: Iterable[Mapping[str, NDArray[np.float32]]], path: str | Path, seen: int = 0
+) -> None:
+    """Write a ``.weights`` file for this cfg, as Darknet's ``save_weights`` does (header 0.2.0).
+
+    Raises:
+        WeightsError: an array is missing or has another shape than its layer says; no file is left behind.
+    """
+    with WeightsWriter(path, seen) as writer:
+        for layer, stored in zip(network.layers, arrays, strict=True):
+            for array in layer.stored():
+                values = stored.get(array.name)
+                if values is None or values.shape != array.shape:
+                    found = "is missing" if values is None else f"has shape {values.shape}, not {array.shape}"
+                    raise WeightsError(f"layer {layer.index} ({layer.kind}): {array.name} {found}", path)
+                if isinstance(layer, Convolutional) and layer.flipped:
+                    values = values.reshape(layer.n, -1).T
+                writer.put(np.ascontiguousarray(values, np.float32))

@@ -1,0 +1,95 @@
+"""Graph + stored arrays -> plan: packed weights, an arena of buffers and a flat list of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .memory import INPUT, lay_out
+from .pool import get_pool
+from .steps import Bench, make_steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..formats.tree import Tree
+    from ..network import Network
+    from ..parameters import Parameters
+    from .profile import Profile
+    from .step import Step
+
+
+class Plan:
+    """A network made ready to run on one image at a time. Running allocates nothing.
+
+    A plan is not safe for several threads at once (its buffers are its own); `Detector` holds a lock.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Parameters,
+        profile: Profile,
+        threads: int,
+        trees: Mapping[int, Tree] | None = None,
+        keep: Collection[int] = (),
+    ) -> None:
+        """
+        Args:
+            network: the graph.
+            parameters: its stored arrays.
+            profile: the arithmetic.
+            threads: how many threads run a step.
+            trees: WordTrees by number of the layer that needs one.
+            keep: layers whose outputs can be asked for after a run; heads and the last layer always can.
+        """
+        self.network = network
+        self.threads = threads
+        self.profile = profile
+        self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
+        layout = lay_out(network, self.kept)
+        self.arena_bytes = layout.size * 4
+        self._arena = _aligned_zeros(layout.size)
+        self._buffers = {
+            number: self._arena[buffer.offset : buffer.offset + buffer.size]
+            for number, buffer in layout.buffers.items()
+        }
+        self.steps: list[Step] = []
+        for layer in network.layers:
+            bench = Bench(
+                sources=[self._buffers[source] for source in layer.sources],
+                out=self._buffers[layer.index],
+                arrays=parameters.arrays[layer.index],
+                tree=(trees or {}).get(layer.index),
+                profile=profile,
+                threads=threads,
+            )
+            for step in make_steps(layer, bench):
+                step.layer = layer.index
+                self.steps.append(step)
+
+    @property
+    def input(self) -> NDArray[np.float32]:
+        """The network's input buffer, flat: fill it, then `run`."""
+        return self._buffers[INPUT]
+
+    def run(self) -> None:
+        """Run all steps on what is in `input`."""
+        with get_pool(self.threads) as pool:
+            for step in self.steps:
+                pool.run(step)
+
+    def output(self, number: int) -> NDArray[np.float32]:
+        """Layer ``number``'s output of the last run, flat; a view that the next run overwrites."""
+        if number not in self.kept:
+            raise KeyError(f"the output of layer {number} was not kept")
+        return self._buffers[number]
+
+
+def _aligned_zeros(count: int) -> NDArray[np.float32]:
+    """Zeros that start on a 128-byte boundary."""
+    raw = np.zeros(count + 32, np.float32)
+    start = (-raw.ctypes.data % 128) // 4
+    return raw[start : start + count]

@@ -1,0 +1,88 @@
+"""The arena: one block of float32 values in which all activation buffers lie, each only as long as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..layers import Dropout, Route
+
+if TYPE_CHECKING:
+    from ..layers import Layer
+    from ..network import Network
+
+ALIGNMENT = 32
+"""Buffers start at multiples of this many float32 values (128 bytes: two cache lines)."""
+
+INPUT = -1
+"""The network's input, as a source of layers."""
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Where a layer's output lies in the arena."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Buffers by layer number (-1: the network's input) and the arena's size in float32 values."""
+
+    buffers: dict[int, Buffer]
+    size: int
+
+
+def owner(layers: tuple[Layer, ...], number: int) -> int:
+    """The layer whose buffer holds the output of layer ``number``: some layers only hand on what they get."""
+    while number != INPUT:
+        layer = layers[number]
+        if not (isinstance(layer, Dropout) or (isinstance(layer, Route) and len(layer.layers) == 1)):
+            break
+        number = layer.sources[0]
+    return number
+
+
+def lay_out(network: Network, keep: Collection[int]) -> Layout:
+    """Give every buffer a place: first fit among those whose lives do not overlap.
+
+    Args:
+        network: the graph.
+        keep: layers whose outputs must still be there at the end of a run.
+    """
+    layers = network.layers
+    end = len(layers)
+    last_use = {INPUT: end}
+    for layer in layers:
+        for source in layer.sources:
+            holder = owner(layers, source)
+            last_use[holder] = max(last_use.get(holder, 0), layer.index)
+    for number in keep:
+        last_use[owner(layers, number)] = end
+    live: list[tuple[int, int, int]] = []
+    buffers: dict[int, Buffer] = {}
+    total = 0
+    for number in range(INPUT, end):
+        if owner(layers, number) == number:
+            size = network.input.size if number == INPUT else layers[number].out.size
+            room = -(-size // ALIGNMENT) * ALIGNMENT
+            live = [buffer for buffer in live if buffer[2] >= number]
+            offset = _first_fit(live, room)
+            live.append((offset, room, last_use.get(number, number)))
+            buffers[number] = Buffer(offset, size)
+            total = max(total, offset + room)
+        else:
+            buffers[number] = buffers[owner(layers, number)]
+    return Layout(buffers, total)
+
+
+def _first_fit(live: list[tuple[int, int, int]], room: int) -> int:
+    """Lowest offset with ``room`` free values among live (offset, room, last use) buffers."""
+    offset = 0
+    for start, taken, _ in sorted(live):
+        if start - offset >= room:
+            break
+        offset = max(offset, start + taken)
+    return offset

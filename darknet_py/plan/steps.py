@@ -1,0 +1,287 @@
+"""Layers -> steps: which kernel runs a layer, with which arrays. (Convolutions have a module of their own.)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import layers
+from ..kernels import dense, normalization, pooling, rearrange, softmax
+from ..kernels.activations import CODES, UNTOUCHED, activate_channels
+from ..kernels.deconvolution import deconvolution
+from ..kernels.shortcut import shortcut
+from .convolution import convolution_step
+from .step import Step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..formats.tree import Tree
+    from ..parameters import Arrays
+    from .profile import Profile
+
+    Floats = NDArray[np.float32]
+
+
+@dataclass
+class Bench:
+    """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile."""
+
+    sources: list[Floats]
+    out: Floats
+    arrays: Arrays
+    tree: Tree | None
+    profile: Profile
+    threads: int
+
+    @property
+    def x(self) -> Floats:
+        """The (first) input."""
+        return self.sources[0]
+
+    def code(self, activation: str) -> int:
+        """The number by which kernels know an activation."""
+        return CODES["relu+0" if self.profile.make and activation == "relu" else activation]
+
+
+def _frozen(array: Floats) -> Floats:
+    """A flat read-only view: weights always reach their kernels as the same type, from memory or from a file."""
+    view = array.reshape(-1).view(np.ndarray)
+    view.flags.writeable = False
+    return view
+
+
+@singledispatch
+def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
+    """The steps that compute ``layer``'s output from its inputs."""
+    raise TypeError(f"no kernel runs [{layer.kind}]")
+
+
+@make_steps.register
+def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
+    return [convolution_step(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile)]
+
+
+@make_steps.register
+def _(layer: layers.Deconvolutional, bench: Bench) -> list[Step]:
+    x, out = layer.input, layer.out
+    sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
+    weights = _frozen(bench.arrays["weights"])
+    return [
+        Step(deconvolution, (bench.out, bench.x, weights, *sizes), tasks=layer.n),
+        _normalize(layer, bench, bench.out, layer.n),
+    ]
+
+
+@make_steps.register
+def _(layer: layers.Connected, bench: Bench) -> list[Step]:
+    outputs = layer.out.size
+    weights = _frozen(bench.arrays["weights"])
+    return [
+        Step(dense.connected, (bench.out, bench.x, weights), tasks=-(-outputs // dense.ROWS)),
+        _normalize(layer, bench, bench.out, outputs),
+    ]
+
+
+@make_steps.register
+def _(layer: layers.Local, bench: Bench) -> list[Step]:
+    x, out = layer.input, layer.out
+    scratch = np.zeros(bench.threads * (x.c * layer.size * layer.size + layer.n), np.float32)
+    sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
+    weights, biases = _frozen(bench.arrays["weights"]), _frozen(bench.arrays["biases"])
+    args = (bench.out, bench.x, weights, biases, scratch, *sizes, bench.code(layer.activation))
+    return [Step(dense.local, args, tasks=out.h * out.w)]
+
+
+@make_steps.register
+def _(layer: layers.BatchNorm, bench: Bench) -> list[Step]:
+    return [_normalize(layer, bench, bench.x, layer.input.c)]
+
+
+def _normalize(layer: layers.Weighted, bench: Bench, x: Floats, channels: int) -> Step:
+    """Batch normalisation or biases, then activation, from ``x`` into the layer's output."""
+    arrays = {name: np.array(bench.arrays[name], np.float32) for name in bench.arrays if name != "weights"}
+    none = np.zeros(0, np.float32)
+    deviation = deviations(arrays["rolling_variance"]) if layer.batch_normalize else np.zeros(0)
+    args = (
+        bench.out, x, arrays.get("rolling_mean", none), deviation, arrays.get("scales", none), arrays["biases"],
+        layer.out.size // channels, layer.batch_normalize, bench.code(layer.activation),
+    )  # fmt: skip
+    return Step(normalization.normalize_channels, args, tasks=channels)
+
+
+def deviations(variance: Floats) -> NDArray[np.float64]:
+    """``sqrt(variance) + .000001f`` in double, as ``normalize_cpu`` computes it."""
+    with np.errstate(invalid="ignore"):
+        result: NDArray[np.float64] = np.sqrt(variance.astype(np.float64)) + np.float64(np.float32(0.000001))
+    return result
+
+
+@make_steps.register
+def _(layer: layers.MaxPool, bench: Bench) -> list[Step]:
+    x, out = layer.input, layer.out
+    offset = -(layer.pad // 2)  # C's -pad/2
+    args = (bench.out, bench.x, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, offset)
+    return [Step(pooling.maxpool, args, tasks=x.c)]
+
+
+@make_steps.register
+def _(layer: layers.AvgPool, bench: Bench) -> list[Step]:
+    x = layer.input
+    return [Step(pooling.avgpool, (bench.out, bench.x, x.c, x.h * x.w), tasks=x.c)]
+
+
+@make_steps.register
+def _(layer: layers.Reorg, bench: Bench) -> list[Step]:
+    x = layer.input
+    if layer.flatten:
+        return [Step(rearrange.flatten, (bench.out, bench.x, x.c, x.h * x.w, not layer.reverse), tasks=x.c)]
+    if layer.extra:
+        return [
+            _copy(bench.out[: x.size], bench.x),
+            Step(rearrange.fill, (bench.out[x.size :], np.float32(0)), tasks=1),
+        ]
+    return [Step(rearrange.reorg, (bench.out, bench.x, x.c, x.h, x.w, layer.stride, layer.reverse), tasks=x.c)]
+
+
+def _copy(out: Floats, x: Floats) -> Step:
+    return Step(rearrange.copy, (out, x), tasks=-(-x.size // rearrange.BLOCK))
+
+
+@make_steps.register
+def _(layer: layers.Route, bench: Bench) -> list[Step]:
+    if len(bench.sources) == 1:
+        return []
+    steps, first = [], 0
+    for source in bench.sources:
+        steps.append(_copy(bench.out[first : first + source.size], source))
+        first += source.size
+    return steps
+
+
+@make_steps.register
+def _(layer: layers.Shortcut, bench: Bench) -> list[Step]:
+    x, added = layer.out, layer.added
+    args = (
+        bench.out, bench.x, bench.sources[1], x.c, x.h, x.w, added.c, added.h, added.w, np.float32(layer.alpha),
+        np.float32(layer.beta), bench.code(layer.activation),
+    )  # fmt: skip
+    return [Step(shortcut, args, tasks=x.c)]
+
+
+@make_steps.register
+def _(layer: layers.Upsample, bench: Bench) -> list[Step]:
+    small = layer.out if layer.reverse else layer.input
+    kernel = rearrange.downsample if layer.reverse else rearrange.upsample
+    args = (bench.out, bench.x, small.c, small.h, small.w, layer.stride, np.float32(layer.scale))
+    return [Step(kernel, args, tasks=small.c)]
+
+
+@make_steps.register
+def _(layer: layers.Crop, bench: Bench) -> list[Step]:
+    x, out = layer.input, layer.out
+    scale, shift = (1, 0) if layer.noadjust else (2, -1)
+    args = (bench.out, bench.x, x.c, x.h, x.w, out.h, out.w, np.float32(scale), np.float32(shift))
+    return [Step(rearrange.crop, args, tasks=x.c)]
+
+
+@make_steps.register
+def _(layer: layers.Normalization, bench: Bench) -> list[Step]:
+    x = layer.input
+    factors = (np.float32(layer.alpha), np.float32(layer.beta), np.float32(layer.kappa))
+    args = (bench.out, bench.x, x.c, x.h * x.w, layer.size, *factors)
+    return [Step(normalization.local_response, args, tasks=x.h * x.w)]
+
+
+@make_steps.register
+def _(layer: layers.L2Norm, bench: Bench) -> list[Step]:
+    x = layer.input
+    return [Step(normalization.l2norm, (bench.out, bench.x, x.c, x.h * x.w), tasks=x.h * x.w)]
+
+
+@make_steps.register(layers.Activation)
+@make_steps.register(layers.Logistic)
+def _(layer: layers.Activation | layers.Logistic, bench: Bench) -> list[Step]:
+    name = layer.activation if isinstance(layer, layers.Activation) else "logistic"
+    channels = layer.out.c
+    codes = np.full(channels, bench.code(name), np.int64)
+    return [Step(activate_channels, (bench.out, bench.x, codes, layer.out.size // channels), tasks=channels)]
+
+
+@make_steps.register
+def _(layer: layers.Dropout, bench: Bench) -> list[Step]:
+    return []
+
+
+@make_steps.register
+def _(layer: layers.Cost, bench: Bench) -> list[Step]:
+    return [Step(rearrange.fill, (bench.out, np.float32(0)), tasks=1)]
+
+
+def _softmax(
+    bench: Bench, x: Floats, groups: tuple[NDArray[np.int64], NDArray[np.int64]], parts: int, part_stride: int,
+    first: int, cells: int, temperature: float,
+) -> Step:  # fmt: skip
+    scratch = np.zeros(bench.threads * 2 * softmax.BLOCK, np.float32)
+    args = (
+        bench.out, x, *groups, parts, part_stride, first, cells, np.float32(temperature), scratch, bench.profile.make
+    )  # fmt: skip
+    return Step(softmax.softmax, args, tasks=parts * -(-cells // softmax.BLOCK))
+
+
+def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return tree.group_offset.astype(np.int64), tree.group_size.astype(np.int64)
+
+
+def _equal_groups(count: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.arange(count, dtype=np.int64) * size, np.full(count, size, np.int64)
+
+
+@make_steps.register
+def _(layer: layers.Softmax, bench: Bench) -> list[Step]:
+    size = layer.input.size
+    groups = _tree_groups(bench.tree) if bench.tree else _equal_groups(layer.groups, size // layer.groups)
+    return [_softmax(bench, bench.x, groups, 1, size, 0, 1, layer.temperature)]
+
+
+@make_steps.register
+def _(layer: layers.Region, bench: Bench) -> list[Step]:
+    cells = layer.w * layer.h
+    codes = np.full((layer.n, layer.coords + 1 + layer.classes), CODES["linear"], np.int64)
+    codes[:, :2] = CODES["logistic"]
+    if not layer.background:
+        codes[:, layer.coords] = CODES["logistic"]
+    classes = None
+    if bench.tree:
+        # Darknet's CPU code takes a tree's softmax at wrong places; this is what its GPU code computes.
+        first, groups = layer.coords + 1, _tree_groups(bench.tree)
+        classes = _softmax(bench, bench.x, groups, layer.n, codes.shape[1] * cells, first * cells, cells, 1.0)
+        codes[:, first:] = UNTOUCHED
+    elif layer.softmax:
+        first, groups = layer.coords + int(not layer.background), _equal_groups(1, layer.classes + layer.background)
+        classes = _softmax(bench, bench.x, groups, layer.n, codes.shape[1] * cells, first * cells, cells, 1.0)
+        codes[:, first:] = UNTOUCHED
+    else:
+        codes[:, layer.coords + 1 :] = CODES["logistic"]
+    activated = Step(activate_channels, (bench.out, bench.x, codes.reshape(-1), cells), tasks=codes.size)
+    return [activated, classes] if classes else [activated]
+
+
+@make_steps.register
+def _(layer: layers.Yolo, bench: Bench) -> list[Step]:
+    codes = np.full((layer.n, 5 + layer.classes), CODES["logistic"], np.int64)
+    codes[:, 2:4] = CODES["linear"]
+    args = (bench.out, bench.x, codes.reshape(-1), layer.w * layer.h)
+    return [Step(activate_channels, args, tasks=codes.size)]
+
+
+@make_steps.register
+def _(layer: layers.Detection, bench: Bench) -> list[Step]:
+    steps = [_copy(bench.out, bench.x)]
+    if layer.softmax:
+        groups = _equal_groups(layer.side * layer.side, layer.classes)
+        steps.append(_softmax(bench, bench.x, groups, 1, layer.out.size, 0, 1, 1.0))
+    return steps
