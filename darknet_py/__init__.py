@@ -1,0 +1,45 @@
+"""darknet-py: runs Darknet's ``.cfg`` and ``.weights`` files on a CPU, bit for bit as Darknet does.
+
+    >>> import darknet_py
+    >>> net = darknet_py.load("yolov3-tiny")            # doctest: +SKIP
+    >>> for found in net.detect("photo.jpg"):           # doctest: +SKIP
+    ...     print(found.name, found.confidence, found.xyxy)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .detect.detections import Detections
+    from .detector import Detector, load
+    from .errors import CfgError, DarknetError, DataError, ImageError, ModelError, WeightsError
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Detections": "detect.detections",
+    "Detector": "detector",
+    "load": "detector",
+    **dict.fromkeys(("CfgError", "DarknetError", "DataError", "ImageError", "ModelError", "WeightsError"), "errors"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public names when they are first used: ``darknet-py --help`` needs neither NumPy nor Numba."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES])
+
+
+__all__ = [
+    "CfgError", "DarknetError", "DataError", "Detections", "Detector", "ImageError", "ModelError", "WeightsError",
+    "__version__", "load",
+]  # fmt: skip

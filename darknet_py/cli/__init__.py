@@ -1,0 +1,67 @@
+"""The command line: a group whose commands are imported when they are called, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "detect": "Detect the objects in images: print them, draw them, write JSON.",
+    "fetch": "Fetch the files of released models, or list them.",
+    "summary": "Print a network's layer table as Darknet does, and its totals.",
+    "synth": "Write stand-in weights for a network whose weights one does not have.",
+    "trace": "Run one image and print a hash of every layer's output.",
+}
+"""Command -> its one-line help, shown by the group without importing the command."""
+
+
+class LazyGroup(click.Group):
+    """Imports ``darknet_py.cli.NAME`` only when command NAME is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="darknet-py")
+def cli() -> None:
+    """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""
+
+
+def main() -> None:
+    """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
+    from ..errors import DarknetError
+
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (DarknetError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except MemoryError:
+        click.echo("Error: not enough memory for this network or image", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

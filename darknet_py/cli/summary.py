@@ -1,0 +1,28 @@
+"""``darknet-py summary``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("cfg", type=click.Path(path_type=Path))
+@click.option("--verbose", is_flag=True, help="Also report options that Darknet does not read, as it does.")
+def summary(cfg: Path, verbose: bool) -> None:
+    """Print the layer table of the network in CFG, line for line as Darknet prints it, and its totals."""
+    from ..network import layer_table, read_network
+    from ..plan.memory import lay_out
+
+    network = read_network(cfg)
+    for line in layer_table(network, verbose):
+        click.echo(line)
+    kept = {layer.index for layer in network.heads} | {network.output_layer.index}
+    megabyte = 1e6
+    click.echo()
+    click.echo(f"layers      {len(network.layers)}")
+    click.echo(f"input       {network.input}")
+    click.echo(f"parameters  {network.parameters:,} ({network.parameters * 4 / megabyte:.1f} MB)")
+    click.echo(f"memory      {lay_out(network, kept).size * 4 / megabyte:.1f} MB for activations")
+    click.echo(f"work        {network.multiply_adds / 1e9:.3f} G multiply-adds ({2 * network.multiply_adds / 1e9:.3f} BFLOPs)")

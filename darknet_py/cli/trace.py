@@ -1,0 +1,56 @@
+"""``darknet-py trace``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import engine, thresholds, write_json
+
+
+@click.command()
+@click.argument("cfg", type=click.Path(path_type=Path))
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path))
+@thresholds
+@engine
+@click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
+def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **options: Any) -> None:
+    """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
+
+    The hashes are of the little-endian float32 values, those of the decoded image and of the network's input included;
+    detections come as hexadecimal floats. Two engines agree bit for bit if and only if their traces are the same.
+    """
+    from ..detector import load
+    from ..image.load import load_image
+    from ..network import read_network
+    from ..trace import file_sha256
+    from ..trace import trace as run
+
+    pixels = load_image(image)
+    layers = len(read_network(cfg).layers)
+    detector = load(cfg, weights, math=options.pop("math"), threads=options.pop("threads"), keep=range(layers))
+    result = {
+        "cfg": cfg.name,
+        "weights": {"file": weights.name, "sha256": file_sha256(weights)},
+        "image": image.name,
+        **run(detector, pixels, **options),
+    }
+    if json_file:
+        write_json(json_file, result)
+    else:
+        _print(result)
+
+
+def _print(result: dict[str, Any]) -> None:
+    picture = result["decoded"]
+    click.echo(f"decoded  {picture['width']} x {picture['height']} x {picture['channels']}  {picture['sha256']}")
+    click.echo(f"input    {result['input_sha256']}")
+    for number, layer in enumerate(result["layers"]):
+        shape = " x ".join(str(extent) for extent in reversed(layer["shape"]))
+        click.echo(f"{number:5d} {layer['kind']:15s} {shape:20s} {layer['sha256']}")
+    for found in result.get("detections", []):
+        probs = ", ".join(f"{number}: {value}" for number, value in found["probs"].items())
+        click.echo(f"box {' '.join(found['box'])}  objectness {found['objectness']}  classes {probs}")

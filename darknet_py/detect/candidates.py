@@ -1,0 +1,48 @@
+"""What decoding gives: boxes with objectness and class probabilities, before non-maximum suppression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Boxes in the order of Darknet's ``get_network_boxes``.
+
+    Attributes:
+        box: float32, n x 4: centre x, y, width, height, as fractions of the image (or pixels, where asked for).
+        objectness: float32, n; 0 where it is not above the threshold.
+        kept: int64, m: numbers of the boxes whose objectness is not 0. The others have no class above the threshold.
+        prob: float32, m x classes: probability of each class in the boxes ``kept``; 0 where it is not above the threshold.
+    """
+
+    box: Floats
+    objectness: Floats
+    kept: Indices
+    prob: Floats
+
+    def __len__(self) -> int:
+        return len(self.objectness)
+
+
+def join(parts: Sequence[Candidates], classes: int) -> Candidates:
+    """The candidates of several heads, one head after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        empty = np.zeros(0, np.float32)
+        return Candidates(empty.reshape(0, 4), empty, np.zeros(0, np.int64), empty.reshape(0, classes))
+    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    return Candidates(
+        np.concatenate([part.box for part in parts]),
+        np.concatenate([part.objectness for part in parts]),
+        np.concatenate([part.kept + start for part, start in zip(parts, starts, strict=True)]),
+        np.concatenate([part.prob for part in parts]),
+    )

@@ -1,0 +1,108 @@
+"""Non-maximum suppression (Darknet's ``do_nms_sort`` and ``do_nms_obj``)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DarknetError
+from ..kernels.boxes import suppress
+from .candidates import Candidates, Floats, Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes in the order in which Darknet prints and draws them.
+
+    Attributes:
+        box: float32, k x 4: centre x, y, width, height, as in `Candidates`.
+        objectness: float32, k.
+        prob: float32, k x classes; 0 where suppressed or not above the threshold.
+        index: int64, k: number of each box among the candidates.
+    """
+
+    box: Floats
+    objectness: Floats
+    prob: Floats
+    index: Indices
+
+    def __len__(self) -> int:
+        return len(self.objectness)
+
+
+def nms_sort(candidates: Candidates, nms: float) -> Boxes:
+    """Class after class: sort by that class's probability, drop the class from boxes that overlap a better one.
+
+    What ``./darknet detect`` does. The order after the last class is the final one.
+
+    Args:
+        candidates: the boxes; not changed.
+        nms: greatest intersection over union of two boxes of a class. 0: no suppression, no sorting.
+    """
+    limit = _check(nms)
+    if not limit:
+        return _in_order(candidates, np.arange(len(candidates.kept)), candidates.objectness, candidates.prob)
+    box = _kept_boxes(candidates)
+    prob = candidates.prob.copy()
+    order = _swap_zeros_back(candidates)
+    for k in np.flatnonzero(prob.any(axis=0)):  # sorting by a class that no box has changes nothing
+        score = prob[:, k].copy()
+        order = order[np.argsort(-score[order], kind="stable")]
+        suppress(score, box, order[score[order] != 0], limit)
+        prob[:, k] = score
+    return _in_order(candidates, order, candidates.objectness, prob)
+
+
+def nms_obj(candidates: Candidates, nms: float) -> Boxes:
+    """Sort by objectness, drop boxes that overlap a better one, whatever their classes.
+
+    What ``python/darknet.py`` does. Dropped boxes stay in the result, with objectness and probabilities 0.
+
+    Args:
+        candidates: the boxes; not changed.
+        nms: greatest intersection over union of two boxes. 0: no suppression, no sorting.
+    """
+    limit = _check(nms)
+    if not limit:
+        return nms_sort(candidates, 0)
+    score = candidates.objectness[candidates.kept]
+    order = _swap_zeros_back(candidates)
+    order = order[np.argsort(-score[order], kind="stable")]
+    suppress(score, _kept_boxes(candidates), order, limit)
+    objectness = candidates.objectness.copy()
+    objectness[candidates.kept] = score
+    prob = candidates.prob.copy()
+    prob[score == 0] = 0
+    return _in_order(candidates, order, objectness, prob)
+
+
+def _check(nms: float) -> np.float32:
+    if math.isnan(nms) or nms < 0:
+        raise DarknetError(f"nms={nms} must be a number from 0 to 1")
+    return np.float32(nms)
+
+
+def _kept_boxes(candidates: Candidates) -> Floats:
+    return candidates.box[candidates.kept].reshape(-1)
+
+
+def _swap_zeros_back(candidates: Candidates) -> Indices:
+    """Rows of ``candidates.kept`` in the order that Darknet's swapping leaves.
+
+    It walks from the front and swaps each box of objectness 0 with the last box that is not known to be 0: so the holes
+    among the first m places are filled, front to back, with the boxes behind them, back to front.
+    """
+    m = len(candidates.kept)
+    order = np.full(m, -1, np.int64)
+    rows = np.arange(m)
+    in_front = candidates.kept < m
+    order[candidates.kept[in_front]] = rows[in_front]
+    order[order < 0] = rows[~in_front][::-1]
+    return order
+
+
+def _in_order(candidates: Candidates, order: Indices, objectness: Floats, prob: Floats) -> Boxes:
+    index = candidates.kept[order]
+    return Boxes(candidates.box[index], objectness[index], prob[order], index)

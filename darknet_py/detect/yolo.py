@@ -1,0 +1,36 @@
+"""``[yolo]``: a head of YOLOv3 (Darknet's ``get_yolo_detections``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..kernels.boxes import anchor_boxes
+from .box import Frame
+from .candidates import Candidates, Floats
+from .region import class_probabilities
+
+if TYPE_CHECKING:
+    from ..layers import Yolo
+
+
+def decode_yolo(head: Yolo, output: Floats, frame: Frame, thresh: np.float32) -> Candidates:
+    """Decode one head; candidates are the boxes whose objectness is above ``thresh``, cell after cell.
+
+    Args:
+        head: the layer.
+        output: its flat output, after its own activations.
+        frame: the image behind it.
+        thresh: least objectness, and least probability of a class.
+    """
+    cells = head.w * head.h
+    planes = output.reshape(head.n, 5 + head.classes, cells)
+    cell, anchor = np.nonzero(planes[:, 4].T > thresh)
+    where = anchor * cells + cell
+    box = np.empty(len(where) * 4, np.float32)
+    anchors = np.array(head.biases, np.float32).reshape(-1, 2)[list(head.mask)].reshape(-1)
+    anchor_boxes(box, output, where, anchors, planes.shape[1], head.w, head.h, frame.net_w, frame.net_h)
+    objectness = planes[:, 4].reshape(-1)
+    prob = class_probabilities(planes[:, 5:], where, objectness, thresh)
+    return Candidates(frame.correct(box.reshape(-1, 4)), objectness[where], np.arange(len(where)), prob)

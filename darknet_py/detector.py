@@ -1,0 +1,329 @@
+"""Load once, detect many: wires cfg, weights, image, plan, decoding and NMS together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .detect.decode import Candidates, decode
+from .detect.detections import Detections
+from .detect.nms import nms_sort
+from .errors import DarknetError, ImageError
+from .formats.data import read_data, read_names
+from .formats.tree import Tree, read_tree
+from .image.letterbox import letterbox, resize, to_planar
+from .image.load import load_image
+from .network import Network, read_network
+from .parameters import Parameters, load_parameters
+from .plan.build import Plan
+from .plan.pool import usable_cores
+from .plan.profile import get_profile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from .layers import Layer
+
+    Floats = NDArray[np.float32]
+    ImageLike = str | Path | bytes | NDArray[np.uint8] | Image
+
+
+class Detector:
+    """A network with its weights, ready to run.
+
+    Safe to use from several Python threads: calls take turns (each uses all of the detector's worker threads, and the
+    GIL is free while it computes). Detectors of different networks may be used side by side.
+
+    Attributes:
+        network: the layer graph.
+        names: class names, or an empty list.
+        math: name of the arithmetic profile.
+        threads: worker threads.
+        seconds: how long the network took for the last image.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Parameters,
+        *,
+        names: Sequence[str] = (),
+        trees: dict[int, Tree] | None = None,
+        math: str = "ieee",
+        threads: int | None = None,
+        keep: Iterable[int] = (),
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise DarknetError(f"threads={threads} must be at least 1")
+        self.network = network
+        self.names = list(names)
+        self.trees = trees or {}
+        self.math = math
+        self.threads = threads or usable_cores()
+        self._parameters = parameters
+        self._profile = get_profile(math)
+        self._lock = threading.RLock()
+        self._has_run = False
+        self.seconds = 0.0
+        self._plan = self._make_plan(keep)
+
+    def _make_plan(self, keep: Iterable[int]) -> Plan:
+        return Plan(self.network, self._parameters, self._profile, self.threads, self.trees, frozenset(keep))
+
+    def detect(
+        self,
+        image: ImageLike,
+        *,
+        thresh: float = 0.5,
+        hier_thresh: float = 0.5,
+        nms: float = 0.45,
+        bgr: bool = False,
+    ) -> Detections:
+        """Detect the objects in one image (Darknet's ``detector test``; for YOLOv1, its ``yolo test``).
+
+        Args:
+            image: path of a file, a file's bytes, a PIL image, or an H x W x 3 array of uint8 (RGB).
+            thresh: least probability of what is reported.
+            hier_thresh: least probability of a WordTree node for going down to its children.
+            nms: greatest intersection over union of two boxes of one class; 0 keeps all.
+            bgr: the array's channels are blue, green, red (as OpenCV reads images).
+
+        Returns:
+            The detections in the order in which Darknet prints them.
+
+        Raises:
+            ImageError: the image cannot be read.
+            DarknetError: the network has no head that gives boxes.
+        """
+        if not self.network.heads:
+            raise DarknetError(f"{self.network.path}: the network has no head that gives boxes (is it a classifier?)")
+        pixels = as_pixels(image, bgr)
+        height, width = pixels.shape[:2]
+        with self._lock:
+            self._run(self.prepare(pixels))
+            stretched = self._stretches
+            scale = (1, 1) if stretched else (width, height)
+            candidates = self.candidates(scale, thresh=thresh, hier_thresh=hier_thresh)
+        boxes = nms_sort(candidates, nms)
+        return Detections.from_boxes(boxes, thresh, self.names, (width, height))
+
+    def detect_batch(self, images: Iterable[ImageLike], **options: Any) -> list[Detections]:
+        """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`."""
+        return [self.detect(image, **options) for image in images]
+
+    def predict(self, x: Floats) -> list[Floats]:
+        """Run the network on its raw input.
+
+        Args:
+            x: float32, channels x height x width or n x channels x height x width, RGB from 0 to 1, of exactly the
+                network's size.
+
+        Returns:
+            The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
+            with a leading n where ``x`` has one. Each image gets the same bits as alone.
+        """
+        shape = self.network.input
+        wanted = (shape.c, shape.h, shape.w)
+        x = np.asarray(x)
+        if x.dtype != np.float32 or x.shape[-3:] != wanted or x.ndim not in (3, 4):
+            raise DarknetError(
+                f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
+                f"not {x.dtype} of shape {x.shape}"
+            )
+        if x.ndim == 3:
+            return self._predict_one(x)
+        each = [self._predict_one(image) for image in x]
+        heads = self.network.heads or [self.network.output_layer]
+        return [
+            np.stack([outputs[i] for outputs in each]) if each else np.zeros((0, *_shape(head)), np.float32)
+            for i, head in enumerate(heads)
+        ]
+
+    def _predict_one(self, x: Floats) -> list[Floats]:
+        with self._lock:
+            self._run(x)
+            heads = self.network.heads or [self.network.output_layer]
+            return [self._plan.output(head.index).reshape(_shape(head)).copy() for head in heads]
+
+    def layer_output(self, number: int) -> Floats:
+        """Output of layer ``number`` (negative: counted from the end) for the last image, as a copy.
+
+        Channels x height x width, or flat where the layer gives no image. Asking for a layer the first time runs the
+        network once more, because buffers are reused otherwise.
+        """
+        layers = self.network.layers
+        if not -len(layers) <= number < len(layers):
+            raise DarknetError(f"layer {number}: the network has layers 0 to {len(layers) - 1}")
+        layer = layers[number]
+        with self._lock:
+            if not self._has_run:
+                raise DarknetError("layer_output: run detect or predict first")
+            self.keep_outputs({layer.index})
+            return self._plan.output(layer.index).reshape(_shape(layer)).copy()
+
+    def keep_outputs(self, numbers: Iterable[int]) -> None:
+        """Keep the outputs of these layers from now on, too; the last image is run again if some are new."""
+        with self._lock:
+            wanted = self._plan.kept | set(numbers)
+            if wanted == self._plan.kept:
+                return
+            x = self._plan.input.copy()
+            self._plan = self._make_plan(wanted)
+            if self._has_run:
+                self._run(x)
+
+    def candidates(self, image_size: tuple[int, int], *, thresh: float, hier_thresh: float) -> Candidates:
+        """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""
+        with self._lock:
+            outputs = {head.index: self._plan.output(head.index) for head in self.network.heads}
+            return decode(self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, profile=self.math)
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
+        """H x W x 3 pixels -> the network's input: letterboxed, for YOLOv1 stretched (as Darknet does)."""
+        shape = self.network.input
+        if not shape.image or shape.c > 3:
+            raise DarknetError(f"{self.network.path}: the network's input ({shape}) is not a picture")
+        fit = resize if self._stretches else letterbox
+        # Darknet decodes three channels whatever the network has; the network reads the first ones.
+        return fit(to_planar(pixels), shape.w, shape.h)[: shape.c]
+
+    @property
+    def _stretches(self) -> bool:
+        return any(head.kind == "detection" for head in self.network.heads)
+
+    def _run(self, x: Floats) -> None:
+        self._plan.input[:] = x.reshape(-1)
+        start = perf_counter()
+        self._plan.run()
+        self.seconds = perf_counter() - start
+        self._has_run = True
+
+
+def _shape(layer: Layer) -> tuple[int, ...]:
+    return (layer.out.c, layer.out.h, layer.out.w) if layer.out.image else (layer.out.size,)
+
+
+def as_pixels(image: ImageLike, bgr: bool = False) -> NDArray[np.uint8]:
+    """Any image that `Detector.detect` takes -> H x W x 3 uint8, RGB. Raises `ImageError`."""
+    if isinstance(image, (str, os.PathLike, bytes)):
+        return load_image(image)
+    if not isinstance(image, np.ndarray):
+        if not hasattr(image, "convert"):
+            raise ImageError(f"an image is a path, bytes, a PIL image or an array, not {type(image).__name__}")
+        image = np.asarray(image.convert("RGB"))
+    if image.dtype != np.uint8:
+        raise ImageError(f"an image array must be uint8 (values 0 to 255), not {image.dtype}")
+    if image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ImageError(f"an image array must have shape H x W x 3, not {' x '.join(map(str, image.shape))}")
+    return np.ascontiguousarray(image[:, :, ::-1] if bgr else image)
+
+
+def load(
+    model: str | Path,
+    weights: str | Path | None = None,
+    *,
+    names: str | Path | Sequence[str] | None = None,
+    data: str | Path | None = None,
+    math: str = "ieee",
+    threads: int | None = None,
+    cutoff: int | None = None,
+    keep: Iterable[int] = (),
+) -> Detector:
+    """Load a network.
+
+    Args:
+        model: a cfg file (with ``weights``), or the name of a released model such as ``"yolov3-tiny"``, whose files are
+            found or fetched (see `darknet_py.models`).
+        weights: the weights file that belongs to the cfg.
+        names: class names: a ``.names`` file or a list.
+        data: a Darknet ``.data`` file that names the ``.names`` file.
+        math: arithmetic profile.
+        threads: worker threads; all usable cores by default. The result is the same bits for any number.
+        cutoff: use only the first layers of the cfg, for a partial weights file.
+        keep: layers whose outputs will be asked for with `Detector.layer_output`.
+
+    Raises:
+        CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
+    """
+    if weights is None:
+        from .models import get_model, locate
+
+        found = locate(get_model(str(model)), fetch_missing=True)
+        model, weights = found.cfg, found.weights
+        names = found.names if names is None and data is None else names
+    get_profile(math)
+    network = read_network(model, cutoff)
+    return Detector(
+        network,
+        load_parameters(network, weights, partial=cutoff is not None),
+        names=_read_names(network, names, data),
+        trees=load_trees(network),
+        math=math,
+        threads=threads,
+        keep=keep,
+    )
+
+
+def _read_names(
+    network: Network, names: str | Path | Sequence[str] | None, data: str | Path | None
+) -> list[str]:
+    """The class names, as many as the network has classes; none where none are given."""
+    if names is None and data is not None:
+        entries = read_data(data)
+        entry = entries.get("names") or entries.get("labels")
+        if entry is None:
+            raise DarknetError(f"{data}: has no names= entry")
+        names = find_data_file(entry, Path(data))
+    if names is None:
+        return []
+    found = read_names(names) if isinstance(names, (str, os.PathLike)) else list(names)
+    if len(found) != network.classes:
+        given = names if isinstance(names, (str, os.PathLike)) else "names"
+        raise DarknetError(f"{given}: has {len(found)} names, but {network.path} has {network.classes} classes")
+    return found
+
+
+def load_trees(network: Network) -> dict[int, Tree]:
+    """Read the WordTrees that a network names; each must have as many nodes as its layer has classes."""
+    trees = {}
+    for number, name in network.tree_files.items():
+        layer = network.layers[number]
+        tree = read_tree(find_data_file(name, Path(network.path)))
+        classes = getattr(layer, "classes", layer.out.size)
+        if tree.n != classes:
+            raise network.error(layer, f"tree={name} has {tree.n} nodes, but [{layer.kind}] has {classes} classes")
+        trees[number] = tree
+    return trees
+
+
+def find_data_file(name: str, beside: Path) -> Path:
+    """A file that a cfg or data file names.
+
+    Looked for in the working directory, as Darknet does, then in the folder of the file that names it and in that
+    folder's parent (Darknet's root when the file is in ``cfg/``), then among fetched files.
+
+    Raises:
+        DarknetError: with all places tried.
+    """
+    from .models import find_file
+
+    places = [Path(name)]
+    if not Path(name).is_absolute():
+        places += [beside.parent / name, beside.parent.parent / name, beside.parent / Path(name).name]
+    for place in places:
+        if place.is_file():
+            return place
+    fetched = find_file(Path(name).name)
+    if fetched is not None:
+        return fetched
+    tried = ", ".join(dict.fromkeys(str(place.absolute()) for place in places))
+    raise DarknetError(f"{beside}: names the file {name}, which is nowhere: tried {tried}; `darknet-py fetch` may have it")

@@ -1,0 +1,65 @@
+"""Darknet's small text files: ``.data`` (``read_data_cfg``), ``.names`` (``get_labels``), ``.map`` (``read_map``)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,10})")
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The file's lines without line ends; trailing empty lines are dropped. Raises `DataError`."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read this file: {error.strerror or error}", path) from None
+    if b"\0" in data:
+        raise DataError("is not a text file: it has binary data", path)
+    lines = [line.rstrip("\r") for line in data.decode("utf-8-sig", errors="replace").split("\n")]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def read_data(path: str | Path) -> dict[str, str]:
+    """A ``.data`` file's options. As in a cfg, blanks are removed everywhere and the first of two equal keys wins."""
+    options: dict[str, str] = {}
+    for number, raw in enumerate(read_lines(path), start=1):
+        line = re.sub(r"[ \t\r]", "", raw)
+        if not line or line[0] in "#;":
+            continue
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise DataError(f"'{raw.strip()}' is no option; a line of a .data file is key = value", path, number)
+        options.setdefault(key, value)
+    return options
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Class names, one per line."""
+    names = read_lines(path)
+    if not names:
+        raise DataError("has no names", path)
+    return names
+
+
+def read_map(path: str | Path) -> NDArray[np.int32]:
+    """A class map: for each class the number of its node in the WordTree, one per line."""
+    numbers = []
+    for line, text in enumerate(read_lines(path), start=1):
+        match = _NUMBER.match(text)
+        if match is None or not 0 <= int(match[1]) < 2**31:
+            raise DataError(f"'{text}' is not the number of a class", path, line)
+        numbers.append(int(match[1]))
+    if not numbers:
+        raise DataError("has no numbers", path)
+    return np.array(numbers, np.int32)

@@ -1,0 +1,78 @@
+"""Stand-in weights: deterministic random numbers in the form that a cfg asks for.
+
+To try, test and time a network whose weights one does not have. The stream is fixed for good, so that any machine can
+rebuild the very file that a result was made with: one ``numpy.random.RandomState(seed)``, arrays in the order of the
+file, each drawn with ``uniform`` in double and stored as float32.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .formats.weights import WeightsWriter
+from .layers import Weighted
+from .network import Network, read_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .layers import Layer, Stored
+
+SEEN = 32013312
+"""What the header says about the number of training images (that of the released yolov3 weights)."""
+
+_CHUNK = 1 << 20
+
+
+def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2) -> Network:
+    """Write stand-in weights for ``cfg`` to ``out``; nothing is left behind if that fails.
+
+    Args:
+        cfg: the cfg file.
+        out: the weights file to write.
+        seed: of the generator, 0 to 2**32 - 1.
+        minor: version in the header; 2 and above store ``seen`` in 8 bytes, below in 4.
+
+    Raises:
+        CfgError, WeightsError
+    """
+    network = read_network(cfg)
+    random = np.random.RandomState(seed)
+    with WeightsWriter(out, SEEN, minor=minor) as writer:
+        for layer in network.layers:
+            for array in layer.stored():
+                low, high = _bounds(layer, array)
+                for chunk in _draw(random, low, high, array.count):
+                    writer.put(chunk)
+    return network
+
+
+def _bounds(layer: Layer, array: Stored) -> tuple[float, float]:
+    """The interval of an array's values; that of weights keeps the signal's size through the network."""
+    fixed = {"biases": (-0.5, 0.5), "scales": (0.5, 1.5), "rolling_mean": (-0.3, 0.3), "rolling_variance": (0.5, 2.0)}
+    if array.name in fixed:
+        return fixed[array.name]
+    assert isinstance(layer, Weighted)
+    gain = 6.0 if layer.batch_normalize or layer.activation != "linear" else 1.5
+    bound = float(np.sqrt(gain / _fan_in(layer, array)))
+    return -bound, bound
+
+
+def _fan_in(layer: Layer, array: Stored) -> int:
+    """Number of inputs of one output value."""
+    if layer.kind == "connected":
+        return layer.input.size
+    if layer.kind == "deconvolutional":
+        return array.shape[0] * array.shape[2] * array.shape[3]
+    return array.shape[-3] * array.shape[-2] * array.shape[-1]
+
+
+def _draw(random: np.random.RandomState, low: float, high: float, count: int) -> Iterator[NDArray[np.float32]]:
+    """``count`` values in chunks: the stream does not depend on how it is cut."""
+    for first in range(0, count, _CHUNK):
+        yield random.uniform(low, high, min(_CHUNK, count - first)).astype(np.float32)

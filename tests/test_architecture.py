@@ -1,0 +1,84 @@
+"""Rules of the structure, kept by reading the code: who may import whom, and no fast-math anywhere."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROWS = [
+    {"errors"},
+    {"formats"},
+    {"layers"},
+    {"network", "parameters", "synth"},
+    {"kernels"},
+    {"plan"},
+    {"detect"},
+    {"image"},
+    {"output"},
+]
+"""A module imports only from its own row's folder and from rows above; what is not listed wires and may import all."""
+
+EXCEPTIONS = {
+    ("image", "detect"): "drawing takes Detections",
+}
+
+PACKAGE = Path(__file__).resolve().parent.parent / "darknet_py"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def rank(part: str) -> int | None:
+    return next((i for i, row in enumerate(ROWS) if part in row), None)
+
+
+def imported_parts(path: Path) -> set[str]:
+    """First part below darknet_py of every import, type-checking ones left out."""
+    inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    parts = set()
+    for node in ast.walk(tree):
+        if node in typing_only or not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        else:
+            base = list(inside[: len(inside) - node.level]) if node.level else []
+            base += node.module.split(".") if node.module else []
+            names = [[*base, alias.name] for alias in node.names]
+        parts |= {name[1] for name in names if name[0] == "darknet_py" and len(name) > 1}
+    return parts
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    part = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    own = rank(part)
+    if own is None:
+        return
+    for other in imported_parts(path) - {part, "errors"}:
+        theirs = rank(other)
+        assert theirs is not None, f"{part} imports {other}, which wires and stands below"
+        allowed = theirs <= own or (part, other) in EXCEPTIONS
+        assert allowed, f"{part} imports {other}, which stands in a later row"
+
+
+def test_kernels_import_nothing_of_ours_but_kernels() -> None:
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        assert imported_parts(path) <= {"kernels"}, path
+
+
+def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.keyword):
+                assert node.arg != "fastmath", f"{path}:{node.value.lineno}"
+            is_numba = isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node).split(".")[-1] in {"njit", "jit"}
+            assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.jit.kernel"  # type: ignore[attr-defined]

@@ -1,0 +1,100 @@
+"""The real Darknet's layers and detections, bit for bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darknet_py.detector import load
+from darknet_py.image.load import load_image
+from darknet_py.models import get_model, locate
+from darknet_py.network import read_network
+from darknet_py.synth import write_synth
+from darknet_py.trace import file_sha256, trace
+
+SMALL = [
+    "activations", "classifier", "groups", "pools", "region-logistic", "region-small", "tree-small", "yolo-two-scales",
+    "yolov1-small", "yolov3-tiny-horses",
+]  # fmt: skip
+LARGE = [
+    "darknet19-dog", "darknet53-dog", "densenet201-dog", "extraction-dog", "resnet18-dog", "resnet50-dog", "tiny-dog",
+    "yolo9000-dog", "yolov1-dog", "yolov1-tiny-dog", "yolov2-person", "yolov2-tiny-voc-dog", "yolov2-voc-dog",
+    "yolov3-dog",
+]  # fmt: skip
+RELEASED = ["yolov3-tiny-released-dog", "yolov3-tiny-released-horses", "yolov3-tiny-released-person"]
+
+CASES = [
+    *SMALL,
+    *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE),
+    *(pytest.param(name, marks=pytest.mark.network) for name in RELEASED),
+]
+
+
+def find_cfg(oracle: Path, name: str) -> Path:
+    path = oracle / "cfg" / name
+    return path if path.exists() else oracle / "reference" / "cfg" / name
+
+
+def find_weights(golden: dict[str, Any], cfg: Path, folder: Path) -> Path:
+    """The weights that a golden was made with: synthetic ones, or a released file."""
+    made = golden["weights"]
+    if "synth_seed" in made:
+        path = folder / "synth.weights"
+        write_synth(cfg, path, made["synth_seed"], made["minor"])
+        return path
+    path = Path(locate(get_model(Path(made["file"]).stem), fetch_missing=True).weights)
+    assert file_sha256(path) == made["sha256"]
+    return path
+
+
+def first_difference(golden: dict[str, Any], found: dict[str, Any], profile: str) -> str | None:
+    """Where a trace leaves its golden first, or None."""
+    if found["decoded"] != golden["decoded"]:
+        return f"decoded image: {found['decoded']} is not {golden['decoded']}"
+    if found["input_sha256"] != golden["input_sha256"]:
+        return "the network's input"
+    assert len(found["layers"]) == len(golden["layers"])
+    for number, (ours, theirs) in enumerate(zip(found["layers"], golden["layers"], strict=True)):
+        assert (ours["kind"], ours["size"]) == (theirs["kind"], theirs["size"])
+        if ours["sha256"] != theirs.get(profile, theirs["ieee"]):
+            return f"layer {number} ({ours['kind']}): starts {ours['first']}, Darknet's {theirs['first']}"
+    for key in ("detections_before_nms", "detections"):
+        if key in golden:
+            wanted = golden[key].get(profile, golden[key]["ieee"])
+            cut = golden.get("first_only", {}).get(key)
+            difference = first_box_difference(wanted, found[key][:cut])
+            if difference:
+                return f"{key}: {difference}"
+    return None
+
+
+def first_box_difference(wanted: list[Any], found: list[Any]) -> str | None:
+    if len(wanted) != len(found):
+        return f"{len(found)} boxes, not {len(wanted)}"
+    for i, (theirs, ours) in enumerate(zip(wanted, found, strict=True)):
+        if numbers(theirs) != numbers(ours):
+            return f"box {i}: {ours} is not {theirs}"
+    return None
+
+
+def numbers(box: dict[str, Any]) -> Any:
+    return (
+        [float.fromhex(value) for value in box["box"]],
+        float.fromhex(box["objectness"]),
+        {key: float.fromhex(value) for key, value in box["probs"].items()},
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_golden(oracle: Path, tmp_path: Path, name: str) -> None:
+    golden = json.loads((oracle / "golden" / f"{name}.json").read_text())
+    cfg = find_cfg(oracle, golden["cfg"])
+    weights = find_weights(golden, cfg, tmp_path)
+    layers = len(read_network(cfg).layers)
+    pixels = load_image(oracle / "images" / golden["image"].replace(".jpg", "-stb.png"))
+    detector = load(cfg, weights, keep=range(layers))
+    thresholds = {key: golden[key] for key in ("thresh", "hier_thresh", "nms")}
+    assert first_difference(golden, trace(detector, pixels, **thresholds), "ieee") is None
