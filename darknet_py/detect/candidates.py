@@ -21,28 +21,26 @@ class Candidates:
         objectness: float32, n; 0 where it is not above the threshold.
         kept: int64, m: numbers of the boxes whose objectness is not 0. The others have no class above the threshold.
         prob: float32, m x classes: probability of each class in the boxes ``kept``; 0 where it is not above the threshold.
+        flushed: computed with denormal numbers as zero, and to be worked on so.
     """
 
     box: Floats
     objectness: Floats
     kept: Indices
     prob: Floats
+    flushed: bool = False
 
     def __len__(self) -> int:
         return len(self.objectness)
 
 
-def join(parts: Sequence[Candidates], classes: int) -> Candidates:
-    """The candidates of several heads, one head after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        empty = np.zeros(0, np.float32)
-        return Candidates(empty.reshape(0, 4), empty, np.zeros(0, np.int64), empty.reshape(0, classes))
-    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+def join(parts: Sequence[Candidates], flushed: bool) -> Candidates:
+    """The candidates of one head or more, one head after the other."""
+    starts = np.cumsum([0, *(len(part) for part in parts)])[:-1]
     return Candidates(
         np.concatenate([part.box for part in parts]),
         np.concatenate([part.objectness for part in parts]),
         np.concatenate([part.kept + start for part, start in zip(parts, starts, strict=True)]),
-        np.concatenate([part.prob for part in parts]),
+        np.concatenate([part.prob for part in parts]) if len(parts) > 1 else parts[0].prob,
+        flushed,
     )

@@ -59,6 +59,8 @@ def decode(
     """
     if profile not in ("ieee", "make"):
         raise DarknetError(f"unknown arithmetic profile '{profile}'; choose from ieee, make")
+    if not network.heads:
+        raise DarknetError(f"{network.path}: the network has no head that gives boxes")
     if image_w < 1 or image_h < 1:
         raise DarknetError(f"an image of {image_w} x {image_h} pixels has no boxes")
     for name, value in (("thresh", thresh), ("hier_thresh", hier_thresh)):
@@ -71,7 +73,7 @@ def decode(
             _decode_head(head, _flat_output(head, outputs), frame, *limits, (trees or {}).get(head.index), map)
             for head in network.heads
         ]
-    return join(parts, network.classes)
+    return join(parts, frame.make)
 
 
 def _decode_head(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DarknetError
-from ..kernels.boxes import suppress
+from ..kernels.boxes import sort_boxes, suppress
+from ..kernels.denormals import flushed_denormals
 from .candidates import Candidates, Floats, Indices
 
 
@@ -44,14 +45,11 @@ def nms_sort(candidates: Candidates, nms: float) -> Boxes:
     limit = _check(nms)
     if not limit:
         return _in_order(candidates, np.arange(len(candidates.kept)), candidates.objectness, candidates.prob)
-    box = _kept_boxes(candidates)
     prob = candidates.prob.copy()
     order = _swap_zeros_back(candidates)
-    for k in np.flatnonzero(prob.any(axis=0)):  # sorting by a class that no box has changes nothing
-        score = prob[:, k].copy()
-        order = order[np.argsort(-score[order], kind="stable")]
-        suppress(score, box, order[score[order] != 0], limit)
-        prob[:, k] = score
+    with flushed_denormals(candidates.flushed):
+        for k in np.flatnonzero(prob.any(axis=0)):  # sorting by a class that no box has changes nothing
+            prob[:, k] = _sort_and_suppress(candidates, order, prob[:, k].copy(), limit)
     return _in_order(candidates, order, candidates.objectness, prob)
 
 
@@ -67,10 +65,9 @@ def nms_obj(candidates: Candidates, nms: float) -> Boxes:
     limit = _check(nms)
     if not limit:
         return nms_sort(candidates, 0)
-    score = candidates.objectness[candidates.kept]
     order = _swap_zeros_back(candidates)
-    order = order[np.argsort(-score[order], kind="stable")]
-    suppress(score, _kept_boxes(candidates), order, limit)
+    with flushed_denormals(candidates.flushed):
+        score = _sort_and_suppress(candidates, order, candidates.objectness[candidates.kept], limit)
     objectness = candidates.objectness.copy()
     objectness[candidates.kept] = score
     prob = candidates.prob.copy()
@@ -84,8 +81,17 @@ def _check(nms: float) -> np.float32:
     return np.float32(nms)
 
 
-def _kept_boxes(candidates: Candidates) -> Floats:
-    return candidates.box[candidates.kept].reshape(-1)
+def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, limit: np.float32) -> Floats:
+    """Sort ``order`` by ``score``; return the scores with 0 for boxes that overlap a better one."""
+    limits = np.finfo(np.float32)
+    margin = limits.smallest_normal if candidates.flushed else limits.smallest_subnormal
+    sort_boxes(order, np.empty_like(order), score, margin, 0, order.size)
+    live = order[score[order] != 0]
+    best_first = score[live]
+    suppress(best_first, np.empty((5, live.size), np.float32), candidates.box[candidates.kept[live]].reshape(-1),
+             np.arange(live.size), limit)  # fmt: skip
+    score[live] = best_first
+    return score
 
 
 def _swap_zeros_back(candidates: Candidates) -> Indices:

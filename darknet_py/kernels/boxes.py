@@ -70,37 +70,58 @@ def tree_classes(top, values, where, entries, first, stride, parent, child, offs
 
 
 @kernel
-def overlap(x1, w1, x2, w2):  # type: ignore[no-untyped-def]
-    """Length that two intervals (centre, width) share; negative if they are apart."""
-    left1 = x1 - w1 * HALF
-    left2 = x2 - w2 * HALF
-    right1 = x1 + w1 * HALF
-    right2 = x2 + w2 * HALF
-    left = left1 if left1 > left2 else left2
-    right = right1 if right1 < right2 else right2
-    return right - left
+def sort_boxes(order, spare, score, margin, start, count):  # type: ignore[no-untyped-def]
+    # order  int64[n]: boxes; order[start : start + count] is sorted by descending score, equal ones stay in order
+    # spare  int64[n]: room to work in
+    # score  float32[n], by box
+    # margin float32: the least difference between scores that are not equal
+    #
+    # The merge sort of the C library's qsort, split by split: Darknet compares by the *difference* of two scores, and
+    # where denormals are flushed, close tiny scores count as equal, so that the result depends on who meets whom.
+    if count < 2:
+        return
+    half = count // 2
+    sort_boxes(order, spare, score, margin, start, half)
+    sort_boxes(order, spare, score, margin, start + half, count - half)
+    for i in range(start, start + half):
+        spare[i] = order[i]
+    left = start
+    right = start + half
+    for out in range(start, start + count):
+        if left == start + half:
+            break
+        if right < start + count and score[order[right]] - score[spare[left]] >= margin:
+            order[out] = order[right]
+            right += 1
+        else:
+            order[out] = spare[left]
+            left += 1
 
 
 @kernel
-def box_iou(box, a, b):  # type: ignore[no-untyped-def]
-    """Intersection over union of boxes ``a`` and ``b`` of ``box`` (float32[n * 4]), in float32."""
-    i = 4 * a
-    j = 4 * b
-    wide = overlap(box[i], box[i + 2], box[j], box[j + 2])
-    high = overlap(box[i + 1], box[i + 3], box[j + 1], box[j + 3])
-    area = ZERO if wide < ZERO or high < ZERO else wide * high
-    return area / (box[i + 2] * box[i + 3] + box[j + 2] * box[j + 3] - area)
-
-
-@kernel
-def suppress(score, box, order, thresh):  # type: ignore[no-untyped-def]
-    # score  float32[n]: set to 0 for each box that overlaps a better one by more than thresh
+def suppress(score, side, box, order, thresh):  # type: ignore[no-untyped-def]
+    # score  float32[m]: set to 0 for each box that overlaps a better one by more than thresh
+    # side   float32[5, m]: room to work in: left, right, top, bottom, area
     # box    float32[n * 4]
-    # order  int64[m]: boxes, best first
-    # thresh float32
+    # order  int64[m]: the boxes of score, best first
+    # thresh float32: greatest intersection over union (box_iou of Darknet's box.c, in float32)
     for i in range(order.size):
-        if score[order[i]] == ZERO:
+        b = 4 * order[i]
+        side[0, i] = box[b] - box[b + 2] * HALF
+        side[1, i] = box[b] + box[b + 2] * HALF
+        side[2, i] = box[b + 1] - box[b + 3] * HALF
+        side[3, i] = box[b + 1] + box[b + 3] * HALF
+        side[4, i] = box[b + 2] * box[b + 3]
+    for i in range(order.size):
+        if score[i] == ZERO:
             continue
+        left = side[0, i]
+        right = side[1, i]
+        top = side[2, i]
+        bottom = side[3, i]
+        area = side[4, i]
         for j in range(i + 1, order.size):
-            if score[order[j]] != ZERO and box_iou(box, order[i], order[j]) > thresh:
-                score[order[j]] = ZERO
+            wide = (right if right < side[1, j] else side[1, j]) - (left if left > side[0, j] else side[0, j])
+            high = (bottom if bottom < side[3, j] else side[3, j]) - (top if top > side[2, j] else side[2, j])
+            common = ZERO if wide < ZERO or high < ZERO else wide * high
+            score[j] = ZERO if common / (area + side[4, j] - common) > thresh else score[j]
