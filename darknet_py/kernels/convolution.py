@@ -1,5 +1,5 @@
-"""Convolution as Darknet computes it, bit for bit: per output, k ascending over (channel, ky, kx), each product and each
-sum rounded to float32. Blocks over filters, pixels and k (whose float32 sums wait in memory) change no bit."""
+"""Convolution as Darknet computes it, bit for bit: per output, k ascending over (channel, ky, kx), each product and
+each sum rounded to float32. Blocks over filters, pixels and k (whose float32 sums wait in memory) change no bit."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Blocking(NamedTuple):
 
 @kernel
 def convolution(queue, out, source, weights, singles, doubles, floats, ints, shape, blocking, finish, tile):  # type: ignore[no-untyped-def]
-    # out: (groups, n, out_h * out_w), source: (groups, c, h, w), weights: see pack_weights; singles, doubles, finish: see
-    # finish_tile; floats, ints: scratch of all workers
+    # out: (groups, n, out_h * out_w), source: (groups, c, h, w), weights: see pack_weights; singles, doubles, finish:
+    # see finish_tile; floats, ints: scratch of all workers
     worker = claim(queue, 1)
     f, i = worker * blocking.floats, worker * blocking.ints
     pixel_tasks, filter_tasks = blocking.pixel_tasks, blocking.filter_tasks
@@ -67,7 +67,8 @@ def convolution(queue, out, source, weights, singles, doubles, floats, ints, sha
 
 @kernel
 def _task(  # type: ignore[no-untyped-def]
-    out, source, weights, singles, doubles, floats, f, ints, i, shape, blocking, finish, tile, group, block, stop, pixels
+    out, source, weights, singles, doubles, floats, f, ints, i, shape, blocking, finish, tile, group, block, stop,
+    pixels,
 ):  # fmt: skip
     # Filter blocks block .. stop - 1 of a group on the panels of pixel task ``pixels``.
     rows, taps, spatial = tile.rows, shape.size * shape.size, shape.out_h * shape.out_w

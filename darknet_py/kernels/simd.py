@@ -15,9 +15,9 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.imputils import lower_getattr_generic
 from numba.core.registry import cpu_target
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.core.imputils import lower_getattr_generic
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
 MAX_PIXELS = 48

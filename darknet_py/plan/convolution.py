@@ -53,7 +53,8 @@ def convolution_step(
     blocking = cut(shape, tile, threads)
     part = blocking.channels * shape.size**2
     code = CODES["relu+0" if profile.make and layer.activation == "relu" else layer.activation]
-    finish = Finish(int(layer.batch_normalize), code, (spatial & ~3) + 1 if profile.make and layer.batch_normalize else 0)
+    divided = (spatial & ~3) + 1 if profile.make and layer.batch_normalize else 0
+    finish = Finish(int(layer.batch_normalize), code, divided)
     singles, doubles = coefficients(arrays, layer.batch_normalize)
     args = (
         out, source, packed(arrays["weights"], shape, part, tile, threads), singles, doubles,
@@ -66,8 +67,8 @@ def convolution_step(
 def conv_shape(layer: Convolutional) -> ConvShape:
     """The kernel's view of a layer.
 
-    A 1x1 convolution without padding reads its input as if it had the output's shape (Darknet takes the input itself for
-    the unrolled matrix): its channels are then ``out_h * out_w`` apart, and ``stride`` skips nothing.
+    A 1x1 convolution without padding reads its input as if it had the output's shape (Darknet takes the input itself
+    for the unrolled matrix): its channels are then ``out_h * out_w`` apart, and ``stride`` skips nothing.
     """
     c, n = layer.c // layer.groups, layer.n // layer.groups
     group = c * layer.h * layer.w
