@@ -6,7 +6,7 @@ import numpy as np
 
 from .atomic import claim
 from .jit import kernel
-from .libm import exp, expf
+from .libm import exp
 from .pooling import LOWEST
 
 BLOCK = 16
@@ -14,10 +14,9 @@ BLOCK = 16
 
 
 @kernel
-def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch, make):
+def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch):
     # Value (part, channel, cell) is at part * part_stride + first + channel * cells + cell, in out and in x.
     # Group g has the channels offsets[g] ... offsets[g] + sizes[g] - 1. temperature: float32; scratch: (workers, 2, BLOCK).
-    # make: the arithmetic of gcc's -Ofast instead of the source's.
     worker = claim(queue, 1)
     largest = 2 * BLOCK * worker
     blocks = (cells + BLOCK - 1) // BLOCK
@@ -31,17 +30,14 @@ def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, tem
         for g in range(offsets.size):
             start = base + offsets[g] * cells
             stop = start + sizes[g] * cells
-            if make:
-                _group_make(out, x, start, stop, cells, width, temperature, scratch, largest)
-            else:
-                _group(out, x, start, stop, cells, width, temperature, scratch, largest)
+            _group(out, x, start, stop, cells, width, temperature, scratch, largest)
 
 
 @kernel
-def _find_largest(x, start, stop, cells, width, scratch, largest):
+def find_largest(x, start, stop, cells, width, scratch, largest):
+    # scratch[largest + i]: the largest value of cell i in the rows start, start + cells, ... below stop
     for i in range(width):
         scratch[largest + i] = LOWEST
-        scratch[largest + BLOCK + i] = np.float32(0)
     for row in range(start, stop, cells):
         for i in range(width):
             if x[row + i] > scratch[largest + i]:
@@ -50,8 +46,10 @@ def _find_largest(x, start, stop, cells, width, scratch, largest):
 
 @kernel
 def _group(out, x, start, stop, cells, width, temperature, scratch, largest):
-    _find_largest(x, start, stop, cells, width, scratch, largest)
+    find_largest(x, start, stop, cells, width, scratch, largest)
     total = largest + BLOCK
+    for i in range(width):
+        scratch[total + i] = np.float32(0)
     for row in range(start, stop, cells):
         for i in range(width):
             e = np.float32(exp(x[row + i] / temperature - scratch[largest + i] / temperature))
@@ -60,20 +58,3 @@ def _group(out, x, start, stop, cells, width, temperature, scratch, largest):
     for row in range(start, stop, cells):
         for i in range(width):
             out[row + i] /= scratch[total + i]
-
-
-@kernel
-def _group_make(out, x, start, stop, cells, width, temperature, scratch, largest):
-    _find_largest(x, start, stop, cells, width, scratch, largest)
-    total = largest + BLOCK
-    inverse = np.float32(1) / temperature
-    for row in range(start, stop, cells):
-        for i in range(width):
-            e = expf((x[row + i] - scratch[largest + i]) * inverse)
-            scratch[total + i] += e
-            out[row + i] = e
-    for i in range(width):
-        scratch[total + i] = np.float32(1) / scratch[total + i]
-    for row in range(start, stop, cells):
-        for i in range(width):
-            out[row + i] *= scratch[total + i]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..kernels.denormals import denormals_as_zero
 from .memory import INPUT, lay_out
 from .pool import get_pool
+from .profile import check_covers
 from .steps import Bench, make_steps
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Plan:
             trees: WordTrees by number of the layer that needs one.
             keep: layers whose outputs can be asked for after a run; heads and the last layer always can.
         """
+        check_covers(profile, network)
         self.network = network
         self.threads = threads
         self.profile = profile
@@ -77,9 +81,11 @@ class Plan:
 
     def run(self) -> None:
         """Run all steps on what is in `input`."""
+        # Set in both cases: a library in this process may have switched denormals off.
+        around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool:
             for step in self.steps:
-                pool.run(step)
+                pool.run(step, around)
 
     def output(self, number: int) -> NDArray[np.float32]:
         """Layer ``number``'s output of the last run, flat; a view that the next run overwrites."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -69,17 +71,21 @@ class Pool:
     def __exit__(self, *exc: object) -> None:
         self._lock.release()
 
-    def run(self, step: Step) -> None:
-        """Run one step to its end. The pool must be held."""
-        self._queue[:] = 0
-        if self.threads == 1 or step.tasks == 1:
-            step.kernel(self._queue, *step.args)
-        else:
-            self._together(step.kernel, (self._queue, *step.args), min(self.threads, step.tasks))
+    def run(self, step: Step, around: Callable[[], AbstractContextManager[None]] | None = None) -> None:
+        """Run one step to its end. The pool must be held.
 
-    def on_every_thread(self, function: Any, *args: Any) -> None:
-        """Call ``function(*args)`` once on each of the pool's threads, the calling one included."""
-        self._together(function, args, self.threads)
+        Args:
+            step: what to run.
+            around: a context that every thread enters for its part of the step.
+        """
+        self._queue[:] = 0
+        kernel, args = step.kernel, (self._queue, *step.args)
+        if around is not None:
+            kernel, args = _inside, (around, step.kernel, args)
+        if self.threads == 1 or step.tasks == 1:
+            kernel(*args)
+        else:
+            self._together(kernel, args, min(self.threads, step.tasks))
 
     def _together(self, function: Any, args: tuple[Any, ...], threads: int) -> None:
         while len(self._workers) < threads - 1:
@@ -110,6 +116,11 @@ class Pool:
                     interrupt = error
         if interrupt is not None:
             raise interrupt
+
+
+def _inside(around: Callable[[], AbstractContextManager[None]], kernel: Any, args: tuple[Any, ...]) -> None:
+    with around():
+        kernel(*args)
 
 
 _pools: dict[int, Pool] = {}

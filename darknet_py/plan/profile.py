@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,15 @@ class Profile:
 
 PROFILES = {
     "ieee": Profile("ieee"),
+    "make": Profile("make", make=True, flush_denormals=True),
 }
 """Profiles by name."""
+
+_MAKE_COVERS = {
+    "activation", "batchnorm", "convolutional", "cost", "crop", "dropout", "logistic", "maxpool", "region", "reorg",
+    "route", "shortcut", "upsample", "yolo",
+}  # fmt: skip
+"""Layers of which is known what gcc -Ofast makes. In the others it regroups sums as the processor's vectors suggest."""
 
 
 def get_profile(name: str) -> Profile:
@@ -33,3 +44,18 @@ def get_profile(name: str) -> Profile:
     if name not in PROFILES:
         raise DarknetError(f"unknown arithmetic profile '{name}'; choose from {', '.join(PROFILES)}")
     return PROFILES[name]
+
+
+def check_covers(profile: Profile, network: Network) -> None:
+    """Raise `CfgError` at the first layer whose bits a profile does not promise."""
+    if not profile.make:
+        return
+    from ..kernels.libmvec import AVAILABLE
+
+    if not AVAILABLE:
+        raise DarknetError("math=make needs the vector functions of glibc on x86-64 (libmvec.so.1); use math=ieee")
+    for layer in network.layers:
+        if layer.kind not in _MAKE_COVERS:
+            raise network.error(
+                layer, f"math=make does not cover [{layer.kind}]: the Makefile's build regroups its sums; use math=ieee"
+            )

@@ -225,11 +225,14 @@ def _softmax(
     bench: Bench, x: Floats, groups: tuple[NDArray[np.int64], NDArray[np.int64]], parts: int, part_stride: int,
     first: int, cells: int, temperature: float,
 ) -> Step:  # fmt: skip
-    scratch = np.zeros(bench.threads * 2 * softmax.BLOCK, np.float32)
-    args = (
-        bench.out, x, *groups, parts, part_stride, first, cells, np.float32(temperature), scratch, bench.profile.make
-    )  # fmt: skip
-    return Step(softmax.softmax, args, tasks=parts * -(-cells // softmax.BLOCK))
+    scratch = np.zeros(bench.threads * 6 * softmax.BLOCK, np.float32)
+    args = (bench.out, x, *groups, parts, part_stride, first, cells, np.float32(temperature), scratch)
+    tasks = parts * -(-cells // softmax.BLOCK)
+    if bench.profile.make:
+        from ..kernels.softmax_make import softmax_make
+
+        return Step(softmax_make, args, tasks)
+    return Step(softmax.softmax, args, tasks)
 
 
 def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

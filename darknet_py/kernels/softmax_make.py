@@ -1,0 +1,77 @@
+"""Softmax as the program computes it that Darknet's Makefile builds (gcc 12, x86-64, -Ofast).
+
+gcc multiplies by reciprocals, and unrolls groups of more than ten values by four: the vector ``expf`` of the C library,
+four sums side by side, added in the end; what is left over goes through the scalar ``expf``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .atomic import claim
+from .jit import kernel
+from .libm import expf
+from .libmvec import expf_four
+from .softmax import BLOCK, find_largest
+
+SCALAR_BELOW = 11
+"""Groups smaller than this are summed one by one."""
+
+
+@kernel
+def softmax_make(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch):
+    # As softmax.softmax; scratch: (workers, 6, BLOCK): largest values, four sums, a row of exponentials.
+    start = 6 * BLOCK * claim(queue, 1)
+    blocks = (cells + BLOCK - 1) // BLOCK
+    inverse = np.float32(1) / temperature
+    while True:
+        task = claim(queue, 0)
+        if task >= parts * blocks:
+            return
+        cell = (task % blocks) * BLOCK
+        width = min(BLOCK, cells - cell)
+        base = (task // blocks) * part_stride + first + cell
+        for g in range(offsets.size):
+            row = base + offsets[g] * cells
+            find_largest(x, row, row + sizes[g] * cells, cells, width, scratch, start)
+            _group(out, x, row, sizes[g], cells, width, inverse, scratch, start)
+
+
+@kernel
+def _group(out, x, row, size, cells, width, inverse, scratch, largest):
+    sums = largest + BLOCK
+    exponentials = sums + 4 * BLOCK
+    for i in range(4 * BLOCK):
+        scratch[sums + i] = np.float32(0)
+    by_four = size & ~3 if size >= SCALAR_BELOW else 0
+    for k in range(size):
+        at = row + k * cells
+        for i in range(width):
+            scratch[exponentials + i] = (x[at + i] - scratch[largest + i]) * inverse
+        if k < by_four:
+            for i in range(0, width, 4):
+                expf_four(scratch, exponentials + i)
+            lane = sums + (k & 3) * BLOCK
+        else:
+            for i in range(width):
+                scratch[exponentials + i] = expf(scratch[exponentials + i])
+            if k == by_four:
+                _join_lanes(scratch, sums)
+            lane = sums
+        for i in range(width):
+            scratch[lane + i] += scratch[exponentials + i]
+            out[at + i] = scratch[exponentials + i]
+    if by_four == size:
+        _join_lanes(scratch, sums)
+    for i in range(width):
+        scratch[sums + i] = np.float32(1) / scratch[sums + i]
+    for k in range(size):
+        for i in range(width):
+            out[row + k * cells + i] *= scratch[sums + i]
+
+
+@kernel
+def _join_lanes(scratch, sums):
+    # (0 + 2) + (1 + 3), then the other lanes start anew
+    for i in range(sums, sums + BLOCK):
+        scratch[i] = (scratch[i] + scratch[i + 2 * BLOCK]) + (scratch[i + BLOCK] + scratch[i + 3 * BLOCK])
