@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import TileType, broadcast, data_pointer, load_vector, store_vector
+from .simd import TileType, broadcast, load_vector, store_vector
 
 _INT = ir.IntType(64)
 _FLOATS = ir.FloatType().as_pointer()
@@ -16,25 +16,19 @@ _FLOATS = ir.FloatType().as_pointer()
 
 @intrinsic
 def multiply_add(
-    typingctx: Any, tile: Any, vectors: Any, sums: Any, at: Any, fresh: Any, weights: Any, w: Any, pixels: Any, p: Any,
-    depth: Any,
-) -> Any:  # fmt: skip
+    typingctx: Any, tile: Any, vectors: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, depth: Any
+) -> Any:
     """``sums[r, j] += weights[k, r] * pixels[k, j]`` for k = 0 .. depth - 1 in this order, each operation rounded.
 
-    sums: (rows, vectors * lanes) at ``at``, taken as +0 if ``fresh``; weights: (depth, rows) at ``w``;
-    pixels: (depth, vectors * lanes) at ``p``. ``vectors`` is 1 .. ``tile.vectors``.
+    sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows);
+    pixels: (depth, vectors * lanes). ``vectors`` is 1 .. ``tile.vectors``.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointers = [
-            data_pointer(context, builder, signature.args[i], args[i], args[i + 1]) for i in (2, 5, 7)
-        ]  # fmt: skip
-        function = _tile_function(builder.module, tile)
-        builder.call(function, [args[1], args[4], *pointers, args[9]])
+        builder.call(_tile_function(builder.module, tile), args[1:])
         return context.get_dummy_value()
 
-    int64 = types.int64
-    return types.void(tile, int64, sums, int64, types.boolean, weights, int64, pixels, int64, int64), codegen
+    return types.void(tile, types.int64, sums, types.boolean, weights, pixels, types.int64), codegen
 
 
 def _tile_function(module: Any, tile: TileType) -> Any:
@@ -42,7 +36,7 @@ def _tile_function(module: Any, tile: TileType) -> Any:
     name = f"multiply_add_{tile.lanes}x{tile.rows}x{tile.vectors}"
     if name in module.globals:
         return module.globals[name]
-    function_type = ir.FunctionType(ir.VoidType(), [_INT, ir.IntType(1), _FLOATS, _FLOATS, _FLOATS, _INT])
+    function_type = ir.FunctionType(ir.VoidType(), [_INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, _INT])
     function = ir.Function(module, function_type, name)
     function.linkage = "internal"
     function.attributes.add("noinline")
@@ -59,7 +53,7 @@ def _tile_function(module: Any, tile: TileType) -> Any:
 
 
 def _emit_loop(builder: Any, function: Any, tile: TileType, vectors: int) -> None:
-    _, fresh, sums, weights, pixels, depth = function.args
+    _, sums, fresh, weights, pixels, depth = function.args
     lanes, rows = tile.lanes, tile.rows
     vector = ir.VectorType(ir.FloatType(), lanes)
     tiles = [(r, v) for r in range(rows) for v in range(vectors)]

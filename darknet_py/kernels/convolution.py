@@ -10,6 +10,7 @@ from .conv_multiply import multiply_add
 from .conv_pack import find_taps, pack_aligned, pack_any
 from .epilogue import finish_tile
 from .jit import kernel
+from .simd import pointer, shifted
 
 
 class ConvShape(NamedTuple):
@@ -44,77 +45,78 @@ class Blocking(NamedTuple):
 
 
 @kernel
-def convolution(queue, out, source, weights, singles, doubles, floats, ints, shape, blocking, finish, tile):  # type: ignore[no-untyped-def]
+def convolution(queue, out, source, weights, singles, doubles, floats, ints, shape, blocking, finish, tile):
     # out: (groups, n, out_h * out_w), source: (groups, c, h, w), weights: see pack_weights; singles, doubles, finish:
     # see finish_tile; floats, ints: scratch of all workers
     worker = claim(queue, 1)
-    f, i = worker * blocking.floats, worker * blocking.ints
+    panels, taps = pointer(floats, worker * blocking.floats), pointer(ints, worker * blocking.ints)
     pixel_tasks, filter_tasks = blocking.pixel_tasks, blocking.filter_tasks
     blocks = (shape.n + tile.rows - 1) // tile.rows
+    depth, spatial = shape.c * shape.size * shape.size, shape.out_h * shape.out_w
     while True:
         task = claim(queue, 0)
         if task >= shape.groups * filter_tasks * pixel_tasks:
             return
         group = task // (filter_tasks * pixel_tasks)
-        filters, pixels = divmod(task % (filter_tasks * pixel_tasks), pixel_tasks)
+        filters, pixels = task // pixel_tasks % filter_tasks, task % pixel_tasks
         block = filters * blocks // filter_tasks
         stop = (filters + 1) * blocks // filter_tasks
+        f0 = group * shape.n
         _task(
-            out, source, weights, singles, doubles, floats, f, ints, i, shape, blocking, finish, tile, group, block,
-            stop, pixels,
+            pointer(out, f0 * spatial), pointer(source, group * shape.group),
+            pointer(weights, group * blocks * tile.rows * depth), pointer(singles, 3 * f0), pointer(doubles, 4 * f0),
+            panels, taps, shape, blocking, finish, tile, block, stop, pixels,
         )  # fmt: skip
 
 
 @kernel
-def _task(  # type: ignore[no-untyped-def]
-    out, source, weights, singles, doubles, floats, f, ints, i, shape, blocking, finish, tile, group, block, stop,
-    pixels,
-):  # fmt: skip
+def _task(
+    out, source, weights, singles, doubles, panels, taps, shape, blocking, finish, tile, block, stop, pixels
+):
     # Filter blocks block .. stop - 1 of a group on the panels of pixel task ``pixels``.
-    rows, taps, spatial = tile.rows, shape.size * shape.size, shape.out_h * shape.out_w
+    rows, square, spatial = tile.rows, shape.size * shape.size, shape.out_h * shape.out_w
     blocks = (shape.n + rows - 1) // rows
-    depth = shape.c * taps
     whole = tile.lanes * tile.vectors
-    panels = (spatial + whole - 1) // whole
-    panel0 = pixels * panels // blocking.pixel_tasks
-    panel1 = (pixels + 1) * panels // blocking.pixel_tasks
+    count_panels = (spatial + whole - 1) // whole
+    panel0 = pixels * count_panels // blocking.pixel_tasks
+    panel1 = (pixels + 1) * count_panels // blocking.pixel_tasks
     aligned = shape.stride == 1 and shape.w == shape.out_w
+    waiting = shifted(panels, blocking.sums)
+    spare = shifted(panels, blocking.floats - tile.lanes)
     if aligned:
         for panel in range(panel0, panel1):
-            m = i + (panel - panel0) * taps
-            find_taps(ints, m, shape, panel * whole, min(whole, spatial - panel * whole))
+            first = panel * whole
+            find_taps(shifted(taps, (panel - panel0) * square), shape, first, min(whole, spatial - first))
     for channel in range(0, shape.c, blocking.channels):
         channels = min(blocking.channels, shape.c - channel)
-        length = channels * taps
+        length = channels * square
         for panel in range(panel0, panel1):
             first = panel * whole
             count = min(whole, spatial - first)
-            at = f + (panel - panel0) * whole * length
-            m = i + (panel - panel0) * taps
+            at = shifted(panels, (panel - panel0) * whole * length)
+            from_ = shifted(source, channel * shape.plane)
             if aligned:
                 pack_aligned(
-                    tile, floats, at, source, group * shape.group, shape, ints, m, first, count, channel, channels
+                    tile, at, from_, shape, shifted(taps, (panel - panel0) * square), first, count, channels
                 )  # fmt: skip
             else:
-                pack_any(tile, floats, at, source, group * shape.group, shape, first, count, channel, channels)
-        k0 = channel * taps
+                pack_any(tile, at, from_, shape, first, count, channels)
         last = channel + channels == shape.c
         waits = not (last and channel == 0)
         for b in range(block, stop):
-            w = (group * depth + k0) * blocks * rows + b * rows * length
+            w = shifted(weights, channel * square * blocks * rows + b * rows * length)
             row = b * rows
             for panel in range(panel0, panel1):
                 first = panel * whole
                 count = min(whole, spatial - first)
-                sums = f + blocking.sums
+                sums = waiting
                 if waits:
-                    sums += ((b - block) * (panel1 - panel0) + panel - panel0) * rows * whole
+                    sums = shifted(waiting, ((b - block) * (panel1 - panel0) + panel - panel0) * rows * whole)
                 vectors = (count + tile.lanes - 1) // tile.lanes
-                at = f + (panel - panel0) * whole * length
-                multiply_add(tile, vectors, floats, sums, channel == 0, weights, w, floats, at, length)
+                at = shifted(panels, (panel - panel0) * whole * length)
+                multiply_add(tile, vectors, sums, channel == 0, w, at, length)
                 if last:
-                    f0 = group * shape.n + row
                     finish_tile(
-                        tile, out, f0 * spatial + first, spatial, first, floats, sums, f + blocking.floats - tile.lanes,
-                        f0, min(rows, shape.n - row), count, singles, doubles, finish,
+                        tile, shifted(out, row * spatial + first), spatial, first, sums, spare,
+                        min(rows, shape.n - row), count, shifted(singles, 3 * row), shifted(doubles, 4 * row), finish,
                     )  # fmt: skip

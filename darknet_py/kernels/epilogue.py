@@ -9,7 +9,7 @@ import numpy as np
 
 from .activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate
 from .jit import kernel
-from .simd import add, any_unequal, div, load, mul, narrow, splat, store, sub, where_positive, widen
+from .simd import add, any_unequal, div, load, mul, narrow, shifted, splat, store, sub, where_positive, widen
 
 
 class Finish(NamedTuple):
@@ -28,8 +28,8 @@ class Finish(NamedTuple):
     divided: int
 
 
-@kernel
-def _quotient(tile, x, divisor, below, above):  # type: ignore[no-untyped-def]
+@kernel(forceinline=True)
+def _quotient(tile, x, divisor, below, above):
     # float32(x / divisor) as if divided in double. ``below`` and ``above`` are doubles around 1/divisor, far enough
     # apart that x * below <= x/divisor <= x * above also after rounding to double (towards zero for negative x: the
     # other way round). Rounding to float32 keeps order, so where both products give the same float32 the quotient
@@ -42,17 +42,17 @@ def _quotient(tile, x, divisor, below, above):  # type: ignore[no-untyped-def]
     return low
 
 
-@kernel
-def _finished(tile, x, r, singles, doubles, finish):  # type: ignore[no-untyped-def]
-    # One vector of filter r: normalised, biased, and activated if the activation has a vector form.
+@kernel(forceinline=True)
+def _finished(tile, x, singles, doubles, finish):
+    # One vector of a filter: normalised, biased, and activated if the activation has a vector form.
     if finish.normalize:
-        x = sub(x, splat(tile, singles[3 * r]))
+        x = sub(x, splat(tile, singles[0]))
         if finish.divided:
-            x = narrow(mul(widen(x), splat(tile, doubles[4 * r + 1])))
+            x = narrow(mul(widen(x), splat(tile, doubles[1])))
         else:
-            x = _quotient(tile, x, doubles[4 * r], doubles[4 * r + 2], doubles[4 * r + 3])
-        x = mul(x, splat(tile, singles[3 * r + 1]))
-    x = add(x, splat(tile, singles[3 * r + 2]))
+            x = _quotient(tile, x, doubles[0], doubles[2], doubles[3])
+        x = mul(x, splat(tile, singles[1]))
+    x = add(x, splat(tile, singles[2]))
     if finish.code == LEAKY:
         x = where_positive(x, x, narrow(mul(widen(x), splat(tile, 0.1))))
     elif finish.code == RELU:
@@ -63,32 +63,33 @@ def _finished(tile, x, r, singles, doubles, finish):  # type: ignore[no-untyped-
 
 
 @kernel
-def finish_tile(tile, out, at, plane, first, sums, s, spare, row, rows, count, singles, doubles, finish):  # type: ignore[no-untyped-def]
-    # out: (filters, plane), this tile from ``at`` on; ``first``: number of its first pixel in the plane; count: its
-    # pixels; sums: (rows, count rounded up to whole vectors) from ``s`` on, and a vector of room at ``spare``;
-    # row: its first filter; singles: (filters, 3) float32: mean, scale, bias;
-    # doubles: (filters, 4): divisor, its reciprocal, the reciprocals below and above.
-    for r in range(row, row + rows):
+def finish_tile(tile, out, plane, first, sums, spare, rows, count, singles, doubles, finish):
+    # out: (rows, plane) at the tile's first filter and pixel; ``first``: number of that pixel in the plane;
+    # sums: (rows, count rounded up to whole vectors); spare: room for a vector;
+    # singles: (rows, 3) float32: mean, scale, bias;
+    # doubles: (rows, 4): divisor, its reciprocal, the reciprocals below and above. All pointers.
+    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
+    for r in range(rows):
         for j in range(0, count, tile.lanes):
-            x = _finished(tile, load(tile, sums, s + j), r, singles, doubles, finish)
+            x = _finished(tile, load(tile, sums, j), singles, doubles, finish)
             if j + tile.lanes <= count:
-                store(out, at + j, x)
+                store(out, j, x)
             else:
-                store(sums, spare, x)
+                store(spare, 0, x)
                 for i in range(count - j):
-                    out[at + j + i] = sums[spare + i]
+                    out[j + i] = spare[i]
         if finish.divided:
             for j in range(max(finish.divided - 1 - first, 0), count):
-                x = np.float32(np.float64(sums[s + j] - singles[3 * r]) / doubles[4 * r])
-                x = x * singles[3 * r + 1] + singles[3 * r + 2]
-                out[at + j] = activate(x, finish.code if _has_vector_form(finish.code) else LINEAR)
+                x = np.float32(np.float64(sums[j] - singles[0]) / doubles[0])
+                x = x * singles[1] + singles[2]
+                out[j] = activate(x, finish.code if _has_vector_form(finish.code) else LINEAR)
         if not _has_vector_form(finish.code):
-            for j in range(at, at + count):
+            for j in range(count):
                 out[j] = activate(out[j], finish.code)
-        s += (count + tile.lanes - 1) // tile.lanes * tile.lanes
-        at += plane
+        sums, out = shifted(sums, width), shifted(out, plane)
+        singles, doubles = shifted(singles, 3), shifted(doubles, 4)
 
 
-@kernel
-def _has_vector_form(code):  # type: ignore[no-untyped-def]
+@kernel(forceinline=True)
+def _has_vector_form(code):
     return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE

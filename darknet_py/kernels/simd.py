@@ -116,12 +116,6 @@ def _vector(dtype: Any, lanes: int) -> ir.VectorType:
     return ir.VectorType(ir.FloatType() if dtype == types.float32 else ir.DoubleType(), lanes)
 
 
-def data_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any = None) -> Any:
-    """Pointer to an array's first element, or to element ``index``."""
-    data = cgutils.create_struct_proxy(array_type)(context, builder, array).data
-    return data if index is None else builder.gep(data, [index])
-
-
 def load_vector(builder: Any, pointer: Any, lanes: int) -> Any:
     """``lanes`` floats from an address of any alignment."""
     vector = ir.VectorType(pointer.type.pointee, lanes)
@@ -142,47 +136,69 @@ def broadcast(builder: Any, value: Any, lanes: int) -> Any:
 
 
 # --- memory ---
+#
+# Inner loops work on pointers: Numba counts references to the arrays that it hands from function to function, with
+# atomic operations that cost more than a vector of results. The caller vouches for every index.
 
 
 @intrinsic
-def load(typingctx: Any, tile: Any, array: Any, i: Any) -> Any:
-    """Vector of ``array[i : i + lanes]`` (float32)."""
+def pointer(typingctx: Any, array: Any, i: Any) -> Any:
+    """Pointer to ``array[i]``. It can be indexed, from 0 up or down, without any check."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = data_pointer(context, builder, signature.args[1], args[1], args[2])
-        return load_vector(builder, pointer, tile.lanes)
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0]).data
+        return builder.gep(data, [args[1]])
 
-    return VectorType(types.float32, tile.lanes)(tile, array, types.int64), codegen
+    return types.CPointer(array.dtype)(array, types.int64), codegen
 
 
 @intrinsic
-def load_masked(typingctx: Any, tile: Any, array: Any, i: Any, bits: Any) -> Any:
-    """Vector of ``array[i : i + lanes]``; a lane whose bit is 0 is +0 and its memory is not touched."""
+def shifted(typingctx: Any, start: Any, i: Any) -> Any:
+    """Pointer to ``start[i]``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return start(start, types.int64), codegen
+
+
+@intrinsic
+def load(typingctx: Any, tile: Any, start: Any, i: Any) -> Any:
+    """Vector of ``start[i : i + lanes]`` (float32)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return load_vector(builder, builder.gep(args[1], [args[2]]), tile.lanes)
+
+    return VectorType(types.float32, tile.lanes)(tile, start, types.int64), codegen
+
+
+@intrinsic
+def load_masked(typingctx: Any, tile: Any, start: Any, i: Any, bits: Any) -> Any:
+    """Vector of ``start[i : i + lanes]``; a lane whose bit is 0 is +0 and its memory is not touched."""
     vector = _vector(types.float32, tile.lanes)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = data_pointer(context, builder, signature.args[1], args[1], args[2])
-        pointer = builder.bitcast(pointer, vector.as_pointer())
+        address = builder.bitcast(builder.gep(args[1], [args[2]]), vector.as_pointer())
         mask_type = ir.VectorType(ir.IntType(1), tile.lanes)
         name = f"llvm.masked.load.v{tile.lanes}f32.p0"
         function = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(vector, [pointer.type, ir.IntType(32), mask_type, vector]), name
+            builder.module, ir.FunctionType(vector, [address.type, ir.IntType(32), mask_type, vector]), name
         )
         mask = builder.bitcast(builder.trunc(args[3], ir.IntType(tile.lanes)), mask_type)
-        return builder.call(function, [pointer, ir.Constant(ir.IntType(32), 4), mask, ir.Constant(vector, None)])
+        return builder.call(function, [address, ir.Constant(ir.IntType(32), 4), mask, ir.Constant(vector, None)])
 
-    return VectorType(types.float32, tile.lanes)(tile, array, types.int64, types.int64), codegen
+    return VectorType(types.float32, tile.lanes)(tile, start, types.int64, types.int64), codegen
 
 
 @intrinsic
-def store(typingctx: Any, array: Any, i: Any, vector: Any) -> Any:
-    """``array[i : i + lanes] = vector`` (float32)."""
+def store(typingctx: Any, start: Any, i: Any, vector: Any) -> Any:
+    """``start[i : i + lanes] = vector`` (float32)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        store_vector(builder, args[2], data_pointer(context, builder, signature.args[0], args[0], args[1]))
+        store_vector(builder, args[2], builder.gep(args[0], [args[1]]))
         return context.get_dummy_value()
 
-    return types.void(array, types.int64, vector), codegen
+    return types.void(start, types.int64, vector), codegen
 
 
 @intrinsic
