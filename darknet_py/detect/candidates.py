@@ -20,7 +20,7 @@ class Candidates:
         box: float32, n x 4: centre x, y, width, height, as fractions of the image (or pixels, where asked for).
         objectness: float32, n; 0 where it is not above the threshold.
         kept: int64, m: numbers of the boxes whose objectness is not 0. The others have no class above the threshold.
-        prob: float32, m x classes: probability of each class in the boxes ``kept``; 0 where it is not above the threshold.
+        prob: float32, m x classes: probability of each class in the boxes ``kept``; 0 where not above the threshold.
         flushed: computed with denormal numbers as zero, and to be worked on so.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DarknetError
-from ..kernels.denormals import flushed_denormals
+from ..kernels.denormals import denormals_as_zero
 from ..layers import Detection, Layer, Region, Yolo
 from .box import Frame
 from .candidates import Candidates, Floats, join
@@ -68,7 +68,7 @@ def decode(
             raise DarknetError(f"{name}={value} must be a number from 0 to 1")
     frame = Frame(network.input.w, network.input.h, image_w, image_h, profile == "make", cpu, relative)
     limits = np.float32(thresh), np.float32(hier_thresh)
-    with flushed_denormals(frame.make):
+    with denormals_as_zero(frame.make):
         parts = [
             _decode_head(head, _flat_output(head, outputs), frame, *limits, (trees or {}).get(head.index), map)
             for head in network.heads
@@ -95,7 +95,7 @@ def _decode_head(
         if tree is None:
             raise DarknetError(f"layer {head.index}: needs its tree {head.tree}")
         if tree.n != head.classes:
-            raise DarknetError(f"layer {head.index}: the tree has {tree.n} nodes, but [region] has {head.classes} classes")
+            raise DarknetError(f"layer {head.index}: the tree has {tree.n} nodes, [region] has {head.classes} classes")
         if classes_map is not None:
             check_map(classes_map, head.classes)
     return decode_region(head, output, frame, thresh, hier_thresh, tree if head.tree else None, classes_map)
@@ -107,5 +107,5 @@ def _flat_output(head: Layer, outputs: Mapping[int, Floats]) -> Floats:
         raise DarknetError(f"the output of layer {head.index} ([{head.kind}]) is missing")
     output = np.ascontiguousarray(outputs[head.index], np.float32).reshape(-1)
     if output.size != head.out.size:
-        raise DarknetError(f"the output of layer {head.index} has {output.size} values, but [{head.kind}] {head.out.size}")
+        raise DarknetError(f"the output of layer {head.index} has {output.size} values instead of {head.out.size}")
     return output

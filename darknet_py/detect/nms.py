@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import DarknetError
 from ..kernels.boxes import sort_boxes, suppress
-from ..kernels.denormals import flushed_denormals
+from ..kernels.denormals import denormals_as_zero
 from .candidates import Candidates, Floats, Indices
+
+SMALLEST_NORMAL = np.float32(2.0**-126)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ def nms_sort(candidates: Candidates, nms: float) -> Boxes:
         return _in_order(candidates, np.arange(len(candidates.kept)), candidates.objectness, candidates.prob)
     prob = candidates.prob.copy()
     order = _swap_zeros_back(candidates)
-    with flushed_denormals(candidates.flushed):
+    with denormals_as_zero(candidates.flushed):
         for k in np.flatnonzero(prob.any(axis=0)):  # sorting by a class that no box has changes nothing
             prob[:, k] = _sort_and_suppress(candidates, order, prob[:, k].copy(), limit)
     return _in_order(candidates, order, candidates.objectness, prob)
@@ -66,7 +68,7 @@ def nms_obj(candidates: Candidates, nms: float) -> Boxes:
     if not limit:
         return nms_sort(candidates, 0)
     order = _swap_zeros_back(candidates)
-    with flushed_denormals(candidates.flushed):
+    with denormals_as_zero(candidates.flushed):
         score = _sort_and_suppress(candidates, order, candidates.objectness[candidates.kept], limit)
     objectness = candidates.objectness.copy()
     objectness[candidates.kept] = score
@@ -83,13 +85,12 @@ def _check(nms: float) -> np.float32:
 
 def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, limit: np.float32) -> Floats:
     """Sort ``order`` by ``score``; return the scores with 0 for boxes that overlap a better one."""
-    limits = np.finfo(np.float32)
-    margin = limits.smallest_normal if candidates.flushed else limits.smallest_subnormal
+    margin = SMALLEST_NORMAL if candidates.flushed else np.float32(0)
     sort_boxes(order, np.empty_like(order), score, margin, 0, order.size)
     live = order[score[order] != 0]
     best_first = score[live]
-    suppress(best_first, np.empty((5, live.size), np.float32), candidates.box[candidates.kept[live]].reshape(-1),
-             np.arange(live.size), limit)  # fmt: skip
+    box = candidates.box[candidates.kept[live]].reshape(-1)
+    suppress(best_first, np.empty((5, live.size), np.float32), box, limit)
     score[live] = best_first
     return score
 

@@ -44,10 +44,7 @@ def decode_region(
         box, output, np.arange(head.n * cells), np.array(head.biases, np.float32),
         planes.shape[1], head.w, head.h, head.w, head.h,
     )  # fmt: skip
-    if head.background:
-        scale = np.ones(head.n * cells, np.float32)
-    else:
-        scale = planes[:, head.coords].reshape(-1)
+    scale = np.ones(head.n * cells, np.float32) if head.background else planes[:, head.coords].reshape(-1)
     objectness = np.where(scale > thresh, scale, np.float32(0))
     kept = np.flatnonzero(objectness)
     if tree is None:

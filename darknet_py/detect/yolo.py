@@ -26,11 +26,11 @@ def decode_yolo(head: Yolo, output: Floats, frame: Frame, thresh: np.float32) ->
     """
     cells = head.w * head.h
     planes = output.reshape(head.n, 5 + head.classes, cells)
-    cell, anchor = np.nonzero(planes[:, 4].T > thresh)
+    objectness = planes[:, 4]
+    cell, anchor = np.nonzero(objectness.T > thresh)
     where = anchor * cells + cell
     box = np.empty(len(where) * 4, np.float32)
     anchors = np.array(head.biases, np.float32).reshape(-1, 2)[list(head.mask)].reshape(-1)
     anchor_boxes(box, output, where, anchors, planes.shape[1], head.w, head.h, frame.net_w, frame.net_h)
-    objectness = planes[:, 4].reshape(-1)
-    prob = class_probabilities(planes[:, 5:], where, objectness, thresh)
-    return Candidates(frame.correct(box.reshape(-1, 4)), objectness[where], np.arange(len(where)), prob)
+    prob = class_probabilities(planes[:, 5:], where, objectness.reshape(-1), thresh)
+    return Candidates(frame.correct(box.reshape(-1, 4)), objectness[anchor, cell], np.arange(len(where)), prob)

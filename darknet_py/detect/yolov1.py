@@ -19,9 +19,9 @@ def decode_detection(head: Detection, output: Floats, frame: Frame, thresh: np.f
     """Decode one head; candidates are the boxes of each cell, row after row.
 
     As in Darknet, objectness is reported whatever its value, and an objectness and a class score that are both negative
-    make a probability. Boxes are in units of which the image has ``frame.image_w`` and ``image_h``, whether relative ones
-    are asked for or not, and nothing undoes a letterbox: Darknet's ``yolo test`` stretches the image over the network's
-    input, and asks for boxes in an image of 1 x 1.
+    make a probability. Boxes are in units of which the image has ``frame.image_w`` and ``image_h``, whether relative
+    ones are asked for or not, and nothing undoes a letterbox: Darknet's ``yolo test`` stretches the image over the
+    network's input, and asks for boxes in an image of 1 x 1.
 
     Args:
         head: the layer.

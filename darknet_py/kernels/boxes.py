@@ -16,7 +16,7 @@ ONE = np.float32(1)
 
 
 @kernel
-def anchor_boxes(box, values, where, anchors, entries, w, h, unit_w, unit_h):  # type: ignore[no-untyped-def]
+def anchor_boxes(box, values, where, anchors, entries, w, h, unit_w, unit_h):
     # box      float32[m * 4]: centre x, y, width, height
     # values   float32[n * entries * h * w]: a head's output; x, y, w, h are the first four planes of each anchor
     # where    int64[m]: the boxes wanted, each as (anchor * h + row) * w + column
@@ -35,7 +35,7 @@ def anchor_boxes(box, values, where, anchors, entries, w, h, unit_w, unit_h):  #
 
 
 @kernel
-def tree_classes(top, values, where, entries, first, stride, parent, child, offset, size, thresh):  # type: ignore[no-untyped-def]
+def tree_classes(top, values, where, entries, first, stride, parent, child, offset, size, thresh):
     # top     int64[m]: the deepest class of each box that stays above thresh
     # values  float32[n * entries * stride]: conditional probabilities, class c of an anchor in plane first + c
     # where   int64[m]: the boxes, each as anchor * stride + cell
@@ -70,11 +70,11 @@ def tree_classes(top, values, where, entries, first, stride, parent, child, offs
 
 
 @kernel
-def sort_boxes(order, spare, score, margin, start, count):  # type: ignore[no-untyped-def]
+def sort_boxes(order, spare, score, margin, start, count):
     # order  int64[n]: boxes; order[start : start + count] is sorted by descending score, equal ones stay in order
     # spare  int64[n]: room to work in
     # score  float32[n], by box
-    # margin float32: the least difference between scores that are not equal
+    # margin float32: positive differences below it count as zero (0: none do)
     #
     # The merge sort of the C library's qsort, split by split: Darknet compares by the *difference* of two scores, and
     # where denormals are flushed, close tiny scores count as equal, so that the result depends on who meets whom.
@@ -90,7 +90,8 @@ def sort_boxes(order, spare, score, margin, start, count):  # type: ignore[no-un
     for out in range(start, start + count):
         if left == start + half:
             break
-        if right < start + count and score[order[right]] - score[spare[left]] >= margin:
+        ahead = score[order[right]] - score[spare[left]] if right < start + count else -ONE
+        if ahead > ZERO and ahead >= margin:
             order[out] = order[right]
             right += 1
         else:
@@ -99,20 +100,19 @@ def sort_boxes(order, spare, score, margin, start, count):  # type: ignore[no-un
 
 
 @kernel
-def suppress(score, side, box, order, thresh):  # type: ignore[no-untyped-def]
-    # score  float32[m]: set to 0 for each box that overlaps a better one by more than thresh
+def suppress(score, side, box, thresh):
+    # score  float32[m], best first: set to 0 for each box that overlaps a better one by more than thresh
     # side   float32[5, m]: room to work in: left, right, top, bottom, area
-    # box    float32[n * 4]
-    # order  int64[m]: the boxes of score, best first
+    # box    float32[m * 4]
     # thresh float32: greatest intersection over union (box_iou of Darknet's box.c, in float32)
-    for i in range(order.size):
-        b = 4 * order[i]
+    for i in range(score.size):
+        b = 4 * i
         side[0, i] = box[b] - box[b + 2] * HALF
         side[1, i] = box[b] + box[b + 2] * HALF
         side[2, i] = box[b + 1] - box[b + 3] * HALF
         side[3, i] = box[b + 1] + box[b + 3] * HALF
         side[4, i] = box[b + 2] * box[b + 3]
-    for i in range(order.size):
+    for i in range(score.size):
         if score[i] == ZERO:
             continue
         left = side[0, i]
@@ -120,7 +120,7 @@ def suppress(score, side, box, order, thresh):  # type: ignore[no-untyped-def]
         top = side[2, i]
         bottom = side[3, i]
         area = side[4, i]
-        for j in range(i + 1, order.size):
+        for j in range(i + 1, score.size):
             wide = (right if right < side[1, j] else side[1, j]) - (left if left > side[0, j] else side[0, j])
             high = (bottom if bottom < side[3, j] else side[3, j]) - (top if top > side[2, j] else side[2, j])
             common = ZERO if wide < ZERO or high < ZERO else wide * high

@@ -1,4 +1,8 @@
-"""Denormal numbers as zero, as a program computes that ``gcc -Ofast`` has linked (``crtfastmath``)."""
+"""Whether denormal numbers count as zero, as in a program that ``gcc -Ofast`` has linked (``crtfastmath``).
+
+The switch is in each thread's floating-point control word, where any library may have left it on: a Darknet loaded into
+the process does so.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +25,25 @@ FLUSH = 0x8040
 
 
 @contextmanager
-def flushed_denormals(on: bool = True) -> Iterator[None]:
-    """While inside, denormal operands and results of this thread's floating-point arithmetic count as zero.
+def denormals_as_zero(flush: bool) -> Iterator[None]:
+    """While inside, denormal operands and results of this thread's floating-point arithmetic count as zero, or do not.
 
-    Does nothing on processors other than x86-64, and nothing if ``on`` is false.
+    Whatever was set before is set again afterwards. On processors other than x86-64 it changes nothing.
     """
-    if not (on and HAS_MXCSR):
+    if not HAS_MXCSR:
         yield
         return
     word = np.empty(1, np.int32)
     _read_control(word)
     before = int(word[0])
-    _write_control(before | FLUSH)
+    wanted = before | FLUSH if flush else before & ~FLUSH
+    if wanted != before:
+        _write_control(wanted)
     try:
         yield
     finally:
-        _write_control(before)
+        if wanted != before:
+            _write_control(before)
 
 
 def _call(builder: Any, name: str, pointer: Any) -> None:
@@ -69,12 +76,12 @@ def _ldmxcsr(typingctx: Any, word: Any) -> Any:
 
 
 @kernel
-def _read_control(out):  # type: ignore[no-untyped-def]
+def _read_control(out):
     # out int32[1]
     out[0] = _stmxcsr()
 
 
 @kernel
-def _write_control(word):  # type: ignore[no-untyped-def]
+def _write_control(word):
     # word int64
     _ldmxcsr(word)

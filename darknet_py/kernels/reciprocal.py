@@ -54,6 +54,6 @@ def _rcp(typingctx: Any, x: Any) -> Any:
 
 
 @kernel
-def _estimate(out, x):  # type: ignore[no-untyped-def]
+def _estimate(out, x):
     # out float32[1], x float32
     out[0] = _rcp(x)
