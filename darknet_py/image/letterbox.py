@@ -1,43 +1,55 @@
-"""Pixels -> the network's input, as Darknet does it (``load_image_stb``, ``resize_image``, ``letterbox_image``)."""
+"""Pixels -> the network's input, as Darknet does it (``load_image_stb``, ``resize_image``, ``letterbox_image``).
+
+The ``..._pixels`` functions take an image as it was decoded and give the same bits as `to_planar` followed by the
+function of that name, but never build the large image of floats.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.resize import resize_columns, resize_rows, to_planes
+from ..errors import ImageError
+from ..kernels.resize import columns_between, resize_into, to_planes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Pixels = NDArray[np.uint8]
     Planar = NDArray[np.float32]
 
 _TABLE = (np.arange(256) / 255.0).astype(np.float32)
-"""A byte as float: ``(float)byte / 255.`` is a double division, rounded to float."""
+"""A byte as float: ``(float)byte / 255.`` is a division of doubles, rounded to float."""
 
-GREY = np.float32(0.5)
+_GREY = np.float32(0.5)
 
 
-def to_planar(pixels: NDArray[np.uint8]) -> Planar:
+def to_planar(pixels: Pixels) -> Planar:
     """H x W x C bytes -> C x H x W float32 from 0 to 1."""
+    pixels = _checked(pixels, np.uint8)
     height, width, channels = pixels.shape
     out = np.empty((channels, height, width), np.float32)
-    to_planes(out.reshape(-1), np.ascontiguousarray(pixels).reshape(-1), _TABLE, channels)
+    to_planes(out.reshape(-1), pixels.reshape(-1), _TABLE, channels)
     return out
 
 
 def resize(image: Planar, w: int, h: int) -> Planar:
-    """Resize to ``w`` x ``h`` in two bilinear passes, columns first (``resize_image``).
+    """C x H x W float32 -> C x h x w: two bilinear passes, columns first (``resize_image``).
 
     Darknet reads outside of its memory where ``h`` is 1; here such an image is the first row.
     """
-    channels, height, width = image.shape
-    part = np.empty((channels, height, w), np.float32)
-    out = np.empty((channels, h, w), np.float32)
-    if part.size:
-        resize_rows(part.reshape(-1), np.ascontiguousarray(image).reshape(-1), channels * height, width, w)
-        resize_columns(out.reshape(-1), part.reshape(-1), channels, height, w, h)
+    image = _checked(image, np.float32)
+    out = np.empty((image.shape[0], *_checked_size(w, h)), np.float32)
+    _resize_into(out, image, 0, 0, w, h)
+    return out
+
+
+def resize_pixels(pixels: Pixels, w: int, h: int) -> Planar:
+    """H x W x C bytes -> C x h x w float32: `resize` of `to_planar`."""
+    pixels = _checked(pixels, np.uint8)
+    out = np.empty((pixels.shape[2], *_checked_size(w, h)), np.float32)
+    _resize_into(out, pixels, 0, 0, w, h)
     return out
 
 
@@ -49,10 +61,53 @@ def fitted_size(width: int, height: int, w: int, h: int) -> tuple[int, int]:
 
 
 def letterbox(image: Planar, w: int, h: int) -> Planar:
-    """Fit into ``w`` x ``h``, keeping the aspect; grey bars fill the rest (``letterbox_image``)."""
+    """C x H x W float32 fitted into C x h x w, keeping the aspect; grey bars fill the rest (``letterbox_image``)."""
+    image = _checked(image, np.float32)
     channels, height, width = image.shape
+    return _letterbox(image, channels, height, width, w, h)
+
+
+def letterbox_pixels(pixels: Pixels, w: int, h: int) -> Planar:
+    """H x W x C bytes -> C x h x w float32: `letterbox` of `to_planar`."""
+    pixels = _checked(pixels, np.uint8)
+    height, width, channels = pixels.shape
+    return _letterbox(pixels, channels, height, width, w, h)
+
+
+def _letterbox(image: NDArray[Any], channels: int, height: int, width: int, w: int, h: int) -> Planar:
+    boxed = np.full((channels, *_checked_size(w, h)), _GREY, np.float32)
     new_w, new_h = fitted_size(width, height, w, h)
-    boxed = np.full((channels, h, w), GREY, np.float32)
-    left, top = (w - new_w) // 2, (h - new_h) // 2
-    boxed[:, top : top + new_h, left : left + new_w] = resize(image, new_w, new_h)
+    _resize_into(boxed, image, (w - new_w) // 2, (h - new_h) // 2, new_w, new_h)
     return boxed
+
+
+def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, h: int) -> None:
+    """Write ``image`` (C x H x W floats or H x W x C bytes), resized to w x h, into ``out`` at (left, top)."""
+    if w == 0 or h == 0:
+        return
+    _, out_height, out_width = out.shape
+    if image.dtype == np.uint8:
+        height, width, channels = image.shape
+        step, row, plane = channels, width * channels, 1
+    else:
+        channels, height, width = image.shape
+        step, row, plane = 1, width, height * width
+    index, weight = np.empty(w, np.int64), np.empty(w, np.float32)
+    columns_between(index, weight, width, w, step)
+    start, out_plane = top * out_width + left, out_height * out_width
+    layout = (step, row, plane, _TABLE, channels, height, width, h, w, index, weight, np.empty(2 * w, np.float32))
+    resize_into(out.reshape(-1), start, out_width, out_plane, image.reshape(-1), *layout)
+
+
+def _checked(image: NDArray[Any], dtype: type) -> NDArray[Any]:
+    if image.dtype != dtype or image.ndim != 3 or 0 in image.shape:
+        kind = "H x W x C array of uint8" if dtype is np.uint8 else "C x H x W array of float32"
+        raise ImageError(f"an image must be an {kind} with no empty axis, not {image.dtype} of shape {image.shape}")
+    return np.ascontiguousarray(image)
+
+
+def _checked_size(w: int, h: int) -> tuple[int, int]:
+    """(h, w), for a new array."""
+    if w < 1 or h < 1:
+        raise ImageError(f"cannot resize an image to {w} x {h} pixels")
+    return h, w

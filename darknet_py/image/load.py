@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def load_image(source: str | Path | bytes) -> NDArray[np.uint8]:
-    """Decode an image: a path or a file's bytes -> H x W x 3 uint8, RGB. Raises `ImageError`."""
+def load_image(source: str | Path | bytes, decoder: str = "stb", channels: int = 3) -> NDArray[np.uint8]:
+    """Decode an image: a path or a file's bytes -> H x W x C uint8, RGB. Raises `ImageError`."""
     from PIL import Image
 
     name = None if isinstance(source, bytes) else source
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return np.array(image.convert("RGB"))
+            pixels = np.array(image.convert("RGB") if channels == 3 else image)
+            return pixels if pixels.ndim == 3 else pixels[:, :, None]
     except Exception as error:
         raise ImageError(f"cannot read this image: {error}", name) from None

@@ -1,12 +1,26 @@
-"""Darknet's image arithmetic: bytes to floats, and its two-pass bilinear resize (``resize_image``)."""
+"""Darknet's image arithmetic: bytes to floats, and its bilinear resize in two passes (``resize_image``)."""
 
 from __future__ import annotations
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
 from .jit import kernel
 
 ONE = np.float32(1)
+
+
+def _value(x, i, table):
+    """Element ``i`` of the image as float32: a float as it is, a byte through the table."""
+    raise NotImplementedError("for kernels only")
+
+
+@overload(_value)
+def _value_of_type(x, i, table):
+    if x.dtype == types.uint8:
+        return lambda x, i, table: table[x[i]]
+    return lambda x, i, table: x[i]
 
 
 @kernel
@@ -19,38 +33,63 @@ def to_planes(out, pixels, table, channels):
 
 
 @kernel
-def resize_rows(out, x, rows, w, out_w):
-    # out: (rows, out_w), x: (rows, w), flat: each row from w to out_w values
+def columns_between(index, weight, w, out_w, step):
+    # For each output column but the last: index of the input column to its left (times step), weight of the right one.
     scale = np.float32(w - 1) / np.float32(out_w - 1) if out_w > 1 else np.float32(0)
-    for row in range(rows):
-        source = row * w
-        target = row * out_w
-        for c in range(out_w - 1):
-            if w == 1:
-                out[target + c] = x[source]
-                continue
-            place = np.float32(c) * scale
-            i = np.int64(place)
-            part = place - np.float32(i)
-            out[target + c] = (ONE - part) * x[source + i] + part * x[source + i + 1]
-        out[target + out_w - 1] = x[source + w - 1]
+    for c in range(out_w - 1):
+        place = np.float32(c) * scale
+        # Very wide outputs may round up to the last column, which has no right neighbour (Darknet stops there).
+        left = max(min(np.int64(place), w - 2), 0)
+        index[c] = left * step
+        weight[c] = place - np.float32(left)
 
 
 @kernel
-def resize_columns(out, x, channels, h, w, out_h):
-    # out: (channels, out_h, w), x: (channels, h, w), flat: each column from h to out_h values
+def resize_into(
+    out, start, out_row, out_plane, x, step, row, plane, table, channels, h, w, out_h, out_w, index, weight, lines
+):
+    # out: value (k, r, c) at start + k * out_plane + r * out_row + c.
+    # x: value (k, r, c) at k * plane + r * row + c * step, floats, or bytes that the table makes floats.
+    # index, weight: of columns_between; lines: (2, out_w) float32, flat.
+    # Only those input rows are narrowed that some output row needs, and each of them once.
     scale = np.float32(h - 1) / np.float32(out_h - 1) if out_h > 1 else np.float32(0)
     for k in range(channels):
+        held_upper = held_lower = -1
+        upper, lower = 0, out_w
         for r in range(out_h):
-            # The last row's place may round up to h - 1 exactly or, without a scale, be infinite: C reads row h - 1.
             place = np.float32(r) * scale
-            i = np.int64(place)
-            part = place - np.float32(i)
-            upper = (k * h + i) * w
-            target = (k * out_h + r) * w
-            for c in range(w):
-                out[target + c] = (ONE - part) * x[upper + c]
+            y = min(np.int64(place), h - 1)
+            down = place - np.float32(y)
+            if held_lower == y:
+                upper, lower = lower, upper
+                held_upper, held_lower = held_lower, held_upper
+            if held_upper != y:
+                _narrow(lines, upper, x, k * plane + y * row, step, table, w, out_w, index, weight)
+                held_upper = y
+            target = start + k * out_plane + r * out_row
+            up = ONE - down
+            for c in range(out_w):
+                out[target + c] = up * lines[upper + c]
+            # Darknet's last row keeps its upper part alone, also where rounding left it some weight below.
             if r == out_h - 1 or h == 1:
                 continue
-            for c in range(w):
-                out[target + c] += part * x[upper + w + c]
+            below = min(y + 1, h - 1)
+            if held_lower != below:
+                _narrow(lines, lower, x, k * plane + below * row, step, table, w, out_w, index, weight)
+                held_lower = below
+            for c in range(out_w):
+                out[target + c] += down * lines[lower + c]
+
+
+@kernel
+def _narrow(lines, target, x, source, step, table, w, out_w, index, weight):
+    # lines[target : target + out_w] = the input row at x[source], resized to out_w values
+    if w == 1:
+        for c in range(out_w):
+            lines[target + c] = _value(x, source, table)
+        return
+    for c in range(out_w - 1):
+        i = source + index[c]
+        right = weight[c]
+        lines[target + c] = (ONE - right) * _value(x, i, table) + right * _value(x, i + step, table)
+    lines[target + out_w - 1] = _value(x, source + (w - 1) * step, table)
