@@ -27,7 +27,7 @@ def decode_yolo(head: Yolo, output: Floats, frame: Frame, thresh: np.float32) ->
     cells = head.w * head.h
     planes = output.reshape(head.n, 5 + head.classes, cells)
     objectness = planes[:, 4]
-    cell, anchor = np.nonzero(objectness.T > thresh)
+    cell, anchor = np.nonzero(objectness.transpose() > thresh)
     where = anchor * cells + cell
     box = np.empty(len(where) * 4, np.float32)
     anchors = np.array(head.biases, np.float32).reshape(-1, 2)[list(head.mask)].reshape(-1)

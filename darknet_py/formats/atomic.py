@@ -1,0 +1,27 @@
+"""Files that appear at once and whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Yields a path to write to; what stands there at the end becomes ``path``.
+
+    If the block raises, or the program is killed, ``path`` is what it was before. A link's target is replaced, not the
+    link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,159 @@
+"""Pictures with boxes and labels, by the rules of Darknet's ``draw_detections``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError
+from ..formats.atomic import whole_file
+from .label import Placer, draw_label, label_size
+
+if TYPE_CHECKING:
+    from ..detect.detections import Detections
+
+Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+f32 = np.float32
+
+WHEEL = ((1, 0, 1), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 1, 0), (1, 0, 0))
+"""The colours between which Darknet's class colours lie."""
+
+FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".tga": "TGA", ".ppm": "PPM", ".tif": "TIFF",
+    ".tiff": "TIFF", ".webp": "WEBP",
+}  # fmt: skip
+"""Formats that `save_image` writes, by suffix."""
+
+
+def draw_detections(
+    pixels: Pixels, detections: Detections, labels: bool = True, font: str | Path | None = None
+) -> Pixels:
+    """A copy of a picture with boxes and labels drawn on it.
+
+    Boxes come out pixel for pixel as Darknet draws them (width 0.6% of the picture's height, colour by class, clipped),
+    except that lines are at least one pixel wide: Darknet draws none on pictures less than 167 pixels high. A box with
+    several classes has the first one's colour and all their names. Labels are drawn after all boxes, in a scalable font
+    instead of Darknet's bitmaps, and never reach beyond the picture.
+
+    Args:
+        pixels: H x W x 3, uint8, RGB; not changed.
+        detections: what was found in it, in final order.
+        labels: whether to write the class names.
+        font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
+
+    Raises:
+        ImageError: the array is not a picture, or the font cannot be used.
+    """
+    check_pixels(pixels)
+    picture = np.array(pixels, order="C")
+    height = picture.shape[0]
+    width = max(1, int(height * 0.006))
+    size = label_size(picture.shape[1], height)
+    placer = Placer(picture.shape[1], height)
+    font = None if font is None else str(font)
+    marked = [(box, names, class_colour(class_id, detections.classes)) for box, names, class_id in _by_box(detections)]
+    for box, _, colour in marked:
+        _draw_box(picture, _edges(box, picture), width, colour)
+    for box, names, colour in marked if labels else ():
+        left, _, top, bottom = _edges(box, picture)
+        draw_label(picture, ", ".join(names), size, colour, (left, top, bottom), width, placer, font)
+    return picture
+
+
+def _by_box(detections: Detections) -> Iterator[tuple[NDArray[np.float32], list[str], int]]:
+    """Box, class names and first class of each box: rows of one box stand side by side."""
+    start = 0
+    ids = detections.box_id
+    for stop in range(1, len(ids) + 1):
+        if stop == len(ids) or ids[stop] != ids[start]:
+            names = [detections.class_name(class_id) for class_id in detections.class_id[start:stop]]
+            yield detections.box[start], names, int(detections.class_id[start])
+            start = stop
+
+
+def _edges(box: NDArray[np.float32], picture: Pixels) -> tuple[int, int, int, int]:
+    """Left, right, top and bottom pixel of a box, clipped as in ``draw_detections``."""
+    height, width = picture.shape[:2]
+    x, y, w, h = (float(value) for value in box)
+    left, right = (x - w / 2) * width, (x + w / 2) * width
+    top, bottom = (y - h / 2) * height, (y + h / 2) * height
+    return (
+        max(0, _to_int(left)), min(width - 1, _to_int(right)), max(0, _to_int(top)), min(height - 1, _to_int(bottom)),
+    )  # fmt: skip
+
+
+def _to_int(value: float) -> int:
+    """C's conversion to int, towards zero; of numbers beyond it, a large one of the same sign."""
+    if math.isnan(value):
+        return 0
+    return int(max(-(2.0**30), min(2.0**30, value)))
+
+
+def _draw_box(picture: Pixels, edges: tuple[int, int, int, int], width: int, colour: Colour) -> None:
+    """Frames of one pixel inside each other (``draw_box_width``), each clipped for itself (``draw_box``)."""
+    height, across = picture.shape[:2]
+    left, right, top, bottom = edges
+    for i in range(width):
+        x1, x2 = (min(max(x, 0), across - 1) for x in (left + i, right - i))
+        y1, y2 = (min(max(y, 0), height - 1) for y in (top + i, bottom - i))
+        picture[[y1, y2], x1 : x2 + 1] = colour
+        picture[y1 : y2 + 1, [x1, x2]] = colour
+
+
+def class_colour(class_id: int, classes: int) -> Colour:
+    """The colour of a class, as bytes (``get_color`` with ``class*123457 % classes``, then ``save_image``).
+
+    The product is a C int, which wraps from class 17395 on; Darknet then reads outside its colours, here the offset is
+    brought back into range.
+    """
+    product = (class_id * 123457 + 2**31) % 2**32 - 2**31
+    offset = int(math.fmod(product, classes)) % classes
+    red, green, blue = (int(f32(255) * _get_color(channel, offset, classes)) for channel in (2, 1, 0))
+    return red, green, blue
+
+
+def _get_color(channel: int, x: int, largest: int) -> np.float32:
+    ratio = f32(x) / f32(largest) * f32(5)
+    i, j = math.floor(ratio), math.ceil(ratio)
+    ratio = ratio - f32(i)
+    return (f32(1) - ratio) * f32(WHEEL[i][channel]) + ratio * f32(WHEEL[j][channel])
+
+
+def check_pixels(pixels: Pixels) -> None:
+    """Raise `ImageError` unless an array is H x W x 3 of uint8, with at least one pixel."""
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        found = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise ImageError(f"a picture is an array of uint8 with shape H x W x 3, not {found}")
+    if 0 in pixels.shape:
+        raise ImageError(f"a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels has nothing in it")
+
+
+def save_image(path: str | Path, pixels: Pixels) -> None:
+    """Write a picture in the format that the suffix names; JPEG at quality 95. The file appears at once and whole.
+
+    Args:
+        path: where to; .jpg, .jpeg, .png, .bmp, .tga, .ppm, .tif, .tiff or .webp.
+        pixels: H x W x 3, uint8, RGB.
+
+    Raises:
+        ImageError: unknown suffix, no picture, or the file cannot be written.
+    """
+    from PIL import Image
+
+    check_pixels(pixels)
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise ImageError(f"cannot write pictures with suffix '{suffix}'; choose from {', '.join(FORMATS)}", path)
+    options = {"quality": 95, "subsampling": 0} if FORMATS[suffix] == "JPEG" else {}
+    try:
+        with whole_file(path) as part:
+            Image.fromarray(np.ascontiguousarray(pixels)).save(part, format=FORMATS[suffix], **options)
+    except OSError as error:
+        raise ImageError(f"cannot be written: {error.strerror or error}", path) from error

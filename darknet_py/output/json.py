@@ -1,0 +1,55 @@
+"""Detections of many images as the JSON array that Darknet pipelines read (``-out`` of AlexeyAB's Darknet)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DarknetError
+from ..formats.atomic import whole_file
+
+if TYPE_CHECKING:
+    from ..detect.detections import Detections
+
+
+def frame(found: Detections, number: int, filename: str) -> dict[str, Any]:
+    """The entry of one image.
+
+    Args:
+        found: its detections.
+        number: ``frame_id``, from 1.
+        filename: as it was given.
+    """
+    return {"frame_id": number, "filename": filename, "objects": found.to_json()}
+
+
+def to_text(frames: Iterable[dict[str, Any]]) -> str:
+    """The JSON array of `frame` entries, an object per line."""
+    return "[\n" + ",\n".join(map(_frame_text, frames)) + "\n]\n"
+
+
+def write_json(target: str | Path, frames: Iterable[dict[str, Any]]) -> None:
+    """Write the JSON array of `frame` entries to a file, at once and whole, or to standard output for ``-``.
+
+    Raises:
+        DarknetError: the file cannot be written.
+    """
+    text = to_text(frames)
+    if str(target) == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        with whole_file(target) as part:
+            part.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DarknetError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _frame_text(entry: dict[str, Any]) -> str:
+    # Plain ASCII, other characters escaped: file names need not be valid text, and terminals may know fewer characters.
+    head = json.dumps({"frame_id": entry["frame_id"], "filename": entry["filename"]})
+    objects = ",\n".join("  " + json.dumps(found, allow_nan=False) for found in entry["objects"])
+    return f' {head[:-1]}, "objects": [' + (f"\n{objects}\n ]}}" if objects else "]}")
