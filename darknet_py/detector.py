@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .layers import Layer
+    from .models import Progress
 
     Floats = NDArray[np.float32]
     ImageLike = str | Path | bytes | NDArray[np.uint8] | Image
@@ -235,8 +236,10 @@ def load(
     data: str | Path | None = None,
     math: str = "ieee",
     threads: int | None = None,
+    size: tuple[int, int] | None = None,
     cutoff: int | None = None,
     keep: Iterable[int] = (),
+    progress: Progress | None = None,
 ) -> Detector:
     """Load a network.
 
@@ -248,8 +251,10 @@ def load(
         data: a Darknet ``.data`` file that names the ``.names`` file.
         math: arithmetic profile.
         threads: worker threads; all usable cores by default. The result is the same bits for any number.
+        size: width and height of the network's input instead of the cfg's; for most networks multiples of 32.
         cutoff: use only the first layers of the cfg, for a partial weights file.
         keep: layers whose outputs will be asked for with `Detector.layer_output`.
+        progress: is told about downloads.
 
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
@@ -257,11 +262,11 @@ def load(
     if weights is None:
         from .models import get_model, locate
 
-        found = locate(get_model(str(model)), fetch_missing=True)
+        found = locate(get_model(str(model)), fetch_missing=True, progress=progress)
         model, weights = found.cfg, found.weights
         names = found.names if names is None and data is None else names
     get_profile(math)
-    network = read_network(model, cutoff)
+    network = read_network(model, cutoff, size)
     return Detector(
         network,
         load_parameters(network, weights, partial=cutoff is not None),

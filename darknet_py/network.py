@@ -75,18 +75,21 @@ class Network:
         return CfgError(message, self.path, layer.line)
 
 
-def read_network(path: str | Path, cutoff: int | None = None) -> Network:
+def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, int] | None = None) -> Network:
     """Read a cfg file into a graph (Darknet's ``parse_network_cfg``).
 
     Args:
         path: the cfg file.
         cutoff: keep only this many layers, for partial weights such as ``darknet19_448.conv.23``.
+        size: width and height of the input instead of the cfg's, as if it were edited (multi-scale, section 2).
 
     Raises:
         CfgError: with file and line.
     """
     cfg = read_cfg(path)
     shape = _read_net(cfg.net)
+    if size is not None:
+        shape = _resized(cfg.net, shape, *size)
     sections = cfg.layers
     if not sections:
         raise cfg.net.error("the network has no layers")
@@ -124,6 +127,14 @@ def _read_net(section: Section) -> Shape:
     if shape.size > INT32_MAX:
         raise section.error(f"an input of {shape.size} values is more than Darknet can count")
     return shape
+
+
+def _resized(section: Section, shape: Shape, w: int, h: int) -> Shape:
+    if not shape.image:
+        raise section.error(f"the input is no image: it cannot be {w} x {h}")
+    if w < 1 or h < 1 or shape.c * w * h > INT32_MAX:
+        raise section.error(f"an input of {w} x {h} is not possible")
+    return Shape(shape.c, h, w)
 
 
 def _check_heads(network: Network) -> None:

@@ -35,7 +35,8 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tga", ".ppm", ".pgm", ".p
               help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].")  # fmt: skip
 def detect(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, json_file: str | None, output: Path | None, math: str, threads: int | None, **options: Any,
+    data: Path | None, json_file: str | None, output: Path | None, size: tuple[int, int] | None, math: str,
+    threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE (a file, or a directory of files).
 
@@ -43,7 +44,7 @@ def detect(
     """
     files = find_images(images)
     pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
-    detector = open_detector(model, cfg, weights, names, data, math, threads)
+    detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
     report = not_to_mix_with_json(json_file)
     frames: list[dict[str, Any]] = []
     failed = 0
@@ -83,10 +84,9 @@ def _frame(found: Detections, number: int, file: Path) -> dict[str, Any]:
 
 
 def open_detector(
-    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None, math: str,
-    threads: int | None,
+    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None, **options: Any
 ) -> Detector:  # fmt: skip
-    """The detector that the options name. Raises `click.UsageError` where they do not go together."""
+    """The detector that the options name; further options as for `load`. Raises `click.UsageError` where they do not go together."""
     if model is not None and (cfg or weights):
         raise click.UsageError("--model goes without --cfg and --weights")
     if (cfg is None) != (weights is None):
@@ -94,8 +94,10 @@ def open_detector(
     from ..detector import load
 
     if cfg is not None:
-        return load(cfg, weights, names=names, data=data, math=math, threads=threads)
-    return load(model or "yolov3-tiny", names=names, data=data, math=math, threads=threads)
+        return load(cfg, weights, names=names, data=data, **options)
+    from .fetch import TerminalProgress
+
+    return load(model or "yolov3-tiny", names=names, data=data, progress=TerminalProgress(), **options)
 
 
 def find_images(arguments: Sequence[Path]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,24 @@ def thresholds(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+class Size(click.ParamType):
+    """``416`` or ``608x416``: width and height."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", str(value))
+        if not match or 0 in (w := int(match[1]), h := int(match[2] or match[1])):
+            self.fail(f"'{value}' is not a size; write 416 or 608x416", param, ctx)
+        return w, h
+
+
 def engine(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--threads --math``."""
+    """``--size --math --threads``."""
     for option in (
+        click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
         click.option("--math", "math", default="ieee", show_default=True,
                      help="Arithmetic: ieee (as Darknet's source says)."),
         click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores]."),

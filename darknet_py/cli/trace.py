@@ -31,7 +31,8 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
 
     pixels = load_image(image)
     layers = len(read_network(cfg).layers)
-    detector = load(cfg, weights, math=options.pop("math"), threads=options.pop("threads"), keep=range(layers))
+    settings = {key: options.pop(key) for key in ("size", "math", "threads")}
+    detector = load(cfg, weights, keep=range(layers), **settings)
     result = {
         "cfg": cfg.name,
         "weights": {"file": weights.name, "sha256": file_sha256(weights)},
