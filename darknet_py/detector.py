@@ -184,7 +184,11 @@ class Detector:
         """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""
         with self._lock:
             outputs = {head.index: self._plan.output(head.index) for head in self.network.heads}
-            return decode(self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, profile=self.math)
+            profile = "make" if self._profile.make else "ieee"
+            return decode(
+                self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, profile=profile,
+                cpu=self._profile.cpu,
+            )  # fmt: skip
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
         """H x W x 3 pixels -> the network's input: letterboxed, for YOLOv1 stretched (as Darknet does)."""

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from darknet_py.detector import load
+from darknet_py.errors import CfgError
 from darknet_py.image.load import load_image
 from darknet_py.models import get_model, locate
-from darknet_py.network import read_network
+from darknet_py.network import Network, read_network
+from darknet_py.plan.profile import check_covers, get_profile
 from darknet_py.synth import write_synth
 from darknet_py.trace import file_sha256, trace
 
@@ -88,13 +90,24 @@ def numbers(box: dict[str, Any]) -> Any:
     )
 
 
+@pytest.mark.parametrize("profile", ["ieee", "make"])
 @pytest.mark.parametrize("name", CASES)
-def test_golden(oracle: Path, tmp_path: Path, name: str) -> None:
+def test_golden(oracle: Path, tmp_path: Path, name: str, profile: str) -> None:
     golden = json.loads((oracle / "golden" / f"{name}.json").read_text())
     cfg = find_cfg(oracle, golden["cfg"])
+    network = read_network(cfg)
+    if profile == "make" and not covers(network):
+        with pytest.raises(CfgError, match="math=make does not cover"):
+            check_covers(get_profile("make"), network)
+        return
     weights = find_weights(golden, cfg, tmp_path)
-    layers = len(read_network(cfg).layers)
     pixels = load_image(oracle / "images" / golden["image"].replace(".jpg", "-stb.png"))
-    detector = load(cfg, weights, keep=range(layers))
+    detector = load(cfg, weights, keep=range(len(network.layers)), math=profile)
     thresholds = {key: golden[key] for key in ("thresh", "hier_thresh", "nms")}
-    assert first_difference(golden, trace(detector, pixels, **thresholds), "ieee") is None
+    assert first_difference(golden, trace(detector, pixels, **thresholds), profile) is None
+
+
+def covers(network: Network) -> bool:
+    """Whether the profile make promises its bits for all layers."""
+    others = {"avgpool", "connected", "detection", "local", "normalization", "softmax"}
+    return not others & {layer.kind for layer in network.layers}

@@ -19,16 +19,20 @@ class Profile:
         name: what the user calls it.
         make: compute as the program that Darknet's stock Makefile builds (gcc -Ofast) instead of as its source says.
         flush_denormals: denormal numbers count as zero while a network runs.
+        cpu: whose reciprocal estimate ``make`` divides with when it decodes boxes: "intel", or "own", the one of the
+            processor here. (The estimate's last bits are the maker's choice.)
     """
 
     name: str
     make: bool = False
     flush_denormals: bool = False
+    cpu: str = "intel"
 
 
 PROFILES = {
     "ieee": Profile("ieee"),
     "make": Profile("make", make=True, flush_denormals=True),
+    "make-own": Profile("make-own", make=True, flush_denormals=True, cpu="own"),
 }
 """Profiles by name."""
 
