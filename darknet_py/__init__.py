@@ -1,9 +1,9 @@
 """darknet-py: runs Darknet's ``.cfg`` and ``.weights`` files on a CPU, bit for bit as Darknet does.
 
-    >>> import darknet_py
-    >>> net = darknet_py.load("yolov3-tiny")            # doctest: +SKIP
-    >>> for found in net.detect("photo.jpg"):           # doctest: +SKIP
-    ...     print(found.name, found.confidence, found.xyxy)
+>>> import darknet_py
+>>> net = darknet_py.load("yolov3-tiny")            # doctest: +SKIP
+>>> for found in net.detect("photo.jpg"):           # doctest: +SKIP
+...     print(found.name, found.confidence, found.xyxy)
 """
 
 from __future__ import annotations

@@ -282,9 +282,7 @@ def load(
     )
 
 
-def _read_names(
-    network: Network, names: str | Path | Sequence[str] | None, data: str | Path | None
-) -> list[str]:
+def _read_names(network: Network, names: str | Path | Sequence[str] | None, data: str | Path | None) -> list[str]:
     """The class names, as many as the network has classes; none where none are given."""
     if names is None and data is not None:
         entries = read_data(data)
@@ -335,4 +333,6 @@ def find_data_file(name: str, beside: Path) -> Path:
     if fetched is not None:
         return fetched
     tried = ", ".join(dict.fromkeys(str(place.absolute()) for place in places))
-    raise DarknetError(f"{beside}: names the file {name}, which is nowhere: tried {tried}; `darknet-py fetch` may have it")
+    raise DarknetError(
+        f"{beside}: names the file {name}, which is nowhere: tried {tried}; `darknet-py fetch` may have it"
+    )

@@ -56,9 +56,7 @@ class Network:
     @property
     def tree_files(self) -> dict[int, str]:
         """Names of the WordTree files, by number of the layer that needs one."""
-        return {
-            layer.index: layer.tree for layer in self.layers if isinstance(layer, (Region, Softmax)) and layer.tree
-        }
+        return {layer.index: layer.tree for layer in self.layers if isinstance(layer, (Region, Softmax)) and layer.tree}
 
     @property
     def parameters(self) -> int:
@@ -110,11 +108,11 @@ def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, i
 
 def _read_net(section: Section) -> Shape:
     """The network's input, from ``[net]`` (Darknet's ``parse_net_options``)."""
-    h, w, c = (section.int(key, 0) for key in ("height", "width", "channels"))
+    h, w, c = (section.find_int(key, 0) for key in ("height", "width", "channels"))
     for key, value in (("height", h), ("width", w), ("channels", c)):
         if value < 0:
             raise section.error(f"{key}={value} must not be negative", key)
-    inputs = section.int("inputs", h * w * c)
+    inputs = section.find_int("inputs", h * w * c)
     read_training(section, "batch", "subdivisions", "time_steps", "max_batches")
     if h and w and c:
         if inputs != h * w * c:

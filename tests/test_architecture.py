@@ -80,5 +80,8 @@ def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword):
                 assert node.arg != "fastmath", f"{path}:{node.value.lineno}"
-            is_numba = isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node).split(".")[-1] in {"njit", "jit"}
+            is_numba = isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node).split(".")[-1] in {
+                "njit",
+                "jit",
+            }
             assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.jit.kernel"  # type: ignore[attr-defined]

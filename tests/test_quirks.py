@@ -76,7 +76,9 @@ def test_the_first_of_two_equal_keys_wins(tmp_path: Path) -> None:
 
 def test_shortcut_between_unlike_shapes_adds_where_both_have_values(tmp_path: Path) -> None:
     # from: 1 channel of 2 x 2; here: 2 channels of 1 x 1. Every second value of the larger one is added.
-    text = net(2, 2, 2, "crop crop_width=2 crop_height=2 noadjust=1", "maxpool size=2 stride=2 padding=0", "shortcut from=0")
+    text = net(
+        2, 2, 2, "crop crop_width=2 crop_height=2 noadjust=1", "maxpool size=2 stride=2 padding=0", "shortcut from=0"
+    )
     (out,) = build(tmp_path, text).predict(ramp(2, 2, 2))
     assert out.reshape(-1).tolist() == [3 + 0, 7 + 4]
 

@@ -17,7 +17,22 @@ if TYPE_CHECKING:
     from ..detect.detections import Detections
     from ..detector import Detector
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tga", ".ppm", ".pgm", ".pnm", ".psd", ".hdr", ".webp", ".tif", ".tiff"}
+SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".tga",
+    ".ppm",
+    ".pgm",
+    ".pnm",
+    ".psd",
+    ".hdr",
+    ".webp",
+    ".tif",
+    ".tiff",
+}
 """What counts as an image in a directory."""
 
 
@@ -30,9 +45,16 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tga", ".ppm", ".pgm", ".p
 @click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file.")
 @thresholds
 @engine
-@click.option("--json", "json_file", metavar="FILE", help="Write the detections as JSON to FILE (- for standard output).")
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE|DIR",
-              help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].")  # fmt: skip
+@click.option(
+    "--json", "json_file", metavar="FILE", help="Write the detections as JSON to FILE (- for standard output)."
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].",
+)
 def detect(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, json_file: str | None, output: Path | None, size: tuple[int, int] | None, math: str,
@@ -86,7 +108,7 @@ def _frame(found: Detections, number: int, file: Path) -> dict[str, Any]:
 def open_detector(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None, **options: Any
 ) -> Detector:  # fmt: skip
-    """The detector that the options name; further options as for `load`. Raises `click.UsageError` where they do not go together."""
+    """The detector that the options name (others as for `load`); `click.UsageError` if they do not go together."""
     if model is not None and (cfg or weights):
         raise click.UsageError("--model goes without --cfg and --weights")
     if (cfg is None) != (weights is None):
@@ -150,7 +172,7 @@ def not_to_mix_with_json(json_file: str | None) -> Any:
 
 @contextmanager
 def progress(length: int) -> Iterator[Any]:
-    """Yields ``step(lines, stream)``, which prints lines and moves a progress bar, if a terminal is there to show one."""
+    """Yields ``step(lines, stream)``: prints lines, and moves a progress bar if a terminal is there to show one."""
     if length < 2 or not sys.stderr.isatty():
 
         def plain(lines: list[str], stream: Any) -> None:

@@ -15,7 +15,7 @@ import click
 def synth(cfg: Path, out: Path, seed: int, minor: int) -> None:
     """Write stand-in weights for the network in CFG to the file OUT.
 
-    The same seed gives the same bytes on every machine: to try, test and time a network whose weights one does not have.
+    The same seed gives the same bytes everywhere: to try, test and time a network whose weights one does not have.
     """
     from ..synth import write_synth
 

@@ -24,7 +24,9 @@ KINDS: dict[str, str] = {**{name: name for name in _SECTIONS}, **_ALIASES}
 
 _REMOVED = str.maketrans("", "", " \t\r\n")
 _INTEGER = re.compile(r"[\v\f]*([+-]?[0-9]+)")
-_DECIMAL = re.compile(r"[\v\f]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan)\w*)", re.IGNORECASE)
+_DECIMAL = re.compile(
+    r"[\v\f]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan)\w*)", re.IGNORECASE
+)
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Section:
     def _peek(self, key: str) -> Option | None:
         return next((option for option in self.options if option.key == key), None)
 
-    def _find(self, key: str) -> Option | None:
+    def _find_option(self, key: str) -> Option | None:
         option = self._peek(key)
         if option is not None:
             option.used = True
@@ -69,29 +71,29 @@ class Section:
         """Whether the section has the option; does not count as reading it."""
         return self._peek(key) is not None
 
-    def str(self, key: str, default: str) -> str:
+    def find_str(self, key: str, default: str) -> str:
         """The option's text."""
-        option = self._find(key)
+        option = self._find_option(key)
         return default if option is None else option.value
 
-    def int(self, key: str, default: int) -> int:
+    def find_int(self, key: str, default: int) -> int:
         """The option as a C int: ``3abc`` is 3, and ``1e3`` is 1."""
-        option = self._find(key)
+        option = self._find_option(key)
         return default if option is None else self._to_int(option, option.value)
 
-    def float(self, key: str, default: float) -> float:
+    def find_float(self, key: str, default: float) -> float:
         """The option as a C float: the double that is written, rounded to float32."""
-        option = self._find(key)
+        option = self._find_option(key)
         return to_float32(default) if option is None else self._to_float(option, option.value)
 
-    def ints(self, key: str) -> list[int] | None:
+    def find_ints(self, key: str) -> list[int] | None:
         """A comma-separated list, or None without the option."""
-        option = self._find(key)
+        option = self._find_option(key)
         return None if option is None else [self._to_int(option, piece) for piece in option.value.split(",")]
 
-    def floats(self, key: str) -> list[float] | None:
+    def find_floats(self, key: str) -> list[float] | None:
         """A comma-separated list, or None without the option."""
-        option = self._find(key)
+        option = self._find_option(key)
         return None if option is None else [self._to_float(option, piece) for piece in option.value.split(",")]
 
     def unused(self) -> list[Option]:

@@ -98,10 +98,11 @@ def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
     if start.lstrip()[:1] == b"<":
         raise WeightsError("this is a web page, not a weights file: download it again", path)
     if len(start) >= 12:
-        header = Header(*_VERSION.unpack_from(start), 0)
+        major, minor, revision = _VERSION.unpack_from(start)
+        header = Header(major, minor, revision, 0)
         if size >= header.size:
             (seen,) = struct.unpack_from("<Q" if header.wide else "<i", start, 12)
-            return Header(header.major, header.minor, header.revision, seen)
+            return Header(major, minor, revision, seen)
     raise WeightsError(f"the file is too short: {size} bytes do not even hold the header of a weights file", path)
 
 

@@ -17,12 +17,14 @@ CODES = {
          "hardtan", "lhtan", "relu+0")
     )
 }  # fmt: skip
-"""Number of each activation. ``relu+0`` is the relu of gcc's -Ofast, whose result for a negative value is +0, not -0."""
+"""Number of each activation. ``relu+0`` is the relu of gcc's -Ofast: +0, not -0, for a negative value."""
 
 UNTOUCHED = -1
 """Code of a channel that ``activate_channels`` leaves alone."""
 
-LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR, HARDTAN, LHTAN, RELU_POSITIVE = range(15)
+LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR, HARDTAN, LHTAN, RELU_POSITIVE = range(
+    15
+)
 
 
 @kernel

@@ -70,9 +70,7 @@ def convolution(queue, out, source, weights, singles, doubles, floats, ints, sha
 
 
 @kernel
-def _task(
-    out, source, weights, singles, doubles, panels, taps, shape, blocking, finish, tile, block, stop, pixels
-):
+def _task(out, source, weights, singles, doubles, panels, taps, shape, blocking, finish, tile, block, stop, pixels):
     # Filter blocks block .. stop - 1 of a group on the panels of pixel task ``pixels``.
     rows, square, spatial = tile.rows, shape.size * shape.size, shape.out_h * shape.out_w
     blocks = (shape.n + rows - 1) // rows

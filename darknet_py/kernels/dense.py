@@ -19,7 +19,16 @@ ROWS = 8
 @kernel
 def _eight_sums(sums, first, weights, row, k, x, start):
     # sums[first + r] += sum over i of weights[row + r * k + i] * x[start + i], for r in 0..7, each in the order of i
-    r0, r1, r2, r3, r4, r5, r6, r7 = row, row + k, row + 2 * k, row + 3 * k, row + 4 * k, row + 5 * k, row + 6 * k, row + 7 * k
+    r0, r1, r2, r3, r4, r5, r6, r7 = (
+        row,
+        row + k,
+        row + 2 * k,
+        row + 3 * k,
+        row + 4 * k,
+        row + 5 * k,
+        row + 6 * k,
+        row + 7 * k,
+    )
     s0, s1, s2, s3 = sums[first], sums[first + 1], sums[first + 2], sums[first + 3]
     s4, s5, s6, s7 = sums[first + 4], sums[first + 5], sums[first + 6], sums[first + 7]
     for i in range(k):

@@ -7,8 +7,17 @@ GIL, and is cached on disk. ``error_model="numpy"`` makes a division by zero giv
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numba
 
-kernel = functools.partial(numba.njit, nogil=True, cache=True, error_model="numpy")
-"""Decorator of a kernel, and of the small functions that kernels call."""
+
+def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = False) -> Any:
+    """Decorator of a kernel, and of the small functions that kernels call.
+
+    ``forceinline`` makes the compiler put the function into its callers, whatever its size.
+    """
+    if function is None:
+        return functools.partial(kernel, forceinline=forceinline)
+    return numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=forceinline)(function)

@@ -33,7 +33,9 @@ def expf_four(typingctx: Any, values: Any, i: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0])
         four = ir.VectorType(ir.FloatType(), 4)
         place = builder.bitcast(builder.gep(array.data, [args[1]]), four.as_pointer())
-        function = builder.module.globals.get(_NAME) or ir.Function(builder.module, ir.FunctionType(four, [four]), _NAME)
+        function = builder.module.globals.get(_NAME) or ir.Function(
+            builder.module, ir.FunctionType(four, [four]), _NAME
+        )
         builder.store(builder.call(function, [builder.load(place, align=4)]), place, align=4)
         return context.get_dummy_value()
 

@@ -1,4 +1,4 @@
-"""Batch normalisation on its own, local response normalisation, l2 normalisation (``blas.c``, ``normalization_layer.c``)."""
+"""Normalisation on its own: batch, local response, l2 (``blas.c``, ``normalization_layer.c``)."""
 
 from __future__ import annotations
 

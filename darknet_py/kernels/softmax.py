@@ -16,7 +16,8 @@ BLOCK = 16
 @kernel
 def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch):
     # Value (part, channel, cell) is at part * part_stride + first + channel * cells + cell, in out and in x.
-    # Group g has the channels offsets[g] ... offsets[g] + sizes[g] - 1. temperature: float32; scratch: (workers, 2, BLOCK).
+    # Group g has the channels offsets[g] ... offsets[g] + sizes[g] - 1.
+    # temperature: float32; scratch: (workers, 2, BLOCK), the largest values and the sums.
     worker = claim(queue, 1)
     largest = 2 * BLOCK * worker
     blocks = (cells + BLOCK - 1) // BLOCK

@@ -114,7 +114,7 @@ def need_image(section: Section, place: Place) -> Shape:
 
 def positive(section: Section, key: str, default: int) -> int:
     """An integer option that must be at least 1."""
-    value = section.int(key, default)
+    value = section.find_int(key, default)
     if value < 1:
         raise section.error(f"{key}={value} must be at least 1", key)
     return value
@@ -122,7 +122,7 @@ def positive(section: Section, key: str, default: int) -> int:
 
 def not_negative(section: Section, key: str, default: int) -> int:
     """An integer option that must be at least 0."""
-    value = section.int(key, default)
+    value = section.find_int(key, default)
     if value < 0:
         raise section.error(f"{key}={value} must not be negative", key)
     return value
@@ -140,12 +140,12 @@ def checked_output(section: Section, out: Shape, given: Shape) -> Shape:
 def read_training(section: Section, *keys: str) -> None:
     """Read options that only training uses, so that they count as known (and must be numbers)."""
     for key in keys:
-        section.float(key, 0.0)
+        section.find_float(key, 0.0)
 
 
 def anchors(section: Section, count: int) -> tuple[float, ...]:
     """``count`` anchor widths and heights; those that the cfg does not give are .5, as in Darknet."""
-    given = section.floats("anchors") or []
+    given = section.find_floats("anchors") or []
     if len(given) > count:
         raise section.error(f"anchors has {len(given)} values, but num={count // 2} needs {count}", "anchors")
     return tuple(given) + (0.5,) * (count - len(given))

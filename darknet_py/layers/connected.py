@@ -24,7 +24,7 @@ class Connected(Weighted):
         out = Shape(positive(section, "output", 1))
         return cls(
             index=place.index, line=section.line, input=place.input, out=checked_output(section, out, place.input),
-            batch_normalize=bool(section.int("batch_normalize", 0)),
+            batch_normalize=bool(section.find_int("batch_normalize", 0)),
             activation=read_activation(section, "logistic"), dontloadscales=read_load_rules(section),
         )  # fmt: skip
 

@@ -37,17 +37,17 @@ class Convolutional(Weighted):
         size = positive(section, "size", 1)
         stride = positive(section, "stride", 1)
         padding = not_negative(section, "padding", 0)
-        if section.int("pad", 0):
+        if section.find_int("pad", 0):
             padding = size // 2
         groups = positive(section, "groups", 1)
         if shape.c % groups or n % groups:
             raise section.error(f"groups={groups} must divide both {shape.c} channels and {n} filters", "groups")
-        flipped = bool(section.int("flipped", 0))
+        flipped = bool(section.find_int("flipped", 0))
         if flipped and groups > 1:
             raise section.error("flipped=1 does not go with groups (Darknet would write beyond its weights)", "flipped")
         if size == 1 and padding:
             raise section.error("a 1x1 convolution takes no padding (Darknet reads beyond its input there)", "padding")
-        if section.int("xnor", 0):
+        if section.find_int("xnor", 0):
             raise section.error("xnor=1: binarised networks are not supported", "xnor")
         read_training(section, "binary", "dot")
         out = Shape(
@@ -56,7 +56,7 @@ class Convolutional(Weighted):
         return cls(
             index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape), n=n, size=size,
             stride=stride, pad=padding, groups=groups, flipped=flipped,
-            batch_normalize=bool(section.int("batch_normalize", 0)),
+            batch_normalize=bool(section.find_int("batch_normalize", 0)),
             activation=read_activation(section, "logistic"), dontloadscales=read_load_rules(section),
         )  # fmt: skip
 

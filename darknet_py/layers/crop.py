@@ -30,7 +30,7 @@ class Crop(Layer):
         read_training(section, "flip", "angle", "saturation", "exposure", "shift")
         out = checked_output(section, Shape(shape.c, height, width), shape)
         return cls(index=place.index, line=section.line, input=shape, out=out,
-                   noadjust=bool(section.int("noadjust", 0)))  # fmt: skip
+                   noadjust=bool(section.find_int("noadjust", 0)))  # fmt: skip
 
     def describe(self) -> str:
         shape, out = self.input, self.out

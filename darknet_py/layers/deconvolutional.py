@@ -31,12 +31,12 @@ class Deconvolutional(Weighted):
         size = positive(section, "size", 1)
         stride = positive(section, "stride", 1)
         padding = not_negative(section, "padding", 0)
-        if section.int("pad", 0):
+        if section.find_int("pad", 0):
             padding = size // 2
         out = Shape(n, (shape.h - 1) * stride + size - 2 * padding, (shape.w - 1) * stride + size - 2 * padding)
         return cls(
             index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape), n=n, size=size,
-            stride=stride, pad=padding, batch_normalize=bool(section.int("batch_normalize", 0)),
+            stride=stride, pad=padding, batch_normalize=bool(section.find_int("batch_normalize", 0)),
             activation=read_activation(section, "logistic"), dontloadscales=read_load_rules(section),
         )  # fmt: skip
 

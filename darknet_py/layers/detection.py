@@ -39,8 +39,8 @@ class Detection(Layer):
         needed = side * side * ((1 + coords) * n + classes)
         if needed != place.input.size:
             raise section.error(
-                f"[detection] needs {needed} inputs (side={side}, num={n}, coords={coords}, classes={classes}), but the "
-                f"layer before it gives {place.input.size}"
+                f"[detection] needs {needed} inputs (side={side}, num={n}, coords={coords}, classes={classes}), but "
+                f"the layer before it gives {place.input.size}"
             )
         read_training(
             section, "rescore", "max", "coord_scale", "forced", "object_scale", "noobject_scale", "class_scale",
@@ -48,7 +48,8 @@ class Detection(Layer):
         )  # fmt: skip
         return cls(
             index=place.index, line=section.line, input=place.input, out=Shape(needed, image=False), side=side, n=n,
-            classes=classes, coords=coords, sqrt=bool(section.int("sqrt", 0)), softmax=bool(section.int("softmax", 0)),
+            classes=classes, coords=coords, sqrt=bool(section.find_int("sqrt", 0)),
+            softmax=bool(section.find_int("softmax", 0)),
         )  # fmt: skip
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""Small layers that keep the shape of their input: ``[activation]``, ``[logistic]``, ``[l2norm]``, ``[dropout]``, ``[cost]``."""
+"""Small layers that keep their input's shape: ``[activation] [logistic] [l2norm] [dropout] [cost]``."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Dropout(Layer):
     def parse(cls, section: Section, place: Place) -> Dropout:
         """Read a section."""
         return cls(index=place.index, line=section.line, input=place.input, out=place.input,
-                   probability=section.float("probability", 0.5))  # fmt: skip
+                   probability=section.find_float("probability", 0.5))  # fmt: skip
 
     def describe(self) -> str:
         size = self.input.size
@@ -89,7 +89,7 @@ class Cost(Layer):
     @classmethod
     def parse(cls, section: Section, place: Place) -> Cost:
         """Read a section."""
-        section.str("type", "sse")
+        section.find_str("type", "sse")
         read_training(section, "scale", "ratio", "noobj", "thresh")
         size = place.input.size
         return cls(index=place.index, line=section.line, input=place.input, out=Shape(size, image=False))

@@ -31,7 +31,8 @@ class Normalization(Layer):
             raise section.error(f"size={size} reaches beyond the {shape.c} channels of the input", "size")
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, size=size,
-            alpha=section.float("alpha", 0.0001), beta=section.float("beta", 0.75), kappa=section.float("kappa", 1.0),
+            alpha=section.find_float("alpha", 0.0001), beta=section.find_float("beta", 0.75),
+            kappa=section.find_float("kappa", 1.0),
         )  # fmt: skip
 
     def describe(self) -> str:

@@ -50,9 +50,9 @@ class Region(Layer):
         )  # fmt: skip
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, n=n, classes=classes, coords=coords,
-            biases=anchors(section, 2 * n), softmax=bool(section.int("softmax", 0)),
-            background=bool(section.int("background", 0)), tree=section.str("tree", "") or None,
-            map=section.str("map", "") or None,
+            biases=anchors(section, 2 * n), softmax=bool(section.find_int("softmax", 0)),
+            background=bool(section.find_int("background", 0)), tree=section.find_str("tree", "") or None,
+            map=section.find_str("map", "") or None,
         )  # fmt: skip
 
     @property

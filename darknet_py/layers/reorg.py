@@ -32,8 +32,8 @@ class Reorg(Layer):
         """Read a section; shapes for which Darknet would leave its arrays are refused."""
         shape = need_image(section, place)
         stride = positive(section, "stride", 1)
-        reverse = bool(section.int("reverse", 0))
-        flatten = bool(section.int("flatten", 0))
+        reverse = bool(section.find_int("reverse", 0))
+        flatten = bool(section.find_int("flatten", 0))
         extra = not_negative(section, "extra", 0)
         blocks = stride * stride
         if extra:

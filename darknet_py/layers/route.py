@@ -22,7 +22,7 @@ class Route(Layer):
     @classmethod
     def parse(cls, section: Section, place: Place) -> Route:
         """Read a section."""
-        references = section.ints("layers")
+        references = section.find_ints("layers")
         if not references:
             raise section.error("[route] must name its layers, as in layers=-1,8")
         numbers: list[int] = []

@@ -30,7 +30,7 @@ class Shortcut(Layer):
         shape = need_image(section, place)
         if not section.has("from"):
             raise section.error("[shortcut] must name a layer, as in from=-3")
-        reference = section.int("from", 0)
+        reference = section.find_int("from", 0)
         number = place.resolve(reference)
         if number is None:
             raise section.error(f"from={reference} leads to no layer before this one (layer {place.index})", "from")
@@ -41,8 +41,8 @@ class Shortcut(Layer):
             raise section.error(f"[shortcut] joins unlike shapes: {shape} and layer {number}'s {added}", "from")
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, source=number, added=added,
-            activation=read_activation(section, "linear"), alpha=section.float("alpha", 1.0),
-            beta=section.float("beta", 1.0),
+            activation=read_activation(section, "linear"), alpha=section.find_float("alpha", 1.0),
+            beta=section.find_float("beta", 1.0),
         )  # fmt: skip
 
     @property

@@ -31,7 +31,7 @@ class Softmax(Layer):
         read_training(section, "spatial", "noloss")
         return cls(
             index=place.index, line=section.line, input=place.input, out=Shape(size, image=False), groups=groups,
-            temperature=section.float("temperature", 1.0), tree=section.str("tree", "") or None,
+            temperature=section.find_float("temperature", 1.0), tree=section.find_str("tree", "") or None,
         )  # fmt: skip
 
     def describe(self) -> str:

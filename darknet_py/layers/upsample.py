@@ -25,7 +25,7 @@ class Upsample(Layer):
     def parse(cls, section: Section, place: Place) -> Upsample:
         """Read a section."""
         shape = need_image(section, place)
-        stride = section.int("stride", 2)
+        stride = section.find_int("stride", 2)
         if stride == 0:
             raise section.error("stride must not be 0", "stride")
         reverse = stride < 0
@@ -35,7 +35,7 @@ class Upsample(Layer):
         else:
             out = Shape(shape.c, shape.h * stride, shape.w * stride)
         return cls(index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape),
-                   stride=stride, reverse=reverse, scale=section.float("scale", 1.0))  # fmt: skip
+                   stride=stride, reverse=reverse, scale=section.find_float("scale", 1.0))  # fmt: skip
 
     def describe(self) -> str:
         name = "downsample         " if self.reverse else "upsample           "

@@ -38,7 +38,7 @@ def read_activation(section: Section, default: str) -> str:
     Darknet warns about an unknown one and goes on with ReLU; a network trained with another activation would give
     silent nonsense, so here it is an error.
     """
-    name = section.str("activation", default)
+    name = section.find_str("activation", default)
     if name not in ACTIVATIONS:
         raise section.error(f"unknown activation '{name}'; Darknet has {', '.join(ACTIVATIONS)}", "activation")
     return name
@@ -50,6 +50,6 @@ def read_load_rules(section: Section) -> bool:
     ``dontload`` and ``numload`` leave weights at random values, which is of use for training only.
     """
     for key in ("dontload", "numload"):
-        if section.int(key, 0):
+        if section.find_int(key, 0):
             raise section.error(f"{key} leaves weights at random values; a network that runs needs all of them", key)
-    return bool(section.int("dontloadscales", 0))
+    return bool(section.find_int("dontloadscales", 0))

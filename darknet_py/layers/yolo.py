@@ -33,7 +33,7 @@ class Yolo(Layer):
         shape = need_image(section, place)
         classes = positive(section, "classes", 20)
         total = positive(section, "num", 1)
-        mask = tuple(section.ints("mask") or range(total))
+        mask = tuple(section.find_ints("mask") or range(total))
         for entry in mask:
             if not 0 <= entry < total:
                 raise section.error(f"mask={entry} is no anchor: num={total} allows 0 to {total - 1}", "mask")
@@ -45,7 +45,7 @@ class Yolo(Layer):
         read_training(section, "max", "jitter", "ignore_thresh", "truth_thresh", "random")
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, total=total, mask=mask, classes=classes,
-            biases=anchors(section, 2 * total), map=section.str("map", "") or None,
+            biases=anchors(section, 2 * total), map=section.find_str("map", "") or None,
         )  # fmt: skip
 
     @property

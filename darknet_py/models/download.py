@@ -99,7 +99,9 @@ def _whole(error: urllib.error.HTTPError, part: BinaryIO, begin: int, have: int)
     raise DownloadError("refused to go on where the last download stopped") from None
 
 
-def _copy(answer: http.client.HTTPResponse, part: BinaryIO, expected: int | None, limit: int, progress: Progress) -> int:
+def _copy(
+    answer: http.client.HTTPResponse, part: BinaryIO, expected: int | None, limit: int, progress: Progress
+) -> int:
     """Append the answer's body; returns its length."""
     count = 0
     while chunk := answer.read(_CHUNK):

