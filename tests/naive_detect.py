@@ -178,7 +178,7 @@ def detection(head: Detection, values: NDArray[np.float32], view: View, thresh: 
             for a in (0, 1):
                 moved = values[place + a] + f32((cell % side, cell // side)[a])
                 if view.make:
-                    box[a] = moved * (f32(view.image[a]) / f32(side))
+                    box[a] = moved * (f32(view.image[a]) * (f32(1) / f32(side)))
                 else:
                     box[a] = moved / f32(side) * f32(view.image[a])
                 box[2 + a] = f32(math.pow(float(values[place + 2 + a]), 2 if head.sqrt else 1) * view.image[a])
