@@ -48,6 +48,7 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         WeightsError: the file is too short or too long, with the layer and the number of bytes.
     """
     reader = WeightsReader(path)
+    _check_long_enough(network, reader)
     arrays: list[Arrays] = []
     last = "the header"
     for layer in network.layers:
@@ -62,6 +63,23 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
     if not partial:
         reader.finish(last)
     return Parameters(arrays, reader.header.seen)
+
+
+def _check_long_enough(network: Network, reader: WeightsReader) -> None:
+    """Raise `WeightsError` if the file ends early: by how many bytes, and in which layer."""
+    missing = 4 * network.parameters - reader.remaining
+    if missing <= 0:
+        return
+    left = reader.remaining
+    for layer in network.layers:
+        for array in layer.stored():
+            if 4 * array.count > left:
+                raise WeightsError(
+                    f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} ({layer.kind}), "
+                    f"{array.name}; is it another network's file, a partial one, or was its download cut off?",
+                    reader.path,
+                )
+            left -= 4 * array.count
 
 
 def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:

@@ -75,11 +75,7 @@ class WeightsReader:
         """The next ``count`` values, a flat view; ``what`` is what an error calls them."""
         wanted = 4 * count
         if wanted > self.remaining:
-            raise WeightsError(
-                f"the file is too short: it ends {wanted - self.remaining} bytes before the end of {what} "
-                f"(at byte {self._bytes}); is it another network's file, or was its download cut off?",
-                self.path,
-            )
+            raise WeightsError(f"the file ends {wanted - self.remaining} bytes before the end of {what}", self.path)
         first = (self.offset - self.header.size) // 4
         self.offset += wanted
         values: NDArray[np.float32] = self._values[first : first + count]

@@ -1,0 +1,83 @@
+"""The bit reader of the entropy-coded data.
+
+Its buffer is the top of an int64. It looks ahead exactly as far as stb_image's (filled to more than 24 bits whenever it
+has less than 16): how a damaged file decodes depends on how far the decoder had read when it met a marker.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...kernels.jit import kernel
+from .tables import CODES, LIMITS, LONGEST, LOOK_BITS, LOOKUPS, OFFSETS, SYMBOLS
+
+POSITION, BUFFER, BITS, MARKER, EOB_RUN, PREDICTION = range(6)
+"""What a reader's state (int64) holds; from PREDICTION on, one DC value for each component."""
+
+STATE = PREDICTION + 4
+
+NO_MARKER = 0xFF
+FILE_END = 0x100
+"""In place of a marker: the file ended. Darknet refuses every file that ends before its end marker."""
+
+ENDLESS = 1 << 60
+"""Added to the number of bits when a marker is met: after it come zeros without end."""
+
+OK, BAD_CODE, TRUNCATED, MIXED_SCAN = range(4)
+"""What decoding a block or a scan results in."""
+
+
+@kernel
+def refill(data, position, buffer, bits, marker):
+    # For less than 25 bits in the buffer, no marker yet. Returns the last four arguments anew.
+    if position + 4 <= data.size:
+        word = (
+            np.int64(data[position]) << 24
+            | np.int64(data[position + 1]) << 16
+            | np.int64(data[position + 2]) << 8
+            | np.int64(data[position + 3])
+        )
+        # Is none of the four bytes 0xFF? Only a 0 byte of the complement borrows from its own top bit.
+        if ((~word & 0xFFFFFFFF) - 0x01010101) & word & 0x80808080 == 0:
+            count = (32 - bits) >> 3
+            word >>= 32 - 8 * count
+            return position + count, buffer | word << (64 - bits - 8 * count), bits + 8 * count, marker
+    while bits <= 24:
+        if position >= data.size:
+            return position, buffer, bits + ENDLESS, FILE_END
+        byte = np.int64(data[position])
+        position += 1
+        if byte == 0xFF:
+            following = byte
+            while following == 0xFF:
+                if position >= data.size:
+                    return position, buffer, bits + ENDLESS, FILE_END
+                following = np.int64(data[position])
+                position += 1
+            if following != 0:
+                return position, buffer, bits + ENDLESS, following
+        buffer |= byte << (56 - bits)
+        bits += 8
+    return position, buffer, bits, marker
+
+
+@kernel
+def find_code(buffer, lookup, codes, table):
+    # The table's entry for the code that the buffer starts with (see HuffmanTables.lookup), 0 if there is none.
+    entry = lookup[table * LOOKUPS + (buffer >> (64 - LOOK_BITS) & (LOOKUPS - 1))]
+    if entry != 0:
+        return np.int64(entry)
+    row = table * CODES
+    ahead = buffer >> (64 - LONGEST) & ((1 << LONGEST) - 1)
+    for length in range(LOOK_BITS + 1, LONGEST + 1):
+        if ahead < codes[row + LIMITS + length]:
+            symbol = (ahead >> (LONGEST - length)) + codes[row + OFFSETS + length]
+            return np.int64(codes[row + SYMBOLS + symbol] << 8 | length)
+    return np.int64(0)
+
+
+@kernel
+def signed_bits(buffer, size):
+    # The coefficient in the buffer's first 1 <= size <= 15 bits: a first bit of 0 means a negative one.
+    value = buffer >> (64 - size) & ((1 << size) - 1)
+    return value if buffer < 0 else value - (1 << size) + 1
