@@ -43,7 +43,7 @@ class Detections:
         box_id: int64, N: number of the box among the heads' boxes; rows of one box stand side by side and share it.
         image_size: width and height of the image, in pixels.
         classes: number of classes that the network knows.
-        names: their names, or nothing.
+        class_names: their names, or nothing.
 
     Raises:
         DarknetError: the arrays do not fit together.
@@ -55,7 +55,7 @@ class Detections:
     box_id: NDArray[np.int64]
     image_size: tuple[int, int]
     classes: int
-    names: Sequence[str] = ()
+    class_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         rows = np.asarray(self.confidence).size
@@ -74,25 +74,25 @@ class Detections:
             raise DarknetError(f"Detections: an image has no size {self.image_size[0]} x {self.image_size[1]}")
         if rows and not 0 <= self.class_id.min() <= self.class_id.max() < self.classes:
             raise DarknetError(f"Detections: class_id must be from 0 to {self.classes - 1}")
-        if len(self.names) not in (0, self.classes):
-            raise DarknetError(f"Detections: {len(self.names)} names for {self.classes} classes")
+        if len(self.class_names) not in (0, self.classes):
+            raise DarknetError(f"Detections: {len(self.class_names)} names for {self.classes} classes")
 
     @classmethod
     def from_boxes(
-        cls, boxes: Boxes, thresh: float, names: Sequence[str] = (), image_size: tuple[int, int] = (1, 1)
+        cls, boxes: Boxes, thresh: float, class_names: Sequence[str] = (), image_size: tuple[int, int] = (1, 1)
     ) -> Detections:
         """The rows that Darknet prints for these boxes (``draw_detections``): every class above ``thresh``.
 
         Args:
             boxes: relative to the image, in final order.
             thresh: least probability.
-            names: class names.
+            class_names: the names of all classes, or nothing.
             image_size: width and height of the image.
         """
         row, class_id = np.nonzero(boxes.prob > np.float32(thresh))
         return cls(
             boxes.box[row], boxes.prob[row, class_id], class_id, boxes.index[row], image_size,
-            boxes.prob.shape[1], tuple(names),
+            boxes.prob.shape[1], tuple(class_names),
         )  # fmt: skip
 
     @cached_property
@@ -103,13 +103,13 @@ class Detections:
         return (corners * np.array(self.image_size * 2)).astype(np.float32)
 
     @property
-    def name(self) -> list[str]:
+    def names(self) -> list[str]:
         """The class name of each row; its number, where there are no names."""
         return [self.class_name(class_id) for class_id in self.class_id]
 
     def class_name(self, class_id: int) -> str:
         """The name of a class; its number, where there are no names."""
-        return self.names[class_id] if self.names else str(class_id)
+        return self.class_names[class_id] if self.class_names else str(class_id)
 
     def __len__(self) -> int:
         return len(self.confidence)
@@ -139,7 +139,7 @@ class Detections:
         rows = np.arange(len(self))[index]
         return Detections(
             self.box[rows], self.confidence[rows], self.class_id[rows], self.box_id[rows], self.image_size,
-            self.classes, self.names,
+            self.classes, self.class_names,
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -176,7 +176,7 @@ class Detections:
             xyxy=self.xyxy.copy(),
             confidence=self.confidence.copy(),
             class_id=self.class_id.copy(),
-            data={"class_name": np.array(self.name, dtype=str)},
+            data={"class_name": np.array(self.names, dtype=str)},
         )
 
 

@@ -19,7 +19,7 @@ def darknet_lines(found: Detections) -> list[str]:
     hundred = np.float32(100)
     return [
         f"{name}: {float(confidence * hundred):.0f}%"
-        for name, confidence in zip(found.name, found.confidence, strict=True)
+        for name, confidence in zip(found.names, found.confidence, strict=True)
     ]
 
 
