@@ -8,6 +8,8 @@ from importlib import import_module
 
 import click
 
+from .. import __version__
+
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
     "fetch": "Fetch the files of released models, or list them.",
@@ -36,7 +38,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="darknet-py")
+@click.version_option(__version__, prog_name="darknet-py")
 def cli() -> None:
     """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""
 

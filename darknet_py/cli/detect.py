@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DarknetError
-from .options import engine, thresholds, write_json
+from .options import engine, thresholds
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -83,6 +83,8 @@ def detect(
             frames.append(_frame(found, number, file))
             step(lines, report)
     if json_file:
+        from ..output.json import write_json
+
         write_json(json_file, frames)
     if failed:
         raise click.ClickException(f"{failed} of {len(files)} images could not be read")
@@ -91,12 +93,12 @@ def detect(
 def _detect_one(detector: Detector, file: Path, picture: Path, options: dict[str, Any]) -> tuple[Detections, list[str]]:
     from ..image.draw import draw_detections, save_image
     from ..image.load import load_image
-    from ..output.text import darknet_lines
+    from ..output.text import darknet_lines, predicted_line
 
     pixels = load_image(file)
     found = detector.detect(pixels, **options)
     save_image(picture, draw_detections(pixels, found))
-    return found, [f"{file}: Predicted in {detector.seconds:f} seconds.", *darknet_lines(found)]
+    return found, [predicted_line(str(file), detector.seconds), *darknet_lines(found)]
 
 
 def _frame(found: Detections, number: int, file: Path) -> dict[str, Any]:

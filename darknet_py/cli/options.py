@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
+
+from ..formats.atomic import whole_file
 
 UNIT = click.FloatRange(0.0, 1.0)
 
@@ -58,10 +59,5 @@ def write_json(target: str, document: Any) -> None:
     if target == "-":
         click.echo(text)
         return
-    path = Path(target)
-    part = path.with_name(path.name + ".part")
-    try:
+    with whole_file(target) as part:
         part.write_text(text + "\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from dataclasses import dataclass, field
@@ -23,9 +24,12 @@ KINDS: dict[str, str] = {**{name: name for name in _SECTIONS}, **_ALIASES}
 """Name of a section -> its canonical name (Darknet's ``string_to_layer_type``)."""
 
 _REMOVED = str.maketrans("", "", " \t\r\n")
-_INTEGER = re.compile(r"[\v\f]*([+-]?[0-9]+)")
+_INTEGER = re.compile(r"[\v\f]*([+-]?)0*([0-9]+)")
+_HEXADECIMAL = re.compile(
+    r"[\v\f]*([+-]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?)", re.IGNORECASE | re.ASCII
+)
 _DECIMAL = re.compile(
-    r"[\v\f]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:inf|nan)\w*)", re.IGNORECASE
+    r"[\v\f]*([+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|infinity|inf|nan))", re.IGNORECASE | re.ASCII
 )
 
 
@@ -105,19 +109,25 @@ class Section:
         # atoi takes ".5" or "e" for 0; that a value starts as a number is all that is asked of it.
         if match is None and _DECIMAL.match(text) is None:
             raise self._no_number(option, text)
-        value = int(match[1][:20]) if match else 0
+        # Twelve characters already say that a number is too large; more would only cost time.
+        value = int(match[1] + match[2][:12]) if match else 0
         if not -(2**31) <= value < 2**31:
             raise CfgError(f"{option.key}={option.value}: {text} does not fit an int", self.path, option.line)
         return value
 
     def _to_float(self, option: Option, text: str) -> float:
-        match = _DECIMAL.match(text)
+        hexadecimal = _HEXADECIMAL.match(text)
+        match = hexadecimal or _DECIMAL.match(text)
         if match is None:
             raise self._no_number(option, text)
         try:
-            return to_float32(float(match[1]))
-        except (OverflowError, ValueError):
-            raise self._no_number(option, text) from None
+            value = float.fromhex(match[1]) if hexadecimal else float(match[1])
+            rounded = to_float32(value)
+        except OverflowError:
+            rounded = math.inf
+        if math.isinf(rounded) and match[1][-1].isdecimal():
+            raise CfgError(f"{option.key}={option.value}: {text} does not fit a float", self.path, option.line)
+        return rounded
 
     def _no_number(self, option: Option, text: str) -> CfgError:
         return CfgError(f"{option.key}={option.value}: '{text}' is not a number", self.path, option.line)
@@ -150,7 +160,7 @@ def read_cfg(path: str | Path) -> Cfg:
     except OSError as error:
         raise CfgError(f"cannot read this cfg: {error.strerror or error}", path) from None
     if b"\0" in data:
-        raise CfgError("is not a cfg file: it has binary data", path)
+        raise CfgError("is not a cfg file: it has binary data (a text file must be saved as UTF-8)", path)
     return parse_cfg(data.decode("utf-8-sig", errors="surrogateescape"), str(path))
 
 

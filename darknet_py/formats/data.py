@@ -13,7 +13,7 @@ from ..errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,10})")
+_NUMBER = re.compile(r"\s*([+-]?[0-9]+)", re.ASCII)
 
 
 def read_lines(path: str | Path) -> list[str]:
@@ -23,7 +23,7 @@ def read_lines(path: str | Path) -> list[str]:
     except OSError as error:
         raise DataError(f"cannot read this file: {error.strerror or error}", path) from None
     if b"\0" in data:
-        raise DataError("is not a text file: it has binary data", path)
+        raise DataError("is not a text file: it has binary data (a text file must be saved as UTF-8)", path)
     lines = [line.rstrip("\r") for line in data.decode("utf-8-sig", errors="replace").split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()
@@ -31,7 +31,14 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_data(path: str | Path) -> dict[str, str]:
-    """A ``.data`` file's options. As in a cfg, blanks are removed everywhere and the first of two equal keys wins."""
+    """A ``.data`` file's options (Darknet's ``read_data_cfg``).
+
+    As in a cfg, blanks are removed everywhere, the first of two equal keys wins, and a key without a value is as good as
+    absent.
+
+    Raises:
+        DataError: with the line.
+    """
     options: dict[str, str] = {}
     for number, raw in enumerate(read_lines(path), start=1):
         line = re.sub(r"[ \t\r]", "", raw)
@@ -40,8 +47,26 @@ def read_data(path: str | Path) -> dict[str, str]:
         key, equals, value = line.partition("=")
         if not equals:
             raise DataError(f"'{raw.strip()}' is no option; a line of a .data file is key = value", path, number)
-        options.setdefault(key, value)
+        if value:
+            options.setdefault(key, value)
     return options
+
+
+def read_metadata(path: str | Path) -> tuple[list[str], int]:
+    """Class names and number of classes of a ``.data`` file (Darknet's ``get_metadata``).
+
+    The names are those of ``names``, else of ``labels``, a file relative to the working directory; none without either.
+    ``classes`` is 2 by default.
+
+    Raises:
+        DataError: one of the two files cannot be used.
+    """
+    options = read_data(path)
+    names = options.get("names") or options.get("labels")
+    match = _NUMBER.match(options.get("classes", "2"))
+    if match is None:
+        raise DataError(f"classes = {options['classes']} is not a number", path)
+    return read_names(names) if names else [], int(match[1][:12])
 
 
 def read_names(path: str | Path) -> list[str]:
@@ -57,9 +82,10 @@ def read_map(path: str | Path) -> NDArray[np.int32]:
     numbers = []
     for line, text in enumerate(read_lines(path), start=1):
         match = _NUMBER.match(text)
-        if match is None or not 0 <= int(match[1]) < 2**31:
+        number = int(match[1][:12]) if match else -1
+        if not 0 <= number < 2**31:
             raise DataError(f"'{text}' is not the number of a class", path, line)
-        numbers.append(int(match[1]))
+        numbers.append(number)
     if not numbers:
         raise DataError("has no numbers", path)
     return np.array(numbers, np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from .data import read_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,9 @@ def _parse(line: str, node: int, path: str | Path) -> tuple[str, int]:
     words = line.split()
     if len(words) < 2:
         raise DataError(f"node {node}: '{line.strip()}' must be a name and its parent's number", path, node + 1)
-    try:
-        parent = int(words[1])
-    except ValueError:
-        raise DataError(f"node {node}: '{words[1]}' is not a node's number", path, node + 1) from None
-    if parent >= node or parent < -1:
+    if not _NUMBER.fullmatch(words[1]) or (parent := int(words[1])) < -1:
+        raise DataError(f"node {node}: '{words[1]}' is not a node's number (-1 for a root)", path, node + 1)
+    if parent >= node:
         why = "is its own parent" if parent == node else f"has parent {parent}, which does not come before it"
         raise DataError(f"node {node} ({words[0]}) {why}", path, node + 1)
     if node == 0 and parent != -1:

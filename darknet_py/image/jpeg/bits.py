@@ -81,3 +81,9 @@ def signed_bits(buffer, size):
     # The coefficient in the buffer's first 1 <= size <= 15 bits: a first bit of 0 means a negative one.
     value = buffer >> (64 - size) & ((1 << size) - 1)
     return value if buffer < 0 else value - (1 << size) + 1
+
+
+@kernel
+def unsigned_bits(buffer, size):
+    # The number in the buffer's first 0 <= size <= 15 bits.
+    return (buffer >> 1 & 0x7FFFFFFFFFFFFFFF) >> (63 - size)

@@ -1,0 +1,74 @@
+"""Blocks of a sequential file, whose coefficients all come at once."""
+
+from __future__ import annotations
+
+from ...kernels.jit import kernel
+from .bits import (
+    BAD_CODE,
+    BITS,
+    BUFFER,
+    FILE_END,
+    MARKER,
+    OK,
+    POSITION,
+    PREDICTION,
+    TRUNCATED,
+    find_code,
+    refill,
+    signed_bits,
+)
+from .tables import ZIGZAG, ZIGZAG_ENTRIES
+
+
+@kernel
+def decode_block(block, state, data, lookup, codes, steps, component, dc_table, ac_table, quant_table):
+    # block: int16 (64,), the coefficients times their steps. The block's last filled place is left in its zigzag order
+    # to the caller as the second result: 0 if there is nothing but the mean.
+    position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    for i in range(64):
+        block[i] = 0
+    if bits < 16:
+        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+    entry = find_code(buffer, lookup, codes, dc_table)
+    size = entry >> 8
+    if entry == 0 or size > 15:
+        return BAD_CODE, 0
+    buffer <<= entry & 31
+    bits -= entry & 31
+    if size != 0:
+        if bits < size:
+            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+        state[PREDICTION + component] += signed_bits(buffer, size)
+        buffer <<= size
+        bits -= size
+    step = quant_table * ZIGZAG_ENTRIES
+    block[0] = state[PREDICTION + component] * steps[step]
+    k = 1
+    while k < 64:
+        if bits < 16:
+            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+        entry = find_code(buffer, lookup, codes, ac_table)
+        if entry == 0:
+            return BAD_CODE, 0
+        buffer <<= entry & 31
+        bits -= entry & 31
+        value = entry >> 16
+        if value != 0:
+            k += entry >> 8 & 15
+        else:
+            run, size = entry >> 12 & 15, entry >> 8 & 15
+            if size == 0:
+                if run != 15:
+                    break
+                k += 16
+                continue
+            k += run
+            if bits < size:
+                position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+            value = signed_bits(buffer, size)
+            buffer <<= size
+            bits -= size
+        block[ZIGZAG[k]] = value * steps[step + k]
+        k += 1
+    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
+    return (TRUNCATED if marker == FILE_END else OK), k - 1

@@ -1,0 +1,183 @@
+"""Blocks of a progressive file, whose coefficients come in several scans: by band, and the lowest bits last."""
+
+from __future__ import annotations
+
+from ...kernels.jit import kernel
+from .bits import (
+    BAD_CODE,
+    BITS,
+    BUFFER,
+    ENDLESS,
+    EOB_RUN,
+    FILE_END,
+    MARKER,
+    NO_MARKER,
+    OK,
+    POSITION,
+    PREDICTION,
+    TRUNCATED,
+    find_code,
+    refill,
+    signed_bits,
+    unsigned_bits,
+)
+from .tables import ZIGZAG
+
+
+@kernel
+def first_dc(coefficients, at, state, data, lookup, codes, component, table, shift):
+    # The mean of the block coefficients[at : at + 64] (int16), without its lowest `shift` bits; the others become 0.
+    position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    for i in range(at, at + 64):
+        coefficients[i] = 0
+    if bits < 16:
+        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+    entry = find_code(buffer, lookup, codes, table)
+    size = entry >> 8
+    if entry == 0 or size > 15:
+        return BAD_CODE
+    buffer <<= entry & 31
+    bits -= entry & 31
+    if size != 0:
+        if bits < size:
+            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+        state[PREDICTION + component] += signed_bits(buffer, size)
+        buffer <<= size
+        bits -= size
+    coefficients[at] = state[PREDICTION + component] << shift
+    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
+    return TRUNCATED if marker == FILE_END else OK
+
+
+@kernel
+def refine_dc(coefficients, at, state, data, shift):
+    # One more bit of the mean.
+    if _next_bit(state, data):
+        coefficients[at] += 1 << shift
+    return TRUNCATED if state[MARKER] == FILE_END else OK
+
+
+@kernel
+def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, shift):
+    # Coefficients `first` to `last` in zigzag order, without their lowest `shift` bits.
+    if state[EOB_RUN] != 0:
+        state[EOB_RUN] -= 1
+        return OK
+    position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    k = first
+    while k <= last:
+        if bits < 16:
+            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+        entry = find_code(buffer, lookup, codes, table)
+        if entry == 0:
+            return BAD_CODE
+        buffer <<= entry & 31
+        bits -= entry & 31
+        value = entry >> 16
+        if value != 0:
+            k += entry >> 8 & 15
+        else:
+            run, size = entry >> 12 & 15, entry >> 8 & 15
+            if size == 0:
+                if run == 15:
+                    k += 16
+                    continue
+                if bits < run:
+                    position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+                state[EOB_RUN] = (1 << run) + unsigned_bits(buffer, run) - 1
+                buffer <<= run
+                bits -= run
+                break
+            k += run
+            if bits < size:
+                position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+            value = signed_bits(buffer, size)
+            buffer <<= size
+            bits -= size
+        coefficients[at + ZIGZAG[k]] = value << shift
+        k += 1
+    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
+    return TRUNCATED if marker == FILE_END else OK
+
+
+@kernel
+def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, shift):
+    # One more bit of the coefficients `first` to `last` in zigzag order, and those that it makes differ from 0.
+    bit = 1 << shift
+    if state[EOB_RUN] != 0:
+        state[EOB_RUN] -= 1
+        _refine_band(coefficients, at, state, data, first, last, 64, 0, bit)
+        return TRUNCATED if state[MARKER] == FILE_END else OK
+    k = first
+    while k <= last:
+        run, size, length = _refining_symbol(state, data, lookup, codes, table)
+        if length == 0 or size > 1:
+            return BAD_CODE
+        _skip_bits(state, length)
+        value = 0
+        if size == 1:
+            value = bit if _next_bit(state, data) else -bit
+        elif run < 15:
+            if state[BITS] < run:
+                _refill(state, data)
+            state[EOB_RUN] = (1 << run) - 1 + unsigned_bits(state[BUFFER], run)
+            _skip_bits(state, run)
+            run = 64
+        k = _refine_band(coefficients, at, state, data, k, last, run, value, bit)
+    return TRUNCATED if state[MARKER] == FILE_END else OK
+
+
+@kernel
+def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
+    # Refine what is not 0, pass `run` zeros, set the next one to `value`. Returns the place behind it.
+    while k <= last:
+        place = at + ZIGZAG[k]
+        k += 1
+        if coefficients[place] == 0:
+            if run == 0:
+                coefficients[place] = value
+                break
+            run -= 1
+        elif _next_bit(state, data) and coefficients[place] & bit == 0:
+            coefficients[place] += bit if coefficients[place] > 0 else -bit
+    return k
+
+
+@kernel
+def _refining_symbol(state, data, lookup, codes, table):
+    # Run, size and the code's length in bits; a length of 0 if there is no such code.
+    had_marker = state[MARKER] != NO_MARKER
+    if state[BITS] < 16:
+        _refill(state, data)
+    entry = find_code(state[BUFFER], lookup, codes, table)
+    run, size, length = entry >> 12 & 15, entry >> 8 & 15, entry & 31
+    value = entry >> 16
+    if value != 0:
+        # a whole coefficient: 1 or -1 if the file is sound, and then its bit is the one behind the code
+        run, size, length = size, abs(value), length - 1
+    # stb_image refuses a code that is cut short by a marker which it meets only now, and lets all others pass.
+    if not had_marker and state[MARKER] != NO_MARKER and length > state[BITS] - ENDLESS:
+        length = 0
+    return run, size, length
+
+
+@kernel
+def _refill(state, data):
+    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = refill(
+        data, state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    )
+
+
+@kernel
+def _skip_bits(state, count):
+    state[BUFFER] <<= count
+    state[BITS] -= count
+
+
+@kernel
+def _next_bit(state, data):
+    if state[BITS] < 1:
+        _refill(state, data)
+    bit = state[BUFFER] < 0
+    _skip_bits(state, 1)
+    return bit

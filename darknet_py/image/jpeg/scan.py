@@ -1,0 +1,123 @@
+"""One scan: the blocks that follow one start-of-scan marker, in their order, with its restart markers."""
+
+from __future__ import annotations
+
+from ...kernels.jit import kernel
+from .baseline import decode_block
+from .bits import (
+    BITS,
+    BUFFER,
+    EOB_RUN,
+    FILE_END,
+    MARKER,
+    NO_MARKER,
+    OK,
+    POSITION,
+    PREDICTION,
+    STATE,
+    TRUNCATED,
+    refill,
+)
+from .idct import idct
+from .progressive import first_ac, first_dc, refine_ac, refine_dc
+
+COMPONENT, ACROSS, DOWN, DC_TABLE, AC_TABLE, QUANT_TABLE, START, ROW = range(8)
+"""Columns of a scan's parts: component, its blocks in a unit, its tables, where its data start, and their row length."""
+
+SEQUENTIAL, FIRST_DC, REFINE_DC, FIRST_AC, REFINE_AC = range(5)
+"""Kinds of scan."""
+
+
+@kernel
+def decode_scan(
+    planes, coefficients, state, data, lookup, codes, steps, parts, kind, first, last, shift, wide, high, interval
+):
+    # SEQUENTIAL: planes: uint8, all components' behind each other (ROW: their width); coefficients: int16 (64,), scratch.
+    # Else coefficients: int16, all components' blocks row after row (ROW: values in a row of blocks); planes: unused.
+    # parts: int64 (n, 8), one row for each component of the scan. wide, high: the scan's size in units; interval: units
+    # between restart markers. state: the bit reader's, its position where the scan's data start. Returns a status.
+    _reset(state)
+    left = interval
+    for y in range(high):
+        for x in range(wide):
+            for p in range(parts.shape[0]):
+                status = _decode_unit(
+                    planes, coefficients, state, data, lookup, codes, steps, parts[p], kind, first, last, shift, x, y
+                )
+                if status != OK:
+                    return status
+            left -= 1
+            if left <= 0:
+                if state[BITS] < 24:
+                    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = refill(
+                        data, state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+                    )
+                if state[MARKER] < 0xD0 or state[MARKER] > 0xD7:
+                    # No restart marker where one should be: stb_image leaves the rest as it is, too.
+                    return TRUNCATED if state[MARKER] == FILE_END else OK
+                _reset(state)
+                left = interval
+    return OK
+
+
+@kernel
+def _reset(state):
+    # To the start of a scan or of a restart interval.
+    state[BUFFER] = 0
+    state[BITS] = 0
+    state[MARKER] = NO_MARKER
+    state[EOB_RUN] = 0
+    for i in range(PREDICTION, STATE):
+        state[i] = 0
+
+
+@kernel
+def _decode_unit(
+    planes, coefficients, state, data, lookup, codes, steps, part, kind, first, last, shift, unit_x, unit_y
+):
+    # One component's blocks of one unit.
+    component, row, dc_table, ac_table = part[COMPONENT], part[ROW], part[DC_TABLE], part[AC_TABLE]
+    for y in range(unit_y * part[DOWN], (unit_y + 1) * part[DOWN]):
+        for x in range(unit_x * part[ACROSS], (unit_x + 1) * part[ACROSS]):
+            at = part[START] + row * y + 64 * x
+            if kind == SEQUENTIAL:
+                status, filled = decode_block(
+                    coefficients, state, data, lookup, codes, steps, component, dc_table, ac_table, part[QUANT_TABLE]
+                )
+                _to_pixels(planes, part[START] + 8 * (row * y + x), row, coefficients, filled == 0)
+            elif kind == FIRST_DC:
+                status = first_dc(coefficients, at, state, data, lookup, codes, component, dc_table, shift)
+            elif kind == REFINE_DC:
+                status = refine_dc(coefficients, at, state, data, shift)
+            elif kind == FIRST_AC:
+                status = first_ac(coefficients, at, state, data, lookup, codes, ac_table, first, last, shift)
+            else:
+                status = refine_ac(coefficients, at, state, data, lookup, codes, ac_table, first, last, shift)
+            if status != OK:
+                return status
+    return OK
+
+
+@kernel
+def _to_pixels(planes, start, row, block, is_flat):
+    # The 8 x 8 pixels of a block; is_flat: only its mean is set, which the transform would give to all of them.
+    if not is_flat:
+        idct(planes, start, row, block, 0)
+        return
+    mean = max(-(1 << 15), min(4 * block[0], (1 << 15) - 1))
+    value = max(0, min(((mean << 12) + (128 << 17) + (1 << 16)) >> 17, 255))
+    for y in range(8):
+        for x in range(8):
+            planes[start + y * row + x] = value
+
+
+@kernel
+def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps, wide, high, scratch):
+    # A progressive component's pixels: planes from `start` on, rows of `row` bytes; coefficients from `first` on, rows of
+    # `blocks_row` values; steps: int32 (64,) row by row; wide, high: in blocks; scratch: int16 (64,).
+    for y in range(high):
+        for x in range(wide):
+            at = first + y * blocks_row + 64 * x
+            for i in range(64):
+                scratch[i] = coefficients[at + i] * steps[i]
+            idct(planes, start + 8 * (y * row + x), row, scratch, 0)

@@ -1,0 +1,228 @@
+"""The command line as a user has it: a real process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from darknet_py.cli import COMMANDS
+from darknet_py.synth import write_synth
+
+from .nets import net, write_cfg
+
+PHOTOS = Path(__file__).parent / "data" / "photos"
+REPOSITORY = Path(__file__).parent.parent
+
+NET = net(3, 64, 64, "conv filters=8 size=3 stride=4 pad=1 activation=leaky",
+          "conv filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50 surprise=1")  # fmt: skip
+
+
+def run(*arguments: object, cwd: Path | None = None, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run darknet-py and check its exit code; a traceback is never an answer."""
+    result = subprocess.run(
+        [sys.executable, "-m", "darknet_py", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+    assert result.returncode == code, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
+    assert "Traceback" not in result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small network, its weights and names, and an image."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_synth(write_cfg(folder, NET), folder / "net.weights")
+    (folder / "net.names").write_text("ant\nbee\ncat\n")
+    (folder / "net.data").write_text("names = net.names\n")
+    Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(folder / "photo.png")
+    return folder
+
+
+OWN = ("--cfg", "net.cfg", "--weights", "net.weights", "--names", "net.names", "--thresh", "0.3")
+
+
+def test_help_of_every_command() -> None:
+    text = run("--help").stdout
+    for command, line in COMMANDS.items():
+        assert command in text
+        assert run(command, "--help").stdout.startswith(f"Usage: python -m darknet_py {command}")
+        assert line.split(",")[0].split(" ")[0] in text
+
+
+def test_version() -> None:
+    assert "0.1" in run("--version").stdout
+
+
+def test_detect_prints_draws_and_writes_json(files: Path, tmp_path: Path) -> None:
+    for name in ("net.cfg", "net.weights", "net.names", "photo.png"):
+        (tmp_path / name).symlink_to(files / name)
+    out = run("detect", "photo.png", *OWN, "--json", "found.json", cwd=tmp_path).stdout.splitlines()
+    assert re.fullmatch(r"photo\.png: Predicted in \d+\.\d{6} seconds\.", out[0])
+    assert out[1:] and all(re.fullmatch(r"(ant|bee|cat): \d+%", line) for line in out[1:])
+    with Image.open(tmp_path / "predictions.jpg") as picture:
+        assert (picture.size, picture.format) == ((90, 60), "JPEG")
+    (entry,) = json.loads((tmp_path / "found.json").read_text())
+    assert (entry["frame_id"], entry["filename"]) == (1, "photo.png")
+    assert [f"{found['name']}: {np.float32(found['confidence']) * np.float32(100):.0f}%" for found in entry["objects"]] == out[1:]
+    assert set(entry["objects"][0]) == {"class_id", "name", "relative_coordinates", "confidence"}
+    assert set(entry["objects"][0]["relative_coordinates"]) == {"center_x", "center_y", "width", "height"}
+
+
+def test_json_on_standard_output_is_nothing_but_json(files: Path, tmp_path: Path) -> None:
+    result = run("detect", "photo.png", *OWN, "--json", "-", "--output", tmp_path / "p.png", cwd=files)
+    assert json.loads(result.stdout)[0]["filename"] == "photo.png"
+    assert "Predicted in" in result.stderr
+    assert Image.open(tmp_path / "p.png").format == "PNG"
+
+
+def test_several_images_and_directories(files: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("b.png", "a.PNG"):
+        (folder / name).write_bytes((files / "photo.png").read_bytes())
+    (folder / "notes.txt").write_text("no image")
+    result = run("detect", folder, files / "photo.png", *OWN, "--output", tmp_path / "out", "--json", "-", cwd=files)
+    entries = json.loads(result.stdout)
+    assert [Path(entry["filename"]).name for entry in entries] == ["a.PNG", "b.png", "photo.png"]
+    assert [entry["frame_id"] for entry in entries] == [1, 2, 3]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "photo.png"]
+    assert "\r" not in result.stderr, "no progress bar in a pipe"
+    assert entries[0]["objects"] == entries[2]["objects"]
+
+
+def test_one_broken_image_of_several_loses_nothing(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n garbage")
+    result = run("detect", tmp_path / "broken.png", files / "photo.png", *OWN, "--output", tmp_path / "out",
+                 "--json", tmp_path / "found.json", cwd=files, code=1)  # fmt: skip
+    assert "broken.png" in result.stderr and "1 of 2 images" in result.stderr
+    assert [entry["frame_id"] for entry in json.loads((tmp_path / "found.json").read_text())] == [2]
+    assert (tmp_path / "out" / "photo.png").exists()
+
+
+def test_a_data_file_names_the_names(files: Path, tmp_path: Path) -> None:
+    out = run("detect", "photo.png", *OWN[:4], "--data", "net.data", "--thresh", "0.3", "-o", tmp_path / "p.png", cwd=files)
+    assert re.search(r"^(ant|bee|cat): ", out.stdout, re.MULTILINE)
+
+
+def test_two_images_of_one_name_get_two_pictures(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "photo.png").write_bytes((files / "photo.png").read_bytes())
+    run("detect", files / "photo.png", tmp_path / "other" / "photo.png", *OWN, "-o", tmp_path / "out", cwd=files)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo.png", "photo_2.png"]
+
+
+def test_pictures_never_replace_their_images(files: Path, tmp_path: Path) -> None:
+    original = (files / "photo.png").read_bytes()
+    (tmp_path / "photo.png").write_bytes(original)
+    run("detect", tmp_path / "photo.png", *OWN, "-o", f"{tmp_path}/", cwd=files)
+    assert (tmp_path / "photo.png").read_bytes() == original
+    assert (tmp_path / "photo_2.png").exists()
+
+
+DETECT_ERRORS = {
+    "no such image": (["nowhere.png", *OWN], "nowhere.png"),
+    "no such cfg": (["photo.png", "--cfg", "x.cfg", "--weights", "net.weights"], "x.cfg"),
+    "no such weights": (["photo.png", "--cfg", "net.cfg", "--weights", "x.weights"], "x.weights"),
+    "weights of another network": (["photo.png", "--cfg", "net.cfg", "--weights", "photo.png"], "photo.png"),
+    "a cfg that is none": (["photo.png", "--cfg", "net.weights", "--weights", "net.weights"], "net.weights"),
+    "an image that is none": (["net.cfg", *OWN], "net.cfg"),
+    "unknown model": (["photo.png", "--model", "yolo3-tiny"], "did you mean yolov3-tiny"),
+    "an unwritable picture": (["photo.png", *OWN, "-o", "nowhere/p.jpg"], "nowhere"),
+    "a picture of no known kind": (["photo.png", *OWN, "-o", "p.xyz"], "p.xyz"),
+    "an unwritable json": (["photo.png", *OWN, "-o", "/dev/null/p.png"], "p.png"),
+    "unknown arithmetic": (["photo.png", *OWN, "--math", "quick"], "quick"),
+    "names that do not fit": (["photo.png", *OWN[:4], "--names", "net.data"], "net.data"),
+    "an input that leaves no output": (["photo.png", *OWN, "--size", "99999"], "net.cfg"),
+    "an empty directory": (["empty", *OWN], "no image in this directory"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DETECT_ERRORS)
+def test_detect_errors_are_one_line(files: Path, name: str) -> None:
+    (files / "empty").mkdir(exist_ok=True)
+    before = sorted(path.name for path in files.iterdir())
+    arguments, message = DETECT_ERRORS[name]
+    result = run("detect", *arguments, cwd=files, code=1)
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("Error: ") and message in result.stderr
+    assert sorted(path.name for path in files.iterdir()) == before, "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["photo.png", "--cfg", "net.cfg"], ["photo.png", "--model", "yolov3", "--cfg", "a", "--weights", "b"], [],
+     ["photo.png", "--thresh", "2"], ["photo.png", "--threads", "0"], ["photo.png", "--size", "0"]],
+)  # fmt: skip
+def test_options_that_do_not_go_together(files: Path, arguments: list[str]) -> None:
+    assert "Error: " in run("detect", *arguments, cwd=files, code=2).stderr
+
+
+def test_summary(files: Path) -> None:
+    plain = run("summary", "net.cfg", cwd=files).stdout
+    assert plain.startswith("layer     filters    size              input                output\n    0 conv      8  3 x 3 / 4 ")
+    assert "Unused" not in plain
+    totals = dict(line.split(None, 1) for line in plain.split("\n\n")[1].splitlines())
+    assert totals["parameters"] == "440 (0.0 MB)" and totals["layers"] == "3"
+    assert {"memory", "work", "input"} <= set(totals)
+    assert "Unused field: 'surprise = 1'" in run("summary", "net.cfg", "--verbose", cwd=files).stdout
+
+
+def test_summary_survives_a_reader_that_stops(files: Path) -> None:
+    command = f'"{sys.executable}" -m darknet_py summary "{REPOSITORY}/cfg/densenet201.cfg" | head -n 1'
+    result = subprocess.run(command, shell=True, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert result.stdout.startswith("layer") and "Traceback" not in result.stderr and "BrokenPipe" not in result.stderr
+
+
+def test_summary_of_every_cfg() -> None:
+    # Trees and names of YOLO9000 are not needed for its shapes.
+    for path in sorted((REPOSITORY / "cfg").glob("yolo*.cfg")):
+        assert "work" in run("summary", path).stdout
+
+
+def test_synth_and_trace(files: Path, tmp_path: Path) -> None:
+    out = run("synth", files / "net.cfg", tmp_path / "w", "--seed", "7").stdout
+    assert "440 values" in out
+    assert (tmp_path / "w").read_bytes() == (files / "net.weights").read_bytes()
+    text = run("trace", "net.cfg", tmp_path / "w", "photo.png", cwd=files).stdout
+    result = json.loads(run("trace", "net.cfg", tmp_path / "w", "photo.png", "--json", "-", "--thresh", ".3", cwd=files).stdout)
+    assert set(result) >= {"cfg", "weights", "image", "thresh", "hier_thresh", "nms", "decoded", "input_sha256", "layers",
+                           "detections_before_nms", "detections"}  # fmt: skip
+    assert [(layer["kind"], layer["size"]) for layer in result["layers"]] == [
+        ("convolutional", 2048), ("convolutional", 6144), ("yolo", 6144),
+    ]  # fmt: skip
+    assert all(layer["sha256"] in text for layer in result["layers"])
+    assert result["decoded"]["width"] == 90
+    for found in result["detections"]:
+        assert len(found["box"]) == 4 and float.fromhex(found["objectness"]) > 0.3
+        assert all(float.fromhex(prob) > 0.3 for prob in found["probs"].values())
+    run("trace", "net.cfg", tmp_path / "w", "photo.png", "--json", tmp_path / "t.json", "--thresh", ".3", cwd=files)
+    assert json.loads((tmp_path / "t.json").read_text()) == result
+    assert run("trace", "net.cfg", "photo.png", "photo.png", cwd=files, code=1).stderr.count("\n") == 1
+    assert run("synth", "photo.png", tmp_path / "x", cwd=files, code=1).stderr.count("\n") == 1
+
+
+@pytest.mark.network
+def test_the_released_model_finds_the_person(tmp_path: Path) -> None:
+    out = run("detect", PHOTOS / "astronaut.jpg", "--size", "224", cwd=tmp_path).stdout
+    assert out.splitlines()[1:] == ["person: 79%"]
+    assert (tmp_path / "predictions.jpg").stat().st_size > 10_000
+
+
+@pytest.mark.network
+def test_darknets_own_five_lines(oracle: Path, tmp_path: Path) -> None:
+    out = run("detect", oracle / "images" / "dog.jpg", cwd=tmp_path).stdout
+    assert out.splitlines()[1:] == ["dog: 57%", "car: 52%", "truck: 56%", "car: 62%", "bicycle: 59%"]

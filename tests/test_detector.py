@@ -1,0 +1,216 @@
+"""The Python API: every way in, batches, threads, and the same bits each time."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import darknet_py
+from darknet_py import Detector, DarknetError, ImageError
+from darknet_py.detector import load
+from darknet_py.synth import write_synth
+
+from .nets import build, net, write_cfg
+
+PHOTO = Path(__file__).parent / "data" / "photos" / "astronaut.jpg"
+
+CONV = "conv filters={} size=3 stride={} pad=1 batch_normalize=1 activation=leaky"
+TINY = net(
+    3, 64, 96, CONV.format(8, 1), "maxpool size=2 stride=2", CONV.format(16, 2), "maxpool size=2 stride=1",
+    "conv filters=24 size=1 activation=linear", "yolo classes=3 num=3 mask=0,1,2 anchors=9,9,20,30,50,50",
+    "route layers=3", "upsample stride=2", "route layers=-1,1", CONV.format(9, 1),
+    "conv filters=16 size=1 activation=linear", "yolo classes=3 num=3 mask=0,1 anchors=9,9,20,30,50,50",
+)  # fmt: skip
+
+
+@pytest.fixture
+def detector(tmp_path: Path) -> Detector:
+    return build(tmp_path, TINY, names=["ant", "bee", "cat"])
+
+
+@pytest.fixture(scope="module")
+def x() -> NDArray[np.float32]:
+    return np.random.default_rng(5).random((3, 3, 64, 96), np.float32)
+
+
+def test_the_public_names() -> None:
+    assert darknet_py.load is load
+    assert set(darknet_py.__all__) <= set(dir(darknet_py))
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = darknet_py.nothing
+
+
+def test_predict_gives_each_heads_output(detector: Detector, x: NDArray[np.float32]) -> None:
+    coarse, fine = detector.predict(x[0])
+    assert coarse.shape == (24, 16, 24) and fine.shape == (16, 32, 48)
+    assert coarse.dtype == np.float32
+    assert coarse.tobytes() == detector.layer_output(5).tobytes()
+
+
+def test_a_batch_has_the_bits_of_each_image_alone(detector: Detector, x: NDArray[np.float32]) -> None:
+    together = detector.predict(x)
+    alone = [detector.predict(image) for image in x]
+    assert [outputs.shape[0] for outputs in together] == [3, 3]
+    for head, outputs in enumerate(together):
+        assert outputs.tobytes() == np.stack([one[head] for one in alone]).tobytes()
+    assert detector.predict(x[:0])[0].shape == (0, 24, 16, 24)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_the_same_bits_with_any_number_of_threads(tmp_path: Path, x: NDArray[np.float32], threads: int) -> None:
+    reference = build(tmp_path, TINY, threads=1)
+    reference.predict(x[0])
+    detector = build(tmp_path, TINY, threads=threads)
+    for _ in range(3):
+        detector.predict(x[0])
+        for layer in range(len(detector.network.layers)):
+            assert detector.layer_output(layer).tobytes() == reference.layer_output(layer).tobytes(), layer
+
+
+def test_buffers_that_are_reused_change_nothing(tmp_path: Path, x: NDArray[np.float32]) -> None:
+    kept = build(tmp_path, TINY)
+    network = kept.network
+    sparing = Detector(network, kept._parameters)
+    assert sparing._plan.arena_bytes < kept._plan.arena_bytes
+    for image in x:
+        assert [out.tobytes() for out in sparing.predict(image)] == [out.tobytes() for out in kept.predict(image)]
+    for layer in (0, -1, 3):
+        assert sparing.layer_output(layer).tobytes() == kept.layer_output(layer).tobytes()
+
+
+def test_predict_refuses_other_arrays(detector: Detector, x: NDArray[np.float32]) -> None:
+    for wrong in (x[0].astype(np.float64), x[0, :2], x[0, :, :63], x[:, None], x[0].transpose(0, 2, 1)):
+        with pytest.raises(DarknetError, match="predict needs float32"):
+            detector.predict(wrong)
+
+
+def test_layer_output_says_what_it_needs(detector: Detector) -> None:
+    with pytest.raises(DarknetError, match="run detect or predict first"):
+        detector.layer_output(0)
+    with pytest.raises(DarknetError, match="layers 0 to 11"):
+        detector.layer_output(12)
+
+
+def test_detect_takes_paths_bytes_arrays_and_pil_images(detector: Detector) -> None:
+    pixels = np.asarray(Image.open(PHOTO).convert("RGB"))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    found = detector.detect(pixels, thresh=0.2)
+    assert len(found) > 0
+    same = [
+        detector.detect(buffer.getvalue(), thresh=0.2),
+        detector.detect(Image.fromarray(pixels), thresh=0.2),
+        detector.detect(np.ascontiguousarray(pixels[:, :, ::-1]), thresh=0.2, bgr=True),
+        detector.detect(Image.fromarray(pixels).convert("RGBA"), thresh=0.2),
+    ]
+    assert all(other.to_json() == found.to_json() for other in same)
+    assert detector.detect(str(PHOTO), thresh=0.2).to_json() == detector.detect(PHOTO, thresh=0.2).to_json()
+    assert set(found.names) <= {"ant", "bee", "cat"}
+    assert detector.detect_batch([pixels, pixels], thresh=0.2)[1].to_json() == found.to_json()
+
+
+def test_detect_refuses_what_is_no_image(detector: Detector, tmp_path: Path) -> None:
+    wrong = [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), 7, b"", None]
+    for image in wrong:
+        with pytest.raises(ImageError):
+            detector.detect(image)  # type: ignore[arg-type]
+    (tmp_path / "empty.jpg").touch()
+    with pytest.raises(ImageError, match=r"empty\.jpg"):
+        detector.detect(tmp_path / "empty.jpg")
+
+
+def test_extreme_shapes_of_images(detector: Detector) -> None:
+    for height, width in ((1, 1), (1, 3000), (3000, 1), (2, 5000), (65, 97)):
+        detector.detect(np.full((height, width, 3), 200, np.uint8), thresh=0.0)
+
+
+def test_a_classifier_has_no_boxes(tmp_path: Path) -> None:
+    with pytest.raises(DarknetError, match="no head that gives boxes"):
+        build(tmp_path, net(3, 8, 8, "avgpool", "softmax")).detect(np.zeros((9, 9, 3), np.uint8))
+
+
+def test_yolov1_is_stretched_and_relative(tmp_path: Path) -> None:
+    text = net(3, 16, 16, "connected output=52 activation=linear",
+               "detection side=2 num=2 classes=3 coords=4 sqrt=1")  # fmt: skip
+    found = build(tmp_path, text).detect(np.full((30, 60, 3), 90, np.uint8), thresh=0.0, nms=0)
+    assert len(found) > 0
+    assert np.abs(found.box[:, :2]).max() < 10, "fractions of the image, not pixels"
+
+
+def test_a_grey_network_reads_the_first_channel(tmp_path: Path) -> None:
+    text = net(1, 8, 8, "conv filters=8 size=3 pad=1 activation=linear", "yolo classes=3 num=1")
+    detector = build(tmp_path, text)
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:, :, 0] = np.arange(64).reshape(8, 8)
+    assert detector.prepare(pixels).shape == (1, 8, 8)
+    assert detector.prepare(pixels)[0, 7, 7] == np.float32(63 / 255)
+
+
+def test_names_must_fit(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, TINY)
+    write_synth(cfg, tmp_path / "w")
+    (tmp_path / "two.names").write_text("one\ntwo\n")
+    with pytest.raises(DarknetError, match=r"two\.names: has 2 names, but .*net\.cfg has 3 classes"):
+        load(cfg, tmp_path / "w", names=tmp_path / "two.names")
+    (tmp_path / "net.data").write_text("classes = 3\nnames = two.names\n")
+    with pytest.raises(DarknetError, match=r"two\.names"):
+        load(cfg, tmp_path / "w", data=tmp_path / "net.data")
+
+
+def test_unknown_arithmetic(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, TINY)
+    write_synth(cfg, tmp_path / "w")
+    with pytest.raises(DarknetError, match="choose from ieee, make"):
+        load(cfg, tmp_path / "w", math="quick")
+
+
+def test_another_size_is_as_if_the_cfg_were_edited(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, TINY)
+    write_synth(cfg, tmp_path / "w")
+    edited = write_cfg(tmp_path, TINY.replace("height=64", "height=32").replace("width=96", "width=48"), "edited.cfg")
+    pixels = np.asarray(Image.open(PHOTO))
+    resized = load(cfg, tmp_path / "w", size=(48, 32)).detect(pixels, thresh=0.1)
+    assert resized.to_json() == load(edited, tmp_path / "w").detect(pixels, thresh=0.1).to_json()
+
+
+def test_many_python_threads_share_one_network_and_use_two(tmp_path: Path, x: NDArray[np.float32]) -> None:
+    detectors = [build(tmp_path / name, TINY, seed=seed) for seed, name in enumerate("ab") if not (tmp_path / name).mkdir()]
+    wanted = [[detector.predict(image)[1].tobytes() for image in x] for detector in detectors]
+    wrong: list[str] = []
+
+    def work(number: int) -> None:
+        for turn in range(8):
+            which, image = (number + turn) % 2, (number * 3 + turn) % 3
+            if detectors[which].predict(x[image])[1].tobytes() != wanted[which][image]:
+                wrong.append(f"thread {number}, turn {turn}")
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def _predict_in_child(connection, detector: Detector, image: NDArray[np.float32]) -> None:  # type: ignore[no-untyped-def]
+    connection.send(detector.predict(image)[1].tobytes())
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_goes_on(detector: Detector, x: NDArray[np.float32]) -> None:
+    wanted = detector.predict(x[0])[1].tobytes()
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_predict_in_child, args=(theirs, detector, x[0]))
+    child.start()
+    assert ours.poll(60), "the child hangs"
+    assert ours.recv() == wanted
+    child.join(10)
