@@ -89,7 +89,7 @@ class Detections:
             class_names: the names of all classes, or nothing.
             image_size: width and height of the image.
         """
-        row, class_id = np.nonzero(boxes.prob > np.float32(thresh))
+        row, class_id = np.divmod(np.flatnonzero(boxes.prob > np.float32(thresh)), boxes.prob.shape[1])
         return cls(
             boxes.box[row], boxes.prob[row, class_id], class_id, boxes.index[row], image_size,
             boxes.prob.shape[1], tuple(class_names),

@@ -46,13 +46,18 @@ def nms_sort(candidates: Candidates, nms: float) -> Boxes:
     """
     limit = _check(nms)
     if not limit:
-        return _in_order(candidates, np.arange(len(candidates.kept)), candidates.objectness, candidates.prob)
-    prob = candidates.prob.copy()
+        index = candidates.kept
+        return Boxes(candidates.box[index], candidates.objectness[index], candidates.prob.copy(), index.copy())
     order = _swap_zeros_back(candidates)
+    prob = np.zeros(candidates.prob.shape, np.float32)
     with denormals_as_zero(candidates.flushed):
-        for k in np.flatnonzero(prob.any(axis=0)):  # sorting by a class that no box has changes nothing
-            prob[:, k] = _sort_and_suppress(candidates, order, prob[:, k].copy(), limit)
-    return _in_order(candidates, order, candidates.objectness, prob)
+        present = np.flatnonzero(candidates.prob.any(axis=0))  # sorting by a class that no box has changes nothing
+        scores = np.ascontiguousarray(candidates.prob[:, present].T)
+        for score in scores:
+            _sort_and_suppress(candidates, order, score, limit)
+        prob[:, present] = scores[:, order].T
+    index = candidates.kept[order]
+    return Boxes(candidates.box[index], candidates.objectness[index], prob, index)
 
 
 def nms_obj(candidates: Candidates, nms: float) -> Boxes:
@@ -68,13 +73,13 @@ def nms_obj(candidates: Candidates, nms: float) -> Boxes:
     if not limit:
         return nms_sort(candidates, 0)
     order = _swap_zeros_back(candidates)
+    score = candidates.objectness[candidates.kept]
     with denormals_as_zero(candidates.flushed):
-        score = _sort_and_suppress(candidates, order, candidates.objectness[candidates.kept], limit)
-    objectness = candidates.objectness.copy()
-    objectness[candidates.kept] = score
-    prob = candidates.prob.copy()
-    prob[score == 0] = 0
-    return _in_order(candidates, order, objectness, prob)
+        _sort_and_suppress(candidates, order, score, limit)
+    prob = candidates.prob[order]
+    prob[score[order] == 0] = 0
+    index = candidates.kept[order]
+    return Boxes(candidates.box[index], score[order], prob, index)
 
 
 def _check(nms: float) -> np.float32:
@@ -83,8 +88,8 @@ def _check(nms: float) -> np.float32:
     return np.float32(nms)
 
 
-def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, limit: np.float32) -> Floats:
-    """Sort ``order`` by ``score``; return the scores with 0 for boxes that overlap a better one."""
+def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, limit: np.float32) -> None:
+    """Sort ``order`` by ``score``, which becomes 0 for boxes that overlap a better one. Both count rows of ``kept``."""
     margin = SMALLEST_NORMAL if candidates.flushed else np.float32(0)
     sort_boxes(order, np.empty_like(order), score, margin, 0, order.size)
     live = order[score[order] != 0]
@@ -92,7 +97,6 @@ def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, li
     box = candidates.box[candidates.kept[live]].reshape(-1)
     suppress(best_first, np.empty((5, live.size), np.float32), box, limit)
     score[live] = best_first
-    return score
 
 
 def _swap_zeros_back(candidates: Candidates) -> Indices:
@@ -108,8 +112,3 @@ def _swap_zeros_back(candidates: Candidates) -> Indices:
     order[candidates.kept[in_front]] = rows[in_front]
     order[order < 0] = rows[~in_front][::-1]
     return order
-
-
-def _in_order(candidates: Candidates, order: Indices, objectness: Floats, prob: Floats) -> Boxes:
-    index = candidates.kept[order]
-    return Boxes(candidates.box[index], objectness[index], prob[order], index)
