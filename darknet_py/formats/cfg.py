@@ -116,18 +116,17 @@ class Section:
         return value
 
     def _to_float(self, option: Option, text: str) -> float:
-        hexadecimal = _HEXADECIMAL.match(text)
-        match = hexadecimal or _DECIMAL.match(text)
+        match = _HEXADECIMAL.match(text) or _DECIMAL.match(text)
         if match is None:
             raise self._no_number(option, text)
+        number = match[1].lower()
         try:
-            value = float.fromhex(match[1]) if hexadecimal else float(match[1])
-            rounded = to_float32(value)
+            value = to_float32(float.fromhex(number) if "x" in number else float(number))
         except OverflowError:
-            rounded = math.inf
-        if math.isinf(rounded) and match[1][-1].isdecimal():
+            value = math.inf
+        if math.isinf(value) and "inf" not in number:
             raise CfgError(f"{option.key}={option.value}: {text} does not fit a float", self.path, option.line)
-        return rounded
+        return value
 
     def _no_number(self, option: Option, text: str) -> CfgError:
         return CfgError(f"{option.key}={option.value}: '{text}' is not a number", self.path, option.line)

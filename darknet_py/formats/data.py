@@ -33,8 +33,8 @@ def read_lines(path: str | Path) -> list[str]:
 def read_data(path: str | Path) -> dict[str, str]:
     """A ``.data`` file's options (Darknet's ``read_data_cfg``).
 
-    As in a cfg, blanks are removed everywhere, the first of two equal keys wins, and a key without a value is as good as
-    absent.
+    As in a cfg, blanks are removed everywhere, the first of two equal keys wins, and a key without a value does not
+    count.
 
     Raises:
         DataError: with the line.
@@ -63,10 +63,10 @@ def read_metadata(path: str | Path) -> tuple[list[str], int]:
     """
     options = read_data(path)
     names = options.get("names") or options.get("labels")
-    match = _NUMBER.match(options.get("classes", "2"))
-    if match is None:
-        raise DataError(f"classes = {options['classes']} is not a number", path)
-    return read_names(names) if names else [], int(match[1][:12])
+    classes = _to_int(options.get("classes", "2"))
+    if classes is None:
+        raise DataError(f"classes = {options['classes']} is not a number of classes", path)
+    return read_names(names) if names else [], classes
 
 
 def read_names(path: str | Path) -> list[str]:
@@ -81,11 +81,17 @@ def read_map(path: str | Path) -> NDArray[np.int32]:
     """A class map: for each class the number of its node in the WordTree, one per line."""
     numbers = []
     for line, text in enumerate(read_lines(path), start=1):
-        match = _NUMBER.match(text)
-        number = int(match[1][:12]) if match else -1
-        if not 0 <= number < 2**31:
+        number = _to_int(text)
+        if number is None:
             raise DataError(f"'{text}' is not the number of a class", path, line)
         numbers.append(number)
     if not numbers:
         raise DataError("has no numbers", path)
     return np.array(numbers, np.int32)
+
+
+def _to_int(text: str) -> int | None:
+    """The number that a text begins with, as ``atoi`` reads it; None if there is none, or none from 0 to 2**31 - 1."""
+    match = _NUMBER.match(text)
+    number = int(match[1]) if match and len(match[1]) < 20 else -1
+    return number if 0 <= number < 2**31 else None

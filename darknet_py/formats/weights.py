@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from ..errors import WeightsError
+from .atomic import whole_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _VERSION = struct.Struct("<iii")
+_TEXT = bytes(range(32, 127)) + b"\t\r\n"
+_STRANGERS = {
+    b"<": "a web page, not a weights file: download it again",
+    b"version https://git-lfs": "a pointer of Git LFS, not the weights file itself: run git lfs pull",
+    b"PK\3\4": "a zip archive: unpack it",
+    b"\x1f\x8b": "a gzip archive: unpack it",
+}
+"""What stands where weights were expected: its first bytes, and what to say of it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class Header:
 class WeightsReader:
     """A cursor over a memory-mapped file: each `take` gives the next values as a read-only view.
 
+    Use as a context manager, or `close` it, to give up the mapping once the last view is gone; the views stay good.
+
     Raises:
         WeightsError: the file cannot be read, or is no weights file.
     """
@@ -57,14 +71,22 @@ class WeightsReader:
             with open(path, "rb") as file:
                 start = file.read(64)
                 self._bytes = os.fstat(file.fileno()).st_size
+                self.header = _parse_header(start, self._bytes, path)
+                self._values: NDArray[np.float32] = _map_values(file, self.header.size, self._bytes)
         except OSError as error:
             raise WeightsError(f"cannot read these weights: {error.strerror or error}", path) from None
-        self.header = _parse_header(start, self._bytes, path)
         self.offset = self.header.size
-        count = (self._bytes - self.offset) // 4
-        self._values: NDArray[np.float32] = (
-            np.memmap(path, "<f4", "r", self.offset, (count,)) if count else np.zeros(0, np.float32)
-        )
+
+    def __enter__(self) -> WeightsReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take no more from this file."""
+        self._values = np.zeros(0, np.float32)
+        self._bytes = self.offset
 
     @property
     def remaining(self) -> int:
@@ -78,8 +100,7 @@ class WeightsReader:
             raise WeightsError(f"the file ends {wanted - self.remaining} bytes before the end of {what}", self.path)
         first = (self.offset - self.header.size) // 4
         self.offset += wanted
-        values: NDArray[np.float32] = self._values[first : first + count]
-        return values
+        return self._values[first : first + count]
 
     def finish(self, last_layer: str) -> None:
         """Check that all bytes were taken. Raises `WeightsError` with the number of bytes left."""
@@ -90,16 +111,28 @@ class WeightsReader:
             )
 
 
+def _map_values(file: BinaryIO, offset: int, size: int) -> NDArray[np.float32]:
+    """All whole values after the header; bytes left over are for `WeightsReader.finish` to report."""
+    count = (size - offset) // 4
+    return np.memmap(file, "<f4", "r", offset, (count,)) if count else np.zeros(0, np.float32)
+
+
 def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
-    if start.lstrip()[:1] == b"<":
-        raise WeightsError("this is a web page, not a weights file: download it again", path)
+    """The header at the ``start`` of a file of ``size`` bytes. Raises `WeightsError` for what is no weights file."""
+    for mark, what in _STRANGERS.items():
+        if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(mark):
+            raise WeightsError(f"this is {what}", path)
+    if len(start) >= 12 and all(byte in _TEXT for byte in start):
+        raise WeightsError("this is a text file, not a weights file: download the weights again", path)
     if len(start) >= 12:
         major, minor, revision = _VERSION.unpack_from(start)
         header = Header(major, minor, revision, 0)
         if size >= header.size:
             (seen,) = struct.unpack_from("<Q" if header.wide else "<i", start, 12)
             return Header(major, minor, revision, seen)
-    raise WeightsError(f"the file is too short: {size} bytes do not even hold the header of a weights file", path)
+    raise WeightsError(
+        f"the file is too short: {size} bytes do not even hold the header of a weights file; download it again", path
+    )
 
 
 class WeightsWriter:
@@ -110,36 +143,33 @@ class WeightsWriter:
 
     def __init__(self, path: str | Path, seen: int = 0, minor: int = 2) -> None:
         self.path = Path(path)
-        self._part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        header = Header(0, minor, 0, seen)
-        seen_bytes = struct.pack("<Q", seen) if header.wide else struct.pack("<i", min(seen, 2**31 - 1))
-        try:
-            self._file = open(self._part, "wb")  # noqa: SIM115
-            self._file.write(_VERSION.pack(0, minor, 0) + seen_bytes)
-        except OSError as error:
-            raise self._error(error) from None
-
-    def _error(self, error: OSError) -> WeightsError:
-        return WeightsError(f"cannot write these weights: {error.strerror or error}", self.path)
-
-    def put(self, values: NDArray[np.float32]) -> None:
-        """Append float32 values."""
-        try:
-            self._file.write(np.ascontiguousarray(values, "<f4").data)
-        except OSError as error:
-            raise self._error(error) from None
+        wide = Header(0, minor, 0, seen).wide
+        count = struct.pack("<Q", seen % 2**64) if wide else struct.pack("<i", min(seen, 2**31 - 1))
+        self._header = _VERSION.pack(0, minor, 0) + count
+        self._stack = ExitStack()
 
     def __enter__(self) -> WeightsWriter:
+        with self._errors(), ExitStack() as stack:
+            part = stack.enter_context(whole_file(self.path))
+            self._file = stack.enter_context(open(part, "wb"))
+            self._file.write(self._header)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._errors():
+            self._stack.__exit__(kind, error, trace)
+
+    def put(self, values: NDArray[np.float32]) -> None:
+        """Append float32 values."""
+        with self._errors():
+            self._file.write(np.ascontiguousarray(values, "<f4").data)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            self._file.close()
-            if kind is None:
-                os.replace(self._part, self.path)
-        except OSError as problem:
-            raise self._error(problem) from None
-        finally:
-            self._part.unlink(missing_ok=True)
+            yield
+        except OSError as error:
+            raise WeightsError(f"cannot write these weights: {error.strerror or error}", self.path) from None
