@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,13 @@ import numpy as np
 from .detect.decode import Candidates, decode
 from .detect.detections import Detections
 from .detect.nms import nms_sort
-from .errors import DarknetError, ImageError
-from .formats.data import read_data, read_names
+from .detect.tree import TreeStep, tree_steps
+from .errors import DarknetError, DataError, ImageError
+from .formats.data import read_data, read_map, read_names
 from .formats.tree import Tree, read_tree
 from .image.letterbox import letterbox, resize, to_planar
 from .image.load import load_image
+from .layers import Region
 from .network import Network, read_network
 from .parameters import Parameters, load_parameters
 from .plan.build import Plan
@@ -45,6 +48,9 @@ class Detector:
     Attributes:
         network: the layer graph.
         names: class names, or an empty list.
+        trees: WordTrees, by number of the layer that has one.
+        map: with a WordTree, the nodes that count as classes 0, 1, ... (None: every node is a class).
+        node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
         seconds: how long the network took for the last image.
@@ -57,6 +63,8 @@ class Detector:
         *,
         names: Sequence[str] = (),
         trees: dict[int, Tree] | None = None,
+        map: NDArray[np.int32] | None = None,
+        node_names: Sequence[str] = (),
         math: str = "ieee",
         threads: int | None = None,
         keep: Iterable[int] = (),
@@ -66,6 +74,8 @@ class Detector:
         self.network = network
         self.names = list(names)
         self.trees = trees or {}
+        self.map = map
+        self.node_names = list(node_names)
         self.math = math
         self.threads = threads or usable_cores()
         self._parameters = parameters
@@ -86,6 +96,7 @@ class Detector:
         hier_thresh: float = 0.5,
         nms: float = 0.45,
         bgr: bool = False,
+        tree_path: bool = False,
     ) -> Detections:
         """Detect the objects in one image (Darknet's ``detector test``; for YOLOv1, its ``yolo test``).
 
@@ -95,6 +106,7 @@ class Detector:
             hier_thresh: least probability of a WordTree node for going down to its children.
             nms: greatest intersection over union of two boxes of one class; 0 keeps all.
             bgr: the array's channels are blue, green, red (as OpenCV reads images).
+            tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -112,8 +124,26 @@ class Detector:
             stretched = self._stretches
             scale = (1, 1) if stretched else (width, height)
             candidates = self.candidates(scale, thresh=thresh, hier_thresh=hier_thresh)
+            output = self._plan.output(self.network.heads[0].index).copy() if tree_path else None
         boxes = nms_sort(candidates, nms)
-        return Detections.from_boxes(boxes, thresh, self.names, (width, height))
+        if self.map is not None:
+            boxes = replace(boxes, prob=boxes.prob[:, : len(self.map)])
+        found = Detections.from_boxes(boxes, thresh, self.names, (width, height))
+        return found if output is None else replace(found, tree_paths=self._tree_paths(found, output))
+
+    def _tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
+        """For each row the nodes from the root of the WordTree to its class."""
+        head = self.network.heads[0]
+        tree = self.trees.get(head.index)
+        if not isinstance(head, Region) or tree is None or len(self.network.heads) > 1:
+            raise DarknetError(f"{self.network.path}: tree paths need one [region] head with a tree")
+        names = self.names if self.map is None and self.names else self.node_names or tree.names
+        paths = []
+        for box_id, class_id in zip(found.box_id, found.class_id, strict=True):
+            node = int(class_id) if self.map is None else int(self.map[class_id])
+            steps = tree_steps(head, output, int(box_id), node, tree)
+            paths.append([step._replace(name=names[step.class_id]) for step in steps])
+        return paths
 
     def detect_batch(self, images: Iterable[ImageLike], **options: Any) -> list[Detections]:
         """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`."""
@@ -186,8 +216,8 @@ class Detector:
             outputs = {head.index: self._plan.output(head.index) for head in self.network.heads}
             profile = "make" if self._profile.make else "ieee"
             return decode(
-                self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, profile=profile,
-                cpu=self._profile.cpu,
+                self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, map=self.map,
+                profile=profile, cpu=self._profile.cpu,
             )  # fmt: skip
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
@@ -238,6 +268,7 @@ def load(
     *,
     names: str | Path | Sequence[str] | None = None,
     data: str | Path | None = None,
+    map: str | Path | None = None,
     math: str = "ieee",
     threads: int | None = None,
     size: tuple[int, int] | None = None,
@@ -253,6 +284,8 @@ def load(
         weights: the weights file that belongs to the cfg.
         names: class names: a ``.names`` file or a list.
         data: a Darknet ``.data`` file that names the ``.names`` file.
+        map: with a WordTree, a ``.map`` file of nodes that count as classes 0, 1, ... (``coco9k.map``: COCO's classes);
+            ``names`` are then theirs.
         math: arithmetic profile.
         threads: worker threads; all usable cores by default. The result is the same bits for any number.
         size: width and height of the network's input instead of the cfg's; for most networks multiples of 32.
@@ -271,18 +304,28 @@ def load(
         names = found.names if names is None and data is None else names
     get_profile(math)
     network = read_network(model, cutoff, size)
+    class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
+    if class_map is not None:
+        _check_map(network, class_map, map)
     return Detector(
         network,
         load_parameters(network, weights, partial=cutoff is not None),
-        names=_read_names(network, names, data),
+        names=_read_names(network, names, data, class_map),
         trees=load_trees(network),
+        map=class_map,
+        node_names=[] if class_map is None else _node_names(network),
         math=math,
         threads=threads,
         keep=keep,
     )
 
 
-def _read_names(network: Network, names: str | Path | Sequence[str] | None, data: str | Path | None) -> list[str]:
+def _read_names(
+    network: Network,
+    names: str | Path | Sequence[str] | None,
+    data: str | Path | None,
+    class_map: NDArray[np.int32] | None,
+) -> list[str]:
     """The class names, as many as the network has classes; none where none are given."""
     if names is None and data is not None:
         entries = read_data(data)
@@ -293,10 +336,32 @@ def _read_names(network: Network, names: str | Path | Sequence[str] | None, data
     if names is None:
         return []
     found = read_names(names) if isinstance(names, (str, os.PathLike)) else list(names)
-    if len(found) != network.classes:
+    classes = network.classes if class_map is None else len(class_map)
+    # A classifier's list may go on: Darknet's own for ImageNet has all 21842 names, the 1000 of the contest first.
+    if len(found) != classes and (network.heads or len(found) < classes):
         given = names if isinstance(names, (str, os.PathLike)) else "names"
-        raise DarknetError(f"{given}: has {len(found)} names, but {network.path} has {network.classes} classes")
+        what = network.path if class_map is None else "the map"
+        raise DarknetError(f"{given}: has {len(found)} names, but {what} has {classes} classes")
     return found
+
+
+def _node_names(network: Network) -> list[str]:
+    """The names beside a tree file (``9k.names`` for ``9k.tree``), if they are there."""
+    (name,) = set(network.tree_files.values())
+    try:
+        names = read_names(find_data_file(str(Path(name).with_suffix(".names")), Path(network.path)))
+    except DarknetError:
+        return []
+    return names if len(names) == network.classes else []
+
+
+def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path | None) -> None:
+    """A map needs a WordTree, and must name nodes of it."""
+    if not any(isinstance(head, Region) and head.tree for head in network.heads):
+        raise DarknetError(f"{name}: a map needs a [region] head with a tree, which {network.path} has not")
+    wrong = np.flatnonzero(class_map >= network.classes)
+    if wrong.size:
+        raise DataError(f"{class_map[wrong[0]]} is no class: the tree has {network.classes}", name, int(wrong[0]) + 1)
 
 
 def load_trees(network: Network) -> dict[int, Tree]:

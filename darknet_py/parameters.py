@@ -75,8 +75,8 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
         for array in layer.stored():
             if 4 * array.count > left:
                 raise WeightsError(
-                    f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} ({layer.kind}), "
-                    f"{array.name}; is it another network's file, a partial one, or was its download cut off?",
+                    f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} "
+                    f"({layer.kind}), {array.name}; is it another network's file, a partial one, or a broken download?",
                     reader.path,
                 )
             left -= 4 * array.count

@@ -43,6 +43,8 @@ SUFFIXES = {
 @click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file.")
 @click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line.")
 @click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file.")
+@click.option("--map", "class_map", type=click.Path(path_type=Path), help="WordTree nodes that count as classes.")
+@click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @thresholds
 @engine
 @click.option(
@@ -57,8 +59,8 @@ SUFFIXES = {
 )
 def detect(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, json_file: str | None, output: Path | None, size: tuple[int, int] | None, math: str,
-    threads: int | None, **options: Any,
+    data: Path | None, class_map: Path | None, json_file: str | None, output: Path | None,
+    size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE (a file, or a directory of files).
 
@@ -66,7 +68,7 @@ def detect(
     """
     files = find_images(images)
     pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
-    detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
+    detector = open_detector(model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads)
     report = not_to_mix_with_json(json_file)
     frames: list[dict[str, Any]] = []
     failed = 0
@@ -93,12 +95,13 @@ def detect(
 def _detect_one(detector: Detector, file: Path, picture: Path, options: dict[str, Any]) -> tuple[Detections, list[str]]:
     from ..image.draw import draw_detections, save_image
     from ..image.load import load_image
-    from ..output.text import darknet_lines, predicted_line
+    from ..output.text import darknet_lines, predicted_line, tree_lines
 
     pixels = load_image(file)
     found = detector.detect(pixels, **options)
+    lines = tree_lines(found) if options["tree_path"] else darknet_lines(found)
     save_image(picture, draw_detections(pixels, found))
-    return found, [predicted_line(str(file), detector.seconds), *darknet_lines(found)]
+    return found, [predicted_line(str(file), detector.seconds), *lines]
 
 
 def _frame(found: Detections, number: int, file: Path) -> dict[str, Any]:

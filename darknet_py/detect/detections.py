@@ -14,6 +14,7 @@ from ..errors import DarknetError
 
 if TYPE_CHECKING:
     from .nms import Boxes
+    from .tree import TreeStep
 
 
 COORDINATES = ("center_x", "center_y", "width", "height")
@@ -44,6 +45,7 @@ class Detections:
         image_size: width and height of the image, in pixels.
         classes: number of classes that the network knows.
         class_names: their names, or nothing.
+        tree_paths: for each row the way through the WordTree to its class, or nothing where it was not asked for.
 
     Raises:
         DarknetError: the arrays do not fit together.
@@ -56,6 +58,7 @@ class Detections:
     image_size: tuple[int, int]
     classes: int
     class_names: Sequence[str] = ()
+    tree_paths: Sequence[Sequence[TreeStep]] = ()
 
     def __post_init__(self) -> None:
         rows = np.asarray(self.confidence).size
@@ -76,6 +79,8 @@ class Detections:
             raise DarknetError(f"Detections: class_id must be from 0 to {self.classes - 1}")
         if len(self.class_names) not in (0, self.classes):
             raise DarknetError(f"Detections: {len(self.class_names)} names for {self.classes} classes")
+        if len(self.tree_paths) not in (0, rows):
+            raise DarknetError(f"Detections: {len(self.tree_paths)} tree paths for {rows} rows")
 
     @classmethod
     def from_boxes(
@@ -139,7 +144,7 @@ class Detections:
         rows = np.arange(len(self))[index]
         return Detections(
             self.box[rows], self.confidence[rows], self.class_id[rows], self.box_id[rows], self.image_size,
-            self.classes, self.class_names,
+            self.classes, self.class_names, [self.tree_paths[row] for row in rows] if self.tree_paths else (),
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -150,9 +155,11 @@ class Detections:
         """A list of objects as Darknet pipelines read them.
 
         Each is ``{"class_id", "name", "relative_coordinates": {"center_x", "center_y", "width", "height"},
-        "confidence"}``. Numbers are the shortest decimals that give the same float32 again; null if not finite.
+        "confidence"}``, and where there are tree paths a ``"tree_path"``: a list of ``{"class_id", "name",
+        "probability"}`` from the root on, with the probability of each node given its parent. Numbers are the shortest
+        decimals that give the same float32 again; null if not finite.
         """
-        return [
+        objects: list[dict[str, Any]] = [
             {
                 "class_id": int(class_id),
                 "name": self.class_name(class_id),
@@ -161,6 +168,12 @@ class Detections:
             }
             for box, confidence, class_id in zip(self.box, self.confidence, self.class_id, strict=True)
         ]
+        for found, path in zip(objects, self.tree_paths, strict=False):
+            found["tree_path"] = [
+                {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
+                for step in path
+            ]
+        return objects
 
     def to_supervision(self) -> Any:
         """The same rows as ``supervision.Detections``, with the names in ``data["class_name"]``.

@@ -23,6 +23,14 @@ def darknet_lines(found: Detections) -> list[str]:
     ]
 
 
+def tree_lines(found: Detections) -> list[str]:
+    """`darknet_lines`, each followed by the way through the WordTree: nodes with their probability given the parent."""
+    lines = []
+    for line, path in zip(darknet_lines(found), found.tree_paths, strict=True):
+        lines += [line, "  " + " > ".join(f"{step.name} {step.conditional:.0%}" for step in path)]
+    return lines
+
+
 def predicted_line(filename: str, seconds: float) -> str:
     """The line before them: ``dog.jpg: Predicted in 0.123456 seconds.``"""
     return f"{filename}: Predicted in {seconds:f} seconds."
