@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import mmap
 import os
 import struct
 from collections.abc import Iterator
@@ -115,6 +116,23 @@ def _map_values(file: BinaryIO, offset: int, size: int) -> NDArray[np.float32]:
     """All whole values after the header; bytes left over are for `WeightsReader.finish` to report."""
     count = (size - offset) // 4
     return np.memmap(file, "<f4", "r", offset, (count,)) if count else np.zeros(0, np.float32)
+
+
+def drop_pages(values: NDArray[np.float32]) -> None:
+    """Give the memory of a view on a weights file back: it is read from the file again when it is needed again.
+
+    For arrays that are no such views, and on systems without ``madvise``, this does nothing.
+    """
+    base: object = values
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if not isinstance(base, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    start = np.frombuffer(base, np.uint8).ctypes.data
+    first = -(-(values.ctypes.data - start) // mmap.PAGESIZE) * mmap.PAGESIZE
+    last = (values.ctypes.data - start + values.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
+    if last > first:
+        base.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 def _parse_header(start: bytes, size: int, path: str | Path) -> Header:

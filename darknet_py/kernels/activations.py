@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .atomic import claim
@@ -83,10 +81,10 @@ def _activate_rare(x, code):
 @kernel
 def _stair(x):
     # ``int n = floor(x)``: what does not fit an int becomes INT_MIN on x86, which is even.
-    half = math.floor(np.float64(x) / 2.0)
+    half = np.floor(np.float64(x) / 2.0)
     if not (-2147483648.0 <= x < 2147483648.0):
         return np.float32(half)
-    n = np.int64(math.floor(x))
+    n = np.int64(np.floor(x))
     if n % 2 == 0:
         return np.float32(half)
     return np.float32(np.float64(np.float32(x - np.float32(n))) + half)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
 from .memory import INPUT, lay_out
 from .pool import get_pool
@@ -73,6 +74,8 @@ class Plan:
             for step in make_steps(layer, bench):
                 step.layer = layer.index
                 self.steps.append(step)
+            for array in bench.arrays.values():
+                drop_pages(array)  # packed now, or read where it lies once per run
 
     @property
     def input(self) -> NDArray[np.float32]:
