@@ -1,98 +1,134 @@
-"""The micro-kernel: one tile of sums in registers, one multiplication and one addition per weight and pixel."""
+"""The micro-kernels: a block of sums in registers, one multiplication and one addition per weight and pixel."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import TileType, broadcast, load_vector, store_vector
+from .simd import INT, broadcast, load_vector, store_vector
 
-_INT = ir.IntType(64)
 _FLOATS = ir.FloatType().as_pointer()
+_ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
 
 
 @intrinsic
-def multiply_add(
-    typingctx: Any, tile: Any, vectors: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, depth: Any
+def multiply_pixels(
+    typingctx: Any, tile: Any, vectors: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any
 ) -> Any:
-    """``sums[r, j] += weights[k, r] * pixels[k, j]`` for k = 0 .. depth - 1 in this order, each operation rounded.
+    """``sums[r, j] += weights[k, r] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
 
-    sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows);
-    pixels: (depth, vectors * lanes). ``vectors`` is 1 .. ``tile.vectors``.
+    sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows); offsets: int64.
+    ``vectors`` is 1 .. ``tile.vectors``; all their lanes are read.
     """
+    shape = tile.tile
+
+    def emit(builder: Any, function: Any, vectors: int) -> None:
+        _, sums, fresh, weights, pixels, offsets, depth = function.args
+
+        def operands(k: Any) -> tuple[Any, Any]:
+            lines = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
+            return lines, builder.gep(weights, [builder.mul(k, INT(shape.rows))])
+
+        _loop(builder, (sums, fresh, depth), operands, shape.lanes, vectors, shape.rows)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.call(_tile_function(builder.module, tile), args[1:])
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}"
+        builder.call(_switched(builder.module, name, shape.vectors, emit), args[1:])
         return context.get_dummy_value()
 
-    return types.void(tile, types.int64, sums, types.boolean, weights, pixels, types.int64), codegen
+    int64 = types.int64
+    return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64), codegen
 
 
-def _tile_function(module: Any, tile: TileType) -> Any:
-    """One function of its own, never inlined: its registers are not shared with the loops around it."""
-    name = f"multiply_add_{tile.lanes}x{tile.rows}x{tile.vectors}"
+@intrinsic
+def multiply_filters(
+    typingctx: Any, tile: Any, count: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any
+) -> Any:
+    """``sums[j, f] += weights[k, f] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
+
+    sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: int64.
+    ``count`` is 1 .. ``tile.columns``.
+    """
+    shape = tile.tile
+
+    def emit(builder: Any, function: Any, count: int) -> None:
+        _, sums, fresh, weights, pixels, offsets, depth = function.args
+
+        def operands(k: Any) -> tuple[Any, Any]:
+            pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
+            return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
+
+        _loop(builder, (sums, fresh, depth), operands, shape.lanes, shape.filters // shape.lanes, count)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}"
+        builder.call(_switched(builder.module, name, shape.columns, emit), args[1:])
+        return context.get_dummy_value()
+
+    int64 = types.int64
+    return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64), codegen
+
+
+def _switched(module: Any, name: str, most: int, emit: Callable[[Any, Any, int], None]) -> Any:
+    """A function that runs the loop for its first argument; never inlined, so that all registers are its own."""
     if name in module.globals:
         return module.globals[name]
-    function_type = ir.FunctionType(ir.VoidType(), [_INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, _INT])
-    function = ir.Function(module, function_type, name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), _ARGUMENTS), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    vectors = function.args[0]
-    builder = ir.IRBuilder(function.append_basic_block("entry"))
-    whole = function.append_basic_block("vectors")
-    switch = builder.switch(vectors, whole)
-    _emit_loop(ir.IRBuilder(whole), function, tile, tile.vectors)
-    for count in range(1, tile.vectors):
-        block = function.append_basic_block("vectors")
-        switch.add_case(ir.Constant(_INT, count), block)
-        _emit_loop(ir.IRBuilder(block), function, tile, count)
+    entry = function.append_basic_block("entry")
+    blocks = [function.append_basic_block(f"case{n}") for n in range(1, most + 1)]
+    switch = ir.IRBuilder(entry).switch(function.args[0], blocks[-1])
+    for n, block in enumerate(blocks, 1):
+        if n < most:
+            switch.add_case(INT(n), block)
+        emit(ir.IRBuilder(block), function, n)
     return function
 
 
-def _emit_loop(builder: Any, function: Any, tile: TileType, vectors: int) -> None:
-    _, sums, fresh, weights, pixels, depth = function.args
-    lanes, rows = tile.lanes, tile.rows
+def _loop(
+    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, Any]], lanes: int, vectors: int,
+    scalars: int,
+) -> None:  # fmt: skip
+    """``sums`` (scalars, vectors) += products of what lies at the two addresses that ``operands`` gives for each k."""
+    sums, fresh, depth = state
     vector = ir.VectorType(ir.FloatType(), lanes)
-    tiles = [(r, v) for r in range(rows) for v in range(vectors)]
-
-    def place(r: int, v: int) -> Any:
-        return builder.gep(sums, [ir.Constant(_INT, (r * vectors + v) * lanes)])
-
+    places = [builder.gep(sums, [INT(i * lanes)]) for i in range(scalars * vectors)]
     entry = builder.block
-    resume, loop, done = (function.append_basic_block(name) for name in ("resume", "loop", "done"))
+    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
     builder.cbranch(fresh, loop, resume)
     builder.position_at_end(resume)
-    spilled = [load_vector(builder, place(r, v), lanes) for r, v in tiles]
+    spilled = [load_vector(builder, place, lanes) for place in places]
     builder.branch(loop)
 
     builder.position_at_end(loop)
-    k = builder.phi(_INT)
-    k.add_incoming(ir.Constant(_INT, 0), entry)
-    k.add_incoming(ir.Constant(_INT, 0), resume)
+    k = builder.phi(INT)
+    k.add_incoming(INT(0), entry)
+    k.add_incoming(INT(0), resume)
     before = []
     for value in spilled:
         phi = builder.phi(vector)
         phi.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
         phi.add_incoming(value, resume)
         before.append(phi)
-    row = builder.gep(pixels, [builder.mul(k, ir.Constant(_INT, vectors * lanes))])
-    column = builder.gep(weights, [builder.mul(k, ir.Constant(_INT, rows))])
-    pixel = [load_vector(builder, builder.gep(row, [ir.Constant(_INT, v * lanes)]), lanes) for v in range(vectors)]
+    many, single = operands(k)
+    lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
     after = []
-    for r in range(rows):
-        weight = broadcast(builder, builder.load(builder.gep(column, [ir.Constant(_INT, r)])), lanes)
-        for v in range(vectors):
-            after.append(builder.fadd(before[r * vectors + v], builder.fmul(weight, pixel[v])))
-    following = builder.add(k, ir.Constant(_INT, 1))
+    for s in range(scalars):
+        one = broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes)
+        for v, line in enumerate(lines):
+            after.append(builder.fadd(before[s * vectors + v], builder.fmul(one, line)))
+    following = builder.add(k, INT(1))
     k.add_incoming(following, loop)
     for phi, value in zip(before, after, strict=True):
         phi.add_incoming(value, loop)
     builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
 
     builder.position_at_end(done)
-    for (r, v), value in zip(tiles, after, strict=True):
-        store_vector(builder, value, place(r, v))
+    for place, value in zip(places, after, strict=True):
+        store_vector(builder, value, place)
     builder.ret_void()

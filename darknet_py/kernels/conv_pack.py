@@ -1,10 +1,12 @@
-"""Laying out weights (once, at load) and pixels (panel by panel) in the order in which the micro-kernel reads them."""
+"""Laying out weights (once, at load) and pixels (part by part) so that the micro-kernels find them side by side."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from .atomic import claim
 from .jit import kernel
-from .simd import load_masked, shifted, store
+from .simd import every_second, load, load_between, shifted, splat, store
 
 
 @kernel
@@ -17,7 +19,7 @@ def pack_weights(queue, packed, weights, filters, depth, part, rows):
         task = claim(queue, 0)
         if task >= groups * blocks:
             return
-        group, block = divmod(task, blocks)
+        group, block = task // blocks, task % blocks
         first = group * filters + block * rows
         present = min(rows, filters - block * rows)
         for k0 in range(0, depth, part):
@@ -30,67 +32,67 @@ def pack_weights(queue, packed, weights, filters, depth, part, rows):
 
 
 @kernel
-def find_taps(bits, shape, first, count):
-    # bits: (size, size) int64: bit j of (ky, kx) tells whether that tap of output pixel first + j lies inside the image
-    size, stride, pad = shape.size, shape.stride, shape.pad
-    for tap in range(size * size):
-        bits[tap] = 0
-    done = 0
-    y, x = first // shape.out_w, first % shape.out_w
-    while done < count:
-        length = min(shape.out_w - x, count - done)
-        for kx in range(size):
-            # 0 <= (x + i) * stride + kx - pad < w
-            i0 = min(max((pad - kx + stride - 1) // stride - x, 0), length)
-            i1 = min(max((shape.w - 1 + pad - kx) // stride + 1 - x, i0), length)
-            run = ((1 << (i1 - i0)) - 1) << (done + i0)
-            for ky in range(size):
-                if 0 <= y * stride + ky - pad < shape.h:
-                    bits[ky * size + kx] |= run
-        done += length
-        y, x = y + 1, 0
-
-
-@kernel
-def pack_aligned(tile, panel, source, shape, bits, first, count, channels):
-    # panel: (channels * size * size, whole vectors of count pixels); source: the first channel, the next ones are
-    # ``shape.plane`` apart; bits: see find_taps. All pointers. Stride 1 and rows as long as the output's: a tap lies
-    # at the same distance from each pixel.
-    full = (1 << tile.lanes) - 1
+def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channels):
+    # window: (channels, height, row), ``plane`` apart: columns and rows of the input from (x0, y0) on (which may lie in
+    # the padding), 0 outside of the image. A row consists of ``phases`` parts: phase p holds the columns
+    # x0 + p, x0 + p + stride, ..., so that each tap finds the pixels of a row of the output next to each other.
+    # A part's length is a multiple of ``lanes``.
+    phases = min(shape.stride, shape.size)
+    width = row // phases
+    top = min(max(-y0, 0), height)
+    bottom = min(max(shape.h - y0, top), height)
+    zero = splat(tile, np.float32(0))
     for _ in range(channels):
-        for ky in range(shape.size):
-            for kx in range(shape.size):
-                start = first + (ky - shape.pad) * shape.w + kx - shape.pad
-                valid = bits[ky * shape.size + kx]
-                for j in range(0, count, tile.lanes):
-                    store(panel, 0, load_masked(tile, source, start + j, (valid >> j) & full))
-                    panel = shifted(panel, tile.lanes)
-        source = shifted(source, shape.plane)
+        for i in range(0, top * row, tile.lanes):
+            store(window, i, zero)
+        for i in range(bottom * row, height * row, tile.lanes):
+            store(window, i, zero)
+        start = shifted(source, (y0 + top) * shape.w)
+        for phase in range(phases):
+            lines = shifted(window, top * row + phase * width)
+            if shape.stride == 1 and width > 4 * tile.lanes:
+                _copy_rows(tile, lines, row, start, shape.w, x0, width, bottom - top)
+            else:
+                for i in range(0, width, tile.lanes):
+                    x = x0 + phase + i * shape.stride
+                    _copy_column(tile, shifted(lines, i), row, start, shape.w, x, shape.stride, bottom - top)
+        source, window = shifted(source, shape.plane), shifted(window, plane)
 
 
-@kernel
-def pack_any(tile, panel, source, shape, first, count, channels):
-    # As pack_aligned, for every stride and padding.
-    size, stride, pad = shape.size, shape.stride, shape.pad
-    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
-    for j in range(channels * size * size * width):
-        panel[j] = 0
-    done = 0
-    y, x = first // shape.out_w, first % shape.out_w
-    while done < count:
-        length = min(shape.out_w - x, count - done)
-        for ky in range(size):
-            row = y * stride + ky - pad
-            if 0 <= row < shape.h:
-                for kx in range(size):
-                    i0 = max((pad - kx + stride - 1) // stride - x, 0)
-                    i1 = min((shape.w - 1 + pad - kx) // stride + 1 - x, length)
-                    start = row * shape.w + x * stride + kx - pad
-                    to = (ky * size + kx) * width + done
-                    for _ in range(channels):
-                        for i in range(i0, i1):
-                            panel[to + i] = source[start + i * stride]
-                        start += shape.plane
-                        to += size * size * width
-        done += length
-        y, x = y + 1, 0
+@kernel(forceinline=True)
+def _copy_rows(tile, lines, row, start, w, x0, width, height):
+    for _ in range(height):
+        for i in range(0, width, tile.lanes):
+            x = x0 + i
+            if x >= 0 and x + tile.lanes <= w:
+                store(lines, i, load(tile, start, x))
+            else:
+                low, high = _inside(tile, x, w)
+                store(lines, i, load_between(tile, start, x, low, high))
+        lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _copy_column(tile, line, row, start, w, x, stride, height):
+    # A column of vectors: every ``stride``-th value from column x on
+    low, high = _inside(tile, x, w)
+    if stride == 1:
+        for y in range(height):
+            store(line, y * row, load_between(tile, start, y * w + x, low, high))
+    elif stride == 2:
+        low2, high2 = _inside(tile, x + tile.lanes, w)
+        for y in range(height):
+            first = load_between(tile, start, y * w + x, low, high)
+            store(line, y * row, every_second(first, load_between(tile, start, y * w + x + tile.lanes, low2, high2)))
+    else:
+        for y in range(height):
+            for i in range(tile.lanes):
+                at = x + i * stride
+                line[y * row + i] = start[y * w + at] if 0 <= at < w else np.float32(0)
+
+
+@kernel(forceinline=True)
+def _inside(tile, x, w):
+    # Which lanes of a vector that starts at column x lie in the image
+    high = max(min(w - x, tile.lanes), 0)
+    return min(max(-x, 0), high), high

@@ -3,14 +3,17 @@ each sum rounded to float32. Blocks over filters, pixels and k (whose float32 su
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .atomic import claim
-from .conv_multiply import multiply_add
-from .conv_pack import find_taps, pack_aligned, pack_any
-from .epilogue import finish_tile
+from .conv_multiply import multiply_filters, multiply_pixels
+from .conv_pack import copy_window
+from .epilogue import finish_filters, finish_pixels
 from .jit import kernel
 from .simd import pointer, shifted
+
+TASK_NUMBERS = 7
+"""Numbers of a task, see `convolution`."""
 
 
 class ConvShape(NamedTuple):
@@ -31,90 +34,108 @@ class ConvShape(NamedTuple):
     group: int
 
 
-class Blocking(NamedTuple):
-    """How the work is cut: channels of one part of k, panels per task, tasks along filters and along pixels, and the
-    layout of a worker's scratch memory (floats: panels, then sums; ints: taps of each panel)."""
+class Cut(NamedTuple):
+    """How the work of a convolution is cut into blocks.
 
+    Attributes:
+        lanes_are_filters: 1: a vector holds filters of one pixel, 0: pixels of one filter.
+        block: filters of a block.
+        area: sums of a block.
+        channels: channels of one part of k.
+        row: values of a row of the window, the copy of the input that a task works on; 0: no copy, the input serves.
+        plane: values of a channel of the window.
+        sums: where in a worker's scratch memory the sums lie, behind the window.
+        scratch: values of a worker's scratch memory.
+    """
+
+    lanes_are_filters: int
+    block: int
+    area: int
     channels: int
-    panels: int
-    filter_tasks: int
-    pixel_tasks: int
+    row: int
+    plane: int
     sums: int
-    floats: int
-    ints: int
+    scratch: int
+
+
+class Operands(NamedTuple):
+    """Pointers to what one group of filters works with: see `convolution`."""
+
+    out: Any
+    weights: Any
+    singles: Any
+    doubles: Any
+    offsets: Any
 
 
 @kernel
-def convolution(queue, out, source, weights, singles, doubles, floats, ints, shape, blocking, finish, tile):
-    # out: (groups, n, out_h * out_w), source: (groups, c, h, w), weights: see pack_weights; singles, doubles, finish:
-    # see finish_tile; floats, ints: scratch of all workers
-    worker = claim(queue, 1)
-    panels, taps = pointer(floats, worker * blocking.floats), pointer(ints, worker * blocking.ints)
-    pixel_tasks, filter_tasks = blocking.pixel_tasks, blocking.filter_tasks
-    blocks = (shape.n + tile.rows - 1) // tile.rows
-    depth, spatial = shape.c * shape.size * shape.size, shape.out_h * shape.out_w
+def convolution(
+    queue, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
+):
+    # out: (groups, n, out_h, out_w), source: (groups, c, h, w); weights: see pack_weights; singles, doubles: see
+    # Finish; scratch: (workers, cut.scratch);
+    # tasks: (tasks, 7) int64: group; first block of filters and the one behind the last; the same of rows, of pieces;
+    # pieces: columns of the output at which the pieces of a row start, and out_w;
+    # offsets: (cut.channels, size, size) int64: where each tap lies in the window
+    window = pointer(scratch, claim(queue, 1) * cut.scratch)
+    blocks = (shape.n + cut.block - 1) // cut.block
     while True:
-        task = claim(queue, 0)
-        if task >= shape.groups * filter_tasks * pixel_tasks:
+        task = claim(queue, 0) * TASK_NUMBERS
+        if task >= tasks.size:
             return
-        group = task // (filter_tasks * pixel_tasks)
-        filters, pixels = task // pixel_tasks % filter_tasks, task % pixel_tasks
-        block = filters * blocks // filter_tasks
-        stop = (filters + 1) * blocks // filter_tasks
-        f0 = group * shape.n
-        _task(
-            pointer(out, f0 * spatial), pointer(source, group * shape.group),
-            pointer(weights, group * blocks * tile.rows * depth), pointer(singles, 3 * f0), pointer(doubles, 4 * f0),
-            panels, taps, shape, blocking, finish, tile, block, stop, pixels,
+        group, f = tasks[task], tasks[task] * shape.n
+        operands = Operands(
+            pointer(out, f * shape.out_h * shape.out_w),
+            pointer(weights, group * blocks * cut.block * shape.c * shape.size * shape.size),
+            pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
         )  # fmt: skip
+        input_ = pointer(source, group * shape.group)
+        _task(operands, input_, window, pointer(tasks, task), pointer(pieces, 0), shape, cut, finish, tile)
 
 
 @kernel
-def _task(out, source, weights, singles, doubles, panels, taps, shape, blocking, finish, tile, block, stop, pixels):
-    # Filter blocks block .. stop - 1 of a group on the panels of pixel task ``pixels``.
-    rows, square, spatial = tile.rows, shape.size * shape.size, shape.out_h * shape.out_w
-    blocks = (shape.n + rows - 1) // rows
-    whole = tile.lanes * tile.vectors
-    count_panels = (spatial + whole - 1) // whole
-    panel0 = pixels * count_panels // blocking.pixel_tasks
-    panel1 = (pixels + 1) * count_panels // blocking.pixel_tasks
-    aligned = shape.stride == 1 and shape.w == shape.out_w
-    waiting = shifted(panels, blocking.sums)
-    spare = shifted(panels, blocking.floats - tile.lanes)
-    if aligned:
-        for panel in range(panel0, panel1):
-            first = panel * whole
-            find_taps(shifted(taps, (panel - panel0) * square), shape, first, min(whole, spatial - first))
-    for channel in range(0, shape.c, blocking.channels):
-        channels = min(blocking.channels, shape.c - channel)
-        length = channels * square
-        for panel in range(panel0, panel1):
-            first = panel * whole
-            count = min(whole, spatial - first)
-            at = shifted(panels, (panel - panel0) * whole * length)
-            from_ = shifted(source, channel * shape.plane)
-            if aligned:
-                pack_aligned(
-                    tile, at, from_, shape, shifted(taps, (panel - panel0) * square), first, count, channels
-                )  # fmt: skip
-            else:
-                pack_any(tile, at, from_, shape, first, count, channels)
-        last = channel + channels == shape.c
-        waits = not (last and channel == 0)
-        for b in range(block, stop):
-            w = shifted(weights, channel * square * blocks * rows + b * rows * length)
-            row = b * rows
-            for panel in range(panel0, panel1):
-                first = panel * whole
-                count = min(whole, spatial - first)
-                sums = waiting
-                if waits:
-                    sums = shifted(waiting, ((b - block) * (panel1 - panel0) + panel - panel0) * rows * whole)
-                vectors = (count + tile.lanes - 1) // tile.lanes
-                at = shifted(panels, (panel - panel0) * whole * length)
-                multiply_add(tile, vectors, sums, channel == 0, w, at, length)
-                if last:
-                    finish_tile(
-                        tile, shifted(out, row * spatial + first), spatial, first, sums, spare,
-                        min(rows, shape.n - row), count, shifted(singles, 3 * row), shifted(doubles, 4 * row), finish,
-                    )  # fmt: skip
+def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
+    # Part by part of k; the sums of parts wait behind the window.
+    block0, block1, y0, y1, i0, i1 = task[1], task[2], task[3], task[4], task[5], task[6]
+    filters, pixels, across = block1 - block0, (y1 - y0) * (i1 - i0), i1 - i0
+    x0 = pieces[i0] * shape.stride - shape.pad
+    height = (y1 - y0 - 1) * shape.stride + shape.size
+    single = cut.channels >= shape.c
+    for channel in range(0, shape.c, cut.channels):
+        channels = min(cut.channels, shape.c - channel)
+        seen = shifted(source, channel * shape.plane)
+        if cut.row > 0:
+            copy_window(
+                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels
+            )  # fmt: skip
+            seen = window
+        else:
+            seen = shifted(seen, pieces[i0])
+        for t in range(filters * pixels):
+            # What is larger passes once: the weights of a deep layer, the pixels of a wide one.
+            b, p = (t // pixels, t % pixels) if cut.lanes_are_filters else (t % filters, t // filters)
+            y, i = p // across, i0 + p % across
+            sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
+            pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
+            first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
+            _block(operands, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel, channels)
+
+
+@kernel
+def _block(operands, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels):
+    # One block of sums on one part of k: ``count`` pixels from number ``first`` on
+    f, plane, taps = block * cut.block, shape.out_h * shape.out_w, shape.size * shape.size
+    blocks = (shape.n + cut.block - 1) // cut.block
+    weights = shifted(operands.weights, (channel * blocks * cut.block + f * channels) * taps)
+    fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
+    out, present = shifted(operands.out, f * plane + first), min(cut.block, shape.n - f)
+    singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
+    if cut.lanes_are_filters:
+        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length)
+        if last:
+            finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)
+    else:
+        vectors = (count + tile.lanes - 1) // tile.lanes
+        multiply_pixels(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
+        if last:
+            finish_pixels(tile, out, plane, first, sums, present, count, singles, doubles, finish)

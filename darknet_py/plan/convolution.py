@@ -8,9 +8,10 @@ import numpy as np
 
 from ..kernels.activations import CODES
 from ..kernels.conv_pack import pack_weights
-from ..kernels.convolution import Blocking, ConvShape, convolution
+from ..kernels.convolution import ConvShape, Cut, convolution
 from ..kernels.epilogue import Finish
-from ..kernels.simd import Tile, host_tile
+from ..kernels.tile import Tile, host_tile
+from .conv_cut import cut_work, offsets
 from .pool import get_pool
 from .step import Step
 
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Doubles = NDArray[np.float64]
-
-DEPTH = 288
-"""About how many k one part has: its panel of pixels stays in the nearest caches while the filters pass."""
-
-TASKS = 8
-"""Least tasks per thread, if the layer has that many tiles: no thread waits long for the last one."""
 
 
 def convolution_step(
@@ -45,100 +40,91 @@ def convolution_step(
         out: its output, (n, out_h, out_w) flat.
         threads: most threads that will run the step.
         profile: the arithmetic.
-        tile: the micro-kernel's shape; the one for this processor by default.
+        tile: the micro-kernels' shape; the one for this processor by default.
     """
     tile = tile or host_tile()
     shape = conv_shape(layer)
-    spatial = shape.out_h * shape.out_w
-    blocking = cut(shape, tile, threads)
-    part = blocking.channels * shape.size**2
+    cut, tasks, pieces = cut_work(shape, tile, threads)
     code = CODES["relu+0" if profile.make and layer.activation == "relu" else layer.activation]
-    divided = (spatial & ~3) + 1 if profile.make and layer.batch_normalize else 0
-    finish = Finish(int(layer.batch_normalize), code, divided)
-    singles, doubles = coefficients(arrays, layer.batch_normalize)
+    divided = (layer.out_h * layer.out_w & ~3) + 1 if profile.make and layer.batch_normalize else 0
+    singles, doubles = coefficients(arrays, layer.batch_normalize, tile)
+    finish = Finish(int(layer.batch_normalize), code, divided, singles.shape[1])
     args = (
-        out, source, packed(arrays["weights"], shape, part, tile, threads), singles, doubles,
-        aligned_floats(threads * blocking.floats), np.zeros(threads * blocking.ints, np.int64), shape, blocking, finish,
-        tile,
+        out, source, packed(arrays["weights"], shape, cut, threads), singles.reshape(-1), doubles.reshape(-1),
+        aligned_floats(threads * cut.scratch), tasks.reshape(-1), pieces, offsets(shape, cut), shape, cut, finish, tile,
     )  # fmt: skip
-    return Step(convolution, args, tasks=shape.groups * blocking.filter_tasks * blocking.pixel_tasks)
+    return Step(convolution, args, tasks=len(tasks))
 
 
 def conv_shape(layer: Convolutional) -> ConvShape:
     """The kernel's view of a layer.
 
     A 1x1 convolution without padding reads its input as if it had the output's shape (Darknet takes the input itself
-    for the unrolled matrix): its channels are then ``out_h * out_w`` apart, and ``stride`` skips nothing.
+    for the unrolled matrix): its channels are then ``out_h * out_w`` apart, and ``stride`` skips nothing. Its rows are
+    one long row.
     """
     c, n = layer.c // layer.groups, layer.n // layer.groups
     group = c * layer.h * layer.w
     if layer.size == 1:
         plane = layer.out_h * layer.out_w
-        return ConvShape(
-            c, layer.out_h, layer.out_w, n, layer.groups, 1, 1, 0, layer.out_h, layer.out_w, plane, group
-        )  # fmt: skip
+        return ConvShape(c, 1, plane, n, layer.groups, 1, 1, 0, 1, plane, plane, group)
     return ConvShape(
         c, layer.h, layer.w, n, layer.groups, layer.size, layer.stride, layer.pad, layer.out_h, layer.out_w,
         layer.h * layer.w, group,
     )  # fmt: skip
 
 
-def cut(shape: ConvShape, tile: Tile, threads: int) -> Blocking:
-    """Choose the blocks for a shape."""
-    taps = shape.size**2
-    parts = max(1, round(shape.c * taps / DEPTH))
-    channels = -(-shape.c // parts)
-    panels = -(-shape.out_h * shape.out_w // tile.pixels)
-    blocks = -(-shape.n // tile.rows)
-    tasks = TASKS * threads
-    panels_together = 4
-    pixel_tasks = -(-panels // panels_together)
-    filter_tasks = min(blocks, max(1, -(-tasks // (pixel_tasks * shape.groups))))
-    largest = -(-panels // pixel_tasks)
-    sums = largest * tile.pixels * channels * taps
-    waiting = -(-blocks // filter_tasks) * largest if channels < shape.c else 1
-    floats = sums + waiting * tile.rows * tile.pixels + tile.lanes
-    return Blocking(
-        channels, panels_together, filter_tasks, pixel_tasks, sums, -(-floats // 16) * 16, -(-largest * taps // 8) * 8
-    )
-
-
-def packed(weights: Floats, shape: ConvShape, part: int, tile: Tile, threads: int) -> Floats:
+def packed(weights: Floats, shape: ConvShape, cut: Cut, threads: int) -> Floats:
     """The weights in the kernel's order."""
-    depth = shape.c * shape.size**2
-    blocks = -(-shape.n // tile.rows)
-    out = aligned_floats(shape.groups * blocks * tile.rows * depth)
+    taps = shape.size**2
+    blocks = -(-shape.n // cut.block)
+    out = aligned_floats(shape.groups * blocks * cut.block * shape.c * taps)
     flat = weights.reshape(-1).view(np.ndarray)
     flat.flags.writeable = False  # one type for the kernel, wherever the weights come from
+    args = (out, flat, shape.n, shape.c * taps, cut.channels * taps, cut.block)
     with get_pool(threads) as pool:
-        pool.run(Step(pack_weights, (out, flat, shape.n, depth, part, tile.rows), tasks=shape.groups * blocks))
+        pool.run(Step(pack_weights, args, tasks=shape.groups * blocks))
     return out
 
 
-def coefficients(arrays: Mapping[str, Floats], normalize: bool) -> tuple[Floats, Doubles]:
-    """Per filter: (mean, scale, bias) in float32; (divisor, reciprocal, reciprocal below, above) in float64."""
-    biases = arrays["biases"]
-    singles = np.zeros((biases.size, 3), np.float32)
-    doubles = np.ones((biases.size, 4), np.float64)
-    singles[:, 2] = biases
+def coefficients(arrays: Mapping[str, Floats], normalize: bool, tile: Tile) -> tuple[Floats, Doubles]:
+    """What `kernels.epilogue.Finish` lists, by filter, with room for reading whole vectors."""
+    n = arrays["biases"].size
+    singles = np.zeros((6, n + tile.filters), np.float32)
+    doubles = np.ones((2, n + tile.filters), np.float64)
+    singles[2, :n] = arrays["biases"]
     if normalize:
-        singles[:, 0] = arrays["rolling_mean"]
-        singles[:, 1] = arrays["scales"]
+        singles[0, :n] = arrays["rolling_mean"]
+        singles[1, :n] = arrays["scales"]
         with np.errstate(invalid="ignore"):
             divisor = np.sqrt(arrays["rolling_variance"].astype(np.float64)) + np.float64(np.float32(0.000001))
-        doubles[:] = np.stack(reciprocals(divisor), axis=1)
-    return singles.reshape(-1), doubles.reshape(-1)
+        doubles[0, :n] = divisor
+        doubles[1, :n] = 1.0 / divisor
+        singles[3:, :n] = enclose(divisor, arrays["rolling_mean"])
+    return singles, doubles
 
 
-def reciprocals(divisor: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """``divisor``, its reciprocal, and two numbers that enclose the exact reciprocal with room for one more rounding.
+def enclose(divisor: Doubles, mean: Floats) -> Floats:
+    """Rows ``near``, ``below``, ``above``: near + below < 1/divisor < near + above, for quotients without a division.
 
-    With R the exact 1/divisor, r its rounding and u = 2**-53: ``below`` = r * (1 - 4u) rounded lies under
-    R (1 + u)(1 - 4u)(1 + u) < R (1 - u), so for every x >= 0 the exact x * below is no more than x * R, and rounding
-    (to double, then to float32) keeps that order. ``above`` is the mirror image.
+    With R = 1/divisor, near is R rounded to float32, and the other two are R - near -+ 2**-46 R. For a float32 x >= 0
+    the product x * below is rounded by no more than 2**-24 |x * below| <= 2**-47.9 x R (if it is no denormal), so that
+    x * near + x * below stays under x R (1 - 2**-47), hence under x / divisor rounded to double; x * above mirrors it,
+    and so does x < 0.
+
+    A product may be denormal only where x R < 2**-75. But x is a difference float32(sum - mean), which is 0 or not less
+    than 2**-25 |mean|. So filters with |mean| R >= 2**-50 are safe, as long as R is neither huge nor tiny. The others
+    get nans, on which the kernel divides.
     """
-    reciprocal = 1.0 / divisor
-    return divisor, reciprocal, reciprocal * (1 - 2.0**-51), reciprocal * (1 + 2.0**-51)
+    with np.errstate(all="ignore"):
+        reciprocal = 1.0 / divisor
+        near = reciprocal.astype(np.float32)
+        rest = reciprocal - near
+        below = (rest - reciprocal * 2.0**-46).astype(np.float32)
+        above = (rest + reciprocal * 2.0**-46).astype(np.float32)
+        safe = (np.abs(mean) * reciprocal >= 2.0**-50) & (reciprocal < 2.0**60) & (reciprocal > 2.0**-60)
+    nan = np.float32(np.nan)
+    return np.stack([near, np.where(safe, below, nan), np.where(safe, above, nan)])
 
 
 def aligned_floats(count: int) -> Floats:

@@ -1,0 +1,124 @@
+"""How the work of a convolution is cut into blocks, parts and tasks, by its shape and the processor's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..kernels.convolution import Cut
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..kernels.convolution import ConvShape
+    from ..kernels.tile import Tile
+
+    Ints = NDArray[np.int64]
+
+DEPTH = 432
+"""About how many k one part has. Longer parts read and write the waiting sums less often; shorter ones keep the weights
+of a block and the pixels it meets in the nearest cache."""
+
+DEPTH_1 = 256
+"""The same for 1x1 convolutions: their windows are wider instead, as the input is read across its channels."""
+
+WINDOW = 48_000
+"""About how many float32 values a window has: it stays in the second cache, with weights and sums."""
+
+TASKS = 4
+"""Least tasks per thread, if there are that many blocks: no thread waits long for the last one."""
+
+FINISH_PIXELS, FINISH_FILTERS = 7.0, 13.0
+"""Cycles that finishing a vector of sums takes: with filters in the lanes it has to be transposed."""
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """One of the two ways: what the lanes hold, filters of a block, how wide its pieces of a row are at most, and
+    what their width is a multiple of (but the last one's)."""
+
+    filters: bool
+    block: int
+    width: int
+    unit: int
+
+
+def cut_work(shape: ConvShape, tile: Tile, threads: int) -> tuple[Cut, Ints, Ints]:
+    """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.convolution.convolution`."""
+    lanes = choose_lanes(shape, tile)
+    taps = shape.size**2
+    channels = -(-shape.c // max(1, round(shape.c * taps / (DEPTH if taps > 1 else DEPTH_1))))
+    pieces = cut_row(shape.out_w, lanes)
+    rows, together = _window_extent(shape, channels, pieces, lanes)
+    blocks = -(-shape.n // lanes.block)
+    grid = [
+        (y, min(y + rows, shape.out_h), i, min(i + together, len(pieces) - 1))
+        for y in range(0, shape.out_h, rows)
+        for i in range(0, len(pieces) - 1, together)
+    ]
+    split = min(blocks, max(1, -(-TASKS * threads // (len(grid) * shape.groups))))
+    tasks = [
+        (group, b * blocks // split, (b + 1) * blocks // split, *part)
+        for group in range(shape.groups)
+        for b in range(split)
+        for part in grid
+    ]
+    longest = int(max(pieces[together:] - pieces[:-together]))
+    row = 0 if lanes.filters and taps == 1 else _row_length(shape, longest, tile)
+    plane = row * ((rows - 1) * shape.stride + shape.size)
+    area = tile.columns * tile.filters if lanes.filters else tile.rows * tile.pixels
+    sums = channels * plane + tile.pixels
+    waiting = -(-blocks // split) * rows * together if channels < shape.c else 1
+    scratch = sums + waiting * area + tile.lanes * tile.filters
+    cut = Cut(int(lanes.filters), lanes.block, area, channels, row, plane, sums, -(-scratch // 16) * 16)
+    return cut, np.array(tasks, np.int64), pieces
+
+
+def choose_lanes(shape: ConvShape, tile: Tile) -> Lanes:
+    """The way that takes fewer cycles: sums in lanes that hold nothing are lost, and finishing differs."""
+    pixels = Lanes(False, tile.rows, tile.pixels, tile.lanes)
+    filters = Lanes(True, tile.filters, tile.columns, 1)
+    depth = shape.c * shape.size**2
+    of_pixels = shape.out_h * -(-shape.out_w // tile.lanes) * -(-shape.n // tile.rows) * tile.rows
+    of_filters = shape.out_h * shape.out_w * -(-shape.n // tile.filters) * 2
+    cycles_of_pixels = of_pixels * (depth / 2 + FINISH_PIXELS)
+    cycles_of_filters = of_filters * (depth / 2 * 1.02 + FINISH_FILTERS)
+    return pixels if cycles_of_pixels <= cycles_of_filters else filters
+
+
+def cut_row(out_w: int, lanes: Lanes) -> Ints:
+    """Columns at which the pieces of a row start, and its end: as even as their unit allows."""
+    units = -(-out_w // lanes.unit)
+    count = -(-units // (lanes.width // lanes.unit))
+    return np.minimum(np.arange(count + 1) * units // count * lanes.unit, out_w).astype(np.int64)
+
+
+def _window_extent(shape: ConvShape, channels: int, pieces: Ints, lanes: Lanes) -> tuple[int, int]:
+    """Rows and pieces per task. (A 1x1 convolution has one row: parts of it; others: whole rows.)"""
+    count = len(pieces) - 1
+    if shape.size == 1:
+        wanted = WINDOW // (channels * lanes.width)
+        parts = max(1, round(count / max(1, wanted)))
+        return 1, -(-count // parts)
+    rows = max(1, (WINDOW // (channels * (shape.w + 2 * shape.pad)) - shape.size) // shape.stride + 1)
+    rows = min(rows, max(1, round(64 / count)))
+    return -(-shape.out_h // -(-shape.out_h // rows)), count
+
+
+def _row_length(shape: ConvShape, longest: int, tile: Tile) -> int:
+    """Values of a row of the window: for each phase of the stride whole vectors."""
+    part = -(-((longest - 1) * shape.stride + shape.size) // shape.stride)
+    return min(shape.stride, shape.size) * -(-part // tile.lanes) * tile.lanes
+
+
+def offsets(shape: ConvShape, cut: Cut) -> Ints:
+    """Where in the window (or the input) each (channel, ky, kx) finds the pixels of a piece."""
+    c, ky, kx = np.meshgrid(np.arange(cut.channels), *[np.arange(shape.size)] * 2, indexing="ij")
+    if cut.row == 0:
+        return (c * shape.plane).reshape(-1)
+    width = cut.row // min(shape.stride, shape.size)
+    return (c * cut.plane + ky * cut.row + kx % shape.stride * width + kx // shape.stride).reshape(-1)
+
+
