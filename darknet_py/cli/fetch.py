@@ -21,26 +21,24 @@ class TerminalProgress(Progress):
 
     def __init__(self) -> None:
         self._bar: ProgressBar[int] | None = None
+        self._total = 0
+        self._first = 0.0, 0
+        """When this download began or resumed, and at which byte."""
 
     def start(self, name: str, total: int, origin: str) -> None:
-        if not sys.stderr.isatty():
-            click.echo(f"Fetching {name} ({_megabytes(total)}) from {origin}", err=True)
-            return
-        click.echo(f"Fetching {name} from {origin}", err=True)
-        self._begin: tuple[float, int] | None = None
-        self._bar = click.progressbar(
-            length=total, file=sys.stderr, show_eta=False, item_show_func=lambda _: self._speed(), width=40
-        )
-        self._bar.__enter__()
+        self._total = total
+        click.echo(f"Fetching {name} ({_megabytes(total)}) from {origin}", err=True)
 
     def at(self, position: int) -> None:
-        if self._bar is None:
+        if not sys.stderr.isatty():
             return
-        now = time.monotonic()
-        if self._begin is None or position < self._bar.pos:
-            self._begin = now, position
-            self._bar.pos = position
-            self._bar.render_progress()
+        if self._bar is None or position < self._bar.pos:
+            self.finish()
+            self._first = time.monotonic(), position
+            self._bar = click.progressbar(
+                length=self._total, file=sys.stderr, show_eta=False, item_show_func=lambda _: self._speed()
+            )
+            self._bar.__enter__()
         self._bar.update(position - self._bar.pos, position)
 
     def finish(self) -> None:
@@ -52,14 +50,12 @@ class TerminalProgress(Progress):
         click.echo(f"Another process is fetching {name}; waiting for it", err=True)
 
     def _speed(self) -> str:
-        """``12.3 of 35.4 MB, 5.6 MB/s``, the speed being that of what came since this download began or resumed."""
-        assert self._bar is not None
-        amount = f"{self._bar.pos / 1e6:.1f} of {_megabytes(self._bar.length or 0)}"
-        if self._begin is None:
-            return amount
-        started, first = self._begin
-        seconds = time.monotonic() - started
-        return f"{amount}, {_megabytes((self._bar.pos - first) / seconds)}/s" if seconds > 0.5 else amount
+        """``12.3 of 35.4 MB, 5.6 MB/s``."""
+        position = self._bar.pos if self._bar else 0
+        amount = f"{position / 1e6:.1f} of {_megabytes(self._total)}"
+        began, first = self._first
+        seconds = time.monotonic() - began
+        return f"{amount}, {_megabytes((position - first) / seconds)}/s" if seconds > 0.5 else amount
 
 
 def _megabytes(count: float) -> str:

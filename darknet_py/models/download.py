@@ -79,7 +79,7 @@ def _append_once(
     except urllib.error.HTTPError as error:
         with error:
             if error.code != 416:  # "range not satisfiable"
-                raise DownloadError(f"answered {error.code} {error.reason}") from None
+                raise DownloadError(_refusal(error)) from None
             total = _total(error)
         if total is not None and (total == have or (total < have and not accepted)):
             return total  # everything is there; of a split file, also bytes of the next part
@@ -119,6 +119,12 @@ def _open(url: str, have: int) -> http.client.HTTPResponse:
     except ValueError as error:
         raise DownloadError(f"is no address: {error}") from None
     return answer
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    if 300 <= error.code < 400:  # what urllib does not follow
+        return f"redirects without end, or to what is no web address ({error.headers.get('Location')})"
+    return f"answered {error.code} {error.reason}"
 
 
 def _words(error: Any) -> str:

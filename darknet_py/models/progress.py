@@ -7,10 +7,10 @@ class Progress:
     """Override what you want to hear of; this one listens to nothing."""
 
     def start(self, name: str, total: int, origin: str) -> None:
-        """File ``name`` of ``total`` bytes is tried to be had from ``origin``."""
+        """File ``name`` is tried to be had from ``origin``, by a download of ``total`` bytes."""
 
     def at(self, position: int) -> None:
-        """So many bytes of the file are there. It may be fewer than before, when a download starts over."""
+        """So many bytes are there. It may be fewer than before, when a download starts over."""
 
     def finish(self) -> None:
         """This origin is done with: the file is there and checked, or the next origin is tried."""

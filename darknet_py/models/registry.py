@@ -28,7 +28,7 @@ class UrlSource:
     @property
     def origin(self) -> str:
         """The host, for people."""
-        return urlsplit(self.urls[0]).netloc
+        return urlsplit(self.urls[0]).netloc or self.urls[0]
 
     def __str__(self) -> str:
         return " + ".join(self.urls)

@@ -1,0 +1,121 @@
+"""A web server on this machine that behaves as badly as it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Page:
+    """What is at a path.
+
+    Attributes:
+        body: its bytes.
+        ranges: whether the server answers requests for a part with that part.
+        kind: the content type.
+        length: whether the answer says how long it is.
+        status: sent instead of 200.
+        cuts: after how many bytes the connection breaks, request by request; then it holds.
+        hold: an event that the server waits for after the first ``hold_after`` bytes.
+        headers: more headers; they win over the server's own.
+    """
+
+    body: bytes = b""
+    ranges: bool = True
+    kind: str = "application/octet-stream"
+    length: bool = True
+    status: int = 200
+    cuts: list[int] = field(default_factory=list)
+    hold: threading.Event | None = None
+    hold_after: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Web:
+    """The server: ``pages`` by path (without the slash), and the requests that came."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+        self.pages: dict[str, Page] = {}
+        self.requests: list[tuple[str, str | None]] = []
+        """Path and Range header of each request."""
+        self.agents: set[str | None] = set()
+
+    def url(self, path: str) -> str:
+        return f"{self.address}/{path}"
+
+
+def _handler(web: Web) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, wanted = self.path.lstrip("/"), self.headers.get("Range")
+            web.requests.append((path, wanted))
+            web.agents.add(self.headers.get("User-Agent"))
+            page = web.pages.get(path)
+            if page is None:
+                self.send_error(404, "Not Found")
+                return
+            begin = (
+                int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and page.ranges and page.status == 200 else 0
+            )
+            headers: dict[str, Any] = {"Content-Type": page.kind}
+            status = page.status
+            if begin >= len(page.body) > 0:
+                status, body = 416, b""
+                headers["Content-Range"] = f"bytes */{len(page.body)}"
+            else:
+                body = page.body[begin:]
+                if begin:
+                    status = 206
+                    headers["Content-Range"] = f"bytes {begin}-{len(page.body) - 1}/{len(page.body)}"
+            if page.length:
+                headers["Content-Length"] = len(body)
+            self.send_response(status)
+            for name, value in {**headers, **page.headers}.items():
+                self.send_header(name, str(value))
+            self.end_headers()
+            self._send(page, body)
+
+        def _send(self, page: Page, body: bytes) -> None:
+            if page.cuts:
+                self.wfile.write(body[: page.cuts.pop(0)])
+                self.close_connection = True
+                return
+            if page.hold is not None:
+                self.wfile.write(body[: page.hold_after])
+                self.wfile.flush()
+                page.hold.wait(30)
+                body = body[page.hold_after :]
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away are what is tested here."""
+
+
+@contextmanager
+def serve() -> Iterator[Web]:
+    """A running server on a free port."""
+    server = _Server(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    web = Web(server.server_address[1])
+    server.RequestHandlerClass = _handler(web)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield web
+    finally:
+        server.shutdown()
+        server.server_close()
