@@ -20,10 +20,11 @@ from .bits import (
 from .tables import ZIGZAG, ZIGZAG_ENTRIES
 
 
-@kernel
+@kernel(forceinline=True)
 def decode_block(block, state, data, lookup, codes, steps, component, dc_table, ac_table, quant_table):
-    # block: int16 (64,), the coefficients times their steps. The block's last filled place is left in its zigzag order
-    # to the caller as the second result: 0 if there is nothing but the mean.
+    # block: int16 (64,), the coefficients times their steps. Returns a status and the last place in zigzag order that
+    # was filled: 0 if there is nothing but the mean. (One exit: LLVM can then see that no array must be kept alive.)
+    status, k = OK, 1
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     for i in range(64):
         block[i] = 0
@@ -32,7 +33,8 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
     entry = find_code(buffer, lookup, codes, dc_table)
     size = entry >> 8
     if entry == 0 or size > 15:
-        return BAD_CODE, 0
+        status, k = BAD_CODE, 64
+        size = 0
     buffer <<= entry & 31
     bits -= entry & 31
     if size != 0:
@@ -43,13 +45,10 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
         bits -= size
     step = quant_table * ZIGZAG_ENTRIES
     block[0] = state[PREDICTION + component] * steps[step]
-    k = 1
     while k < 64:
         if bits < 16:
             position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
         entry = find_code(buffer, lookup, codes, ac_table)
-        if entry == 0:
-            return BAD_CODE, 0
         buffer <<= entry & 31
         bits -= entry & 31
         value = entry >> 16
@@ -58,10 +57,12 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
         else:
             run, size = entry >> 12 & 15, entry >> 8 & 15
             if size == 0:
-                if run != 15:
-                    break
-                k += 16
-                continue
+                if run == 15:
+                    k += 16
+                    continue
+                if entry == 0:
+                    status = BAD_CODE
+                break
             k += run
             if bits < size:
                 position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
@@ -71,4 +72,6 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
         block[ZIGZAG[k]] = value * steps[step + k]
         k += 1
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
-    return (TRUNCATED if marker == FILE_END else OK), k - 1
+    if marker == FILE_END:
+        status = TRUNCATED
+    return status, k - 1

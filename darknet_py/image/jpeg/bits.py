@@ -27,9 +27,10 @@ OK, BAD_CODE, TRUNCATED, MIXED_SCAN = range(4)
 """What decoding a block or a scan results in."""
 
 
-@kernel
+@kernel(forceinline=True)
 def refill(data, position, buffer, bits, marker):
     # For less than 25 bits in the buffer, no marker yet. Returns the last four arguments anew.
+    word = np.int64(0xFF)
     if position + 4 <= data.size:
         word = (
             np.int64(data[position]) << 24
@@ -37,36 +38,54 @@ def refill(data, position, buffer, bits, marker):
             | np.int64(data[position + 2]) << 8
             | np.int64(data[position + 3])
         )
-        # Is none of the four bytes 0xFF? Only a 0 byte of the complement borrows from its own top bit.
-        if ((~word & 0xFFFFFFFF) - 0x01010101) & word & 0x80808080 == 0:
-            count = (32 - bits) >> 3
-            word >>= 32 - 8 * count
-            return position + count, buffer | word << (64 - bits - 8 * count), bits + 8 * count, marker
-    while bits <= 24:
-        if position >= data.size:
-            return position, buffer, bits + ENDLESS, FILE_END
-        byte = np.int64(data[position])
-        position += 1
-        if byte == 0xFF:
-            following = byte
-            while following == 0xFF:
-                if position >= data.size:
-                    return position, buffer, bits + ENDLESS, FILE_END
-                following = np.int64(data[position])
-                position += 1
-            if following != 0:
-                return position, buffer, bits + ENDLESS, following
-        buffer |= byte << (56 - bits)
-        bits += 8
+    # Is none of the four bytes 0xFF? Only a 0 byte of the complement borrows from its own top bit.
+    if ((~word & 0xFFFFFFFF) - 0x01010101) & word & 0x80808080 == 0:
+        count = (32 - bits) >> 3
+        position += count
+        bits += 8 * count
+        buffer |= word >> (32 - 8 * count) << (64 - bits)
+    else:
+        position, buffer, bits, marker = _refill_bytewise(data, position, buffer, bits)
     return position, buffer, bits, marker
 
 
 @kernel
+def _refill_bytewise(data, position, buffer, bits):
+    marker = NO_MARKER
+    while bits <= 24 and marker == NO_MARKER:
+        byte, position = _next_byte(data, position)
+        if byte == 0xFF:
+            marker = byte
+            while marker == 0xFF:
+                marker, position = _next_byte(data, position)
+        if marker == 0:
+            marker = NO_MARKER
+        if byte == FILE_END:
+            marker = FILE_END
+        if marker == NO_MARKER:
+            buffer |= byte << (56 - bits)
+            bits += 8
+    if marker != NO_MARKER:
+        bits += ENDLESS
+    return position, buffer, bits, marker
+
+
+@kernel(forceinline=True)
+def _next_byte(data, position):
+    if position < data.size:
+        return np.int64(data[position]), position + 1
+    return np.int64(FILE_END), position
+
+
+@kernel(forceinline=True)
 def find_code(buffer, lookup, codes, table):
     # The table's entry for the code that the buffer starts with (see HuffmanTables.lookup), 0 if there is none.
     entry = lookup[table * LOOKUPS + (buffer >> (64 - LOOK_BITS) & (LOOKUPS - 1))]
-    if entry != 0:
-        return np.int64(entry)
+    return np.int64(entry) if entry != 0 else _find_long_code(buffer, codes, table)
+
+
+@kernel
+def _find_long_code(buffer, codes, table):
     row = table * CODES
     ahead = buffer >> (64 - LONGEST) & ((1 << LONGEST) - 1)
     for length in range(LOOK_BITS + 1, LONGEST + 1):
@@ -76,14 +95,14 @@ def find_code(buffer, lookup, codes, table):
     return np.int64(0)
 
 
-@kernel
+@kernel(forceinline=True)
 def signed_bits(buffer, size):
     # The coefficient in the buffer's first 1 <= size <= 15 bits: a first bit of 0 means a negative one.
     value = buffer >> (64 - size) & ((1 << size) - 1)
     return value if buffer < 0 else value - (1 << size) + 1
 
 
-@kernel
+@kernel(forceinline=True)
 def unsigned_bits(buffer, size):
     # The number in the buffer's first 0 <= size <= 15 bits.
     return (buffer >> 1 & 0x7FFFFFFFFFFFFFFF) >> (63 - size)

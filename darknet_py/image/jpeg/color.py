@@ -9,7 +9,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ...kernels.borrow import borrow
 from ...kernels.jit import kernel
+from .upsample import upsample_row
 
 LANES = 16
 """Pixels that are converted together."""
@@ -22,31 +24,61 @@ GREY, YCC, RGB, CMYK, YCCK, YCCK_GREY = range(6)
 
 
 @kernel
-def convert_row(out, start, lines, stride, width, mode):
-    # out: uint8, this row's pixels from `start` on; lines: uint8, one row per component, `stride` apart.
+def convert_planes(out, planes, layout, width, height, mode, lines, sums):
+    # out: uint8 (height, width, 1 or 3) flat; planes: uint8. layout: int64 (n, 5), for each component: start of its
+    # plane, its row length, rows of samples, and how many pixels a sample spans across and down.
+    # lines: uint8 (n, at least width + 3) flat, sums: uint16 (width,), both scratch.
+    out, planes, lines, sums = borrow(out), borrow(planes), borrow(lines), borrow(sums)
+    stride = lines.size // layout.shape[0]
+    channels = out.size // (width * height)
+    for y in range(height):
+        for k in range(layout.shape[0]):
+            start, row, rows, across, down = layout[k]
+            # row of samples below this pixel row's upper edge, counted in steps of half a sample
+            steps = y + (down >> 1)
+            lower = start + row * min(steps // down, rows - 1)
+            upper = start + row * min(max(steps // down - 1, 0), rows - 1)
+            near, far = (lower, upper) if steps % down >= down >> 1 else (upper, lower)
+            samples = (width + across - 1) // across
+            upsample_row(
+                lines[k * stride : k * stride + samples * across],
+                planes[near : near + samples],
+                planes[far : far + samples],
+                across,
+                down,
+                sums[:samples],
+            )
+        convert_row(out[y * width * channels : (y + 1) * width * channels], lines, stride, width, mode)
+
+
+@kernel
+def convert_row(out, lines, stride, width, mode):
+    # out: uint8, this row's pixels; lines: uint8, one row per component, `stride` apart.
+    first, second, third = lines[:width], lines[stride : stride + width], lines[2 * stride : 2 * stride + width]
+    black = lines[3 * stride : 3 * stride + width]
     if mode == GREY:
         for i in range(width):
-            out[start + i] = lines[i]
+            out[i] = first[i]
     elif mode == YCC:
-        _ycc_row(out, start, lines, stride, width)
+        _ycc_row(out, lines, stride, width)
     elif mode == RGB:
         for i in range(width):
-            for k in range(3):
-                out[start + 3 * i + k] = lines[k * stride + i]
+            out[3 * i] = first[i]
+            out[3 * i + 1] = second[i]
+            out[3 * i + 2] = third[i]
     elif mode == CMYK:
         for i in range(width):
-            black = lines[3 * stride + i]
-            for k in range(3):
-                out[start + 3 * i + k] = _product(lines[k * stride + i], black)
+            out[3 * i] = _product(first[i], black[i])
+            out[3 * i + 1] = _product(second[i], black[i])
+            out[3 * i + 2] = _product(third[i], black[i])
     elif mode == YCCK:
-        _ycc_row(out, start, lines, stride, width)
+        _ycc_row(out, lines, stride, width)
         for i in range(width):
-            black = lines[3 * stride + i]
-            for k in range(start + 3 * i, start + 3 * i + 3):
-                out[k] = _product(255 - out[k], black)
+            for k in range(3):
+                out[3 * i + k] = _product(255 - out[3 * i + k], black[i])
     else:
         for i in range(width):
-            out[start + i] = _product(255 - lines[i], lines[3 * stride + i])
+            out[i] = _product(255 - first[i], black[i])
 
 
 @kernel
@@ -57,17 +89,17 @@ def _product(a, b):
 
 
 @kernel
-def _ycc_row(out, start, lines, stride, width):
+def _ycc_row(out, lines, stride, width):
     whole = width - width % LANES
     for i in range(0, whole, LANES):
-        _ycc_pixels(out, start + 3 * i, lines, i, stride)
+        _ycc_pixels(out, 3 * i, lines, i, stride)
     for i in range(whole, width):
         luma = (lines[i] << 12) + (1 << 11)
         cb = lines[stride + i] - 128
         cr = lines[2 * stride + i] - 128
-        out[start + 3 * i] = _byte((luma + RED_CR * cr) >> 12)
-        out[start + 3 * i + 1] = _byte((luma - GREEN_CR * cr + ((-GREEN_CB * cb) >> 8 << 8)) >> 12)
-        out[start + 3 * i + 2] = _byte((luma + BLUE_CB * cb) >> 12)
+        out[3 * i] = _byte((luma + RED_CR * cr) >> 12)
+        out[3 * i + 1] = _byte((luma - GREEN_CR * cr + ((-GREEN_CB * cb) >> 8 << 8)) >> 12)
+        out[3 * i + 2] = _byte((luma + BLUE_CB * cb) >> 12)
 
 
 @kernel
@@ -101,7 +133,7 @@ def _interleaved(b: Any, red: Any, green: Any, blue: Any) -> Any:
 
 @intrinsic
 def _ycc_pixels(typingctx: Any, out: Any, start: Any, lines: Any, at: Any, stride: Any) -> Any:
-    """LANES pixels of `_ycc_row`: out[start : start + 3 * LANES] of lines[at + k * stride : ... + LANES], k = 0, 1, 2."""
+    """LANES pixels of `_ycc_row`: three vectors of `lines` (from at + k * stride on) become one of `out`."""
     array = types.Array(types.uint8, 1, "C")
     signature = types.void(array, types.int64, array, types.int64, types.int64)
 

@@ -58,7 +58,8 @@ def _transform(b: Any, rows: list[Any], bias: int, shift: int) -> list[Any]:
     c, a, d = _ROTATIONS["even"]
     even2, even3 = _rotate(b, rows[2], rows[6], (c, c + a), (c + d, c))
     wide = [
-        b.shl(b.sext(sum04, _INT), _splat(_INT, _FRACTION)) for sum04 in (b.add(rows[0], rows[4]), b.sub(rows[0], rows[4]))
+        b.shl(b.sext(sum04, _INT), _splat(_INT, _FRACTION))
+        for sum04 in (b.add(rows[0], rows[4]), b.sub(rows[0], rows[4]))
     ]
     x0, x3 = b.add(wide[0], even3), b.sub(wide[0], even3)
     x1, x2 = b.add(wide[1], even2), b.sub(wide[1], even2)

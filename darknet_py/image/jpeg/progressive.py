@@ -24,7 +24,7 @@ from .bits import (
 from .tables import ZIGZAG
 
 
-@kernel
+@kernel(forceinline=True)
 def first_dc(coefficients, at, state, data, lookup, codes, component, table, shift):
     # The mean of the block coefficients[at : at + 64] (int16), without its lowest `shift` bits; the others become 0.
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
@@ -49,7 +49,7 @@ def first_dc(coefficients, at, state, data, lookup, codes, component, table, shi
     return TRUNCATED if marker == FILE_END else OK
 
 
-@kernel
+@kernel(forceinline=True)
 def refine_dc(coefficients, at, state, data, shift):
     # One more bit of the mean.
     if _next_bit(state, data):
@@ -57,7 +57,7 @@ def refine_dc(coefficients, at, state, data, shift):
     return TRUNCATED if state[MARKER] == FILE_END else OK
 
 
-@kernel
+@kernel(forceinline=True)
 def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, shift):
     # Coefficients `first` to `last` in zigzag order, without their lowest `shift` bits.
     if state[EOB_RUN] != 0:
@@ -100,7 +100,7 @@ def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, s
     return TRUNCATED if marker == FILE_END else OK
 
 
-@kernel
+@kernel(forceinline=True)
 def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, shift):
     # One more bit of the coefficients `first` to `last` in zigzag order, and those that it makes differ from 0.
     bit = 1 << shift
@@ -127,7 +127,7 @@ def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, 
     return TRUNCATED if state[MARKER] == FILE_END else OK
 
 
-@kernel
+@kernel(forceinline=True)
 def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
     # Refine what is not 0, pass `run` zeros, set the next one to `value`. Returns the place behind it.
     while k <= last:
@@ -143,7 +143,7 @@ def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
     return k
 
 
-@kernel
+@kernel(forceinline=True)
 def _refining_symbol(state, data, lookup, codes, table):
     # Run, size and the code's length in bits; a length of 0 if there is no such code.
     had_marker = state[MARKER] != NO_MARKER
@@ -161,20 +161,20 @@ def _refining_symbol(state, data, lookup, codes, table):
     return run, size, length
 
 
-@kernel
+@kernel(forceinline=True)
 def _refill(state, data):
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = refill(
         data, state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     )
 
 
-@kernel
+@kernel(forceinline=True)
 def _skip_bits(state, count):
     state[BUFFER] <<= count
     state[BITS] -= count
 
 
-@kernel
+@kernel(forceinline=True)
 def _next_bit(state, data):
     if state[BITS] < 1:
         _refill(state, data)

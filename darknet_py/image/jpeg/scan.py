@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...kernels.borrow import borrow
 from ...kernels.jit import kernel
 from .baseline import decode_block
 from .bits import (
@@ -22,7 +23,7 @@ from .idct import idct
 from .progressive import first_ac, first_dc, refine_ac, refine_dc
 
 COMPONENT, ACROSS, DOWN, DC_TABLE, AC_TABLE, QUANT_TABLE, START, ROW = range(8)
-"""Columns of a scan's parts: component, its blocks in a unit, its tables, where its data start, and their row length."""
+"""Columns of a scan's parts: component, its blocks in a unit, its tables, where its data start, their row length."""
 
 SEQUENTIAL, FIRST_DC, REFINE_DC, FIRST_AC, REFINE_AC = range(5)
 """Kinds of scan."""
@@ -32,17 +33,19 @@ SEQUENTIAL, FIRST_DC, REFINE_DC, FIRST_AC, REFINE_AC = range(5)
 def decode_scan(
     planes, coefficients, state, data, lookup, codes, steps, parts, kind, first, last, shift, wide, high, interval
 ):
-    # SEQUENTIAL: planes: uint8, all components' behind each other (ROW: their width); coefficients: int16 (64,), scratch.
-    # Else coefficients: int16, all components' blocks row after row (ROW: values in a row of blocks); planes: unused.
+    # SEQUENTIAL: planes: uint8, all components' behind each other (ROW: width); coefficients: int16 (64,), scratch.
+    # Else coefficients: int16, all components' blocks row after row (ROW: values in a row of blocks); planes unused.
     # parts: int64 (n, 8), one row for each component of the scan. wide, high: the scan's size in units; interval: units
     # between restart markers. state: the bit reader's, its position where the scan's data start. Returns a status.
+    planes, coefficients, state, data = borrow(planes), borrow(coefficients), borrow(state), borrow(data)
+    lookup, codes, steps, parts = borrow(lookup), borrow(codes), borrow(steps), borrow(parts)
     _reset(state)
     left = interval
     for y in range(high):
         for x in range(wide):
             for p in range(parts.shape[0]):
                 status = _decode_unit(
-                    planes, coefficients, state, data, lookup, codes, steps, parts[p], kind, first, last, shift, x, y
+                    planes, coefficients, state, data, lookup, codes, steps, parts, p, kind, first, last, shift, x, y
                 )
                 if status != OK:
                     return status
@@ -71,20 +74,22 @@ def _reset(state):
         state[i] = 0
 
 
-@kernel
+@kernel(forceinline=True)
 def _decode_unit(
-    planes, coefficients, state, data, lookup, codes, steps, part, kind, first, last, shift, unit_x, unit_y
+    planes, coefficients, state, data, lookup, codes, steps, parts, p, kind, first, last, shift, unit_x, unit_y
 ):
     # One component's blocks of one unit.
-    component, row, dc_table, ac_table = part[COMPONENT], part[ROW], part[DC_TABLE], part[AC_TABLE]
-    for y in range(unit_y * part[DOWN], (unit_y + 1) * part[DOWN]):
-        for x in range(unit_x * part[ACROSS], (unit_x + 1) * part[ACROSS]):
-            at = part[START] + row * y + 64 * x
+    component, row, start = parts[p, COMPONENT], parts[p, ROW], parts[p, START]
+    dc_table, ac_table, quant_table = parts[p, DC_TABLE], parts[p, AC_TABLE], parts[p, QUANT_TABLE]
+    across, down = parts[p, ACROSS], parts[p, DOWN]
+    for y in range(unit_y * down, (unit_y + 1) * down):
+        for x in range(unit_x * across, (unit_x + 1) * across):
+            at = start + row * y + 64 * x
             if kind == SEQUENTIAL:
                 status, filled = decode_block(
-                    coefficients, state, data, lookup, codes, steps, component, dc_table, ac_table, part[QUANT_TABLE]
+                    coefficients, state, data, lookup, codes, steps, component, dc_table, ac_table, quant_table
                 )
-                _to_pixels(planes, part[START] + 8 * (row * y + x), row, coefficients, filled == 0)
+                _to_pixels(planes, start + 8 * (row * y + x), row, coefficients, filled == 0)
             elif kind == FIRST_DC:
                 status = first_dc(coefficients, at, state, data, lookup, codes, component, dc_table, shift)
             elif kind == REFINE_DC:
@@ -98,7 +103,7 @@ def _decode_unit(
     return OK
 
 
-@kernel
+@kernel(forceinline=True)
 def _to_pixels(planes, start, row, block, is_flat):
     # The 8 x 8 pixels of a block; is_flat: only its mean is set, which the transform would give to all of them.
     if not is_flat:
@@ -113,8 +118,8 @@ def _to_pixels(planes, start, row, block, is_flat):
 
 @kernel
 def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps, wide, high, scratch):
-    # A progressive component's pixels: planes from `start` on, rows of `row` bytes; coefficients from `first` on, rows of
-    # `blocks_row` values; steps: int32 (64,) row by row; wide, high: in blocks; scratch: int16 (64,).
+    # A progressive component's pixels: planes from `start` on, rows of `row` bytes; coefficients from `first` on, rows
+    # of `blocks_row` values; steps: int32 (64,) row by row; wide, high: in blocks; scratch: int16 (64,).
     for y in range(high):
         for x in range(wide):
             at = first + y * blocks_row + 64 * x

@@ -1,0 +1,1 @@
+"""Readers of the formats besides JPEG that stb_image knows, one file each."""
