@@ -27,7 +27,7 @@ class TerminalProgress(Progress):
 
     def start(self, name: str, total: int, origin: str) -> None:
         self._total = total
-        click.echo(f"Fetching {name} ({_megabytes(total)}) from {origin}", err=True)
+        click.echo(f"Fetching {name} ({_amount(total)}) from {origin}", err=True)
 
     def at(self, position: int) -> None:
         if not sys.stderr.isatty():
@@ -52,13 +52,15 @@ class TerminalProgress(Progress):
     def _speed(self) -> str:
         """``12.3 of 35.4 MB, 5.6 MB/s``."""
         position = self._bar.pos if self._bar else 0
-        amount = f"{position / 1e6:.1f} of {_megabytes(self._total)}"
+        amount = f"{position / 1e6:.1f} of {_amount(self._total)}"
         began, first = self._first
         seconds = time.monotonic() - began
-        return f"{amount}, {_megabytes((position - first) / seconds)}/s" if seconds > 0.5 else amount
+        return f"{amount}, {_amount((position - first) / seconds)}/s" if seconds > 0.5 else amount
 
 
-def _megabytes(count: float) -> str:
+def _amount(count: float) -> str:
+    if count < 1e3:
+        return f"{count:.0f} bytes"
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
@@ -97,7 +99,7 @@ def _list(models: list[Model]) -> None:
     rows = [("MODEL", "SIZE", "INPUT", "CHECK", "WHAT", "WHERE")]
     for model in models:
         also = f" (also {', '.join(model.aliases)})" if model.aliases else ""
-        size = _megabytes(sum(file.sizes[0] for file in model.files))
+        size = _amount(sum(file.sizes[0] for file in model.files))
         width, height = model.input
         rows.append(
             (model.name, size, f"{width}x{height}", model.files[0].check or "size", model.what + also, _where(model))

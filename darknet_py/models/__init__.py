@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .fetching import complain, fetch, fetch_file, fetch_files
-from .locate import Located, locate
+from .located import Located, locate
 from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
 from .progress import Progress
-from .registry import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
+from .records import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
 
 __all__ = [
     "Located", "Model", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder", "complain",

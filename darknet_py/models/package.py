@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from .download import DownloadError
 from .progress import Progress
-from .registry import PackageSource
+from .records import PackageSource
 
 TIMEOUT = 900
 """Seconds that pip may take."""

@@ -9,7 +9,7 @@ from ..errors import ModelError
 from .fetching import by_hand, fetch_file
 from .places import find_cfg, find_file
 from .progress import Progress
-from .registry import Model
+from .records import Model
 
 
 @dataclass(frozen=True)

