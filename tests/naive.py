@@ -1,0 +1,48 @@
+"""Plain twins of the fast kernels: nothing but Darknet's operations in Darknet's order, each rounded to its type."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+def convolution(
+    x: Floats, weights: Floats, groups: int, stride: int, pad: int, out_h: int, out_w: int
+) -> Floats:
+    """Sums of a convolution, (n, out_h, out_w): per output, k ascending over (channel, ky, kx), from +0 on.
+
+    x: (c, h, w); weights: (n, c / groups, size, size). A 1x1 convolution takes its input as it lies in memory.
+    """
+    n, c, size, _ = weights.shape
+    out = np.zeros((n, out_h, out_w), np.float32)
+    if size == 1:
+        image, stride = x.reshape(groups, -1)[:, : c * out_h * out_w].reshape(-1, out_h, out_w), 1
+    else:
+        image = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
+    for filter_, sums in enumerate(out):
+        first = filter_ // (n // groups) * c
+        for channel, ky, kx in np.ndindex(c, size, size):
+            rows = slice(ky, ky + (out_h - 1) * stride + 1, stride)
+            columns = slice(kx, kx + (out_w - 1) * stride + 1, stride)
+            sums += weights[filter_, channel, ky, kx] * image[first + channel, rows, columns]
+    return out
+
+
+def batch_norm(x: Floats, mean: Floats, variance: Floats, scales: Floats, biases: Floats, make: bool) -> Floats:
+    """Batch normalisation of (channels, h, w) as the C source says, or as gcc -Ofast vectorises it."""
+    planes = x.reshape(len(x), -1)
+    spatial = planes.shape[1]
+    divisor = (np.sqrt(variance.astype(np.float64)) + np.float64(np.float32(0.000001)))[:, None]
+    centred = (planes - mean[:, None]).astype(np.float64)
+    quotient = centred / divisor
+    if make:
+        main = spatial & ~3
+        quotient[:, :main] = centred[:, :main] * (1.0 / divisor)
+    return (quotient.astype(np.float32) * scales[:, None] + biases[:, None]).reshape(x.shape)
+
+
+def leaky(x: Floats) -> Floats:
+    """``(x > 0) ? x : .1 * x``."""
+    return np.where(x > 0, x, (0.1 * x.astype(np.float64)).astype(np.float32))

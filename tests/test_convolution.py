@@ -1,0 +1,284 @@
+"""The fast convolution against its plain twin, bit for bit: all vector lengths, thread counts, shapes and odd values."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from darknet_py.kernels.activations import CODES, activate
+from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.plan import conv_cut
+from darknet_py.plan.convolution import convolution_step
+from darknet_py.plan.profile import PROFILES
+from darknet_py.plan.step import Step
+from tests import naive
+
+Floats = NDArray[np.float32]
+
+UNEVEN = Tile(lanes=8, rows=3, vectors=2, columns=7)
+TILES = [AVX512, AVX2, SSE, NEON, UNEVEN]
+IEEE, MAKE = PROFILES["ieee"], PROFILES["make"]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """The fields of a convolutional layer that the plan reads."""
+
+    c: int
+    h: int
+    w: int
+    n: int
+    size: int
+    stride: int = 1
+    pad: int = 0
+    groups: int = 1
+    activation: str = "leaky"
+    batch_normalize: bool = True
+
+    @property
+    def out_h(self) -> int:
+        return (self.h + 2 * self.pad - self.size) // self.stride + 1
+
+    @property
+    def out_w(self) -> int:
+        return (self.w + 2 * self.pad - self.size) // self.stride + 1
+
+
+def make_arrays(layer: Conv, rng: np.random.Generator) -> dict[str, Floats]:
+    arrays = {
+        "weights": rng.standard_normal((layer.n, layer.c // layer.groups, layer.size, layer.size)),
+        "biases": rng.standard_normal(layer.n),
+    }
+    if layer.batch_normalize:
+        arrays |= {
+            "scales": rng.standard_normal(layer.n),
+            "rolling_mean": rng.standard_normal(layer.n),
+            "rolling_variance": rng.random(layer.n),
+        }
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def run(step: Step, threads: int) -> None:
+    """The step on so many threads at once."""
+    queue = np.zeros(8, np.int64)
+    workers = [threading.Thread(target=step.kernel, args=(queue, *step.args)) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert queue[0] >= step.tasks
+
+
+def fast(
+    layer: Conv, arrays: dict[str, Floats], x: Floats, tile: Tile, threads: int = 1, profile: Any = IEEE
+) -> Floats:
+    """The layer's output; what lies around its buffers must neither matter nor change."""
+    around = np.full(x.size + 128, np.nan, np.float32)
+    around[64:-64] = x.reshape(-1)
+    size = layer.n * layer.out_h * layer.out_w
+    target = np.full(size + 128, 12345, np.float32)
+    run(convolution_step(layer, arrays, around[64:-64], target[64:-64], threads, profile, tile), threads)  # type: ignore[arg-type]
+    assert np.all(target[:64] == 12345) and np.all(target[-64:] == 12345), "wrote outside of its output"
+    return target[64:-64].reshape(layer.n, layer.out_h, layer.out_w)
+
+
+def plain(layer: Conv, arrays: dict[str, Floats], x: Floats, make: bool = False) -> Floats:
+    with np.errstate(all="ignore"):
+        out = naive.convolution(
+            x, arrays["weights"], layer.groups, layer.stride, layer.pad, layer.out_h, layer.out_w
+        )  # fmt: skip
+        if layer.batch_normalize:
+            rest = (arrays[name] for name in ("rolling_mean", "rolling_variance", "scales", "biases"))
+            out = naive.batch_norm(out, *rest, make)
+        else:
+            out = out + arrays["biases"][:, None, None]
+        if layer.activation == "leaky":
+            return naive.leaky(out)
+        code = CODES["relu+0" if make and layer.activation == "relu" else layer.activation]
+        return np.array([activate(value, code) for value in out.reshape(-1)], np.float32).reshape(out.shape)
+
+
+def assert_same_bits(found: Floats, wanted: Floats) -> None:
+    """Equal bit patterns; of nans only that both are."""
+    differ = (found.view(np.uint32) != wanted.view(np.uint32)) & ~(np.isnan(found) & np.isnan(wanted))
+    where = np.argwhere(differ)
+    assert len(where) == 0, f"{len(where)} values, first at {where[0]}: {found[differ][0]} for {wanted[differ][0]}"
+
+
+SHAPES = [
+    Conv(3, 20, 100, 32, 3, pad=1),  # a first layer: pixels in the lanes
+    Conv(40, 13, 13, 70, 3, pad=1),  # filters in the lanes, 70 = 2 * 32 + 6
+    Conv(70, 26, 26, 64, 3, 2, 1),  # stride 2: every second pixel
+    Conv(5, 30, 31, 33, 3, 3, 1),  # stride 3
+    Conv(3, 40, 40, 20, 11, 4, 2),  # AlexNet's first
+    Conv(8, 9, 9, 40, 3, 5, 1),  # stride beyond the size
+    Conv(33, 14, 7, 24, 5, pad=0),  # shrinks, even and odd sides
+    Conv(20, 8, 8, 19, 2, pad=1),  # even size: grows
+    Conv(64, 13, 13, 125, 1, activation="linear", batch_normalize=False),  # a detector's last layer
+    Conv(30, 9, 11, 6, 1, 2),  # 1x1 with stride: reads its input as it lies in memory
+    Conv(300, 3, 3, 9, 1),
+    Conv(12, 14, 14, 24, 3, 1, 1, 4),  # groups
+    Conv(24, 15, 13, 24, 3, 1, 1, 24),  # depthwise
+    Conv(24, 15, 13, 24, 3, 2, 1, 24),
+    Conv(6, 10, 10, 12, 5, 2, 2, 6),  # two filters per channel
+    Conv(100, 4, 4, 40, 4, activation="relu"),  # one pixel: fully connected
+    Conv(2, 1, 1, 1, 3, pad=1),
+    Conv(4, 6, 50, 10, 3, pad=1, activation="logistic"),
+    Conv(40, 6, 6, 40, 3, pad=1, activation="elu"),
+]
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("layer", SHAPES, ids=str)
+@pytest.mark.parametrize("depth", [40, conv_cut.DEPTH], ids=["cut", "whole"])
+def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conv_cut, "DEPTH", depth)
+    monkeypatch.setattr(conv_cut, "DEPTH_1", depth)
+    rng = np.random.default_rng(5)
+    arrays, x = make_arrays(layer, rng), rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
+    for profile in (IEEE, MAKE):
+        wanted = plain(layer, arrays, x, profile.make)
+        for threads in (1, 2, 7):
+            assert_same_bits(fast(layer, arrays, x, tile, threads, profile), wanted)
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> Conv:
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 8]))
+    size = draw(st.integers(1, 7))
+    pad = 0 if size == 1 else draw(st.integers(0, size))
+    side = st.integers(max(1, size - 2 * pad), 30)
+    return Conv(
+        c=groups * draw(st.integers(1, 24)), h=draw(side), w=draw(side), n=groups * draw(st.integers(1, 40)), size=size,
+        stride=draw(st.integers(1, 4)), pad=pad, groups=groups,
+        activation=draw(st.sampled_from(["leaky", "linear", "relu", "ramp"])), batch_normalize=draw(st.booleans()),
+    )  # fmt: skip
+
+
+ODD_VALUES = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 3e-39, -2e-38, 1.1754944e-38, 3.4e38, -3.4e38]
+
+
+@settings(max_examples=200, deadline=None)
+@given(layers(), st.sampled_from(TILES), st.sampled_from([1, 2, 7]), st.integers(0, 2**32 - 1), st.booleans())
+def test_same_bits_for_any_shape(layer: Conv, tile: Tile, threads: int, seed: int, odd: bool) -> None:
+    rng = np.random.default_rng(seed)
+    arrays = make_arrays(layer, rng)
+    x = rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
+    if odd:
+        for array in (x, *arrays.values()):
+            flat = array.reshape(-1)
+            some = rng.integers(0, flat.size, max(1, flat.size // 50))
+            flat[some] = rng.choice(np.array(ODD_VALUES, np.float32), some.size)
+    profile = (IEEE, MAKE)[seed % 2]
+    assert_same_bits(fast(layer, arrays, x, tile, threads, profile), plain(layer, arrays, x, profile.make))
+
+
+def through_a_layer(x: Floats, tile: Tile, filters: int, profile: Any = IEEE, **arrays: Floats) -> Floats:
+    """Values through batch normalisation (if there are arrays for it) and leaky, on the way that real layers take."""
+    normalize = bool(arrays)
+    activation = "linear" if normalize else "leaky"
+    layer = Conv(1, 1, x.size, filters, 1, activation=activation, batch_normalize=normalize)
+    one = np.ones(filters, np.float32)
+    arrays = {name: np.full(filters, value, np.float32) for name, value in arrays.items()}
+    arrays |= {"biases": 0 * one, "weights": one.reshape(-1, 1, 1, 1), "scales": one}
+    return fast(layer, arrays, x, tile, profile=profile)[0, 0]
+
+
+@pytest.mark.parametrize("tile", [AVX512, AVX2, SSE], ids=str)
+def test_leaky_of_hard_values(tile: Tile) -> None:
+    rng = np.random.default_rng(1)
+    bits = rng.integers(0, 2**32, 300_000, np.uint32)
+    small = np.arange(0x80000000, 0x80000000 + 130 * 2**23, 12_347, dtype=np.uint32)  # down from -0 to about -16
+    x = np.concatenate([bits, small]).view(np.float32)
+    x = x[~np.isnan(x)]
+    with np.errstate(all="ignore"):
+        wanted = naive.leaky(x + np.float32(0))
+    assert_same_bits(through_a_layer(x, tile, 1), wanted)
+
+
+@pytest.mark.slow
+def test_leaky_of_every_float() -> None:
+    for start in range(0, 2**32, 2**26):
+        x = np.arange(start, start + 2**26, dtype=np.uint32).view(np.float32)
+        with np.errstate(all="ignore"):
+            assert_same_bits(through_a_layer(x, AVX512, 1), naive.leaky(x + np.float32(0)))
+
+
+def hard_quotients(divisor: float) -> Floats:
+    """The x in [1, 2) whose quotients come nearest to the middle between two float32, by trying them all."""
+    x = (np.float32(1) + np.arange(2**23, dtype=np.float32) * np.float32(2**-23)).astype(np.float64)
+    rest = (x / divisor).view(np.int64) & (2**29 - 1)
+    return x[np.argsort(np.abs(rest - 2**28))[:300]].astype(np.float32)
+
+
+@pytest.mark.parametrize("filters", [1, 40], ids=["pixels", "filters"])
+@pytest.mark.parametrize("variance", [3.75, 4.875, 0.7, 1e-3, 2e5, 1.0, 0.0])
+def test_batch_norm_of_hard_quotients(variance: float, filters: int) -> None:
+    divisor = np.sqrt(np.float64(np.float32(variance))) + np.float64(np.float32(0.000001))
+    x = hard_quotients(divisor)
+    x = np.concatenate([x, x[:3]])
+    mean = np.float32(-1)
+    shifted = x + mean  # exact, and minus the mean it is x again
+    wanted = (x.astype(np.float64) / divisor).astype(np.float32)
+    multiplied = (x.astype(np.float64) * (1 / divisor)).astype(np.float32)
+    multiplied[x.size & ~3 :] = wanted[x.size & ~3 :]
+    normal = {"rolling_mean": mean, "rolling_variance": np.float32(variance)}
+    for tile in (AVX512, AVX2, SSE):
+        for profile, result in ((IEEE, wanted), (MAKE, multiplied)):
+            assert_same_bits(through_a_layer(shifted, tile, filters, profile, **normal), result)
+    if variance in (3.75, 4.875):
+        assert np.any(wanted != multiplied), "the values do not tell division from multiplication"
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-30, -3e-20], ids=str)
+def test_batch_norm_near_zero(mean: float) -> None:
+    rng = np.random.default_rng(3)
+    x = (rng.standard_normal(4000) * 10.0 ** rng.integers(-45, -15, 4000)).astype(np.float32)
+    normal = {"rolling_mean": np.float32(mean), "rolling_variance": np.float32(0.3)}
+    divisor = np.sqrt(np.float64(np.float32(0.3))) + np.float64(np.float32(0.000001))
+    wanted = ((x - np.float32(mean)).astype(np.float64) / divisor).astype(np.float32) + np.float32(0)  # the bias
+    assert_same_bits(through_a_layer(x, AVX512, 1, **normal), wanted)
+    assert_same_bits(through_a_layer(x, AVX512, 40, **normal), wanted)
+
+
+def test_each_tile_is_compiled_for_itself() -> None:
+    layer, rng = Conv(2, 5, 5, 3, 3), np.random.default_rng(0)
+    arrays, x = make_arrays(layer, rng), np.zeros((2, 5, 5), np.float32)
+    steps = [convolution_step(layer, arrays, x.reshape(-1), x.reshape(-1), 1, IEEE, tile) for tile in TILES]  # type: ignore[arg-type]
+    for step in steps:
+        run(step, 1)
+    kinds = {str(signature[-1]) for signature in steps[0].kernel.signatures}  # type: ignore[attr-defined]
+    assert {str(tile) for tile in TILES} <= kinds
+
+
+HOST = """
+from darknet_py.kernels.tile import host_tile
+print(host_tile())
+"""
+
+
+@pytest.mark.parametrize(
+    ("cpu", "tile"), [("skylake-avx512", AVX512), ("haswell", AVX2), ("sandybridge", None), ("nehalem", SSE)]
+)
+def test_tile_follows_the_processor(cpu: str, tile: Tile | None, repository: Any) -> None:
+    import llvmlite.binding as llvm
+
+    if not llvm.get_process_triple().startswith("x86_64"):
+        pytest.skip("names of x86-64 processors")
+    features = {"skylake-avx512": "+avx,+avx2,+fma,+avx512f", "haswell": "+avx,+avx2,+fma", "sandybridge": "+avx"}
+    environment = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features.get(cpu, ""), "PATH": "/usr/bin"}
+    result = subprocess.run(
+        [sys.executable, "-c", HOST], capture_output=True, text=True, check=True, cwd=repository, env=environment
+    )  # fmt: skip
+    from darknet_py.kernels.tile import AVX
+
+    assert result.stdout.strip() == str(tile or AVX)
