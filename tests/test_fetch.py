@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import resource
 import signal
 import socket
 import subprocess
@@ -369,8 +368,8 @@ def test_a_disk_without_room_is_told_before_the_download(
     fetch_file(remote(web.url("a")))  # the rest does fit
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are Unix's")
 def test_a_disk_that_fills_up_is_one_line_and_the_part_stays(web: Web, folder: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of file sizes are Unix's")
     web.pages["a"] = Page(BODY)
 
     def limit() -> None:
