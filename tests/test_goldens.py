@@ -101,7 +101,7 @@ def test_golden(oracle: Path, tmp_path: Path, name: str, profile: str) -> None:
             check_covers(get_profile("make"), network)
         return
     weights = find_weights(golden, cfg, tmp_path)
-    pixels = load_image(oracle / "images" / golden["image"].replace(".jpg", "-stb.png"))
+    pixels = load_image(oracle / "images" / golden["image"])
     detector = load(cfg, weights, keep=range(len(network.layers)), math=profile)
     thresholds = {key: golden[key] for key in ("thresh", "hier_thresh", "nms")}
     assert first_difference(golden, trace(detector, pixels, **thresholds), profile) is None
