@@ -21,11 +21,15 @@ from .nets import net, write_cfg
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
 
-NET = net(3, 64, 64, "conv filters=8 size=3 stride=4 pad=1 activation=leaky",
-          "conv filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50 surprise=1")  # fmt: skip
+NET = net(
+    3, 64, 64, "conv filters=8 size=3 stride=4 pad=1 activation=leaky", "conv filters=24 size=1 activation=linear",
+    "yolo classes=3 num=3 anchors=9,9,20,30,50,50 surprise=1",
+)  # fmt: skip
 
 
-def run(*arguments: object, cwd: Path | None = None, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, cwd: Path | None = None, code: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run darknet-py and check its exit code; a traceback is never an answer."""
     result = subprocess.run(
         [sys.executable, "-m", "darknet_py", *map(str, arguments)],
@@ -77,7 +81,9 @@ def test_detect_prints_draws_and_writes_json(files: Path, tmp_path: Path) -> Non
         assert (picture.size, picture.format) == ((90, 60), "JPEG")
     (entry,) = json.loads((tmp_path / "found.json").read_text())
     assert (entry["frame_id"], entry["filename"]) == (1, "photo.png")
-    assert [f"{found['name']}: {np.float32(found['confidence']) * np.float32(100):.0f}%" for found in entry["objects"]] == out[1:]
+    percents = [np.float32(found["confidence"]) * np.float32(100) for found in entry["objects"]]
+    names = [found["name"] for found in entry["objects"]]
+    assert [f"{name}: {percent:.0f}%" for name, percent in zip(names, percents, strict=True)] == out[1:]
     assert set(entry["objects"][0]) == {"class_id", "name", "relative_coordinates", "confidence"}
     assert set(entry["objects"][0]["relative_coordinates"]) == {"center_x", "center_y", "width", "height"}
 
@@ -114,7 +120,8 @@ def test_one_broken_image_of_several_loses_nothing(files: Path, tmp_path: Path) 
 
 
 def test_a_data_file_names_the_names(files: Path, tmp_path: Path) -> None:
-    out = run("detect", "photo.png", *OWN[:4], "--data", "net.data", "--thresh", "0.3", "-o", tmp_path / "p.png", cwd=files)
+    options = [*OWN[:4], "--data", "net.data", "--thresh", "0.3", "-o", tmp_path / "p.png"]
+    out = run("detect", "photo.png", *options, cwd=files)
     assert re.search(r"^(ant|bee|cat): ", out.stdout, re.MULTILINE)
 
 
@@ -173,7 +180,8 @@ def test_options_that_do_not_go_together(files: Path, arguments: list[str]) -> N
 
 def test_summary(files: Path) -> None:
     plain = run("summary", "net.cfg", cwd=files).stdout
-    assert plain.startswith("layer     filters    size              input                output\n    0 conv      8  3 x 3 / 4 ")
+    header = "layer     filters    size              input                output\n"
+    assert plain.startswith(header + "    0 conv      8  3 x 3 / 4 ")
     assert "Unused" not in plain
     totals = dict(line.split(None, 1) for line in plain.split("\n\n")[1].splitlines())
     assert totals["parameters"] == "440 (0.0 MB)" and totals["layers"] == "3"
@@ -198,9 +206,12 @@ def test_synth_and_trace(files: Path, tmp_path: Path) -> None:
     assert "440 values" in out
     assert (tmp_path / "w").read_bytes() == (files / "net.weights").read_bytes()
     text = run("trace", "net.cfg", tmp_path / "w", "photo.png", cwd=files).stdout
-    result = json.loads(run("trace", "net.cfg", tmp_path / "w", "photo.png", "--json", "-", "--thresh", ".3", cwd=files).stdout)
-    assert set(result) >= {"cfg", "weights", "image", "thresh", "hier_thresh", "nms", "decoded", "input_sha256", "layers",
-                           "detections_before_nms", "detections"}  # fmt: skip
+    arguments = ["trace", "net.cfg", tmp_path / "w", "photo.png", "--thresh", ".3"]
+    result = json.loads(run(*arguments, "--json", "-", cwd=files).stdout)
+    assert set(result) >= {
+        "cfg", "weights", "image", "thresh", "hier_thresh", "nms", "decoded", "input_sha256", "layers",
+        "detections_before_nms", "detections",
+    }  # fmt: skip
     assert [(layer["kind"], layer["size"]) for layer in result["layers"]] == [
         ("convolutional", 2048), ("convolutional", 6144), ("yolo", 6144),
     ]  # fmt: skip
@@ -209,7 +220,7 @@ def test_synth_and_trace(files: Path, tmp_path: Path) -> None:
     for found in result["detections"]:
         assert len(found["box"]) == 4 and float.fromhex(found["objectness"]) > 0.3
         assert all(float.fromhex(prob) > 0.3 for prob in found["probs"].values())
-    run("trace", "net.cfg", tmp_path / "w", "photo.png", "--json", tmp_path / "t.json", "--thresh", ".3", cwd=files)
+    run(*arguments, "--json", tmp_path / "t.json", cwd=files)
     assert json.loads((tmp_path / "t.json").read_text()) == result
     assert run("trace", "net.cfg", "photo.png", "photo.png", cwd=files, code=1).stderr.count("\n") == 1
     assert run("synth", "photo.png", tmp_path / "x", cwd=files, code=1).stderr.count("\n") == 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import darknet_py
-from darknet_py import Detector, DarknetError, ImageError
+from darknet_py import DarknetError, Detector, ImageError
 from darknet_py.detector import load
 from darknet_py.synth import write_synth
 
@@ -117,7 +117,7 @@ def test_detect_takes_paths_bytes_arrays_and_pil_images(detector: Detector) -> N
 
 
 def test_detect_refuses_what_is_no_image(detector: Detector, tmp_path: Path) -> None:
-    wrong = [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), 7, b"", None]
+    wrong = [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), 7, b""]
     for image in wrong:
         with pytest.raises(ImageError):
             detector.detect(image)  # type: ignore[arg-type]
@@ -181,7 +181,9 @@ def test_another_size_is_as_if_the_cfg_were_edited(tmp_path: Path) -> None:
 
 
 def test_many_python_threads_share_one_network_and_use_two(tmp_path: Path, x: NDArray[np.float32]) -> None:
-    detectors = [build(tmp_path / name, TINY, seed=seed) for seed, name in enumerate("ab") if not (tmp_path / name).mkdir()]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    detectors = [build(tmp_path / name, TINY, seed=seed) for seed, name in enumerate("ab")]
     wanted = [[detector.predict(image)[1].tobytes() for image in x] for detector in detectors]
     wrong: list[str] = []
 

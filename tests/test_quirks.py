@@ -122,6 +122,6 @@ def test_batch_norm_adds_a_float_epsilon_to_the_double_root(tmp_path: Path) -> N
 
 
 def test_stair_of_huge_values_is_what_an_x86_int_makes_of_it(tmp_path: Path) -> None:
-    x = np.array([[[-3.5, 2.5, 3.25, 4e9, -2.0**127]]], f)
+    x = np.array([[[-3.5, 2.5, 3.25, 4e9, -(2.0**127)]]], f)
     (out,) = build(tmp_path, net(1, 1, 5, "activation activation=stair")).predict(x)
     assert out.reshape(-1).tolist() == [-2, 1, 1.25, 2e9, -(2.0**126)]

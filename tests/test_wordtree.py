@@ -22,7 +22,7 @@ cat 1
 poodle 4
 beagle 4
 """
-NAMES = "Thing Being Cup Car Dog Cat Poodle Beagle".split()
+NAMES = ["Thing", "Being", "Cup", "Car", "Dog", "Cat", "Poodle", "Beagle"]
 
 TEXT = net(
     3, 32, 32, "conv filters=16 size=3 stride=4 pad=1 batch_normalize=1 activation=leaky",
@@ -103,7 +103,7 @@ def test_a_map_needs_a_tree(tmp_path: Path) -> None:
     cfg = write_cfg(tmp_path, TEXT.replace("tree=data/small.tree\n", ""))
     write_synth(cfg, tmp_path / "w")
     (tmp_path / "pets.map").write_text("1\n")
-    with pytest.raises(DarknetError, match="needs a .region. head with a tree"):
+    with pytest.raises(DarknetError, match=r"needs a \[region\] head with a tree"):
         load(cfg, tmp_path / "w", map=tmp_path / "pets.map")
     with pytest.raises(DarknetError, match="tree paths need"):
         load(cfg, tmp_path / "w").detect(PIXELS, tree_path=True)
