@@ -19,7 +19,8 @@ from .nets import net, write_cfg
 def test_the_stream_never_changes(tmp_path: Path) -> None:
     text = net(
         3, 9, 7, "conv filters=4 size=3 batch_normalize=1 groups=1 activation=leaky",
-        "deconv filters=2 size=2 stride=2", "batchnorm", "local filters=2 size=3 pad=1", "connected output=5 batch_normalize=1 activation=linear",
+        "deconv filters=2 size=2 stride=2", "batchnorm", "local filters=2 size=3 pad=1",
+        "connected output=5 batch_normalize=1 activation=linear",
     )  # fmt: skip
     write_synth(write_cfg(tmp_path, text), tmp_path / "w", seed=11)
     data = (tmp_path / "w").read_bytes()
