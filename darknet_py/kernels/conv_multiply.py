@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import INT, broadcast, load_vector, store_vector
+from .simd import INT, INT32, broadcast, load_vector, store_vector
 
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
@@ -46,19 +46,21 @@ def multiply_pixels(
 
 @intrinsic
 def multiply_filters(
-    typingctx: Any, tile: Any, count: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any
-) -> Any:
+    typingctx: Any, tile: Any, count: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any,
+    ahead: Any, step: Any,
+) -> Any:  # fmt: skip
     """``sums[j, f] += weights[k, f] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
 
     sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: int64.
-    ``count`` is 1 .. ``tile.columns``.
+    ``count`` is 1 .. ``tile.columns``. Meanwhile the cache is asked for ``ahead[k * step]``, which may lie anywhere.
     """
     shape = tile.tile
 
     def emit(builder: Any, function: Any, count: int) -> None:
-        _, sums, fresh, weights, pixels, offsets, depth = function.args
+        _, sums, fresh, weights, pixels, offsets, depth, ahead, step = function.args
 
         def operands(k: Any) -> tuple[Any, Any]:
+            _prefetch(builder, builder.gep(ahead, [builder.mul(k, step)]))
             pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
             return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
 
@@ -66,18 +68,28 @@ def multiply_filters(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         name = f"multiply_filters_{shape.lanes}x{shape.columns}"
-        builder.call(_switched(builder.module, name, shape.columns, emit), args[1:])
+        builder.call(_switched(builder.module, name, shape.columns, emit, [_FLOATS, INT]), args[1:])
         return context.get_dummy_value()
 
     int64 = types.int64
-    return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64), codegen
+    return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64, weights, int64), codegen
 
 
-def _switched(module: Any, name: str, most: int, emit: Callable[[Any, Any, int], None]) -> Any:
+def _prefetch(builder: Any, address: Any) -> None:
+    """Ask the second cache for what lies at an address."""
+    module, name = builder.module, "llvm.prefetch.p0"
+    arguments = [address.type, INT32, INT32, INT32]
+    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    builder.call(function, [address, INT32(0), INT32(2), INT32(1)])  # for reading, second cache, data
+
+
+def _switched(
+    module: Any, name: str, most: int, emit: Callable[[Any, Any, int], None], more: Sequence[Any] = ()
+) -> Any:
     """A function that runs the loop for its first argument; never inlined, so that all registers are its own."""
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), _ARGUMENTS), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*_ARGUMENTS, *more]), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     entry = function.append_basic_block("entry")

@@ -118,12 +118,14 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
             first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
-            _block(operands, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel, channels)
+            _block(
+                operands, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel, channels, p, pixels
+            )  # fmt: skip
 
 
 @kernel
-def _block(operands, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels):
-    # One block of sums on one part of k: ``count`` pixels from number ``first`` on
+def _block(operands, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, piece, pieces):
+    # One block of sums on one part of k: ``count`` pixels from number ``first`` on, piece ``piece`` of the task's
     f, plane, taps = block * cut.block, shape.out_h * shape.out_w, shape.size * shape.size
     blocks = (shape.n + cut.block - 1) // cut.block
     weights = shifted(operands.weights, (channel * blocks * cut.block + f * channels) * taps)
@@ -131,7 +133,10 @@ def _block(operands, sums, pixels, shape, cut, finish, tile, block, first, count
     out, present = shifted(operands.out, f * plane + first), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     if cut.lanes_are_filters:
-        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length)
+        # The weights of a deep layer come from far: each piece fetches its share of the next block's.
+        step = (cut.block + pieces - 1) // pieces
+        ahead = shifted(weights, (cut.block + step * piece) * length)
+        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, step)
         if last:
             finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)
     else:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-DEPTH = 432
+DEPTH = 576
 """About how many k one part has. Longer parts read and write the waiting sums less often; shorter ones keep the weights
 of a block and the pixels it meets in the nearest cache."""
 
