@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,12 @@ def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
                 "jit",
             }
             assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.jit.kernel"  # type: ignore[attr-defined]
+
+
+def test_every_package_is_installed() -> None:
+    # setup.cfg names the packages one by one, because cfg/ is installed as one of them.
+    settings = configparser.ConfigParser()
+    settings.read(PACKAGE.parent / "setup.cfg")
+    named = set(settings["options"]["packages"].split())
+    found = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert named == found | {"darknet_py._data.cfg"}
