@@ -43,6 +43,16 @@ def batch_norm(x: Floats, mean: Floats, variance: Floats, scales: Floats, biases
     return (quotient.astype(np.float32) * scales[:, None] + biases[:, None]).reshape(x.shape)
 
 
+def maxpool(x: Floats, out_h: int, out_w: int) -> Floats:
+    """2x2 maximum pooling with stride 2 of (channels, h, w); outside counts as -FLT_MAX, the first of equals stays."""
+    out = np.full((len(x), out_h, out_w), np.finfo(np.float32).min, np.float32)
+    for n, m in np.ndindex(2, 2):
+        part = x[:, n::2, m::2][:, :out_h, :out_w]
+        seen = out[:, : part.shape[1], : part.shape[2]]
+        seen[...] = np.where(part > seen, part, seen)
+    return out
+
+
 def leaky(x: Floats) -> Floats:
     """``(x > 0) ? x : .1 * x``."""
     return np.where(x > 0, x, (0.1 * x.astype(np.float64)).astype(np.float32))

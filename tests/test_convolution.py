@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from darknet_py.kernels.activations import CODES, activate
 from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.layers.base import Shape
 from darknet_py.plan import conv_cut
 from darknet_py.plan.convolution import convolution_step
 from darknet_py.plan.profile import PROFILES
@@ -67,6 +68,13 @@ def make_arrays(layer: Conv, rng: np.random.Generator) -> dict[str, Floats]:
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
+@dataclass(frozen=True)
+class Pool:
+    """The field of a pooling layer that a convolution's step reads."""
+
+    out: Shape
+
+
 def run(step: Step, threads: int) -> None:
     """The step on so many threads at once."""
     queue = np.zeros(8, np.int64)
@@ -79,16 +87,18 @@ def run(step: Step, threads: int) -> None:
 
 
 def fast(
-    layer: Conv, arrays: dict[str, Floats], x: Floats, tile: Tile, threads: int = 1, profile: Any = IEEE
-) -> Floats:
+    layer: Conv, arrays: dict[str, Floats], x: Floats, tile: Tile, threads: int = 1, profile: Any = IEEE,
+    pool: Pool | None = None,
+) -> Floats:  # fmt: skip
     """The layer's output; what lies around its buffers must neither matter nor change."""
     around = np.full(x.size + 128, np.nan, np.float32)
     around[64:-64] = x.reshape(-1)
-    size = layer.n * layer.out_h * layer.out_w
-    target = np.full(size + 128, 12345, np.float32)
-    run(convolution_step(layer, arrays, around[64:-64], target[64:-64], threads, profile, tile), threads)  # type: ignore[arg-type]
+    out = pool.out if pool else Shape(layer.n, layer.out_h, layer.out_w)
+    target = np.full(out.size + 128, 12345, np.float32)
+    step = convolution_step(layer, arrays, around[64:-64], target[64:-64], threads, profile, tile, pool)  # type: ignore[arg-type]
+    run(step, threads)
     assert np.all(target[:64] == 12345) and np.all(target[-64:] == 12345), "wrote outside of its output"
-    return target[64:-64].reshape(layer.n, layer.out_h, layer.out_w)
+    return target[64:-64].reshape(out.c, out.h, out.w)
 
 
 def plain(layer: Conv, arrays: dict[str, Floats], x: Floats, make: bool = False) -> Floats:
@@ -149,6 +159,22 @@ def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkey
         wanted = plain(layer, arrays, x, profile.make)
         for threads in (1, 2, 7):
             assert_same_bits(fast(layer, arrays, x, tile, threads, profile), wanted)
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("layer", [layer for layer in SHAPES if layer.size > 1], ids=str)
+@pytest.mark.parametrize("pad", [0, 1])
+def test_pooling_in_the_same_step(layer: Conv, tile: Tile, pad: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conv_cut, "WINDOW", 2000)  # several bands of rows
+    rng = np.random.default_rng(6)
+    out = Shape(layer.n, (layer.out_h + pad) // 2, (layer.out_w + pad) // 2)
+    if out.size == 0:
+        return
+    arrays, x = make_arrays(layer, rng), rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
+    x.reshape(-1)[rng.integers(0, x.size, 3)] = np.nan
+    for threads in (1, 2):
+        found = fast(layer, arrays, x, tile, threads, pool=Pool(out))
+        assert_same_bits(found, naive.maxpool(plain(layer, arrays, x), out.h, out.w))
 
 
 @st.composite

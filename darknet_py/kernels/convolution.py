@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .atomic import claim
 from .conv_multiply import multiply_filters, multiply_pixels
 from .conv_pack import copy_window
+from .conv_pool import pool_rows
 from .epilogue import finish_filters, finish_pixels
 from .jit import kernel
 from .simd import pointer, shifted
@@ -45,6 +46,8 @@ class Cut(NamedTuple):
         row: values of a row of the window, the copy of the input that a task works on; 0: no copy, the input serves.
         plane: values of a channel of the window.
         sums: where in a worker's scratch memory the sums lie, behind the window.
+        band: where in it a task's outputs lie that are pooled before they leave.
+        pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
         scratch: values of a worker's scratch memory.
     """
 
@@ -55,6 +58,9 @@ class Cut(NamedTuple):
     row: int
     plane: int
     sums: int
+    band: int
+    pool_h: int
+    pool_w: int
     scratch: int
 
 
@@ -72,8 +78,8 @@ class Operands(NamedTuple):
 def convolution(
     queue, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
 ):
-    # out: (groups, n, out_h, out_w), source: (groups, c, h, w); weights: see pack_weights; singles, doubles: see
-    # Finish; scratch: (workers, cut.scratch);
+    # out: (groups, n, out_h, out_w), or (groups, n, pool_h, pool_w) with a pooling; source: (groups, c, h, w);
+    # weights: see pack_weights; singles, doubles: see Finish; scratch: (workers, cut.scratch);
     # tasks: (tasks, 7) int64: group; first block of filters and the one behind the last; the same of rows, of pieces;
     # pieces: columns of the output at which the pieces of a row start, and out_w;
     # offsets: (cut.channels, size, size) int64: where each tap lies in the window
@@ -84,8 +90,9 @@ def convolution(
         if task >= tasks.size:
             return
         group, f = tasks[task], tasks[task] * shape.n
+        spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
         operands = Operands(
-            pointer(out, f * shape.out_h * shape.out_w),
+            pointer(out, f * spatial),
             pointer(weights, group * blocks * cut.block * shape.c * shape.size * shape.size),
             pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
         )  # fmt: skip
@@ -101,6 +108,10 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
     x0 = pieces[i0] * shape.stride - shape.pad
     height = (y1 - y0 - 1) * shape.stride + shape.size
     single = cut.channels >= shape.c
+    out, plane = operands.out, shape.out_h * shape.out_w
+    if cut.pool_h > 0:
+        plane = (y1 - y0) * shape.out_w
+        out = shifted(window, cut.band - block0 * cut.block * plane - y0 * shape.out_w)
     for channel in range(0, shape.c, cut.channels):
         channels = min(cut.channels, shape.c - channel)
         seen = shifted(source, channel * shape.plane)
@@ -119,18 +130,28 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
             first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
             _block(
-                operands, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel, channels, p, pixels
+                operands, out, plane, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel,
+                channels, p, pixels,
             )  # fmt: skip
+    if cut.pool_h > 0:
+        f, plane = block0 * cut.block, cut.pool_h * cut.pool_w
+        pool_rows(
+            tile, shifted(operands.out, f * plane + y0 // 2 * cut.pool_w), plane, cut.pool_w, shifted(window, cut.band),
+            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w, min(block1 * cut.block, shape.n) - f,
+            min((y1 + 1) // 2, cut.pool_h) - y0 // 2,
+        )  # fmt: skip
 
 
 @kernel
-def _block(operands, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, piece, pieces):
+def _block(
+    operands, out, plane, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, piece, pieces
+):
     # One block of sums on one part of k: ``count`` pixels from number ``first`` on, piece ``piece`` of the task's
-    f, plane, taps = block * cut.block, shape.out_h * shape.out_w, shape.size * shape.size
+    f, taps = block * cut.block, shape.size * shape.size
     blocks = (shape.n + cut.block - 1) // cut.block
     weights = shifted(operands.weights, (channel * blocks * cut.block + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
-    out, present = shifted(operands.out, f * plane + first), min(cut.block, shape.n - f)
+    out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     if cut.lanes_are_filters:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.

@@ -265,6 +265,16 @@ any_between_and_zero = _compared(
 
 
 @intrinsic
+def larger(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a > b ? a : b``, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+    return a(a, b), codegen
+
+
+@intrinsic
 def where_negative(typingctx: Any, x: Any, a: Any, b: Any) -> Any:
     """``x < 0 ? a : b``, lane by lane (a nan is not negative)."""
 

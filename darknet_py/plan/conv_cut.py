@@ -45,13 +45,19 @@ class Lanes:
     unit: int
 
 
-def cut_work(shape: ConvShape, tile: Tile, threads: int) -> tuple[Cut, Ints, Ints]:
-    """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.convolution.convolution`."""
+def cut_work(
+    shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int] = (0, 0)
+) -> tuple[Cut, Ints, Ints]:
+    """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.convolution.convolution`.
+
+    ``pooled``: height and width of the output if a 2x2 maximum pooling follows: tasks then have pairs of rows.
+    """
     lanes = choose_lanes(shape, tile)
     taps = shape.size**2
     channels = -(-shape.c // max(1, round(shape.c * taps / (DEPTH if taps > 1 else DEPTH_1))))
     pieces = cut_row(shape.out_w, lanes)
     rows, together = _window_extent(shape, channels, pieces, lanes)
+    rows += rows % 2 if pooled[0] else 0
     blocks = -(-shape.n // lanes.block)
     grid = [
         (y, min(y + rows, shape.out_h), i, min(i + together, len(pieces) - 1))
@@ -71,8 +77,11 @@ def cut_work(shape: ConvShape, tile: Tile, threads: int) -> tuple[Cut, Ints, Int
     area = tile.columns * tile.filters if lanes.filters else tile.rows * tile.pixels
     sums = channels * plane + tile.pixels
     waiting = -(-blocks // split) * rows * together if channels < shape.c else 1
-    scratch = sums + waiting * area + tile.lanes * tile.filters
-    cut = Cut(int(lanes.filters), lanes.block, area, channels, row, plane, sums, -(-scratch // 16) * 16)
+    band = sums + waiting * area + tile.lanes * tile.filters
+    scratch = band + (-(-blocks // split) * lanes.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
+    cut = Cut(
+        int(lanes.filters), lanes.block, area, channels, row, plane, sums, band, *pooled, -(-scratch // 16) * 16
+    )  # fmt: skip
     return cut, np.array(tasks, np.int64), pieces
 
 

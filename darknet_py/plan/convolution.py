@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..layers import Convolutional
+    from ..layers import Convolutional, MaxPool
     from .profile import Profile
 
     Floats = NDArray[np.float32]
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def convolution_step(
     layer: Convolutional, arrays: Mapping[str, Floats], source: Floats, out: Floats, threads: int, profile: Profile,
-    tile: Tile | None = None,
+    tile: Tile | None = None, pool: MaxPool | None = None,
 ) -> Step:  # fmt: skip
     """The step that computes ``layer``; packs its weights, which are not needed afterwards.
 
@@ -37,14 +37,15 @@ def convolution_step(
         layer: the layer.
         arrays: its stored arrays by Darknet's name.
         source: its input, (c, h, w) flat.
-        out: its output, (n, out_h, out_w) flat.
+        out: its output, (n, out_h, out_w) flat; or that of ``pool``.
         threads: most threads that will run the step.
         profile: the arithmetic.
         tile: the micro-kernels' shape; the one for this processor by default.
+        pool: a pooling of the output to be done by the same step, if `pools_within` allows it.
     """
     tile = tile or host_tile()
     shape = conv_shape(layer)
-    cut, tasks, pieces = cut_work(shape, tile, threads)
+    cut, tasks, pieces = cut_work(shape, tile, threads, (pool.out.h, pool.out.w) if pool else (0, 0))
     code = CODES["relu+0" if profile.make and layer.activation == "relu" else layer.activation]
     divided = (layer.out_h * layer.out_w & ~3) + 1 if profile.make and layer.batch_normalize else 0
     singles, doubles = coefficients(arrays, layer.batch_normalize, tile)
@@ -54,6 +55,11 @@ def convolution_step(
         aligned_floats(threads * cut.scratch), tasks.reshape(-1), pieces, offsets(shape, cut), shape, cut, finish, tile,
     )  # fmt: skip
     return Step(convolution, args, tasks=len(tasks))
+
+
+def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
+    """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on."""
+    return layer.size > 1 and pool.size == 2 and pool.stride == 2 and pool.pad < 2
 
 
 def conv_shape(layer: Convolutional) -> ConvShape:
