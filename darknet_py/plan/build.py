@@ -70,8 +70,10 @@ class Plan:
                 tree=(trees or {}).get(layer.index),
                 profile=profile,
                 threads=threads,
+                pool=network.layers[layout.pools[layer.index]] if layer.index in layout.pools else None,  # type: ignore[arg-type]
             )
-            for step in make_steps(layer, bench):
+            pooled_already = layer.index in layout.pools.values()
+            for step in [] if pooled_already else make_steps(layer, bench):
                 step.layer = layer.index
                 self.steps.append(step)
             for array in bench.arrays.values():

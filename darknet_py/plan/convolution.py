@@ -41,7 +41,7 @@ def convolution_step(
         threads: most threads that will run the step.
         profile: the arithmetic.
         tile: the micro-kernels' shape; the one for this processor by default.
-        pool: a pooling of the output to be done by the same step, if `pools_within` allows it.
+        pool: a pooling of the output to be done by the same step, if `plan.fusion.pools_within` allows it.
     """
     tile = tile or host_tile()
     shape = conv_shape(layer)
@@ -55,11 +55,6 @@ def convolution_step(
         aligned_floats(threads * cut.scratch), tasks.reshape(-1), pieces, offsets(shape, cut), shape, cut, finish, tile,
     )  # fmt: skip
     return Step(convolution, args, tasks=len(tasks))
-
-
-def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
-    """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on."""
-    return layer.size > 1 and pool.size == 2 and pool.stride == 2 and pool.pad < 2
 
 
 def conv_shape(layer: Convolutional) -> ConvShape:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..layers import Dropout, Route
+from .fusion import pooled_convolutions
 
 if TYPE_CHECKING:
     from ..layers import Layer
@@ -29,17 +30,22 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Layout:
-    """Buffers by layer number (-1: the network's input) and the arena's size in float32 values."""
+    """Buffers by layer number (-1: the network's input) and the arena's size in float32 values.
+
+    ``pools``: convolutions whose buffer holds their output as the pooling of that number makes it.
+    """
 
     buffers: dict[int, Buffer]
     size: int
+    pools: dict[int, int]
 
 
-def owner(layers: tuple[Layer, ...], number: int) -> int:
+def owner(layers: tuple[Layer, ...], number: int, pools: Mapping[int, int]) -> int:
     """The layer whose buffer holds the output of layer ``number``: some layers only hand on what they get."""
     while number != INPUT:
         layer = layers[number]
-        if not (isinstance(layer, Dropout) or (isinstance(layer, Route) and len(layer.layers) == 1)):
+        hands_on = isinstance(layer, Dropout) or (isinstance(layer, Route) and len(layer.layers) == 1)
+        if not hands_on and number not in pools.values():
             break
         number = layer.sources[0]
     return number
@@ -53,20 +59,21 @@ def lay_out(network: Network, keep: Collection[int]) -> Layout:
         keep: layers whose outputs must still be there at the end of a run.
     """
     layers = network.layers
+    pools = pooled_convolutions(network, keep)
     end = len(layers)
     last_use = {INPUT: end}
     for layer in layers:
         for source in layer.sources:
-            holder = owner(layers, source)
+            holder = owner(layers, source, pools)
             last_use[holder] = max(last_use.get(holder, 0), layer.index)
     for number in keep:
-        last_use[owner(layers, number)] = end
+        last_use[owner(layers, number, pools)] = end
     live: list[tuple[int, int, int]] = []
     buffers: dict[int, Buffer] = {}
     total = 0
     for number in range(INPUT, end):
-        if owner(layers, number) == number:
-            size = network.input.size if number == INPUT else layers[number].out.size
+        if owner(layers, number, pools) == number:
+            size = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
             room = -(-size // ALIGNMENT) * ALIGNMENT
             live = [buffer for buffer in live if buffer[2] >= number]
             offset = _first_fit(live, room)
@@ -74,8 +81,8 @@ def lay_out(network: Network, keep: Collection[int]) -> Layout:
             buffers[number] = Buffer(offset, size)
             total = max(total, offset + room)
         else:
-            buffers[number] = buffers[owner(layers, number)]
-    return Layout(buffers, total)
+            buffers[number] = buffers[owner(layers, number, pools)]
+    return Layout(buffers, total, pools)
 
 
 def _first_fit(live: list[tuple[int, int, int]], room: int) -> int:

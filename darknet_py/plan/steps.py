@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Bench:
-    """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile."""
+    """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile.
+
+    ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's.
+    """
 
     sources: list[Floats]
     out: Floats
@@ -36,6 +39,7 @@ class Bench:
     tree: Tree | None
     profile: Profile
     threads: int
+    pool: layers.MaxPool | None = None
 
     @property
     def x(self) -> Floats:
@@ -62,7 +66,9 @@ def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
 
 @make_steps.register
 def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
-    return [convolution_step(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile)]
+    return [
+        convolution_step(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool)
+    ]
 
 
 @make_steps.register
