@@ -11,17 +11,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .detect.detections import Detections
-    from .detector import Detector, load
+    from .detector import Detector
     from .errors import CfgError, DarknetError, DataError, ImageError, ModelError, WeightsError
+    from .loading import load
 
-__version__ = "0.1.0"
 
 _PLACES = {
     "Detections": "detect.detections",
     "Detector": "detector",
-    "load": "detector",
+    "load": "loading",
     **dict.fromkeys(("CfgError", "DarknetError", "DataError", "ImageError", "ModelError", "WeightsError"), "errors"),
 }
 

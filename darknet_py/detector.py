@@ -1,4 +1,4 @@
-"""Load once, detect many: wires cfg, weights, image, plan, decoding and NMS together."""
+"""Detect many: wires image, plan, decoding and NMS together. (`darknet_py.loading` makes detectors from files.)"""
 
 from __future__ import annotations
 
@@ -16,14 +16,10 @@ from .detect.decode import Candidates, decode
 from .detect.detections import Detections
 from .detect.nms import nms_sort
 from .detect.tree import TreeStep, tree_steps
-from .errors import DarknetError, DataError, ImageError
-from .formats.data import read_data, read_map, read_names
-from .formats.tree import Tree, read_tree
+from .errors import DarknetError, ImageError
 from .image.letterbox import letterbox, resize, to_planar
 from .image.load import load_image
 from .layers import Region
-from .network import Network, read_network
-from .parameters import Parameters, load_parameters
 from .plan.build import Plan
 from .plan.pool import usable_cores
 from .plan.profile import get_profile
@@ -32,8 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from .formats.tree import Tree
     from .layers import Layer
-    from .models import Progress
+    from .network import Network
+    from .parameters import Parameters
 
     Floats = NDArray[np.float32]
     ImageLike = str | Path | bytes | NDArray[np.uint8] | Image
@@ -260,144 +258,3 @@ def as_pixels(image: ImageLike, bgr: bool = False) -> NDArray[np.uint8]:
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(f"an image array must have shape H x W x 3, not {' x '.join(map(str, image.shape))}")
     return np.ascontiguousarray(image[:, :, ::-1] if bgr else image)
-
-
-def load(
-    model: str | Path,
-    weights: str | Path | None = None,
-    *,
-    names: str | Path | Sequence[str] | None = None,
-    data: str | Path | None = None,
-    map: str | Path | None = None,
-    math: str = "ieee",
-    threads: int | None = None,
-    size: tuple[int, int] | None = None,
-    cutoff: int | None = None,
-    keep: Iterable[int] = (),
-    progress: Progress | None = None,
-) -> Detector:
-    """Load a network.
-
-    Args:
-        model: a cfg file (with ``weights``), or the name of a released model such as ``"yolov3-tiny"``, whose files are
-            found or fetched (see `darknet_py.models`).
-        weights: the weights file that belongs to the cfg.
-        names: class names: a ``.names`` file or a list.
-        data: a Darknet ``.data`` file that names the ``.names`` file.
-        map: with a WordTree, a ``.map`` file of nodes that count as classes 0, 1, ... (``coco9k.map``: COCO's classes);
-            ``names`` are then theirs.
-        math: arithmetic profile.
-        threads: worker threads; all usable cores by default. The result is the same bits for any number.
-        size: width and height of the network's input instead of the cfg's; for most networks multiples of 32.
-        cutoff: use only the first layers of the cfg, for a partial weights file.
-        keep: layers whose outputs will be asked for with `Detector.layer_output`.
-        progress: is told about downloads.
-
-    Raises:
-        CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
-    """
-    if weights is None:
-        from .models import get_model, locate
-
-        found = locate(get_model(str(model)), fetch_missing=True, progress=progress)
-        model, weights = found.cfg, found.weights
-        names = found.names if names is None and data is None else names
-    get_profile(math)
-    network = read_network(model, cutoff, size)
-    class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
-    if class_map is not None:
-        _check_map(network, class_map, map)
-    return Detector(
-        network,
-        load_parameters(network, weights, partial=cutoff is not None),
-        names=_read_names(network, names, data, class_map),
-        trees=load_trees(network),
-        map=class_map,
-        node_names=[] if class_map is None else _node_names(network),
-        math=math,
-        threads=threads,
-        keep=keep,
-    )
-
-
-def _read_names(
-    network: Network,
-    names: str | Path | Sequence[str] | None,
-    data: str | Path | None,
-    class_map: NDArray[np.int32] | None,
-) -> list[str]:
-    """The class names, as many as the network has classes; none where none are given."""
-    if names is None and data is not None:
-        entries = read_data(data)
-        entry = entries.get("names") or entries.get("labels")
-        if entry is None:
-            raise DarknetError(f"{data}: has no names= entry")
-        names = find_data_file(entry, Path(data))
-    if names is None:
-        return []
-    found = read_names(names) if isinstance(names, (str, os.PathLike)) else list(names)
-    classes = network.classes if class_map is None else len(class_map)
-    # A classifier's list may go on: Darknet's own for ImageNet has all 21842 names, the 1000 of the contest first.
-    if len(found) != classes and (network.heads or len(found) < classes):
-        given = names if isinstance(names, (str, os.PathLike)) else "names"
-        what = network.path if class_map is None else "the map"
-        raise DarknetError(f"{given}: has {len(found)} names, but {what} has {classes} classes")
-    return found
-
-
-def _node_names(network: Network) -> list[str]:
-    """The names beside a tree file (``9k.names`` for ``9k.tree``), if they are there."""
-    (name,) = set(network.tree_files.values())
-    try:
-        names = read_names(find_data_file(str(Path(name).with_suffix(".names")), Path(network.path)))
-    except DarknetError:
-        return []
-    return names if len(names) == network.classes else []
-
-
-def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path | None) -> None:
-    """A map needs a WordTree, and must name nodes of it."""
-    if not any(isinstance(head, Region) and head.tree for head in network.heads):
-        raise DarknetError(f"{name}: a map needs a [region] head with a tree, which {network.path} has not")
-    wrong = np.flatnonzero(class_map >= network.classes)
-    if wrong.size:
-        raise DataError(f"{class_map[wrong[0]]} is no class: the tree has {network.classes}", name, int(wrong[0]) + 1)
-
-
-def load_trees(network: Network) -> dict[int, Tree]:
-    """Read the WordTrees that a network names; each must have as many nodes as its layer has classes."""
-    trees = {}
-    for number, name in network.tree_files.items():
-        layer = network.layers[number]
-        tree = read_tree(find_data_file(name, Path(network.path)))
-        classes = getattr(layer, "classes", layer.out.size)
-        if tree.n != classes:
-            raise network.error(layer, f"tree={name} has {tree.n} nodes, but [{layer.kind}] has {classes} classes")
-        trees[number] = tree
-    return trees
-
-
-def find_data_file(name: str, beside: Path) -> Path:
-    """A file that a cfg or data file names.
-
-    Looked for in the working directory, as Darknet does, then in the folder of the file that names it and in that
-    folder's parent (Darknet's root when the file is in ``cfg/``), then among fetched files.
-
-    Raises:
-        DarknetError: with all places tried.
-    """
-    from .models import find_file
-
-    places = [Path(name)]
-    if not Path(name).is_absolute():
-        places += [beside.parent / name, beside.parent.parent / name, beside.parent / Path(name).name]
-    for place in places:
-        if place.is_file():
-            return place
-    fetched = find_file(Path(name).name)
-    if fetched is not None:
-        return fetched
-    tried = ", ".join(dict.fromkeys(str(place.absolute()) for place in places))
-    raise DarknetError(
-        f"{beside}: names the file {name}, which is nowhere: tried {tried}; `darknet-py fetch` may have it"
-    )

@@ -14,7 +14,7 @@ from PIL import Image
 
 import darknet_py
 from darknet_py import DarknetError, Detector, ImageError
-from darknet_py.detector import load
+from darknet_py.loading import load
 from darknet_py.synth import write_synth
 
 from .nets import build, net, write_cfg

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from darknet_py.detector import load
 from darknet_py.errors import CfgError
 from darknet_py.image.load import load_image
+from darknet_py.loading import load
 from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network
 from darknet_py.plan.profile import check_covers, get_profile

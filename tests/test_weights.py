@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.detector import Detector, load
+from darknet_py.detector import Detector
 from darknet_py.errors import CfgError, WeightsError
 from darknet_py.formats.weights import WeightsReader, WeightsWriter
+from darknet_py.loading import load
 from darknet_py.network import read_network
 from darknet_py.parameters import load_parameters, save_parameters
 from darknet_py.synth import write_synth

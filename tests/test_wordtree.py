@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.detector import Detector, load
+from darknet_py.detector import Detector
 from darknet_py.errors import CfgError, DarknetError
+from darknet_py.loading import load
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg

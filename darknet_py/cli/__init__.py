@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from .. import __version__
+from ..version import __version__
 
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",

@@ -118,7 +118,7 @@ def open_detector(
         raise click.UsageError("--model goes without --cfg and --weights")
     if (cfg is None) != (weights is None):
         raise click.UsageError("--cfg and --weights go together")
-    from ..detector import load
+    from ..loading import load
 
     if cfg is not None:
         return load(cfg, weights, names=names, data=data, **options)

@@ -23,8 +23,8 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
     The hashes are of the little-endian float32 values, those of the decoded image and of the network's input included;
     detections come as hexadecimal floats. Two engines agree bit for bit if and only if their traces are the same.
     """
-    from ..detector import load
     from ..image.load import load_image
+    from ..loading import load
     from ..network import read_network
     from ..trace import file_sha256
     from ..trace import trace as run

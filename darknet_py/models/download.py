@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from typing import Any, BinaryIO
 
-from .. import __version__
+from ..version import __version__
 from .progress import Progress
 
 TIMEOUT = 20
