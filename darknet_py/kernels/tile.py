@@ -42,9 +42,9 @@ class Tile:
 
 
 AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)
-AVX2 = Tile(lanes=8, rows=4, vectors=2, columns=5, fused=True)
-AVX = Tile(lanes=8, rows=4, vectors=2, columns=5)
-SSE = Tile(lanes=4, rows=4, vectors=2, columns=5)
+AVX2 = Tile(lanes=8, rows=4, vectors=2, columns=6, fused=True)
+AVX = Tile(lanes=8, rows=4, vectors=2, columns=6)
+SSE = Tile(lanes=4, rows=4, vectors=2, columns=6)
 NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True)
 
 
