@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .detect.classify import Classification, best_classes
 from .detect.decode import Candidates, decode
 from .detect.detections import Detections
 from .detect.nms import nms_sort
@@ -114,7 +115,7 @@ class Detector:
             DarknetError: the network has no head that gives boxes.
         """
         if not self.network.heads:
-            raise DarknetError(f"{self.network.path}: the network has no head that gives boxes (is it a classifier?)")
+            raise DarknetError(f"{self.network.path}: the network has no head that gives boxes (for a classifier, classify)")
         pixels = as_pixels(image, bgr)
         height, width = pixels.shape[:2]
         with self._lock:
@@ -146,6 +147,27 @@ class Detector:
     def detect_batch(self, images: Iterable[ImageLike], **options: Any) -> list[Detections]:
         """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`."""
         return [self.detect(image, **options) for image in images]
+
+    def classify(self, image: ImageLike, top: int = 5, bgr: bool = False) -> list[Classification]:
+        """The most probable classes of one image (Darknet's ``classifier predict``).
+
+        Args:
+            image: as for `detect`.
+            top: how many.
+            bgr: as for `detect`.
+
+        Raises:
+            ImageError: the image cannot be read.
+            DarknetError: the network is a detector.
+        """
+        if self.network.heads:
+            raise DarknetError(f"{self.network.path}: the network is a detector, not a classifier")
+        layer = self.network.output_layer
+        with self._lock:
+            self._run(self.prepare(as_pixels(image, bgr)))
+            output = self._plan.output(layer.index).copy()
+        trees = [self.trees[number] for number in sorted(self.trees)]
+        return best_classes(output, top, self.names, trees[-1] if trees else None)
 
     def predict(self, x: Floats) -> list[Floats]:
         """Run the network on its raw input.

@@ -226,6 +226,20 @@ def test_synth_and_trace(files: Path, tmp_path: Path) -> None:
     assert run("synth", "photo.png", tmp_path / "x", cwd=files, code=1).stderr.count("\n") == 1
 
 
+def test_classify(tmp_path: Path) -> None:
+    write_synth(
+        write_cfg(tmp_path, net(3, 16, 16, "conv filters=7 activation=linear", "avgpool", "softmax")), tmp_path / "w"
+    )
+    arguments = ["classify", PHOTOS / "coffee.jpg", "--cfg", "net.cfg", "--weights", "w", "--top", "3"]
+    lines = run(*arguments, cwd=tmp_path).stdout.splitlines()
+    assert "Predicted in" in lines[0] and len(lines) == 4
+    assert all(re.fullmatch(r"[ \d]\d\.\d\d%: \d", line) for line in lines[1:])
+    (result,) = json.loads(run(*arguments, "--json", "-", cwd=tmp_path).stdout)
+    assert [str(best["class_id"]) for best in result["classes"]] == [line[-1] for line in lines[1:]]
+    assert "no image" in run("classify", tmp_path, *arguments[2:], cwd=tmp_path, code=1).stderr
+    assert "classify" in run("detect", *arguments[1:6], cwd=tmp_path, code=1).stderr
+
+
 @pytest.mark.network
 def test_the_released_model_finds_the_person(tmp_path: Path) -> None:
     out = run("detect", PHOTOS / "astronaut.jpg", "--size", "224", cwd=tmp_path).stdout

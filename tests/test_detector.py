@@ -136,6 +136,32 @@ def test_a_classifier_has_no_boxes(tmp_path: Path) -> None:
         build(tmp_path, net(3, 8, 8, "avgpool", "softmax")).detect(np.zeros((9, 9, 3), np.uint8))
 
 
+def test_classify_names_the_most_probable_classes(tmp_path: Path) -> None:
+    detector = build(
+        tmp_path, net(3, 8, 8, "conv filters=4 activation=linear", "avgpool", "softmax"), names=list("abcd")
+    )
+    best = detector.classify(PHOTO, top=3)
+    values = detector.layer_output(-1)
+    assert [found.class_id for found in best] == np.argsort(-values)[:3].tolist()
+    assert [found.name for found in best] == ["abcd"[found.class_id] for found in best]
+    assert best[0].probability == values.max()
+    assert len(detector.classify(PHOTO, top=99)) == 4
+    with pytest.raises(DarknetError, match="a detector, not a classifier"):
+        build(tmp_path, TINY).classify(PHOTO)
+
+
+def test_a_hierarchical_classifier_names_leaves_only(tmp_path: Path) -> None:
+    (tmp_path / "t.tree").write_text("thing -1\nbeing -1\ncup 0\ncar 0\ndog 1\n")
+    write_synth(write_cfg(tmp_path, net(3, 8, 8, "conv filters=5 activation=linear", "avgpool", "softmax tree=t.tree")),
+                tmp_path / "w")  # fmt: skip
+    detector = load(tmp_path / "net.cfg", tmp_path / "w", names=["thing", "being", "cup", "car", "dog"])
+    best = detector.classify(PHOTO)
+    values = detector.layer_output(-1)
+    assert {found.name for found in best[:3]} == {"cup", "car", "dog"}
+    assert {found.name: found.probability for found in best}["dog"] == values[1] * values[4]
+    assert sum(found.probability for found in best) == pytest.approx(1)
+
+
 def test_yolov1_is_stretched_and_relative(tmp_path: Path) -> None:
     text = net(3, 16, 16, "connected output=52 activation=linear",
                "detection side=2 num=2 classes=3 coords=4 sqrt=1")  # fmt: skip

@@ -12,6 +12,7 @@ from ..version import __version__
 
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
+    "classify": "Name the most probable classes of images.",
     "fetch": "Fetch the files of released models, or list them.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",
     "synth": "Write stand-in weights for a network whose weights one does not have.",

@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import DarknetError
+from .inputs import find_images, network, open_detector, progress
 from .options import engine, thresholds
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
     from ..detector import Detector
 
-SUFFIXES = {
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".gif",
-    ".tga",
-    ".ppm",
-    ".pgm",
-    ".pnm",
-    ".psd",
-    ".hdr",
-    ".webp",
-    ".tif",
-    ".tiff",
-}
-"""What counts as an image in a directory."""
-
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
-@click.option("--model", "-m", help="Released model by name (see `darknet-py fetch --list`) [default: yolov3-tiny].")
-@click.option("--cfg", type=click.Path(path_type=Path), help="Network of your own: its .cfg file.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file.")
-@click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line.")
-@click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file.")
+@network
 @click.option("--map", "class_map", type=click.Path(path_type=Path), help="WordTree nodes that count as classes.")
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @thresholds
@@ -69,7 +46,6 @@ def detect(
     files = find_images(images)
     pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
     detector = open_detector(model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads)
-    report = not_to_mix_with_json(json_file)
     frames: list[dict[str, Any]] = []
     failed = 0
     with progress(len(files)) as step:
@@ -80,10 +56,10 @@ def detect(
                 if len(files) == 1:
                     raise
                 failed += 1
-                step([f"Error: {error}"], sys.stderr)
+                step([f"Error: {error}"], error=True)
                 continue
             frames.append(_frame(found, number, file))
-            step(lines, report)
+            step(lines, error=json_file == "-")  # nothing but JSON on standard output then
     if json_file:
         from ..output.json import write_json
 
@@ -108,39 +84,6 @@ def _frame(found: Detections, number: int, file: Path) -> dict[str, Any]:
     from ..output.json import frame
 
     return frame(found, number, str(file))
-
-
-def open_detector(
-    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None, **options: Any
-) -> Detector:  # fmt: skip
-    """The detector that the options name (others as for `load`); `click.UsageError` if they do not go together."""
-    if model is not None and (cfg or weights):
-        raise click.UsageError("--model goes without --cfg and --weights")
-    if (cfg is None) != (weights is None):
-        raise click.UsageError("--cfg and --weights go together")
-    from ..loading import load
-
-    if cfg is not None:
-        return load(cfg, weights, names=names, data=data, **options)
-    from .fetch import TerminalProgress
-
-    return load(model or "yolov3-tiny", names=names, data=data, progress=TerminalProgress(), **options)
-
-
-def find_images(arguments: Sequence[Path]) -> list[Path]:
-    """The files, and the images of the directories in the order of their names."""
-    files: list[Path] = []
-    for argument in arguments:
-        if argument.is_dir():
-            inside = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-            if not inside:
-                raise DarknetError(f"{argument}: there is no image in this directory")
-            files += inside
-        elif argument.exists():
-            files.append(argument)
-        else:
-            raise DarknetError(f"{argument}: there is no such file or directory")
-    return files
 
 
 def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> list[Path]:
@@ -168,30 +111,3 @@ def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> l
         taken.add(name)
         paths.append(output / name)
     return paths
-
-
-def not_to_mix_with_json(json_file: str | None) -> Any:
-    """Standard output, unless the JSON goes there."""
-    return sys.stderr if json_file == "-" else sys.stdout
-
-
-@contextmanager
-def progress(length: int) -> Iterator[Any]:
-    """Yields ``step(lines, stream)``: prints lines, and moves a progress bar if a terminal is there to show one."""
-    if length < 2 or not sys.stderr.isatty():
-
-        def plain(lines: list[str], stream: Any) -> None:
-            click.echo("\n".join(lines), file=stream)
-
-        yield plain
-        return
-    with click.progressbar(length=length, file=sys.stderr, label="Detecting") as bar:
-
-        def step(lines: list[str], stream: Any) -> None:
-            if stream.isatty():
-                click.echo("\r\033[K", nl=False, file=sys.stderr)
-            click.echo("\n".join(lines), file=stream)
-            bar.update(1)
-            bar.render_progress()
-
-        yield step

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..detect.classify import Classification
     from ..detect.detections import Detections
 
 
@@ -29,6 +32,12 @@ def tree_lines(found: Detections) -> list[str]:
     for line, path in zip(darknet_lines(found), found.tree_paths, strict=True):
         lines += [line, "  " + " > ".join(f"{step.name} {step.conditional:.0%}" for step in path)]
     return lines
+
+
+def class_lines(classes: Sequence[Classification]) -> list[str]:
+    """A line for each class, such as ``42.55%: malamute``, as C's ``printf("%5.2f%%: %s")`` writes it."""
+    hundred = np.float32(100)
+    return [f"{float(np.float32(best.probability) * hundred):5.2f}%: {best.name}" for best in classes]
 
 
 def predicted_line(filename: str, seconds: float) -> str:

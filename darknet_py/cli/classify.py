@@ -1,0 +1,49 @@
+"""``darknet-py classify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import DarknetError
+from .inputs import find_images, network, open_detector, progress
+from .options import engine, write_json
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@network
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes to name.")
+@engine
+@click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
+def classify(
+    images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
+    data: Path | None, top: int, json_file: str | None, **options: Any,
+) -> None:  # fmt: skip
+    """Name the most probable classes of each IMAGE (a file, or a directory of files), with the model darknet19.
+
+    Prints what Darknet's `classifier predict` prints: a line per class with its probability.
+    """
+    from ..output.text import class_lines, predicted_line
+
+    files = find_images(images)
+    detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
+    results, failed = [], 0
+    with progress(len(files), "Classifying") as step:
+        for file in files:
+            try:
+                found = detector.classify(file, top)
+            except DarknetError as error:
+                if len(files) == 1:
+                    raise
+                failed += 1
+                step([f"Error: {error}"], error=True)
+                continue
+            results.append({"filename": str(file), "classes": [best._asdict() for best in found]})
+            step([predicted_line(str(file), detector.seconds), *class_lines(found)], error=json_file == "-")
+    if json_file:
+        write_json(json_file, results)
+    if failed:
+        raise click.ClickException(f"{failed} of {len(files)} images could not be read")

@@ -1,0 +1,106 @@
+"""Which network, which images: what several commands ask for in the same way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import DarknetError
+
+if TYPE_CHECKING:
+    from ..detector import Detector
+
+SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".tga",
+    ".ppm",
+    ".pgm",
+    ".pnm",
+    ".psd",
+    ".hdr",
+    ".webp",
+    ".tif",
+    ".tiff",
+}
+"""What counts as an image in a directory."""
+
+
+def network(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--model``, or ``--cfg --weights --names --data``."""
+    for option in (
+        click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
+        click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
+        click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
+        click.option("--cfg", type=click.Path(path_type=Path), help="Network of your own: its .cfg file."),
+        click.option("--model", "-m", help="Released model by name (see `darknet-py fetch --list`)."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_detector(
+    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
+    default: str = "yolov3-tiny", **options: Any,
+) -> Detector:  # fmt: skip
+    """The detector that the options name (others as for `load`); `click.UsageError` if they do not go together."""
+    if model is not None and (cfg or weights):
+        raise click.UsageError("--model goes without --cfg and --weights")
+    if (cfg is None) != (weights is None):
+        raise click.UsageError("--cfg and --weights go together")
+    from ..loading import load
+
+    if cfg is not None:
+        return load(cfg, weights, names=names, data=data, **options)
+    from .fetch import TerminalProgress
+
+    return load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
+
+
+def find_images(arguments: Sequence[Path]) -> list[Path]:
+    """The files, and the images of the directories in the order of their names."""
+    files: list[Path] = []
+    for argument in arguments:
+        if argument.is_dir():
+            inside = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+            if not inside:
+                raise DarknetError(f"{argument}: there is no image in this directory")
+            files += inside
+        elif argument.exists():
+            files.append(argument)
+        else:
+            raise DarknetError(f"{argument}: there is no such file or directory")
+    return files
+
+
+@contextmanager
+def progress(length: int, label: str = "Detecting") -> Iterator[Callable[..., None]]:
+    """Yields ``step(lines, error=False)``: prints lines, and moves a progress bar if a terminal is there to show one.
+
+    Lines go to standard output, or with ``error`` to standard error.
+    """
+
+    def show(lines: Sequence[str], error: bool = False) -> None:
+        click.echo("\n".join(lines), err=error)
+
+    if length < 2 or not sys.stderr.isatty():
+        yield show
+        return
+    with click.progressbar(length=length, file=sys.stderr, label=label) as bar:
+
+        def step(lines: Sequence[str], error: bool = False) -> None:
+            if error or sys.stdout.isatty():
+                click.echo("\r\033[K", nl=False, err=True)  # the lines take the bar's place, and it follows them
+            show(lines, error)
+            bar.update(1)
+            bar.render_progress()
+
+        yield step
