@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from darknet_py.kernels.activations import CODES, activate
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.tile import AVX, AVX2, AVX512, NEON, SSE, Tile
 from darknet_py.layers.base import Shape
 from darknet_py.plan import conv_cut
 from darknet_py.plan.convolution import convolution_step
@@ -155,10 +156,22 @@ def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkey
     monkeypatch.setattr(conv_cut, "DEPTH_1", depth)
     rng = np.random.default_rng(5)
     arrays, x = make_arrays(layer, rng), rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
-    for profile in (IEEE, MAKE):
+    for profile, counts in ((IEEE, (1, 2, 7)), (MAKE, (2,))):
         wanted = plain(layer, arrays, x, profile.make)
-        for threads in (1, 2, 7):
+        for threads in counts:
             assert_same_bits(fast(layer, arrays, x, tile, threads, profile), wanted)
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("layer", SHAPES[::3], ids=str)
+@pytest.mark.parametrize("number", [PIXELS, FILTERS, FEW], ids=["pixels", "filters", "few"])
+def test_each_way_for_each_shape(layer: Conv, tile: Tile, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conv_cut, "choose_way", lambda shape, tile: conv_cut.ways(tile)[number])
+    monkeypatch.setattr(conv_cut, "DEPTH", 100)
+    rng = np.random.default_rng(7)
+    arrays, x = make_arrays(layer, rng), rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
+    for profile in (IEEE, MAKE):
+        assert_same_bits(fast(layer, arrays, x, tile, 2, profile), plain(layer, arrays, x, profile.make))
 
 
 @pytest.mark.parametrize("tile", TILES, ids=str)
@@ -287,15 +300,16 @@ def test_each_tile_is_compiled_for_itself() -> None:
 
 
 HOST = """
+from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
 from darknet_py.kernels.tile import host_tile
 print(host_tile())
 """
 
 
 @pytest.mark.parametrize(
-    ("cpu", "tile"), [("skylake-avx512", AVX512), ("haswell", AVX2), ("sandybridge", None), ("nehalem", SSE)]
+    ("cpu", "tile"), [("skylake-avx512", AVX512), ("haswell", AVX2), ("sandybridge", AVX), ("nehalem", SSE)]
 )
-def test_tile_follows_the_processor(cpu: str, tile: Tile | None, repository: Any) -> None:
+def test_tile_follows_the_processor(cpu: str, tile: Tile, repository: Any) -> None:
     import llvmlite.binding as llvm
 
     if not llvm.get_process_triple().startswith("x86_64"):
@@ -305,6 +319,5 @@ def test_tile_follows_the_processor(cpu: str, tile: Tile | None, repository: Any
     result = subprocess.run(
         [sys.executable, "-c", HOST], capture_output=True, text=True, check=True, cwd=repository, env=environment
     )  # fmt: skip
-    from darknet_py.kernels.tile import AVX
 
-    assert result.stdout.strip() == str(tile or AVX)
+    assert result.stdout.strip() == str(tile)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .atomic import claim
+from .conv_few import multiply_few
 from .conv_multiply import multiply_filters, multiply_pixels
 from .conv_pack import copy_window
 from .conv_pool import pool_rows
@@ -15,6 +16,9 @@ from .simd import pointer, shifted
 
 TASK_NUMBERS = 7
 """Numbers of a task, see `convolution`."""
+
+
+PIXELS, FILTERS, FEW = range(3)
 
 
 class ConvShape(NamedTuple):
@@ -39,7 +43,7 @@ class Cut(NamedTuple):
     """How the work of a convolution is cut into blocks.
 
     Attributes:
-        lanes_are_filters: 1: a vector holds filters of one pixel, 0: pixels of one filter.
+        way: what a block is: `PIXELS` or `FILTERS` (which fill the lanes), or `FEW`: pixels, of one filter.
         block: filters of a block.
         area: sums of a block.
         channels: channels of one part of k.
@@ -51,7 +55,7 @@ class Cut(NamedTuple):
         scratch: values of a worker's scratch memory.
     """
 
-    lanes_are_filters: int
+    way: int
     block: int
     area: int
     channels: int
@@ -124,7 +128,7 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             seen = shifted(seen, pieces[i0])
         for t in range(filters * pixels):
             # What is larger passes once: the weights of a deep layer, the pixels of a wide one.
-            b, p = (t // pixels, t % pixels) if cut.lanes_are_filters else (t % filters, t // filters)
+            b, p = (t // pixels, t % pixels) if cut.way == FILTERS else (t % filters, t // filters)
             y, i = p // across, i0 + p % across
             sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
@@ -153,7 +157,7 @@ def _block(
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
     out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
-    if cut.lanes_are_filters:
+    if cut.way == FILTERS:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.
         step = (cut.block + pieces - 1) // pieces
         ahead = shifted(weights, (cut.block + step * piece) * length)
@@ -162,6 +166,9 @@ def _block(
             finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)
     else:
         vectors = (count + tile.lanes - 1) // tile.lanes
-        multiply_pixels(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
+        if cut.way == FEW:
+            multiply_few(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
+        else:
+            multiply_pixels(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
         if last:
             finish_pixels(tile, out, plane, first, sums, present, count, singles, doubles, finish)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.convolution import Cut
+from ..kernels.conv_few import VECTORS
+from ..kernels.convolution import FEW, FILTERS, PIXELS, Cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,16 +31,16 @@ WINDOW = 48_000
 TASKS = 4
 """Least tasks per thread, if there are that many blocks: no thread waits long for the last one."""
 
-FINISH_PIXELS, FINISH_FILTERS = 7.0, 13.0
+FINISH_PIXELS, FINISH_FILTERS, FINISH_FEW = 7.0, 13.0, 20.0
 """Cycles that finishing a vector of sums takes: with filters in the lanes it has to be transposed."""
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """One of the two ways: what the lanes hold, filters of a block, how wide its pieces of a row are at most, and
-    what their width is a multiple of (but the last one's)."""
+class Way:
+    """One of the three ways: its number, filters of a block, how wide its pieces of a row are at most, and what their
+    width is a multiple of (but the last one's)."""
 
-    filters: bool
+    number: int
     block: int
     width: int
     unit: int
@@ -52,13 +53,13 @@ def cut_work(
 
     ``pooled``: height and width of the output if a 2x2 maximum pooling follows: tasks then have pairs of rows.
     """
-    lanes = choose_lanes(shape, tile)
+    way = choose_way(shape, tile)
     taps = shape.size**2
     channels = -(-shape.c // max(1, round(shape.c * taps / (DEPTH if taps > 1 else DEPTH_1))))
-    pieces = cut_row(shape.out_w, lanes)
-    rows, together = _window_extent(shape, channels, pieces, lanes)
+    pieces = cut_row(shape.out_w, way)
+    rows, together = _window_extent(shape, channels, pieces, way)
     rows += rows % 2 if pooled[0] else 0
-    blocks = -(-shape.n // lanes.block)
+    blocks = -(-shape.n // way.block)
     grid = [
         (y, min(y + rows, shape.out_h), i, min(i + together, len(pieces) - 1))
         for y in range(0, shape.out_h, rows)
@@ -72,43 +73,54 @@ def cut_work(
         for part in grid
     ]
     longest = int(max(pieces[together:] - pieces[:-together]))
-    row = 0 if lanes.filters and taps == 1 else _row_length(shape, longest, tile)
+    row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, longest, tile)
     plane = row * ((rows - 1) * shape.stride + shape.size)
-    area = tile.columns * tile.filters if lanes.filters else tile.rows * tile.pixels
-    sums = channels * plane + tile.pixels
+    area = way.block * way.width
+    sums = channels * plane + way.width
     waiting = -(-blocks // split) * rows * together if channels < shape.c else 1
     band = sums + waiting * area + tile.lanes * tile.filters
-    scratch = band + (-(-blocks // split) * lanes.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
+    scratch = band + (-(-blocks // split) * way.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
     cut = Cut(
-        int(lanes.filters), lanes.block, area, channels, row, plane, sums, band, *pooled, -(-scratch // 16) * 16
+        way.number, way.block, area, channels, row, plane, sums, band, *pooled, -(-scratch // 16) * 16
     )  # fmt: skip
     return cut, np.array(tasks, np.int64), pieces
 
 
-def choose_lanes(shape: ConvShape, tile: Tile) -> Lanes:
-    """The way that takes fewer cycles: sums in lanes that hold nothing are lost, and finishing differs."""
-    pixels = Lanes(False, tile.rows, tile.pixels, tile.lanes)
-    filters = Lanes(True, tile.filters, tile.columns, 1)
+def choose_way(shape: ConvShape, tile: Tile) -> Way:
+    """The way that takes fewest cycles: sums of lanes and rows that hold nothing are lost, and finishing differs."""
     depth = shape.c * shape.size**2
-    of_pixels = shape.out_h * -(-shape.out_w // tile.lanes) * -(-shape.n // tile.rows) * tile.rows
-    of_filters = shape.out_h * shape.out_w * -(-shape.n // tile.filters) * 2
-    cycles_of_pixels = of_pixels * (depth / 2 + FINISH_PIXELS)
-    cycles_of_filters = of_filters * (depth / 2 * 1.02 + FINISH_FILTERS)
-    return pixels if cycles_of_pixels <= cycles_of_filters else filters
+    vectors = shape.out_h * -(-shape.out_w // tile.lanes)
+    blocks = -(-shape.n // tile.rows) * tile.rows
+    filters = shape.out_h * shape.out_w * -(-shape.n // tile.filters) * 2
+    cycles = {
+        PIXELS: vectors * blocks * (depth / 2 + FINISH_PIXELS),
+        FILTERS: filters * (depth / 2 * 1.02 + FINISH_FILTERS),
+        FEW: vectors * shape.n * (depth * 0.7 + FINISH_FEW),
+    }
+    return min(ways(tile), key=lambda way: cycles[way.number])
 
 
-def cut_row(out_w: int, lanes: Lanes) -> Ints:
+def ways(tile: Tile) -> list[Way]:
+    """All ways, for a tile."""
+    return [
+        Way(PIXELS, tile.rows, tile.pixels, tile.lanes),
+        Way(FILTERS, tile.filters, tile.columns, 1),
+        Way(FEW, 1, VECTORS * tile.lanes, tile.lanes),
+    ]
+
+
+def cut_row(out_w: int, way: Way) -> Ints:
     """Columns at which the pieces of a row start, and its end: as even as their unit allows."""
-    units = -(-out_w // lanes.unit)
-    count = -(-units // (lanes.width // lanes.unit))
-    return np.minimum(np.arange(count + 1) * units // count * lanes.unit, out_w).astype(np.int64)
+    units = -(-out_w // way.unit)
+    count = -(-units // (way.width // way.unit))
+    return np.minimum(np.arange(count + 1) * units // count * way.unit, out_w).astype(np.int64)
 
 
-def _window_extent(shape: ConvShape, channels: int, pieces: Ints, lanes: Lanes) -> tuple[int, int]:
+def _window_extent(shape: ConvShape, channels: int, pieces: Ints, way: Way) -> tuple[int, int]:
     """Rows and pieces per task. (A 1x1 convolution has one row: parts of it; others: whole rows.)"""
     count = len(pieces) - 1
     if shape.size == 1:
-        wanted = WINDOW // (channels * lanes.width)
+        wanted = WINDOW // (channels * way.width)
         parts = max(1, round(count / max(1, wanted)))
         return 1, -(-count // parts)
     rows = max(1, (WINDOW // (channels * (shape.w + 2 * shape.pad)) - shape.size) // shape.stride + 1)
