@@ -119,6 +119,15 @@ def test_one_broken_image_of_several_loses_nothing(files: Path, tmp_path: Path) 
     assert (tmp_path / "out" / "photo.png").exists()
 
 
+def test_pillow_reads_what_darknet_does_not_know(files: Path, tmp_path: Path) -> None:
+    Image.open(files / "photo.png").save(tmp_path / "photo.webp", lossless=True)
+    arguments = ["detect", tmp_path / "photo.webp", *OWN, "--json", "-", "-o", tmp_path / "p.png"]
+    assert "pillow" in run(*arguments, cwd=files, code=1).stderr
+    (entry,) = json.loads(run(*arguments, "--decoder", "pillow", cwd=files).stdout)
+    (same,) = json.loads(run("detect", "photo.png", *OWN, "--json", "-", "-o", tmp_path / "p.png", cwd=files).stdout)
+    assert entry["objects"] == same["objects"]
+
+
 def test_a_data_file_names_the_names(files: Path, tmp_path: Path) -> None:
     options = [*OWN[:4], "--data", "net.data", "--thresh", "0.3", "-o", tmp_path / "p.png"]
     out = run("detect", "photo.png", *options, cwd=files)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import DarknetError
-from .inputs import find_images, network, open_detector, progress
+from .inputs import decoder, find_images, network, open_detector, progress
 from .options import engine, write_json
 
 
@@ -17,15 +17,17 @@ from .options import engine, write_json
 @network
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes to name.")
 @engine
+@decoder
 @click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
 def classify(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, top: int, json_file: str | None, **options: Any,
+    data: Path | None, top: int, json_file: str | None, decoder: str, **options: Any,
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, or a directory of files), with the model darknet19.
 
     Prints what Darknet's `classifier predict` prints: a line per class with its probability.
     """
+    from ..image.load import load_image
     from ..output.text import class_lines, predicted_line
 
     files = find_images(images)
@@ -34,7 +36,7 @@ def classify(
     with progress(len(files), "Classifying") as step:
         for file in files:
             try:
-                found = detector.classify(file, top)
+                found = detector.classify(load_image(file, decoder), top)
             except DarknetError as error:
                 if len(files) == 1:
                     raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DarknetError
-from .inputs import find_images, network, open_detector, progress
+from .inputs import decoder, find_images, network, open_detector, progress
 from .options import engine, thresholds
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @thresholds
 @engine
+@decoder
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write the detections as JSON to FILE (- for standard output)."
 )
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 def detect(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, json_file: str | None, output: Path | None,
-    size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
+    size: tuple[int, int] | None, math: str, threads: int | None, decoder: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE (a file, or a directory of files).
 
@@ -51,7 +52,7 @@ def detect(
     with progress(len(files)) as step:
         for number, (file, picture) in enumerate(zip(files, pictures, strict=True), start=1):
             try:
-                found, lines = _detect_one(detector, file, picture, options)
+                found, lines = _detect_one(detector, file, picture, decoder, options)
             except DarknetError as error:
                 if len(files) == 1:
                     raise
@@ -68,12 +69,14 @@ def detect(
         raise click.ClickException(f"{failed} of {len(files)} images could not be read")
 
 
-def _detect_one(detector: Detector, file: Path, picture: Path, options: dict[str, Any]) -> tuple[Detections, list[str]]:
+def _detect_one(
+    detector: Detector, file: Path, picture: Path, decoder: str, options: dict[str, Any]
+) -> tuple[Detections, list[str]]:
     from ..image.draw import draw_detections, save_image
     from ..image.load import load_image
     from ..output.text import darknet_lines, predicted_line, tree_lines
 
-    pixels = load_image(file)
+    pixels = load_image(file, decoder)
     found = detector.detect(pixels, **options)
     lines = tree_lines(found) if options["tree_path"] else darknet_lines(found)
     save_image(picture, draw_detections(pixels, found))

@@ -47,6 +47,16 @@ def network(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+decoder = click.option(
+    "--decoder",
+    type=click.Choice(["stb", "pillow"]),
+    default="stb",
+    show_default=True,
+    help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF).",
+)
+"""``--decoder``."""
+
+
 def open_detector(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     default: str = "yolov3-tiny", **options: Any,
