@@ -115,7 +115,7 @@ class Detector:
             DarknetError: the network has no head that gives boxes.
         """
         if not self.network.heads:
-            raise DarknetError(f"{self.network.path}: the network has no head that gives boxes (for a classifier, classify)")
+            raise DarknetError(f"{self.network.path}: the network gives no boxes (for a classifier: classify)")
         pixels = as_pixels(image, bgr)
         height, width = pixels.shape[:2]
         with self._lock:

@@ -132,7 +132,7 @@ def test_extreme_shapes_of_images(detector: Detector) -> None:
 
 
 def test_a_classifier_has_no_boxes(tmp_path: Path) -> None:
-    with pytest.raises(DarknetError, match="no head that gives boxes"):
+    with pytest.raises(DarknetError, match="the network gives no boxes"):
         build(tmp_path, net(3, 8, 8, "avgpool", "softmax")).detect(np.zeros((9, 9, 3), np.uint8))
 
 
