@@ -6,6 +6,8 @@ Nothing here imports Numba or Pillow before a file needs it.
 
 from __future__ import annotations
 
+import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,36 @@ if TYPE_CHECKING:
 DECODERS = ("stb", "pillow")
 
 _CHANNELS = range(5)
+
+_READERS = tuple(
+    (re.compile(signature, re.DOTALL), module, function)
+    for signature, module, function in (
+        (rb"\xff+\xd8", "jpeg.decoder", "decode_jpeg"),
+        (rb"\x89PNG\r\n\x1a\n", "formats.png", "decode_png"),
+        (rb"BM.{12}[\x0c\x28\x38\x6c\x7c]\0\0\0", "formats.bmp", "decode_bmp"),
+        (rb"GIF8[79]a", "formats.gif", "decode_gif"),
+        (rb"8BPS", "formats.psd", "decode_psd"),
+        (rb"\x53\x80\xf6\x34.{84}PICT", "formats.pic", "decode_pic"),
+        (rb"P[56]", "formats.pnm", "decode_pnm"),
+        (rb"#\?(RADIANCE|RGBE)\n", "formats.hdr", "decode_hdr"),
+    )
+)
+"""Signatures in the order in which stb_image looks for them; TGA, which has none, comes last."""
+
+_UNKNOWN_TO_STB = tuple(
+    (re.compile(signature, re.DOTALL), what)
+    for signature, what in (
+        (rb"RIFF.{4}WEBP", "a WebP image"),
+        (rb"II\*\0|MM\0\*", "a TIFF image"),
+        (rb".{4}ftyp(avif|avis)", "an AVIF image"),
+        (rb".{4}ftyp(heic|heix|mif1)", "an HEIF image"),
+        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image"),
+        (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image"),
+        (rb"BM", "a BMP image of an unusual kind"),
+        (rb"P[1-4]", "a PNM image in text or of one bit"),
+        (rb"\0\0[\x01\x02]\0", "a Windows icon"),
+    )
+)
 
 
 def load_image(source: str | Path | bytes, decoder: str = "stb", channels: int = 3) -> Pixels:
@@ -68,10 +100,20 @@ def _read(source: str | Path | bytes) -> tuple[bytes, str | None]:
 
 
 def _decode_as_darknet(data: bytes, channels: int, name: str | None) -> Pixels:
-    if data[:1] == b"\xff":
-        from .jpeg.decoder import decode_jpeg
+    known = (reader for signature, *reader in _READERS if signature.match(data))
+    module, function = next(known, ("formats.tga", "decode_tga"))
+    if function == "decode_tga":
+        from .formats.tga import is_tga
 
-        return decode_jpeg(data, channels, name)
-    from .pillow import decode_with_pillow
+        if not is_tga(data):
+            raise ImageError(_unknown(data), name)
+    decode = getattr(import_module(f".{module}", __package__), function)
+    pixels: Pixels = decode(data, channels, name)
+    return pixels
 
-    return decode_with_pillow(data, channels, name)
+
+def _unknown(data: bytes) -> str:
+    for signature, what in _UNKNOWN_TO_STB:
+        if signature.match(data):
+            return f'this is {what}, which Darknet (stb_image) does not read; decoder="pillow" may read it'
+    return "this is no image of a format that Darknet (stb_image) reads"

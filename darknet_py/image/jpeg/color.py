@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -84,7 +85,7 @@ def convert_row(out, lines, stride, width, mode):
 @kernel
 def _product(a, b):
     # a * b / 255, rounded (Blinn's)
-    t = a * b + 128
+    t = np.int64(a) * np.int64(b) + 128
     return (t + (t >> 8)) >> 8
 
 
