@@ -289,10 +289,30 @@ def test_batch_norm_near_zero(mean: float) -> None:
     assert_same_bits(through_a_layer(x, AVX512, 40, **normal), wanted)
 
 
+def test_buffers_of_wrong_size_never_reach_the_kernel() -> None:
+    layer, x, out = Conv(2, 5, 5, 3, 3), np.zeros(50, np.float32), np.zeros(27, np.float32)
+    arrays = make_arrays(layer, np.random.default_rng(0))
+    for source, target in ((x[1:], out), (x, out[1:])):
+        with pytest.raises(ValueError, match="are not those of"):
+            convolution_step(layer, arrays, source, target, 1, IEEE)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="17 weights are not those of"):
+        convolution_step(layer, arrays | {"weights": np.zeros(17, np.float32)}, x, out, 1, IEEE)  # type: ignore[arg-type]
+
+
+def test_more_threads_than_scratch_memory() -> None:
+    """The threads without any leave the work to the others."""
+    layer = Conv(5, 20, 20, 9, 3, pad=1)
+    arrays = make_arrays(layer, np.random.default_rng(0))
+    x = np.random.default_rng(1).random((5, 20, 20), np.float32)
+    out = np.zeros(9 * 400, np.float32)
+    run(convolution_step(layer, arrays, x.reshape(-1), out, 2, IEEE), 5)  # type: ignore[arg-type]
+    assert_same_bits(out.reshape(9, 20, 20), plain(layer, arrays, x))
+
+
 def test_each_tile_is_compiled_for_itself() -> None:
     layer, rng = Conv(2, 5, 5, 3, 3), np.random.default_rng(0)
-    arrays, x = make_arrays(layer, rng), np.zeros((2, 5, 5), np.float32)
-    steps = [convolution_step(layer, arrays, x.reshape(-1), x.reshape(-1), 1, IEEE, tile) for tile in TILES]  # type: ignore[arg-type]
+    arrays, x, out = make_arrays(layer, rng), np.zeros(50, np.float32), np.zeros(27, np.float32)
+    steps = [convolution_step(layer, arrays, x, out, 1, IEEE, tile) for tile in TILES]  # type: ignore[arg-type]
     for step in steps:
         run(step, 1)
     kinds = {str(signature[-1]) for signature in steps[0].kernel.signatures}  # type: ignore[attr-defined]

@@ -87,7 +87,10 @@ def convolution(
     # tasks: (tasks, 7) int64: group; first block of filters and the one behind the last; the same of rows, of pieces;
     # pieces: columns of the output at which the pieces of a row start, and out_w;
     # offsets: (cut.channels, size, size) int64: where each tap lies in the window
-    window = pointer(scratch, claim(queue, 1) * cut.scratch)
+    worker = claim(queue, 1)
+    if (worker + 1) * cut.scratch > scratch.size:
+        return  # more threads than there is memory for: the others do it
+    window = pointer(scratch, worker * cut.scratch)
     blocks = (shape.n + cut.block - 1) // cut.block
     while True:
         task = claim(queue, 0) * TASK_NUMBERS

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
+from .convolution import share_scratch
 from .memory import INPUT, lay_out
 from .pool import get_pool
 from .profile import check_covers
@@ -78,6 +79,7 @@ class Plan:
                 self.steps.append(step)
             for array in bench.arrays.values():
                 drop_pages(array)  # packed now, or read where it lies once per run
+        share_scratch(self.steps)
 
     @property
     def input(self) -> NDArray[np.float32]:

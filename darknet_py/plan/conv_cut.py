@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,16 +24,13 @@ DEPTH = 576
 of a block and the pixels it meets in the nearest cache."""
 
 DEPTH_1 = 256
-"""The same for 1x1 convolutions: their windows are wider instead, as the input is read across its channels."""
+"""The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs."""
 
-WINDOW = 48_000
+WINDOW = 32_000
 """About how many float32 values a window has: it stays in the second cache, with weights and sums."""
 
-TASKS = 4
-"""Least tasks per thread, if there are that many blocks: no thread waits long for the last one."""
-
-FINISH_PIXELS, FINISH_FILTERS, FINISH_FEW = 7.0, 13.0, 20.0
-"""Cycles that finishing a vector of sums takes: with filters in the lanes it has to be transposed."""
+TASKS = 8
+"""Tasks per thread at which the smallest ones are small enough: no thread waits long for the last one."""
 
 
 @dataclass(frozen=True)
@@ -59,45 +57,72 @@ def cut_work(
     pieces = cut_row(shape.out_w, way)
     rows, together = _window_extent(shape, channels, pieces, way)
     rows += rows % 2 if pooled[0] else 0
-    blocks = -(-shape.n // way.block)
-    grid = [
-        (y, min(y + rows, shape.out_h), i, min(i + together, len(pieces) - 1))
-        for y in range(0, shape.out_h, rows)
-        for i in range(0, len(pieces) - 1, together)
-    ]
-    split = min(blocks, max(1, -(-TASKS * threads // (len(grid) * shape.groups))))
-    tasks = [
-        (group, b * blocks // split, (b + 1) * blocks // split, *part)
-        for group in range(shape.groups)
-        for b in range(split)
-        for part in grid
-    ]
+    tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together)
     longest = int(max(pieces[together:] - pieces[:-together]))
     row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, longest, tile)
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
     sums = channels * plane + way.width
-    waiting = -(-blocks // split) * rows * together if channels < shape.c else 1
+    waiting = most * rows * together if channels < shape.c else 1
     band = sums + waiting * area + tile.lanes * tile.filters
-    scratch = band + (-(-blocks // split) * way.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
+    scratch = band + (most * way.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
     cut = Cut(
         way.number, way.block, area, channels, row, plane, sums, band, *pooled, -(-scratch // 16) * 16
     )  # fmt: skip
-    return cut, np.array(tasks, np.int64), pieces
+    return cut, tasks, pieces
+
+
+def share_out(
+    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int
+) -> tuple[Ints, int]:
+    """The tasks (see `kernels.convolution.convolution`), and the most blocks of filters that one has.
+
+    Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones.
+    """
+    grid = [
+        (y, min(y + rows, shape.out_h), i, min(i + together, pieces))
+        for y in range(0, shape.out_h, rows)
+        for i in range(0, pieces, together)
+    ]
+    count = len(grid) * shape.groups
+    least = max(1, blocks * count // (TASKS * threads))
+    cuts = [0]
+    while cuts[-1] < blocks:
+        left = blocks - cuts[-1]
+        part = max(left / (2 * threads), left * count / (4 * threads))
+        cuts.append(min(blocks, cuts[-1] + max(least, round(part))))
+    tasks = [
+        (group, first, last, *place)
+        for first, last in pairwise(cuts)
+        for group in range(shape.groups)
+        for place in grid
+    ]
+    return np.array(tasks, np.int64), cuts[1]
 
 
 def choose_way(shape: ConvShape, tile: Tile) -> Way:
-    """The way that takes fewest cycles: sums of lanes and rows that hold nothing are lost, and finishing differs."""
+    """The way that takes fewest cycles."""
+    return min(ways(tile), key=lambda way: estimated_cycles(way, shape, tile))
+
+
+def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
+    """Cycles of one group: of a tile per k, its multiply-adds or its loads (two a cycle), whichever is more; of a tile,
+    its start and end, and finishing its vectors (those with filters in the lanes are transposed)."""
     depth = shape.c * shape.size**2
-    vectors = shape.out_h * -(-shape.out_w // tile.lanes)
-    blocks = -(-shape.n // tile.rows) * tile.rows
-    filters = shape.out_h * shape.out_w * -(-shape.n // tile.filters) * 2
-    cycles = {
-        PIXELS: vectors * blocks * (depth / 2 + FINISH_PIXELS),
-        FILTERS: filters * (depth / 2 * 1.02 + FINISH_FILTERS),
-        FEW: vectors * shape.n * (depth * 0.7 + FINISH_FEW),
-    }
-    return min(ways(tile), key=lambda way: cycles[way.number])
+    widths = np.diff(cut_row(shape.out_w, way))
+    if way.number == FILTERS:
+        tiles = depth * np.maximum(widths * 1.02, (widths + 3) / 2) + 26 * widths
+    elif way.number == PIXELS:
+        vectors = -(-widths // tile.lanes)
+        tiles = depth * np.maximum(vectors * tile.rows, vectors + tile.rows + 1) / 2 + 7 * tile.rows * vectors
+    else:
+        tiles = -(-widths // tile.lanes) * (0.7 * depth + 20)
+    blocks = -(-shape.n // way.block)
+    rest = 0.0
+    if way.number != FILTERS:  # there, weights that pass by are fetched ahead, and a 1x1 convolution needs no window
+        window = 3 * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
+        rest = (0.4 * shape.n + window) * depth
+    return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 
 
 def ways(tile: Tile) -> list[Way]:

@@ -16,7 +16,7 @@ from .pool import get_pool
 from .step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Doubles = NDArray[np.float64]
+
+
+SCRATCH = 5
+"""Which of the kernel's arguments behind the queue is its scratch memory."""
 
 
 def convolution_step(
@@ -45,6 +49,9 @@ def convolution_step(
     """
     tile = tile or host_tile()
     shape = conv_shape(layer)
+    wanted = pool.out.size if pool else layer.n * layer.out_h * layer.out_w
+    if source.size != layer.c * layer.h * layer.w or out.size != wanted:
+        raise ValueError(f"{source.size} inputs and {out.size} outputs are not those of {layer}")
     cut, tasks, pieces = cut_work(shape, tile, threads, (pool.out.h, pool.out.w) if pool else (0, 0))
     code = CODES["relu+0" if profile.make and layer.activation == "relu" else layer.activation]
     divided = (layer.out_h * layer.out_w & ~3) + 1 if profile.make and layer.batch_normalize else 0
@@ -55,6 +62,16 @@ def convolution_step(
         aligned_floats(threads * cut.scratch), tasks.reshape(-1), pieces, offsets(shape, cut), shape, cut, finish, tile,
     )  # fmt: skip
     return Step(convolution, args, tasks=len(tasks))
+
+
+def share_scratch(steps: Sequence[Step]) -> None:
+    """Give all convolutions of a plan the same scratch memory: they run one after the other."""
+    convolutions = [step for step in steps if step.kernel is convolution]
+    if convolutions:
+        largest = max(step.args[SCRATCH].size for step in convolutions)
+        scratch = aligned_floats(largest)
+        for step in convolutions:
+            step.args = (*step.args[:SCRATCH], scratch[: step.args[SCRATCH].size], *step.args[SCRATCH + 1 :])
 
 
 def conv_shape(layer: Convolutional) -> ConvShape:
@@ -80,7 +97,9 @@ def packed(weights: Floats, shape: ConvShape, cut: Cut, threads: int) -> Floats:
     taps = shape.size**2
     blocks = -(-shape.n // cut.block)
     out = aligned_floats(shape.groups * blocks * cut.block * shape.c * taps)
-    flat = weights.reshape(-1).view(np.ndarray)
+    flat = np.ascontiguousarray(weights, np.float32).reshape(-1).view(np.ndarray)
+    if flat.size != shape.groups * shape.n * shape.c * taps:
+        raise ValueError(f"{flat.size} weights are not those of {shape}")
     flat.flags.writeable = False  # one type for the kernel, wherever the weights come from
     args = (out, flat, shape.n, shape.c * taps, cut.channels * taps, cut.block)
     with get_pool(threads) as pool:
