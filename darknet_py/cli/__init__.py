@@ -14,6 +14,7 @@ COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
     "classify": "Name the most probable classes of images.",
     "fetch": "Fetch the files of released models, or list them.",
+    "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",
     "synth": "Write stand-in weights for a network whose weights one does not have.",
     "trace": "Run one image and print a hash of every layer's output.",

@@ -1,0 +1,105 @@
+"""The ceiling: how fast the convolution's micro-kernels run alone, on data that never leaves the first cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..kernels.atomic import claim
+from ..kernels.conv_multiply import multiply_filters, multiply_pixels
+from ..kernels.jit import kernel
+from ..kernels.simd import pointer
+from ..kernels.tile import host_tile
+from ..plan.pool import get_pool
+from ..plan.step import Step
+
+if TYPE_CHECKING:
+    from ..kernels.tile import Tile
+
+DEPTH = 192
+"""How many k a block has: so many that its beginning and end hardly count, and still all is in the first cache."""
+
+SLICE = 0.02
+"""Seconds that one measurement takes, about."""
+
+
+@kernel
+def _pixels(queue, sums, weights, pixels, offsets, blocks, tile):
+    # sums: (workers, area); blocks: how many; the rest as multiply_pixels
+    area = tile.rows * tile.pixels
+    own = pointer(sums, claim(queue, 1) * area)
+    while claim(queue, 0) < blocks:
+        for _ in range(64):
+            multiply_pixels(
+                tile, tile.vectors, own, True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), DEPTH
+            )
+
+
+@kernel
+def _filters(queue, sums, weights, pixels, offsets, blocks, tile):
+    # sums: (workers, area); blocks: how many; the rest as multiply_filters
+    area = tile.columns * tile.filters
+    own = pointer(sums, claim(queue, 1) * area)
+    start = pointer(weights, 0)
+    while claim(queue, 0) < blocks:
+        for _ in range(64):
+            multiply_filters(
+                tile, tile.columns, own, True, start, pointer(pixels, 0), pointer(offsets, 0), DEPTH, start, 0
+            )
+
+
+@dataclass
+class Ceiling:
+    """Multiply-adds per second of the micro-kernels alone: the best seen so far.
+
+    Attributes:
+        threads: how many threads ``together`` is of.
+        single: of one thread.
+        together: of ``threads`` threads at once.
+    """
+
+    threads: int
+    single: float = 0.0
+    together: float = 0.0
+
+    @property
+    def limit(self) -> float:
+        """What ``threads`` threads could do: that many times one thread's."""
+        return self.threads * self.single
+
+    def measure(self) -> None:
+        """Measure again, for a few hundredths of a second: other work on the machine only ever takes away."""
+        self.single = max(self.single, _speed(1))
+        self.together = max(self.together, _speed(self.threads) if self.threads > 1 else self.single)
+
+
+def _speed(threads: int) -> float:
+    """Multiply-adds per second of the faster micro-kernel on that many threads."""
+    tile = host_tile()
+    ways = ((_pixels, tile.rows * tile.pixels, tile.rows), (_filters, tile.columns * tile.filters, tile.filters))
+    return max(_speed_of(kernel, area, width, tile, threads) for kernel, area, width in ways)
+
+
+def _speed_of(kernel: Any, area: int, width: int, tile: Tile, threads: int) -> float:
+    random = np.random.RandomState(0)
+    weights = random.uniform(0.5, 1, DEPTH * width).astype(np.float32)
+    pixels = random.uniform(0.5, 1, 16 * tile.pixels).astype(np.float32)
+    offsets = np.arange(DEPTH, dtype=np.int64) % 8 * tile.lanes
+    sums = np.zeros(threads * area, np.float32)
+    with get_pool(threads) as pool:
+
+        def seconds(blocks: int) -> float:
+            step = Step(kernel, (sums, weights, pixels, offsets, blocks, tile), tasks=threads)
+            start = perf_counter()
+            pool.run(step)
+            return perf_counter() - start
+
+        seconds(1)  # compiles, wakes the threads
+        blocks = threads
+        while (took := seconds(blocks)) < SLICE / 4:
+            blocks *= 2
+        blocks = max(threads, round(blocks * SLICE / took))
+        return blocks * 64 * area * DEPTH / seconds(blocks)

@@ -1,0 +1,104 @@
+"""What an engine's process says: lines of JSON, one for each line that it is told.
+
+First line in: a `Job` as JSON; out: ``{"engine": name with version, "threads": n}``. Then
+
+- ``{"run": n, "first": m}``: run m times, then n times with the clock; out: ``{"seconds": [...]}``;
+- ``{"outputs": path}``: write what can be compared to an .npz file; out: ``{"layers": [numbers]}``.
+
+Whatever goes wrong is ``{"error": message}``. The end of the input ends the process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ...network import Network
+
+    Floats = NDArray[np.float32]
+
+
+@dataclass
+class Job:
+    """What to run: files of cfg and weights (the cfg with its final size), of the input, and on how many threads.
+
+    ``library``: a shared library, for engines that are one.
+    """
+
+    cfg: str
+    weights: str
+    input: str
+    threads: int
+    library: str = ""
+
+
+class Engine(Protocol):
+    """One engine with a network loaded.
+
+    Attributes:
+        engine: its name and version.
+        threads: how many threads it really uses.
+    """
+
+    engine: str
+    threads: int
+
+    def run(self, x: Floats) -> None:
+        """From the input (channels, height, width) to all outputs of the network."""
+
+    def outputs(self, x: Floats, network: Network) -> Mapping[int, Floats]:
+        """Outputs by layer number: of layers that this engine can show, and that show that it runs this network."""
+
+
+def main(engine: str, library: str = "") -> None:
+    """Serve on standard input and output with the engine of the module of that name."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # engines print what they like
+    try:
+        _serve(engine, library, answers)
+    except Exception as error:
+        _say(answers, error=f"{type(error).__name__}: {error}" if not str(error).strip() else str(error).strip())
+
+
+def _serve(engine: str, library: str, answers: TextIO) -> None:
+    job = Job(**json.loads(sys.stdin.readline()), library=library)
+    x = np.load(job.input)
+    module = importlib.import_module(f"{__package__}.{engine}")
+    loaded: Engine = module.load(job)
+    _say(answers, engine=loaded.engine, threads=loaded.threads)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "run" in request:
+            for _ in range(request["first"]):
+                loaded.run(x)
+            _say(answers, seconds=[_clocked(loaded, x) for _ in range(request["run"])])
+        else:
+            from ...network import read_network
+
+            outputs = loaded.outputs(x, read_network(job.cfg))
+            arrays: dict[str, Any] = {str(number): array for number, array in outputs.items()}
+            np.savez(request["outputs"], **arrays)
+            _say(answers, layers=sorted(outputs))
+
+
+def _clocked(engine: Engine, x: Floats) -> float:
+    start = perf_counter()
+    engine.run(x)
+    return perf_counter() - start
+
+
+def _say(answers: TextIO, **message: Any) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()

@@ -1,0 +1,273 @@
+"""One benchmark: a network on this engine and others, turn by turn in one session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DarknetError
+from ..loading import load_trees
+from ..network import read_network
+from ..parameters import load_parameters
+from ..plan.build import Plan
+from ..plan.fusion import pooled_convolutions
+from ..plan.profile import check_covers, get_profile
+from .against import Peer, PeerError, PeerSpec
+from .files import SEED, Files, bench_files
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..layers import Layer
+    from ..network import Network
+    from .ceiling import Ceiling
+
+    Floats = NDArray[np.float32]
+
+TOLERANCE = 1e-3
+"""How far another engine's outputs may be from ours, of the largest of ours or of 1: then it runs the same network."""
+
+TURN, LONGEST = 0.2, 5
+"""An engine's turn takes about so many seconds, and has at most so many runs."""
+
+PAUSE = 0.05
+"""Seconds between turns: engines whose threads wait actively stop doing so meanwhile."""
+
+
+@dataclass
+class LayerTime:
+    """One layer's share. ``with_next``: its step also does the layer behind it (a pooling)."""
+
+    layer: Layer
+    seconds: float
+    with_next: bool = False
+
+    @property
+    def speed(self) -> float:
+        """Multiply-adds per second."""
+        return self.layer.multiply_adds / self.seconds if self.seconds else 0.0
+
+
+@dataclass
+class EngineTime:
+    """Another engine's times.
+
+    Attributes:
+        name: what the user calls it.
+        engine: name and version.
+        threads: how many it used.
+        turns: seconds of its runs, turn by turn.
+        ratios: turn by turn, its median time by ours.
+        difference: largest difference of its outputs from ours; None if it can show none.
+        scale: what that is to be compared with: the largest of our outputs, at least 1.
+    """
+
+    name: str
+    engine: str
+    threads: int
+    turns: list[list[float]] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    difference: float | None = None
+    scale: float = 1.0
+
+    @property
+    def seconds(self) -> list[float]:
+        """All its times."""
+        return [value for turn in self.turns for value in turn]
+
+    @property
+    def same(self) -> bool | None:
+        """Whether it computes the same network; None if that is not known."""
+        return None if self.difference is None else self.difference <= TOLERANCE * self.scale
+
+
+@dataclass
+class Result:
+    """What a benchmark found out. ``seconds``: of our runs; ``failures``: why engines could not be measured."""
+
+    network: Network
+    math: str
+    threads: int
+    weights: str
+    arena_bytes: int
+    seconds: list[float]
+    layers: list[LayerTime]
+    engines: list[EngineTime]
+    failures: list[str]
+
+    @property
+    def speed(self) -> float:
+        """Multiply-adds per second, in the median run."""
+        return self.network.multiply_adds / median(self.seconds)
+
+
+class Own:
+    """This engine, in this process; keeps the time of every step."""
+
+    def __init__(self, plan: Plan, x: Floats) -> None:
+        self.plan = plan
+        self.x = x.reshape(-1)
+        self.seconds: list[float] = []
+        self.steps: list[list[float]] = []
+
+    def turn(self, first: int, count: int) -> list[float]:
+        """As `Peer.turn`."""
+        for _ in range(first):
+            self._run()
+        runs = [self._run() for _ in range(count)]
+        self.steps += runs
+        self.seconds += [sum(run) for run in runs]
+        return self.seconds[-count:]
+
+    def _run(self) -> list[float]:
+        times = [time.perf_counter()]
+        self.plan.input[:] = self.x
+        times += [time.perf_counter() for _ in self.plan.run_steps()]
+        return [float(seconds) for seconds in np.diff(times)]
+
+    def layer_times(self) -> list[LayerTime]:
+        """The median time of every layer that has steps of its own."""
+        network = self.plan.network
+        pooled = pooled_convolutions(network, self.plan.kept)
+        middle = np.median(np.array(self.steps), axis=0)
+        times: dict[int, float] = {}
+        for step, seconds in zip(self.plan.steps, middle, strict=True):
+            times[step.layer] = times.get(step.layer, 0.0) + float(seconds)
+        return [
+            LayerTime(layer, times[layer.index], layer.index in pooled)
+            for layer in network.layers
+            if layer.index in times
+        ]
+
+
+class OneThread(Own):
+    """This engine on one thread, as a peer of itself."""
+
+    def outputs(self) -> dict[int, Floats]:
+        """As `Peer.outputs`."""
+        return {number: self.plan.output(number) for number in self.plan.kept}
+
+
+Running = tuple[Peer | OneThread, EngineTime]
+"""Another engine, and its times."""
+
+
+def bench(
+    cfg: Path,
+    weights: Path | None,
+    ceiling: Ceiling,
+    *,
+    size: tuple[int, int] | None = None,
+    math: str = "ieee",
+    runs: int = 10,
+    peers: Sequence[PeerSpec] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Measure a network.
+
+    Args:
+        cfg, weights: its files; stand-in weights if there are none.
+        ceiling: is measured again in every round; also says how many threads.
+        size, math: as for `load`.
+        runs: rounds; in each one every engine has a turn.
+        peers: other engines, measured in turns with this one on the same input.
+        say: is told what is being done.
+
+    Raises:
+        DarknetError: something is wrong with the files. (Engines that fail are in the result.)
+    """
+    network = read_network(cfg, size=size)
+    check_covers(get_profile(math), network)
+    if not network.input.image:
+        raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
+    with bench_files(cfg, weights, network, say) as files, ExitStack() as stack:
+        say("loading")
+        shape = (network.input.c, network.input.h, network.input.w)
+        x: Floats = np.random.RandomState(SEED).uniform(0, 1, shape).astype(np.float32)
+        np.save(files.input, x)
+        own = Own(make_plan(files, math, ceiling.threads), x)
+        running: list[Running] = []
+        failures: list[str] = []
+        for spec in peers:
+            say(f"starting {spec.name}")
+            try:
+                running.append(_start(spec, files, own, stack))
+            except PeerError as error:
+                failures.append(str(error))
+        _take_turns(own, running, ceiling, runs, failures, say)
+        say("comparing outputs")
+        for peer, engine in running:
+            _compare(peer, engine, own.plan, failures)
+        return Result(
+            network, math, ceiling.threads, str(weights) if weights else f"stand-ins, seed {SEED}",
+            own.plan.arena_bytes, own.seconds, own.layer_times(), [engine for _, engine in running], failures,
+        )  # fmt: skip
+
+
+def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
+    if not spec.command:
+        plan = own.plan
+        engine = f"darknet-py, math {plan.profile.name}"
+        return OneThread(make_plan(files, plan.profile.name, 1), own.x), EngineTime(spec.name, engine, 1)
+    peer = stack.enter_context(Peer(spec, files.job(own.plan.threads), files.folder))
+    return peer, EngineTime(spec.name, peer.engine, peer.threads)
+
+
+def make_plan(files: Files, math: str, threads: int) -> Plan:
+    """The network ready to run, with the outputs kept that engines are compared by."""
+    network = read_network(files.cfg)
+    keep = [head.sources[0] for head in network.heads]
+    parameters = load_parameters(network, files.weights)
+    return Plan(network, parameters, get_profile(math), threads, load_trees(network), keep)
+
+
+def _take_turns(
+    own: Own, running: list[Running], ceiling: Ceiling, rounds: int, failures: list[str], say: Callable[[str], None]
+) -> None:
+    """A round is a turn of ours, then one of every other engine, each after a pause."""
+    say("warming up")
+    ours = own.turn(0, 2)[-1]  # the first may compile
+    own.seconds.clear()
+    own.steps.clear()
+    for number in range(1, rounds + 1):
+        say(f"round {number} of {rounds}")
+        ceiling.measure()
+        time.sleep(PAUSE)
+        ours = median(own.turn(*_plan_turn(ours)))
+        for entry in list(running):
+            peer, engine = entry
+            time.sleep(PAUSE)
+            try:
+                last = engine.turns[-1] if engine.turns else peer.turn(1, 1)
+                engine.turns.append(peer.turn(*_plan_turn(median(last))))
+            except PeerError as error:
+                failures.append(str(error))
+                running.remove(entry)
+                continue
+            engine.ratios.append(median(engine.turns[-1]) / ours)
+
+
+def _plan_turn(seconds: float) -> tuple[int, int]:
+    """For runs of so many seconds: how many come first without the clock, and how many with it."""
+    return int(seconds < TURN), max(1, min(LONGEST, round(TURN / seconds)))
+
+
+def _compare(peer: Peer | OneThread, engine: EngineTime, plan: Plan, failures: list[str]) -> None:
+    try:
+        outputs = peer.outputs()
+    except PeerError as error:
+        failures.append(f"{error} (its outputs cannot be compared)")
+        return
+    for number, theirs in outputs.items():
+        ours = plan.output(number)
+        engine.scale = max(engine.scale, float(np.abs(ours).max()))
+        with np.errstate(invalid="ignore"):
+            difference = np.abs(theirs.reshape(-1) - ours).max() if theirs.size == ours.size else np.inf
+        engine.difference = max(engine.difference or 0.0, float(np.nan_to_num(difference, nan=np.inf)))

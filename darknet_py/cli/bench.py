@@ -1,0 +1,83 @@
+"""``darknet-py bench``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import engine, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@click.command()
+@click.argument("cfgs", nargs=-1, required=True, metavar="CFG...", type=click.Path(path_type=Path))
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights of the one CFG [default: stand-ins].")
+@engine
+@click.option(
+    "--runs", type=click.IntRange(1, 10000), default=10, show_default=True,
+    help="Rounds; in each one every engine has a turn of one to five runs.",
+)  # fmt: skip
+@click.option(
+    "--against", default="", metavar="ENGINE,...",
+    help="Other engines: opencv, onnxruntime, openvino, each of this Python or as ENGINE=PYTHON of another; "
+         "darknet=LIBDARKNET.SO; one-thread, which is this engine on one thread.",
+)  # fmt: skip
+@click.option("--layers/--no-layers", default=True, help="Print the table of layers [default: yes].")
+@click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a bar chart (.svg or .png).")
+def bench(
+    cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, threads: int | None,
+    runs: int, against: str, layers: bool, json_file: str | None, plot: Path | None,
+) -> None:  # fmt: skip
+    """Measure how fast the networks CFG... run: every layer, and the whole.
+
+    The percentages are of the ceiling: the convolution's exact micro-kernel alone, on data in the first cache, measured
+    meanwhile. Other engines run the same network on the same input, turn by turn with this one; "times ours" is the
+    median over the rounds of their time by ours.
+    """
+    from ..bench.against import parse_peers
+    from ..bench.ceiling import Ceiling
+    from ..bench.machine import describe_machine
+    from ..bench.plot import write_plot, writer
+    from ..bench.report import document, machine_lines, result_lines
+    from ..bench.session import bench as run
+    from ..plan.pool import usable_cores
+
+    if weights is not None and len(cfgs) > 1:
+        raise click.UsageError("--weights goes with one CFG")
+    if plot is not None:
+        writer(plot)
+    peers = parse_peers(against)
+    machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
+    results = []
+    for cfg in cfgs:
+        with status(str(cfg)) as say:
+            result = run(cfg, weights, ceiling, size=size, math=math, runs=runs, peers=peers, say=say)
+        results.append(result)
+    for line in machine_lines(machine, ceiling):
+        click.echo(line, err=json_file == "-")
+    for result in results:
+        click.echo("\n" + "\n".join(result_lines(result, ceiling, layers)), err=json_file == "-")
+    if plot is not None:
+        write_plot(document(machine, ceiling, results), plot)
+    if json_file:
+        write_json(json_file, document(machine, ceiling, results))
+
+
+@contextmanager
+def status(label: str) -> Iterator[Callable[[str], None]]:
+    """Yields ``say(text)``, which shows what is going on in one line of a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    try:
+        yield lambda text: click.echo(f"\r\033[K{label}: {text}", nl=False, err=True)
+    finally:
+        click.echo("\r\033[K", nl=False, err=True)
