@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..models import Progress, complain, fetch_files, find_file, get_model, registry
+from ..models import Progress, complain, fetch_files, find_file, get_model, part_file, registry
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -50,9 +50,9 @@ class TerminalProgress(Progress):
         click.echo(f"Another process is fetching {name}; waiting for it", err=True)
 
     def _speed(self) -> str:
-        """``12.3 of 35.4 MB, 5.6 MB/s``."""
+        """``12.3 MB of 35.4 MB, 5.6 MB/s``."""
         position = self._bar.pos if self._bar else 0
-        amount = f"{position / 1e6:.1f} of {_amount(self._total)}"
+        amount = f"{_amount(position)} of {_amount(self._total)}"
         began, first = self._first
         seconds = time.monotonic() - began
         return f"{amount}, {_amount((position - first) / seconds)}/s" if seconds > 0.5 else amount
@@ -88,7 +88,8 @@ def _fetch(model: Model) -> None:
     try:
         places = fetch_files(model, TerminalProgress())
     except KeyboardInterrupt:
-        click.echo("What has come is kept: the same command goes on from there.", err=True)
+        if any(part_file(file).is_file() for file in (*model.files, *model.along)):
+            click.echo("What has come is kept: the same command goes on from there.", err=True)
         raise
     for file in (*model.files, *model.along):
         checked = f"size and {file.check} checked" if file.check else "size checked; no hash of this file is known"

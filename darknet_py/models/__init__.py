@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fetching import complain, fetch, fetch_file, fetch_files
+from .fetching import complain, fetch, fetch_file, fetch_files, part_file
 from .located import Located, locate
 from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
 from .progress import Progress
@@ -10,6 +10,6 @@ from .records import Model, PackageSource, RemoteFile, Source, UrlSource, get_mo
 
 __all__ = [
     "Located", "Model", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder", "complain",
-    "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "get_model", "locate", "registry",
-    "remote_file", "resource_folders",
+    "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "get_model", "locate", "part_file",
+    "registry", "remote_file", "resource_folders",
 ]  # fmt: skip

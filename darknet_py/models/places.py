@@ -22,9 +22,18 @@ def cache_folder() -> Path:
 
 
 def fetch_folder() -> Path:
-    """Where fetched files go: the folder that DARKNET_PY_WEIGHTS names, or the user's cache."""
+    """Where fetched files go: the folder that DARKNET_PY_WEIGHTS names, or the user's cache.
+
+    Raises:
+        ModelError: it names a file.
+    """
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named).expanduser() if named else cache_folder()
+    if not named:
+        return cache_folder()
+    folder = Path(os.path.expanduser(named))  # Path's own raises where a user is unknown
+    if _is_file(folder):
+        raise ModelError(f"{FOLDER_VARIABLE} names a file ({folder}); let it name the folder that holds the weights")
+    return folder
 
 
 def weights_folders() -> list[Path]:

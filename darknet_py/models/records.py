@@ -28,7 +28,10 @@ class UrlSource:
     @property
     def origin(self) -> str:
         """The host, for people."""
-        return urlsplit(self.urls[0]).netloc or self.urls[0]
+        try:
+            return urlsplit(self.urls[0]).netloc.rpartition("@")[2] or self.urls[0]
+        except ValueError:  # what a user's mirror may be; asking it will say so
+            return self.urls[0]
 
     def __str__(self) -> str:
         return " + ".join(self.urls)
@@ -185,5 +188,5 @@ def get_model(name: str) -> Model:
     close = difflib.get_close_matches(wanted, known, 3, 0.5)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     raise ModelError(
-        f"there is no model '{name}'{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
+        f"there is no model {name!r}{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
     )
