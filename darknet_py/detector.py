@@ -53,6 +53,7 @@ class Detector:
         math: name of the arithmetic profile.
         threads: worker threads.
         seconds: how long the network took for the last image.
+        weights: the file that the weights came from, if any.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Detector:
         math: str = "ieee",
         threads: int | None = None,
         keep: Iterable[int] = (),
+        weights: Path | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise DarknetError(f"threads={threads} must be at least 1")
@@ -82,6 +84,7 @@ class Detector:
         self._lock = threading.RLock()
         self._has_run = False
         self.seconds = 0.0
+        self.weights = weights
         self._plan = self._make_plan(keep)
 
     def _make_plan(self, keep: Iterable[int]) -> Plan:

@@ -79,6 +79,7 @@ def load(
         math=math,
         threads=threads,
         keep=keep,
+        weights=Path(weights),
     )
 
 

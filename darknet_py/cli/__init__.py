@@ -15,9 +15,12 @@ COMMANDS = {
     "classify": "Name the most probable classes of images.",
     "fetch": "Fetch the files of released models, or list them.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
+    "warmup": "Compile all kernels now, so that no later command has to.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",
     "synth": "Write stand-in weights for a network whose weights one does not have.",
+    "record": "Record what this engine computes, as a reference for validate.",
     "trace": "Run one image and print a hash of every layer's output.",
+    "validate": "Compare this engine with reference detections or another Darknet, bit for bit.",
 }
 """Command -> its one-line help, shown by the group without importing the command."""
 

@@ -1,0 +1,39 @@
+"""``darknet-py record``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .inputs import find_images, network, open_detector
+from .options import engine, thresholds, write_json
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@network
+@thresholds
+@engine
+@click.option("--json", "json_file", metavar="FILE", required=True, help="Where to (- for standard output).")
+def record(
+    images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
+    data: Path | None, json_file: str, size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
+) -> None:  # fmt: skip
+    """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
+
+    Hashes of every layer's output and the boxes as hexadecimal floats, with versions, machine, arithmetic and hashes of
+    all files.
+    """
+    from ..image.load import load_image
+    from ..trace import file_sha256, trace
+    from ..validate.environment import environment, network_facts
+
+    files = find_images(images)
+    detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
+    recorded = [
+        {"image": str(file), "image_sha256": file_sha256(file), **trace(detector, load_image(file), **options)}
+        for file in files
+    ]
+    write_json(json_file, {**environment(), **network_facts(detector, detector.weights), "images": recorded})

@@ -1,0 +1,104 @@
+"""``darknet-py validate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .inputs import find_images, network, open_detector
+from .options import UNIT, engine
+
+if TYPE_CHECKING:
+    from ..validate.compare import ImageResult
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("images", nargs=-1, metavar="[IMAGE...]", type=FILE)
+@network
+@click.option("--reference", "-r", "references", multiple=True, type=FILE, metavar="PATH",
+              help="What to compare with: a trace's JSON, Darknet's printed text, a folder of comp4_det_test_*.txt, "
+                   "coco_results.json, or detections as JSON. May be given several times.")  # fmt: skip
+@click.option("--against", type=FILE, metavar="LIBRARY", help="Your own libdarknet.so, called live.")
+@click.option("--thresh", type=UNIT, help="Instead of what the reference says (or .5; .005 for result files).")
+@click.option("--hier-thresh", type=UNIT, help="Instead of what the reference says (or .5).")
+@click.option("--nms", type=UNIT, help="Instead of what the reference says (or .45).")
+@engine
+@click.option("--ulp", type=click.IntRange(0), default=0, show_default=True,
+              help="Units in the last place that exact references may be off.")  # fmt: skip
+@click.option("--box-iou", type=UNIT, default=0.99, show_default=True, help="Least overlap of boxes that count as one.")
+@click.option("--score", type=UNIT, default=0.001, show_default=True, help="Greatest difference of two scores.")
+@click.option("--report", type=FILE, metavar="FILE", help="Write the verdict as one self-contained HTML page.")
+def validate(
+    images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
+    data: Path | None, references: tuple[Path, ...], against: Path | None, thresh: float | None,
+    hier_thresh: float | None, nms: float | None, ulp: int, box_iou: float, score: float, report: Path | None,
+    math: str, **options: Any,
+) -> None:  # fmt: skip
+    """Compare this engine with reference detections; exit code 0 only if they agree.
+
+    What kind of reference PATH is, its content tells. Traces and printed texts must agree exactly, other files within
+    --box-iou and --score. Images are found by the names in the reference, or given as IMAGE.
+    """
+    from ..validate.compare import Tolerance
+    from ..validate.environment import environment, network_facts
+    from ..validate.references import read_references
+    from ..validate.run import Thresholds, best_profile, compare_library, compare_reference, match_images
+
+    if not references and against is None:
+        raise click.UsageError("compare with what? Name a --reference, or --against a libdarknet.so")
+    files = find_images(images)
+    thresholds, tolerance = Thresholds(thresh, hier_thresh, nms), Tolerance(ulp, box_iou, score)
+    detector = open_detector(model, cfg, weights, names, data, math=math, **options)
+    results = []
+    for path in references:
+        for reference, image in match_images(read_references(path, detector.names), files):
+            results.append(compare_reference(detector, reference, image, thresholds, tolerance))
+            _tell(results[-1])
+    if against is not None:
+        if not files:
+            raise click.UsageError("--against needs images")
+
+        def another(profile: str) -> Any:
+            return (
+                detector
+                if profile == math
+                else open_detector(model, cfg, weights, names, data, math=profile, **options)
+            )
+
+        verdicts = compare_library(against, another, detector.weights, files, thresholds, tolerance)
+        best = best_profile(verdicts)
+        for result in verdicts[best]:
+            _tell(result)
+        fits = all(result.agrees for result in verdicts[best])
+        click.echo(f"{against}: {f'fits math={best}' if fits else f'fits no profile; math={best} comes closest'}")
+        results += verdicts[best]
+    if report is not None:
+        from ..validate.report import write_report
+
+        facts = {**environment(), **network_facts(detector, detector.weights)}
+        write_report(report, results, facts, {result.image: Path(result.image) for result in results})
+    _conclude(results)
+
+
+def _tell(result: ImageResult) -> None:
+    """A line for an image, and its differences."""
+    if result.agrees:
+        click.echo(f"{result.image} ({result.reference}): agrees{', bit for bit' if result.exact else ''}")
+        return
+    click.echo(f"{result.image} ({result.reference}): DIFFERS")
+    for problem in result.problems[:10]:
+        click.echo(f"  {problem}")
+    if len(result.problems) > 10:
+        click.echo(f"  and {len(result.problems) - 10} more differences")
+
+
+def _conclude(results: Sequence[ImageResult]) -> None:
+    good = sum(result.agrees for result in results)
+    click.echo(f"{good} of {len(results)} agree")
+    if good < len(results):
+        raise click.exceptions.Exit(1)

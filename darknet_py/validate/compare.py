@@ -1,0 +1,194 @@
+"""This engine's results against a reference's: what agrees, what is missing, what differs first and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..output.text import darknet_lines
+from .references import Reference, ReferenceBox
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..detect.detections import Detections
+
+    Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much may differ.
+
+    Attributes:
+        ulp: units in the last place of a float32, for exact references.
+        box_iou: least intersection over union of two boxes that count as one, for references that are not exact.
+        score: greatest difference of two probabilities, for those.
+    """
+
+    ulp: int = 0
+    box_iou: float = 0.99
+    score: float = 0.001
+
+
+@dataclass
+class LayerResult:
+    """One layer's output against the reference's. ``ulp``: greatest difference, None where only hashes are known."""
+
+    index: int
+    kind: str
+    equal: bool
+    ulp: float | None = None
+
+
+@dataclass
+class ImageResult:
+    """The verdict on one image.
+
+    Attributes:
+        image: the image file.
+        reference: what it was compared with.
+        problems: what does not agree, the first difference first; nothing if all agrees.
+        layers: for traces and libraries.
+        found: this engine's detections.
+        expected: the reference's boxes (pixels), to be drawn.
+        exact: bit for bit was asked for.
+    """
+
+    image: str
+    reference: str
+    problems: list[str] = field(default_factory=list)
+    layers: list[LayerResult] = field(default_factory=list)
+    found: Detections | None = None
+    expected: list[ReferenceBox] = field(default_factory=list)
+    exact: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs."""
+        return not self.problems
+
+
+def ulps(a: Floats, b: Floats) -> NDArray[np.int64]:
+    """Distance of two float32 arrays in units in the last place; two NaNs agree, a NaN is far from everything else."""
+    ordered = []
+    for values in (a, b):
+        bits = np.ascontiguousarray(values, np.float32).view(np.int32).astype(np.int64)
+        ordered.append(np.where(bits < 0, -(bits & 0x7FFFFFFF), bits))
+    distance: NDArray[np.int64] = np.abs(ordered[0] - ordered[1])
+    nan = np.isnan(a), np.isnan(b)
+    distance[nan[0] & nan[1]] = 0
+    distance[nan[0] ^ nan[1]] = 2**31
+    return distance
+
+
+def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, tolerance: Tolerance) -> ImageResult:
+    """A trace of this engine against a recorded one, value by value on the way from the file to the boxes."""
+    result = ImageResult(str(theirs["image"]), "trace", exact=True)
+    profile = "make" if math.startswith("make") else "ieee"
+    if theirs.get("decoded", ours["decoded"]) != ours["decoded"]:
+        result.problems.append("the decoded image differs: another file, or another decoder")
+    if theirs.get("input_sha256", ours["input_sha256"]) != ours["input_sha256"]:
+        result.problems.append("the network's input differs")
+    for index, (a, b) in enumerate(zip(ours["layers"], theirs["layers"], strict=False)):
+        wanted = b.get("sha256") or b.get(profile) or b.get("ieee")
+        equal = wanted == a["sha256"]
+        first = [np.array([float.fromhex(v) for v in layer.get("first", [])], np.float32) for layer in (a, b)]
+        known = len(first[0]) == len(first[1]) > 0
+        result.layers.append(LayerResult(index, a["kind"], equal, 0 if equal else None))
+        if not equal:
+            by = f"; its first values are {int(ulps(*first).max())} ulp apart" if known else ""
+            result.problems.append(f"layer {index} ({a['kind']}) differs{by}")
+    if len(ours["layers"]) != len(theirs["layers"]):
+        result.problems.append(f"{len(theirs['layers'])} layers in the reference, {len(ours['layers'])} here")
+    for key in ("detections_before_nms", "detections"):
+        wanted = theirs.get(key)
+        if isinstance(wanted, dict):
+            wanted = wanted.get(profile, wanted.get("ieee"))
+        if wanted is not None:
+            cut = theirs.get("first_only", {}).get(key)
+            problem = _first_box_difference(ours.get(key, [])[:cut], wanted, tolerance.ulp)
+            if problem:
+                result.problems.append(f"{key.replace('_', ' ')}: {problem}")
+    return result
+
+
+def _box_values(box: dict[str, Any]) -> tuple[list[str], Floats]:
+    """A recorded box's classes, and all its numbers."""
+    numbers = [*box["box"], box["objectness"], *box["probs"].values()]
+    return list(box["probs"]), np.array([float.fromhex(number) for number in numbers], np.float32)
+
+
+def _first_box_difference(ours: list[Any], theirs: list[Any], allowed: int) -> str | None:
+    if len(ours) != len(theirs):
+        return f"{len(theirs)} boxes in the reference, {len(ours)} here"
+    for number, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        (classes_a, values_a), (classes_b, values_b) = _box_values(a), _box_values(b)
+        if classes_a != classes_b:
+            return f"box {number} has classes {', '.join(classes_a)} here, {', '.join(classes_b)} in the reference"
+        apart = int(ulps(values_a, values_b).max())
+        if apart > allowed:
+            return f"box {number} is {apart} ulp off"
+    return None
+
+
+def compare_text(found: Detections, reference: Reference) -> ImageResult:
+    """Names, percents and their order against what Darknet printed."""
+    result = ImageResult(reference.image, "text", found=found, expected=reference.boxes, exact=True)
+    ours = darknet_lines(found)
+    theirs = [f"{box.name}: {round(box.score * 100)}%" for box in reference.boxes]
+    for number, (a, b) in enumerate(zip(ours, theirs, strict=False), start=1):
+        if a != b:
+            result.problems.append(f"line {number} is '{a}' here, '{b}' in the reference")
+            break
+    if len(ours) != len(theirs):
+        result.problems.append(f"{len(theirs)} lines in the reference, {len(ours)} here")
+    return result
+
+
+def compare_boxes(found: Detections, reference: Reference, tolerance: Tolerance) -> ImageResult:
+    """Matching by class and overlap: each reference box, best score first, takes the box that overlaps it most."""
+    scale = np.array(found.image_size * 2, np.float64) if reference.relative else np.ones(4)
+    expected = [ReferenceBox(box.name, box.score, tuple(np.array(box.xyxy) * scale)) for box in reference.boxes]  # type: ignore[arg-type]
+    result = ImageResult(reference.image, "boxes", found=found, expected=expected)
+    names = found.names
+    corners = found.xyxy.astype(np.float64) if reference.relative else clipped(found)
+    free = set(range(len(found)))
+    for box in sorted(expected, key=lambda box: -box.score):
+        rivals = [i for i in free if names[i] == box.name]
+        overlaps = [iou(corners[i], np.array(box.xyxy)) for i in rivals]
+        best = int(np.argmax(overlaps)) if overlaps else -1
+        if best < 0 or overlaps[best] < tolerance.box_iou:
+            nearest = f" (the nearest overlaps by {overlaps[best]:.3f})" if best >= 0 else ""
+            result.problems.append(f"missing: {box.name} {box.score:.3f} at {_place(box.xyxy)}{nearest}")
+            continue
+        free.discard(rivals[best])
+        apart = abs(float(found.confidence[rivals[best]]) - box.score)
+        if apart > tolerance.score:
+            result.problems.append(f"{box.name} at {_place(box.xyxy)}: score differs by {apart:.2g}")
+    for i in sorted(free):
+        result.problems.append(f"extra: {names[i]} {found.confidence[i]:.3f} at {_place(corners[i])}")
+    return result
+
+
+def clipped(found: Detections) -> NDArray[np.float64]:
+    """Corners in pixels, clipped to the image as in result files."""
+    width, height = found.image_size
+    limits = np.array([width, height, width, height], np.float64)
+    corners: NDArray[np.float64] = np.clip(found.xyxy.astype(np.float64), 0, limits)
+    return corners
+
+
+def iou(a: Any, b: Any) -> float:
+    """Intersection over union of two boxes given by corners; 1 for two equal boxes without area."""
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(wide, 0.0) * max(high, 0.0)
+    total = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
+    return float(common / total) if total > 0 else float(np.allclose(a, b, atol=1e-3))
+
+
+def _place(corners: Sequence[float] | Any) -> str:
+    return "(" + ", ".join(f"{value:.0f}" for value in corners) + ")"

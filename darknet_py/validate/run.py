@@ -1,0 +1,135 @@
+"""References and images -> verdicts: who is compared with what, with which thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DarknetError, DataError
+from ..image.load import load_image
+from ..plan.profile import PROFILES
+from ..trace import trace
+from .compare import ImageResult, Tolerance, compare_boxes, compare_text, compare_trace
+from .library import compare_with_library, run_library
+from .references import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..detector import Detector
+
+_SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Thresholds that the user asked for; None: what the reference says, else Darknet's default."""
+
+    thresh: float | None = None
+    hier_thresh: float | None = None
+    nms: float | None = None
+
+    def against(self, reference: Reference | None = None) -> dict[str, float]:
+        """All three."""
+        said = reference.trace if reference is not None else {}
+        fixed = reference.thresh if reference is not None else None
+        default = 0.5 if fixed is None else fixed
+        return {
+            "thresh": float(said.get("thresh", default) if self.thresh is None else self.thresh),
+            "hier_thresh": float(said.get("hier_thresh", 0.5) if self.hier_thresh is None else self.hier_thresh),
+            "nms": float(said.get("nms", 0.45) if self.nms is None else self.nms),
+        }
+
+
+def match_images(references: Sequence[Reference], images: Sequence[Path]) -> list[tuple[Reference, Path]]:
+    """Each reference with its image file.
+
+    With ``images``, only references that name one of them are compared (by name, by name without suffix, or by COCO's
+    number at the name's end); without, the names in the references are looked for in the working directory and beside
+    the reference.
+
+    Raises:
+        DataError: an image is nowhere, or none of the images occurs in the references.
+    """
+    pairs = []
+    for reference in references:
+        found = _among(reference.image, images) if images else _on_disk(reference)
+        if found is not None:
+            pairs.append((reference, found))
+        elif not images:
+            raise DataError(f"the image {reference.image} is neither here nor beside the reference", reference.source)
+    if not pairs:
+        raise DataError("names none of the images", references[0].source if references else None)
+    return pairs
+
+
+def _among(name: str, images: Iterable[Path]) -> Path | None:
+    wanted = Path(name)
+    for image in images:
+        if image.name == wanted.name or image.stem == name or str(image) == name:
+            return image
+        tail = image.stem.rpartition("_")[2]
+        if tail.isdigit() and name.isdigit() and int(tail) == int(name):
+            return image
+    return None
+
+
+def _on_disk(reference: Reference) -> Path | None:
+    beside = Path(reference.source).parent
+    for folder in (Path(), beside):
+        for suffix in _SUFFIXES:
+            path = folder / (reference.image + suffix)
+            if path.is_file():
+                return path
+    return None
+
+
+def compare_reference(
+    detector: Detector, reference: Reference, image: Path, thresholds: Thresholds, tolerance: Tolerance
+) -> ImageResult:
+    """The verdict on one image."""
+    options = thresholds.against(reference)
+    pixels = load_image(image)
+    if reference.kind == "trace":
+        ours = trace(detector, pixels, **options)
+        result = compare_trace(ours, reference.trace, detector.math, tolerance)
+        if detector.network.heads:
+            result.found = detector.detect(pixels, **options)
+    else:
+        found = detector.detect(pixels, **options)
+        exact = reference.kind == "text"
+        result = compare_text(found, reference) if exact else compare_boxes(found, reference, tolerance)
+    result.image = str(image)
+    return result
+
+
+def compare_library(
+    library: Path, make_detector: Callable[[str], Detector], weights: Path, images: Sequence[Path],
+    thresholds: Thresholds, tolerance: Tolerance,
+) -> dict[str, list[ImageResult]]:  # fmt: skip
+    """The verdicts of every arithmetic profile on what a libdarknet.so computes, by the profile's name."""
+    verdicts: dict[str, list[ImageResult]] = {}
+    options = thresholds.against()
+    first = make_detector("ieee")
+    computed = list(run_library(library, first, weights, images, options))
+    for name in PROFILES:
+        try:
+            detector = first if name == "ieee" else make_detector(name)
+        except DarknetError:  # the profile does not cover this network
+            continue
+        results = []
+        for image, theirs in zip(images, computed, strict=True):
+            result = compare_with_library(detector, image, theirs, options, tolerance)
+            if detector.network.heads:
+                result.found = detector.detect(image, **options)
+            result.reference = f"library, math={name}"
+            results.append(result)
+        verdicts[name] = results
+    return verdicts
+
+
+def best_profile(verdicts: dict[str, list[ImageResult]]) -> str:
+    """The profile that agrees with the library best: on most images, with fewest differences."""
+    return min(verdicts, key=lambda name: (sum(len(result.problems) for result in verdicts[name]), name != "ieee"))
