@@ -67,7 +67,9 @@ def open_detector(
     if (cfg is None) != (weights is None):
         raise click.UsageError("--cfg and --weights go together")
     from ..loading import load
+    from ..warmup import announce_compiling
 
+    announce_compiling(lambda text: click.echo(text, err=True))
     if cfg is not None:
         return load(cfg, weights, names=names, data=data, **options)
     from .fetch import TerminalProgress

@@ -1,0 +1,27 @@
+"""``darknet-py warmup``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option(
+    "--math", "math", multiple=True, default=("ieee",), metavar="NAME", show_default=True,
+    help="Arithmetic to prepare, as for detect; may be given several times; all: whatever runs here.",
+)  # fmt: skip
+def warmup(math: tuple[str, ...]) -> None:
+    """Compile all kernels now, so that no later command has to.
+
+    The first command that needs a kernel compiles it for this processor and keeps it on disk: in the installation if
+    it may write there, else in your cache folder; NUMBA_CACHE_DIR names another place. In an image of a container or
+    in CI, do it once, as the user and on the kind of processor that will run it.
+    """
+    from ..warmup import need_profiles, warm_up
+
+    done = warm_up(need_profiles(math), say=lambda text: click.echo(text, err=True))
+    where = f"kept below {done.folder}" if done.folder else "and not kept: no folder can be written to"
+    if done.compiled:
+        click.echo(f"{done.compiled} kernels compiled in {done.seconds:.1f} s, {where}")
+    else:
+        click.echo(f"All kernels were compiled before, {where}")

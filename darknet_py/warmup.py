@@ -1,0 +1,182 @@
+"""Compiling kernels ahead of their use, and telling when that happens.
+
+Numba compiles a kernel when it is first called with arguments of new types, and keeps what it made on disk: for the
+version of the source, of Numba and of Python, and for the processor. This module knows what there is to call.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
+
+from . import warmup_samples as samples
+from .errors import DarknetError
+from .plan.profile import PROFILES, get_profile
+
+if TYPE_CHECKING:
+    from .detector import Detector
+
+COMPILING = "numba:compile"
+"""Numba's name of the event that a kernel is compiled, not read from the cache."""
+
+NOTICE = "Compiling kernels for this processor (once)..."
+
+
+class _Counter(event.Listener):
+    """Counts the kernels that are compiled; may say something at the first."""
+
+    def __init__(self, first: Callable[[], None] = lambda: None) -> None:
+        self.count = 0
+        self._first = first
+
+    def on_start(self, event: event.Event) -> None:
+        if self.count == 0:
+            self._first()
+        self.count += 1
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+def announce_compiling(say: Callable[[str], None]) -> None:
+    """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)"""
+    event.register(COMPILING, _Counter(lambda: say(NOTICE)))
+
+
+@dataclass
+class Warmth:
+    """What a warm-up did: how many kernels were compiled, how long all took, and below which folder they are kept."""
+
+    compiled: int
+    seconds: float
+    folder: Path | None
+    steps: list[str] = field(default_factory=list)
+
+
+def warm_up(
+    math: Sequence[str] = ("ieee",), say: Callable[[str], None] = lambda text: None, threads: int | None = None
+) -> Warmth:
+    """Compile every kernel that networks, pictures and boxes need, unless it is in the cache already.
+
+    Args:
+        math: the arithmetic profiles to prepare.
+        say: is told, after each step, what was done.
+        threads: as for `load`.
+
+    Raises:
+        DarknetError: a profile is unknown, or this machine cannot run it.
+    """
+    steps = list(_steps(math, threads))
+    counter = _Counter()
+    event.register(COMPILING, counter)
+    start = time.perf_counter()
+    try:
+        for number, (name, run) in enumerate(steps, 1):
+            before, began = counter.count, time.perf_counter()
+            run()
+            seconds = time.perf_counter() - began
+            say(f"[{number}/{len(steps)}] {name}: {counter.count - before} compiled, {seconds:.1f} s")
+    finally:
+        event.unregister(COMPILING, counter)
+    return Warmth(counter.count, time.perf_counter() - start, cache_folder(), [name for name, _ in steps])
+
+
+def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Callable[[], None]]]:
+    yield "pictures", _read_pictures
+    for name in dict.fromkeys(math):
+        profile = get_profile(name)
+        texts = samples.DETECTORS if profile.make else samples.DETECTORS + samples.ONLY_IEEE
+        yield f"networks, math {name}", partial(_run_all, texts, name, threads)
+
+
+def usable_profiles() -> list[str]:
+    """Names of the arithmetic profiles that this machine can run."""
+    from .kernels.libmvec import AVAILABLE
+
+    return [name for name, profile in PROFILES.items() if AVAILABLE or not profile.make]
+
+
+def _read_pictures() -> None:
+    from .image.letterbox import letterbox, resize, to_planar
+    from .image.load import load_image
+
+    for content in samples.pictures():
+        planes = to_planar(load_image(content))
+        for channels in (1, 4):
+            load_image(content, channels=channels)
+    for side in (32, 128):
+        letterbox(planes, side, side)
+        resize(planes, side, side)
+
+
+def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="darknet-py-warmup-") as name:
+        folder = Path(name)
+        (folder / "warmup.tree").write_text(samples.TREE, encoding="utf-8")
+        for number, text in enumerate(texts):
+            cfg = folder / f"{number}.cfg"
+            cfg.write_text(text, encoding="utf-8")
+            _run_one(cfg, math, threads)
+
+
+def _run_one(cfg: Path, math: str, threads: int | None) -> None:
+    from .loading import load
+    from .synth import write_synth
+
+    weights = cfg.with_suffix(".weights")
+    write_synth(cfg, weights)
+    detector = load(cfg, weights, math=math, threads=threads)
+    pixels = np.random.RandomState(7).randint(0, 256, (40, 60, 3), np.uint8)
+    try:
+        _use(detector, pixels)
+    finally:
+        del detector  # it maps the file, which a folder on Windows could not be rid of otherwise
+
+
+def _use(detector: Detector, pixels: Any) -> None:
+    if not detector.network.heads:
+        detector.classify(pixels)
+        return
+    detector.detect(pixels, thresh=0.0, hier_thresh=0.1)
+    if detector.trees:
+        detector.detect(pixels, thresh=0.0, tree_path=True)
+        detector.map = np.array([2, 3], np.int32)
+        detector.detect(pixels, thresh=0.0)
+
+
+def kernels() -> dict[str, Dispatcher]:
+    """All kernels of the modules that are loaded, by their full name."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == __package__:
+            for value in vars(module).values():
+                if isinstance(value, Dispatcher) and value.py_func.__module__ == name:
+                    found[f"{name}.{value.py_func.__qualname__}"] = value
+    return found
+
+
+def cache_folder() -> Path | None:
+    """The folder below which compiled kernels are kept; None if they are not kept."""
+    folders = {str(kernel.stats.cache_path) for kernel in kernels().values() if kernel.stats.cache_path}
+    return Path(os.path.commonpath(folders)) if folders else None
+
+
+def need_profiles(names: Sequence[str]) -> list[str]:
+    """``all`` stands for all that this machine can run."""
+    if "all" in names:
+        return usable_profiles()
+    unknown = [name for name in names if name not in PROFILES]
+    if unknown:
+        raise DarknetError(f"unknown arithmetic profile '{unknown[0]}'; choose from {', '.join(PROFILES)}, all")
+    return list(names)

@@ -1,0 +1,113 @@
+"""What `darknet_py.warmup` runs: small networks with every kind of layer, and small pictures of every format."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+TREE = "thing -1\nother -1\ndog 0\ncat 0\nterrier 2\ncollie 2\n"
+"""A WordTree of six nodes in three groups."""
+
+
+def cfg(c: int, h: int, w: int, *sections: str) -> str:
+    """A cfg's text: the input's shape, and sections such as ``"maxpool size=2 stride=2"``."""
+    lines = ["[net]", f"channels={c}", f"height={h}", f"width={w}"]
+    for section in sections:
+        kind, *options = section.split()
+        lines += [f"[{kind}]", *options]
+    return "\n".join(lines) + "\n"
+
+
+_NORMED = "convolutional batch_normalize=1 filters={} size=3 stride={} pad=1 activation=leaky"
+
+DETECTORS = (
+    cfg(
+        3, 64, 64, _NORMED.format(8, 1), "maxpool size=2 stride=2", _NORMED.format(8, 2), "maxpool size=3 stride=1",
+        "convolutional filters=8 size=1 activation=relu", "shortcut from=-3 activation=linear",
+        "convolutional filters=8 size=3 pad=1 groups=8 activation=logistic", "upsample stride=2", "route layers=-1,1",
+        "route layers=-1", "upsample stride=-2", "convolutional filters=24 size=1 activation=linear",
+        "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
+    ),
+    cfg(
+        3, 64, 64, _NORMED.format(16, 4), "reorg stride=2", "reorg stride=2 reverse=1", "reorg stride=1 flatten=1",
+        "reorg stride=1 flatten=1 reverse=1", "convolutional filters=24 size=1 activation=linear",
+        "region classes=3 num=3 softmax=1 anchors=1,1,2,2,3,3",
+    ),
+    cfg(
+        3, 64, 64, _NORMED.format(16, 4), "convolutional filters=24 size=1 activation=linear",
+        "region classes=3 num=3 anchors=1,1,2,2,3,3",
+    ),
+    cfg(
+        3, 64, 64, _NORMED.format(16, 4), "convolutional filters=22 size=1 activation=linear",
+        "region classes=6 num=2 softmax=1 tree=warmup.tree anchors=1,1,2,2",
+    ),
+)  # fmt: skip
+"""Networks whose layers both exact profiles compute."""
+
+ONLY_IEEE = (
+    cfg(
+        3, 56, 56, "crop crop_width=48 crop_height=48", _NORMED.format(8, 2), "normalization",
+        "local filters=4 size=3 pad=1 activation=leaky", "dropout probability=.5",
+        "connected output=20 batch_normalize=1 activation=leaky", "connected output=44 activation=linear",
+        "detection classes=1 coords=4 side=2 num=2 softmax=1 sqrt=1",
+    ),
+    cfg(
+        3, 16, 16, _NORMED.format(6, 1), "batchnorm", "deconvolutional filters=6 size=2 stride=2 activation=leaky",
+        "activation activation=elu", "l2norm", "logistic", "reorg stride=1 extra=2", "connected output=6", "softmax",
+        "cost",
+    ),
+    cfg(3, 32, 32, _NORMED.format(8, 1), "convolutional filters=6 size=1 activation=linear", "avgpool", "softmax"),
+    cfg(
+        3, 32, 32, _NORMED.format(8, 1), "convolutional filters=6 size=1 activation=linear", "avgpool",
+        "softmax tree=warmup.tree",
+    ),
+)  # fmt: skip
+"""Networks with layers that only ``math="ieee"`` computes."""
+
+
+def pictures() -> Iterator[bytes]:
+    """Files of every format: noise, so that every case of a code occurs."""
+    from PIL import Image
+
+    random = np.random.RandomState(7)
+    noise = Image.fromarray(random.randint(0, 256, (48, 80, 3), np.uint8))
+    smooth = noise.resize((80, 48), box=(0, 0, 8, 6))
+    for mode, subsampling, progressive in (
+        ("RGB", 2, False), ("RGB", 1, False), ("RGB", 0, False), ("L", 0, False), ("CMYK", 0, False),
+        ("RGB", 2, True), ("L", 0, True),
+    ):  # fmt: skip
+        for source in (noise, smooth):
+            options = {"subsampling": subsampling, "progressive": progressive, "quality": 85}
+            yield _saved(source.convert(mode), "JPEG", **options)
+    for source in (noise, smooth):
+        for mode in ("RGB", "RGBA", "L", "P", "1"):
+            yield _saved(source.convert(mode), "PNG")
+        yield _saved(source.convert("P"), "GIF")
+        yield _saved(source, "BMP")
+        yield _saved(source, "PPM")
+        yield _saved(source, "TGA", compression="tga_rle")
+    yield _psd()
+    yield _hdr()
+
+
+def _saved(picture: object, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)  # type: ignore[attr-defined]
+    return file.getvalue()
+
+
+def _psd(width: int = 8, height: int = 2) -> bytes:
+    """A Photoshop file, its rows packed: a run of one value each."""
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, height, width, 8, 3) + bytes(12)
+    rows = 3 * height
+    lengths = struct.pack(f">{rows}H", *[2] * rows)
+    return header + struct.pack(">H", 1) + lengths + bytes([257 - width, 100]) * rows
+
+
+def _hdr(width: int = 8, height: int = 2) -> bytes:
+    """A Radiance file, its rows packed: a run of one value each."""
+    row = bytes([2, 2, 0, width]) + bytes([128 + width, 130]) * 4
+    return b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n" + f"-Y {height} +X {width}\n".encode() + row * height
