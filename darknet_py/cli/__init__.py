@@ -16,7 +16,6 @@ COMMANDS = {
     "fetch": "Fetch the files of released models, or list them.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "warmup": "Compile all kernels now, so that no later command has to.",
-    "warmup": "Compile all kernels now, so that no later command has to.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",
     "synth": "Write stand-in weights for a network whose weights one does not have.",
     "record": "Record what this engine computes, as a reference for validate.",
