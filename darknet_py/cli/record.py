@@ -36,4 +36,4 @@ def record(
         {"image": str(file), "image_sha256": file_sha256(file), **trace(detector, load_image(file), **options)}
         for file in files
     ]
-    write_json(json_file, {**environment(), **network_facts(detector, detector.weights), "images": recorded})
+    write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})

@@ -70,7 +70,7 @@ def validate(
                 else open_detector(model, cfg, weights, names, data, math=profile, **options)
             )
 
-        verdicts = compare_library(against, another, detector.weights, files, thresholds, tolerance)
+        verdicts = compare_library(against, another, files, thresholds, tolerance)
         best = best_profile(verdicts)
         for result in verdicts[best]:
             _tell(result)
@@ -80,7 +80,7 @@ def validate(
     if report is not None:
         from ..validate.report import write_report
 
-        facts = {**environment(), **network_facts(detector, detector.weights)}
+        facts = {**environment(), **network_facts(detector)}
         write_report(report, results, facts, {result.image: Path(result.image) for result in results})
     _conclude(results)
 
@@ -88,7 +88,7 @@ def validate(
 def _tell(result: ImageResult) -> None:
     """A line for an image, and its differences."""
     if result.agrees:
-        click.echo(f"{result.image} ({result.reference}): agrees{', bit for bit' if result.exact else ''}")
+        click.echo(f"{result.image} ({result.reference}): agrees, {result.how}")
         return
     click.echo(f"{result.image} ({result.reference}): DIFFERS")
     for problem in result.problems[:10]:

@@ -33,6 +33,11 @@ class Tolerance:
     box_iou: float = 0.99
     score: float = 0.001
 
+    @property
+    def exactly(self) -> str:
+        """How closely exact references must agree, in words."""
+        return f"within {self.ulp} ulp" if self.ulp else "bit for bit"
+
 
 @dataclass
 class LayerResult:
@@ -55,7 +60,8 @@ class ImageResult:
         layers: for traces and libraries.
         found: this engine's detections.
         expected: the reference's boxes (pixels), to be drawn.
-        exact: bit for bit was asked for.
+        boxes_known: the reference says where its boxes are.
+        how: how closely it agrees, if it does.
     """
 
     image: str
@@ -64,7 +70,8 @@ class ImageResult:
     layers: list[LayerResult] = field(default_factory=list)
     found: Detections | None = None
     expected: list[ReferenceBox] = field(default_factory=list)
-    exact: bool = False
+    boxes_known: bool = False
+    how: str = "within tolerance"
 
     @property
     def agrees(self) -> bool:
@@ -87,7 +94,7 @@ def ulps(a: Floats, b: Floats) -> NDArray[np.int64]:
 
 def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, tolerance: Tolerance) -> ImageResult:
     """A trace of this engine against a recorded one, value by value on the way from the file to the boxes."""
-    result = ImageResult(str(theirs["image"]), "trace", exact=True)
+    result = ImageResult(str(theirs["image"]), "trace", how=tolerance.exactly)
     profile = "make" if math.startswith("make") else "ieee"
     if theirs.get("decoded", ours["decoded"]) != ours["decoded"]:
         result.problems.append("the decoded image differs: another file, or another decoder")
@@ -105,15 +112,44 @@ def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, toler
     if len(ours["layers"]) != len(theirs["layers"]):
         result.problems.append(f"{len(theirs['layers'])} layers in the reference, {len(ours['layers'])} here")
     for key in ("detections_before_nms", "detections"):
-        wanted = theirs.get(key)
-        if isinstance(wanted, dict):
-            wanted = wanted.get(profile, wanted.get("ieee"))
+        wanted = recorded(theirs, key, math)
         if wanted is not None:
             cut = theirs.get("first_only", {}).get(key)
             problem = _first_box_difference(ours.get(key, [])[:cut], wanted, tolerance.ulp)
             if problem:
                 result.problems.append(f"{key.replace('_', ' ')}: {problem}")
     return result
+
+
+def expected_boxes(
+    box: NDArray[Any], prob: NDArray[Any], found: Detections, thresh: float, relative: bool
+) -> list[ReferenceBox]:
+    """The reference's boxes in pixels: centre, width, height -> corners, a row for each class above ``thresh``."""
+    scale = np.array(found.image_size * 2 if relative else (1, 1, 1, 1), np.float64)
+    centre, half = box[:, :2].astype(np.float64), box[:, 2:].astype(np.float64) / 2
+    corners = np.concatenate([centre - half, centre + half], axis=1) * scale
+    return [
+        ReferenceBox(found.class_name(k), float(prob[i, k]), tuple(corners[i]))
+        for i, k in zip(*np.nonzero(prob > np.float32(thresh)), strict=True)
+    ]
+
+
+def recorded_arrays(boxes: list[dict[str, Any]], classes: int) -> tuple[Floats, Floats]:
+    """A trace's boxes as arrays: n x 4, n x classes."""
+    box = np.array([[float.fromhex(value) for value in entry["box"]] for entry in boxes], np.float32).reshape(-1, 4)
+    prob = np.zeros((len(boxes), classes), np.float32)
+    for row, entry in enumerate(boxes):
+        for k, value in entry["probs"].items():
+            prob[row, int(k)] = float.fromhex(value)
+    return box, prob
+
+
+def recorded(theirs: dict[str, Any], key: str, math: str) -> list[dict[str, Any]] | None:
+    """A trace's list of boxes, for the arithmetic profile where it has several."""
+    boxes = theirs.get(key)
+    if isinstance(boxes, dict):
+        boxes = boxes.get("make" if math.startswith("make") else "ieee", boxes.get("ieee"))
+    return boxes
 
 
 def _box_values(box: dict[str, Any]) -> tuple[list[str], Floats]:
@@ -137,7 +173,7 @@ def _first_box_difference(ours: list[Any], theirs: list[Any], allowed: int) -> s
 
 def compare_text(found: Detections, reference: Reference) -> ImageResult:
     """Names, percents and their order against what Darknet printed."""
-    result = ImageResult(reference.image, "text", found=found, expected=reference.boxes, exact=True)
+    result = ImageResult(reference.image, "text", found=found, expected=reference.boxes, how="line for line")
     ours = darknet_lines(found)
     theirs = [f"{box.name}: {round(box.score * 100)}%" for box in reference.boxes]
     for number, (a, b) in enumerate(zip(ours, theirs, strict=False), start=1):
@@ -152,8 +188,8 @@ def compare_text(found: Detections, reference: Reference) -> ImageResult:
 def compare_boxes(found: Detections, reference: Reference, tolerance: Tolerance) -> ImageResult:
     """Matching by class and overlap: each reference box, best score first, takes the box that overlaps it most."""
     scale = np.array(found.image_size * 2, np.float64) if reference.relative else np.ones(4)
-    expected = [ReferenceBox(box.name, box.score, tuple(np.array(box.xyxy) * scale)) for box in reference.boxes]  # type: ignore[arg-type]
-    result = ImageResult(reference.image, "boxes", found=found, expected=expected)
+    expected = [ReferenceBox(box.name, box.score, tuple(np.array(box.xyxy) * scale)) for box in reference.boxes]
+    result = ImageResult(reference.image, "boxes", found=found, expected=expected, boxes_known=True)
     names = found.names
     corners = found.xyxy.astype(np.float64) if reference.relative else clipped(found)
     free = set(range(len(found)))

@@ -39,12 +39,12 @@ def cpu_name() -> str:
     return platform.processor() or "unknown processor"
 
 
-def network_facts(detector: Detector, weights: Path) -> dict[str, str]:
+def network_facts(detector: Detector) -> dict[str, str]:
     """Arithmetic, and hashes of cfg and weights."""
     cfg = Path(detector.network.path)
     return {
         "math": detector.math,
         "threads": str(detector.threads),
         "cfg": f"{cfg.name}, sha256 {file_sha256(cfg)}",
-        "weights": f"{weights.name}, sha256 {file_sha256(weights)}",
+        "weights": f"{detector.weights.name}, sha256 {file_sha256(detector.weights)}" if detector.weights else "none",
     }

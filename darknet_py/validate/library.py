@@ -29,7 +29,7 @@ TIMEOUT = 3600
 
 
 def run_library(
-    library: Path, detector: Detector, weights: Path, images: Sequence[Path], thresholds: dict[str, float]
+    library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any]
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Run images through a libdarknet.so; yields what it computed for each (see `library_child`).
 
@@ -37,11 +37,13 @@ def run_library(
         DarknetError: it cannot be loaded, or crashed, in one line.
     """
     with tempfile.TemporaryDirectory(prefix="darknet-py-") as folder:
+        last = detector.network.output_layer
         request = {
             "library": str(library.absolute()), "cfg": str(Path(detector.network.path).absolute()),
-            "weights": str(weights.absolute()), "images": [str(image.absolute()) for image in images],
-            "layers": len(detector.network.layers),
-            "output": [detector.network.output_layer.index, detector.network.output_layer.out.size], "classes": detector.network.classes, "folder": folder, **thresholds,
+            "weights": str(Path(detector.weights or "").absolute()),
+            "images": [str(image.absolute()) for image in images],
+            "layers": len(detector.network.layers), "output": [last.index, last.out.size],
+            "classes": detector.network.classes, "folder": folder, **thresholds,
         }  # fmt: skip
         (Path(folder) / "request.json").write_text(json.dumps(request))
         command = [sys.executable, "-m", "darknet_py.validate.library_child", f"{folder}/request.json"]
@@ -68,13 +70,13 @@ def _what_happened(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def compare_with_library(
-    detector: Detector, image: Path, theirs: dict[str, NDArray[Any]], thresholds: dict[str, float], tolerance: Tolerance
+    detector: Detector, image: Path, theirs: dict[str, NDArray[Any]], thresholds: dict[str, Any], tolerance: Tolerance
 ) -> ImageResult:
     """One image: the picture, the input, every layer and every box, bit for bit (or within ``tolerance.ulp``).
 
     The network runs on the library's own input, so that a difference in an image does not hide one in a layer.
     """
-    result = ImageResult(str(image), "library", exact=True)
+    result = ImageResult(str(image), "library", how=tolerance.exactly)
     width, height = (int(extent) for extent in theirs["size"])
     shape = detector.network.input
     pixels = load_image(image)

@@ -4,8 +4,8 @@ Called as ``python -m darknet_py.validate.library_child REQUEST``, a JSON file: 
 ``images``, ``layers`` (how many), ``thresh``, ``hier_thresh``, ``nms``, ``folder``. For every image it writes
 ``folder/N.npz``: the decoded picture, the network's input, every layer's output, boxes before and after NMS.
 
-Only Darknet's exported functions are used, so that the layout of its large structures does not matter; of its small ones
-(``image``, ``detection``) it must be that of pjreddie's Darknet.
+Only Darknet's exported functions are used, so that the layout of its large structures does not matter; its small ones
+(``image``, ``detection``) must be those of pjreddie's Darknet.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def run(request: dict[str, Any]) -> None:
         if request["nms"]:
             library.do_nms_sort(found, count.value, classes, request["nms"])
         arrays |= {f"after_{key}": array for key, array in boxes(found, count.value, classes).items()}
-        np.savez(Path(request["folder"]) / f"{number}.npz", size=np.array([picture.w, picture.h]), **arrays)
+        arrays["size"] = np.array([picture.w, picture.h])
+        np.savez(str(Path(request["folder"]) / f"{number}.npz"), allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":

@@ -45,9 +45,12 @@ def page(results: Sequence[ImageResult], facts: Mapping[str, str], pictures: Map
     """The page's HTML."""
     good = sum(result.agrees for result in results)
     agrees = good == len(results)
-    exact = all(result.exact for result in results)
-    verdict = ("Agrees, bit for bit" if exact else "Agrees") if agrees else "Differs"
+    how = {result.how for result in results}
+    verdict = f"Agrees, {how.pop()}" if agrees and len(how) == 1 else "Agrees" if agrees else "Differs"
     sections = "\n".join(_section(result, pictures.get(result.image)) for result in results)
+    made_with = "".join(
+        f"<tr><th scope='row'>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items()
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -70,7 +73,7 @@ def page(results: Sequence[ImageResult], facts: Mapping[str, str], pictures: Map
 {sections}
 <section>
 <h2>Made with</h2>
-<table class="facts">{"".join(f"<tr><th scope='row'>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in facts.items())}</table>
+<table class="facts">{made_with}</table>
 </section>
 </main>
 </body>
@@ -111,14 +114,18 @@ def _pictures(result: ImageResult, picture: Path) -> str:
     pixels = load_image(picture)
     ours = draw_detections(pixels, result.found)
     drawn = [("darknet-py", len(result.found), ours)]
-    if any(box.xyxy is not None for box in result.expected):
+    if result.boxes_known:
         drawn.append(("reference", len(result.expected), _draw_expected(pixels, result)))
     figures = "".join(
-        f"<figure><img src='{_data_uri(image)}' alt='{escape(name)}: {count} detections in {escape(result.image)}'>"
-        f"<figcaption>{escape(name)}: {count} detections</figcaption></figure>"
+        f"<figure><img src='{_data_uri(image)}' alt='{escape(name)}: {_count(count)} in {escape(result.image)}'>"
+        f"<figcaption>{escape(name)}: {_count(count)}</figcaption></figure>"
         for name, count, image in drawn
     )
     return f"<div class='pictures'>{figures}</div>"
+
+
+def _count(number: int) -> str:
+    return f"{number} detection{'' if number == 1 else 's'}"
 
 
 def _draw_expected(pixels: NDArray[np.uint8], result: ImageResult) -> NDArray[np.uint8]:
@@ -135,7 +142,7 @@ def _draw_expected(pixels: NDArray[np.uint8], result: ImageResult) -> NDArray[np
         box=np.array([_relative(box, width, height) for box in boxes], np.float32).reshape(-1, 4),
         confidence=np.array([box.score for box in boxes], np.float32),
         class_id=np.array([names.index(box.name) for box in boxes], np.int64),
-        box_id=np.arange(len(boxes)),
+        box_id=np.array([[other.xyxy for other in boxes].index(box.xyxy) for box in boxes], np.int64),
         image_size=(width, height),
         classes=max(len(names), 1),
         class_names=names,
@@ -188,6 +195,6 @@ def layer_plot(result: ImageResult) -> str:
         f"<figure class='plot'><svg viewBox='0 0 {left + width + 16} {bottom + 30}' role='img' "
         f"aria-label='{equal} of {len(result.layers)} layers agree bit for bit'>{marks}{''.join(bars)}"
         f"<text x='{left}' y='{bottom + 20}'>layer 0</text><text x='{left + width}' y='{bottom + 20}' "
-        f"text-anchor='end'>layer {result.layers[-1].index}</text></svg><figcaption>Greatest difference of each layer, in "
-        f"units in the last place: {equal} of {len(result.layers)} layers agree bit for bit.</figcaption></figure>"
+        f"text-anchor='end'>layer {result.layers[-1].index}</text></svg><figcaption>Greatest difference of each layer, "
+        f"in units in the last place: {equal} of {len(result.layers)} layers agree bit for bit.</figcaption></figure>"
     )

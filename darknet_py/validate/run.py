@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError, DataError
 from ..image.load import load_image
 from ..plan.profile import PROFILES
 from ..trace import trace
-from .compare import ImageResult, Tolerance, compare_boxes, compare_text, compare_trace
+from .compare import (
+    ImageResult,
+    Tolerance,
+    compare_boxes,
+    compare_text,
+    compare_trace,
+    expected_boxes,
+    recorded,
+    recorded_arrays,
+)  # fmt: skip
 from .library import compare_with_library, run_library
 from .references import Reference
 
@@ -31,7 +40,7 @@ class Thresholds:
     hier_thresh: float | None = None
     nms: float | None = None
 
-    def against(self, reference: Reference | None = None) -> dict[str, float]:
+    def against(self, reference: Reference | None = None) -> dict[str, Any]:
         """All three."""
         said = reference.trace if reference is not None else {}
         fixed = reference.thresh if reference is not None else None
@@ -97,23 +106,34 @@ def compare_reference(
         result = compare_trace(ours, reference.trace, detector.math, tolerance)
         if detector.network.heads:
             result.found = detector.detect(pixels, **options)
+            boxes = recorded(reference.trace, "detections", detector.math)
+            if boxes is not None:
+                _expect(result, detector, *recorded_arrays(boxes, detector.network.classes), options["thresh"])
     else:
         found = detector.detect(pixels, **options)
-        exact = reference.kind == "text"
-        result = compare_text(found, reference) if exact else compare_boxes(found, reference, tolerance)
+        text = reference.kind == "text"
+        result = compare_text(found, reference) if text else compare_boxes(found, reference, tolerance)
     result.image = str(image)
     return result
 
 
+def _expect(result: ImageResult, detector: Detector, box: Any, prob: Any, thresh: float) -> None:
+    """Note the reference's boxes, to be drawn. (Those of YOLOv1's head are pixels, others fractions of the image.)"""
+    assert result.found is not None
+    relative = all(head.kind != "detection" for head in detector.network.heads)
+    result.expected = expected_boxes(box, prob, result.found, thresh, relative)
+    result.boxes_known = True
+
+
 def compare_library(
-    library: Path, make_detector: Callable[[str], Detector], weights: Path, images: Sequence[Path],
+    library: Path, make_detector: Callable[[str], Detector], images: Sequence[Path],
     thresholds: Thresholds, tolerance: Tolerance,
 ) -> dict[str, list[ImageResult]]:  # fmt: skip
     """The verdicts of every arithmetic profile on what a libdarknet.so computes, by the profile's name."""
     verdicts: dict[str, list[ImageResult]] = {}
     options = thresholds.against()
     first = make_detector("ieee")
-    computed = list(run_library(library, first, weights, images, options))
+    computed = list(run_library(library, first, images, options))
     for name in PROFILES:
         try:
             detector = first if name == "ieee" else make_detector(name)
@@ -124,6 +144,7 @@ def compare_library(
             result = compare_with_library(detector, image, theirs, options, tolerance)
             if detector.network.heads:
                 result.found = detector.detect(image, **options)
+                _expect(result, detector, theirs["after_box"], theirs["after_prob"], options["thresh"])
             result.reference = f"library, math={name}"
             results.append(result)
         verdicts[name] = results
