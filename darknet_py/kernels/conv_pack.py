@@ -6,7 +6,7 @@ import numpy as np
 
 from .atomic import claim
 from .jit import kernel
-from .simd import every_second, load, load_between, shifted, splat, store
+from .simd import even_lanes, load, load_between, odd_lanes, shifted, splat, store
 
 
 @kernel
@@ -48,47 +48,62 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
         for i in range(bottom * row, height * row, tile.lanes):
             store(window, i, zero)
         start = shifted(source, (y0 + top) * shape.w)
-        for phase in range(phases):
-            lines = shifted(window, top * row + phase * width)
-            if shape.stride == 1 and width > 4 * tile.lanes:
-                _copy_rows(tile, lines, row, start, shape.w, x0, width, bottom - top)
-            else:
-                for i in range(0, width, tile.lanes):
-                    x = x0 + phase + i * shape.stride
-                    _copy_column(tile, shifted(lines, i), row, start, shape.w, x, shape.stride, bottom - top)
+        lines = shifted(window, top * row)
+        if shape.stride == 1:
+            _copy_rows(tile, lines, row, start, shape.w, x0, bottom - top)
+        elif shape.stride == 2:
+            _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top)
+        else:
+            for y in range(bottom - top):
+                for i in range(row):
+                    x = x0 + i // width + i % width * shape.stride
+                    lines[y * row + i] = start[y * shape.w + x] if 0 <= x < shape.w else np.float32(0)
         source, window = shifted(source, shape.plane), shifted(window, plane)
 
 
 @kernel(forceinline=True)
-def _copy_rows(tile, lines, row, start, w, x0, width, height):
+def _copy_rows(tile, lines, row, start, w, x0, height):
+    if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
+        for i in range(0, row, tile.lanes):
+            low, high = _inside(tile, x0 + i, w)
+            for y in range(height):
+                store(lines, y * row + i, load_between(tile, start, y * w + x0 + i, low, high))
+        return
     for _ in range(height):
-        for i in range(0, width, tile.lanes):
-            x = x0 + i
-            if x >= 0 and x + tile.lanes <= w:
-                store(lines, i, load(tile, start, x))
-            else:
-                low, high = _inside(tile, x, w)
-                store(lines, i, load_between(tile, start, x, low, high))
+        for i in range(0, row, tile.lanes):
+            store(lines, i, _pixels(tile, start, x0 + i, w))
         lines, start = shifted(lines, row), shifted(start, w)
 
 
 @kernel(forceinline=True)
-def _copy_column(tile, line, row, start, w, x, stride, height):
-    # A column of vectors: every ``stride``-th value from column x on
+def _copy_halves(tile, lines, row, start, w, x0, height):
+    # Even columns (from x0 on) to the first half of each row, odd ones to the second
+    lanes, half = tile.lanes, row // 2
+    if half <= 4 * lanes:
+        for i in range(0, half, lanes):
+            x = x0 + 2 * i
+            low, high = _inside(tile, x, w)
+            low2, high2 = _inside(tile, x + lanes, w)
+            for y in range(height):
+                a = load_between(tile, start, y * w + x, low, high)
+                b = load_between(tile, start, y * w + x + lanes, low2, high2)
+                store(lines, y * row + i, even_lanes(a, b))
+                store(lines, y * row + half + i, odd_lanes(a, b))
+        return
+    for _ in range(height):
+        for i in range(0, half, lanes):
+            a, b = _pixels(tile, start, x0 + 2 * i, w), _pixels(tile, start, x0 + 2 * i + lanes, w)
+            store(lines, i, even_lanes(a, b))
+            store(lines, half + i, odd_lanes(a, b))
+        lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _pixels(tile, start, x, w):
+    if x >= 0 and x + tile.lanes <= w:
+        return load(tile, start, x)
     low, high = _inside(tile, x, w)
-    if stride == 1:
-        for y in range(height):
-            store(line, y * row, load_between(tile, start, y * w + x, low, high))
-    elif stride == 2:
-        low2, high2 = _inside(tile, x + tile.lanes, w)
-        for y in range(height):
-            first = load_between(tile, start, y * w + x, low, high)
-            store(line, y * row, every_second(first, load_between(tile, start, y * w + x + tile.lanes, low2, high2)))
-    else:
-        for y in range(height):
-            for i in range(tile.lanes):
-                at = x + i * stride
-                line[y * row + i] = start[y * w + at] if 0 <= at < w else np.float32(0)
+    return load_between(tile, start, x, low, high)
 
 
 @kernel(forceinline=True)

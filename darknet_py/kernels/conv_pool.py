@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .jit import kernel
 from .pooling import LOWEST
-from .simd import every_second, larger, load, shifted, splat, store_first
+from .simd import even_lanes, larger, load, shifted, splat, store_first
 
 
 @kernel
@@ -33,5 +33,5 @@ def pool_rows(tile, out, plane, out_w, band, band_plane, rows, width, filters, p
 def _pair(tile, row, i, largest):
     # The larger ones of ``largest`` and of two neighbours each, from row[i] on
     lanes = tile.lanes
-    largest = larger(every_second(load(tile, row, i), load(tile, row, i + lanes)), largest)
-    return larger(every_second(load(tile, row, i + 1), load(tile, row, i + lanes + 1)), largest)
+    largest = larger(even_lanes(load(tile, row, i), load(tile, row, i + lanes)), largest)
+    return larger(even_lanes(load(tile, row, i + 1), load(tile, row, i + lanes + 1)), largest)

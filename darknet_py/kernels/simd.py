@@ -167,15 +167,22 @@ def store_first(typingctx: Any, start: Any, i: Any, vector: Any, count: Any) -> 
     return types.void(start, types.int64, vector, types.int64), codegen
 
 
-@intrinsic
-def every_second(typingctx: Any, a: Any, b: Any) -> Any:
-    """Lanes 0, 2, 4, ... of ``a`` followed by ``b``."""
+def _shuffled(doc: str, first: int) -> Any:
+    """Intrinsic: lanes first, first + 2, first + 4, ... of two vectors."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        order = ir.Constant(ir.VectorType(INT32, a.lanes), [2 * i for i in range(a.lanes)])
-        return builder.shuffle_vector(*args, order)
+    def operation(typingctx: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            order = ir.Constant(ir.VectorType(INT32, a.lanes), [2 * i + first for i in range(a.lanes)])
+            return builder.shuffle_vector(*args, order)
 
-    return a(a, b), codegen
+        return a(a, b), codegen
+
+    operation.__doc__ = doc
+    return intrinsic(operation)
+
+
+even_lanes = _shuffled("Lanes 0, 2, 4, ... of ``a`` followed by ``b``.", 0)
+odd_lanes = _shuffled("Lanes 1, 3, 5, ... of ``a`` followed by ``b``.", 1)
 
 
 @intrinsic

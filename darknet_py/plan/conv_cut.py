@@ -29,6 +29,12 @@ DEPTH_1 = 256
 WINDOW = 32_000
 """About how many float32 values a window has: it stays in the second cache, with weights and sums."""
 
+RUN = 256
+"""Values of a row that could have been copied while the row's start was being found in memory."""
+
+TILES = 64
+"""Most tiles of pixels of a task."""
+
 TASKS = 8
 """Tasks per thread at which the smallest ones are small enough: no thread waits long for the last one."""
 
@@ -55,11 +61,10 @@ def cut_work(
     taps = shape.size**2
     channels = -(-shape.c // max(1, round(shape.c * taps / (DEPTH if taps > 1 else DEPTH_1))))
     pieces = cut_row(shape.out_w, way)
-    rows, together = _window_extent(shape, channels, pieces, way)
+    rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
     tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together)
-    longest = int(max(pieces[together:] - pieces[:-together]))
-    row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, longest, tile)
+    row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, _longest(pieces, together), tile)
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
     sums = channels * plane + way.width
@@ -141,16 +146,28 @@ def cut_row(out_w: int, way: Way) -> Ints:
     return np.minimum(np.arange(count + 1) * units // count * way.unit, out_w).astype(np.int64)
 
 
-def _window_extent(shape: ConvShape, channels: int, pieces: Ints, way: Way) -> tuple[int, int]:
-    """Rows and pieces per task. (A 1x1 convolution has one row: parts of it; others: whole rows.)"""
-    count = len(pieces) - 1
-    if shape.size == 1:
-        wanted = WINDOW // (channels * way.width)
-        parts = max(1, round(count / max(1, wanted)))
-        return 1, -(-count // parts)
-    rows = max(1, (WINDOW // (channels * (shape.w + 2 * shape.pad)) - shape.size) // shape.stride + 1)
-    rows = min(rows, max(1, round(64 / count)))
-    return -(-shape.out_h // -(-shape.out_h // rows)), count
+def _window_extent(shape: ConvShape, channels: int, pieces: Ints, tile: Tile, whole: bool) -> tuple[int, int]:
+    """Rows and pieces per task, such that its window is not too large and overlaps little with its neighbours'.
+
+    A 1x1 convolution has one row; ``whole`` asks for whole rows.
+    """
+    count, plane = len(pieces) - 1, WINDOW // channels
+    best = (float("inf"), 1, 1)
+    for parts in range(1, 2 if whole else count + 1):
+        together = -(-count // parts)
+        width = _longest(pieces, together)
+        row = _row_length(shape, width, tile)
+        rows = max(1, min((plane // row - shape.size) // shape.stride + 1, TILES // together, shape.out_h))
+        height = (rows - 1) * shape.stride + shape.size
+        too_large = max(1.0, row * height / (2 * plane + 1))
+        cost = (row + RUN) * height / (rows * width) * too_large
+        best = min(best, (cost, rows, together), key=lambda choice: choice[0])
+    _, rows, together = best
+    return -(-shape.out_h // -(-shape.out_h // rows)), together
+
+
+def _longest(pieces: Ints, together: int) -> int:
+    return int(max(pieces[together:] - pieces[:-together]))
 
 
 def _row_length(shape: ConvShape, longest: int, tile: Tile) -> int:
