@@ -10,35 +10,37 @@ from .jit import kernel
 
 @kernel
 def unfilter(lines, filtered, row_bytes, rows, distance):
-    # lines: uint8 (rows, row_bytes) flat; filtered: uint8 (rows, 1 + row_bytes) flat, the filter's number in front.
-    # distance: bytes from a value to the one to its left. Returns 0, or 1 if a filter's number is none.
+    # lines: uint8 (1 + rows, row_bytes) flat, its first row 0; filtered: uint8 (rows, 1 + row_bytes) flat, each row
+    # behind the number of its filter. distance: bytes from a value to the one to its left.
+    # Returns 0, or 1 if a number is none of a filter.
     lines, filtered = borrow(lines), borrow(filtered)
     for y in range(rows):
-        start = y * (row_bytes + 1)
-        kind = filtered[start]
-        source = filtered[start + 1 : start + 1 + row_bytes]
-        line = lines[y * row_bytes : (y + 1) * row_bytes]
-        above = lines[(y - 1) * row_bytes : y * row_bytes] if y > 0 else line
+        kind = filtered[y * (row_bytes + 1)]
+        source = filtered[y * (row_bytes + 1) + 1 : (y + 1) * (row_bytes + 1)]
+        above, line = lines[y * row_bytes : (y + 1) * row_bytes], lines[(y + 1) * row_bytes : (y + 2) * row_bytes]
+        start = min(distance, row_bytes)
         if kind == 0:
-            line[:] = source
-        elif kind == 1 or (kind == 4 and y == 0):
-            line[:distance] = source[:distance]
-            for i in range(distance, row_bytes):
+            for i in range(row_bytes):
+                line[i] = source[i]
+        elif kind == 1:
+            for i in range(start):
+                line[i] = source[i]
+            for i in range(start, row_bytes):
                 line[i] = source[i] + line[i - distance]
         elif kind == 2:
             for i in range(row_bytes):
-                line[i] = source[i] + (above[i] if y > 0 else 0)
-        elif kind == 3:
-            for i in range(row_bytes):
-                left = line[i - distance] if i >= distance else 0
-                line[i] = source[i] + ((left + (above[i] if y > 0 else 0)) >> 1)
-        elif kind == 4:
-            for i in range(distance):
                 line[i] = source[i] + above[i]
-            for i in range(distance, row_bytes):
-                line[i] = source[i] + _paeth(
-                    np.int64(line[i - distance]), np.int64(above[i]), np.int64(above[i - distance])
-                )
+        elif kind == 3:
+            for i in range(start):
+                line[i] = source[i] + (above[i] >> 1)
+            for i in range(start, row_bytes):
+                line[i] = source[i] + ((line[i - distance] + above[i]) >> 1)
+        elif kind == 4:
+            for i in range(start):
+                line[i] = source[i] + above[i]
+            for i in range(start, row_bytes):
+                left, upper, corner = np.int64(line[i - distance]), np.int64(above[i]), np.int64(above[i - distance])
+                line[i] = source[i] + _paeth(left, upper, corner)
         else:
             return 1
     return 0

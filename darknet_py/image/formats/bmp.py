@@ -90,7 +90,7 @@ class _Bmp:
         channels = 4 if self.masks[3] else 3
         self.reader.check_size(self.width, self.height, channels, self.height * row)
         pixels = self._decode_indexed(row) if self.bits < 16 else self._decode_direct(row)
-        return np.ascontiguousarray(pixels[::-1] if self.is_bottom_up else pixels)
+        return to_channels(np.ascontiguousarray(pixels[::-1] if self.is_bottom_up else pixels), channels)
 
     def _row_bytes(self) -> int:
         """Bytes of a row, up to a multiple of four."""
@@ -130,10 +130,7 @@ class _Bmp:
         self._skip_to_pixels(0)
         lines = self.reader.array(row * self.height).reshape(self.height, row)
         if self.bits == 24:
-            pixels = lines[:, : 3 * self.width].reshape(self.height, self.width, 3)[:, :, ::-1]
-            if not self.masks[3]:
-                return pixels
-            return to_channels(np.ascontiguousarray(pixels), 4)
+            return lines[:, : 3 * self.width].reshape(self.height, self.width, 3)[:, :, ::-1]
         dtype = "<u2" if self.bits == 16 else "<u4"
         values = np.ascontiguousarray(lines[:, : self.width * int(dtype[2])]).view(dtype)
         out = np.full((self.height, self.width, 4 if self.masks[3] else 3), OPAQUE, np.uint8)

@@ -79,6 +79,7 @@ class _Gif:
     def _read_frame(self) -> Pixels:
         reader = self.reader
         left, top, width, height = (reader.little(2) for _ in range(4))
+        width = max(width, 1)
         flags = reader.byte()
         if left + width > self.width or top + height > self.height:
             reader.fail("has a frame that does not fit into its picture")
@@ -95,7 +96,7 @@ class _Gif:
         colours[colours[:, 3] == 0] = 0
         out = np.zeros((self.height, self.width, 4), np.uint8)
         out[:] = self._behind()
-        whole, rest = divmod(painted, max(width, 1))
+        whole, rest = divmod(painted, width)
         out[top + rows[:whole], left : left + width] = colours[: whole * width].reshape(whole, width, 4)
         if rest:
             out[top + rows[whole], left : left + rest] = colours[whole * width : painted]

@@ -91,10 +91,10 @@ def _to_bytes(mantissas: NDArray[np.integer], exponents: Pixels, divisor: int) -
         if exponent == 0:
             continue
         scale = np.float32(math.ldexp(1.0, int(exponent) - _EXPONENT_BIAS))
-        values = np.arange(256 * divisor, dtype=np.float32) * scale / np.float32(divisor)
-        # the C library's own pow: NumPy's may round otherwise
-        powers = np.array([math.pow(value, _GAMMA) for value in values.tolist()]).astype(np.float32)
         with np.errstate(over="ignore"):
+            values = np.arange(256 * divisor, dtype=np.float32) * scale / np.float32(divisor)
+            # the C library's own pow: NumPy's may round otherwise
+            powers = np.array([math.pow(value, _GAMMA) for value in values.tolist()]).astype(np.float32)
             scaled = powers * np.float32(255) + np.float32(0.5)
         table[exponent] = np.minimum(scaled, np.float32(255)).astype(np.uint8)
     return table[exponents, mantissas]

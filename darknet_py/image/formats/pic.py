@@ -72,6 +72,7 @@ def _read_row(reader: Reader, row: Pixels, packet: _Packet) -> None:
             count = int.from_bytes(reader.exactly(2, "its pixels"), "big") if count == 128 else count - 127
         if count > width - at:
             reader.fail("has broken data")
-        values = np.frombuffer(reader.exactly(size * (1 if repeats else count), "its pixels"), np.uint8)
-        row[at : at + count, packet.channels] = values.reshape(-1, size)
+        found = 1 if repeats else count
+        values = np.frombuffer(reader.exactly(found * size, "its pixels"), np.uint8)
+        row[at : at + count, packet.channels] = values.reshape(found, size)
         at += count

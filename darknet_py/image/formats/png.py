@@ -202,11 +202,11 @@ class _Png:
     def _unfilter(self, filtered: Pixels, row_bytes: int, height: int) -> Pixels:
         from ...kernels.png_filters import unfilter
 
-        lines = np.empty(height * row_bytes, np.uint8)
+        lines = np.zeros((height + 1) * row_bytes, np.uint8)
         distance = max(_SAMPLES[self.colour] * self.depth // 8, 1) if self.depth >= 8 else 1
         if unfilter(lines, filtered, row_bytes, height, distance) != 0:
             self.reader.fail("has a row with a filter that does not exist")
-        return lines.reshape(height, row_bytes)
+        return lines.reshape(height + 1, row_bytes)[1:]
 
     def _widen(self, lines: Pixels, width: int) -> Samples:
         """Rows of bytes -> rows of samples."""

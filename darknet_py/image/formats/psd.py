@@ -45,7 +45,8 @@ def decode_psd(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
     # A picture is as large as its bytes, or its runs of up to 128; zeros stand for what is missing of small ones.
     reader.check_size(width, height, 4, found * (size // 64 if compression else size * depth // 8))
     planes = np.zeros((4, size), np.uint8)
-    planes[3] = OPAQUE
+    if found < 4:
+        planes[3] = OPAQUE
     if compression:
         _decode_runs(reader, planes[:found], 2 * height * count)
     else:

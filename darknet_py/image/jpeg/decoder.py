@@ -170,17 +170,17 @@ class _Decoder:
 
     def _mode(self, channels: int) -> int:
         """How the planes become the pixels (``load_jpeg_image``)."""
-        count, adobe = len(self.frame.components), self.tables.adobe_transform
+        count, adobe, to_grey = len(self.frame.components), self.tables.adobe_transform, channels in (1, 2)
         if count == 1:
             return color.GREY
         if count == 3:
             is_rgb = self.frame.is_named_rgb or (adobe == 0 and not self.tables.is_jfif)
-            return color.RGB if is_rgb else color.GREY if channels == 1 else color.YCC
+            return color.RGB if is_rgb else color.GREY if to_grey else color.YCC
         if adobe == 0:
             return color.CMYK
         if adobe == 2:
-            return color.YCCK_GREY if channels == 1 else color.YCCK
-        return color.GREY if channels == 1 else color.YCC
+            return color.YCCK_GREY if to_grey else color.YCCK
+        return color.GREY if to_grey else color.YCC
 
     def _pixels(self, channels: int) -> Pixels:
         frame, mode = self.frame, self._mode(channels)

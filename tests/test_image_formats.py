@@ -1,0 +1,259 @@
+"""Formats other than JPEG: files built here, damaged ones, and such that claim to be larger than they can be."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from darknet_py.errors import ImageError
+from darknet_py.image.channels import to_channels
+from darknet_py.image.load import load_image
+
+IMAGES = Path(__file__).resolve().parent / "data" / "images"
+PIXELS = np.random.default_rng(0).integers(0, 256, (19, 23, 4), dtype=np.uint8)
+
+
+def saved(array: NDArray[np.generic], kind: str, mode: str | None = None, **options: object) -> bytes:
+    out = io.BytesIO()
+    image = Image.fromarray(array)
+    (image.convert(mode) if mode else image).save(out, kind, **options)
+    return out.getvalue()
+
+
+# --- sound files ---
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TGA", "PPM"])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 17])
+def test_lossless_files_give_back_their_pixels(kind: str, width: int) -> None:
+    picture = np.ascontiguousarray(PIXELS[:, :width, :3])
+    assert np.array_equal(load_image(saved(picture, kind)), picture)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 0])
+def test_channels_of_a_file_with_alpha(channels: int) -> None:
+    found = load_image(saved(PIXELS, "PNG"), channels=channels)
+    red, green, blue = (PIXELS[:, :, k].astype(int) for k in range(3))
+    grey = (red * 77 + green * 150 + blue * 29) >> 8
+    expected = {
+        1: [grey],
+        2: [grey, PIXELS[:, :, 3]],
+        3: [red, green, blue],
+        4: [red, green, blue, PIXELS[:, :, 3]],
+        0: [red, green, blue, PIXELS[:, :, 3]],
+    }[channels]
+    assert np.array_equal(found, np.stack(expected, axis=2))
+
+
+def test_16_bits_are_cut_to_8_after_the_colours() -> None:
+    deep = np.array([[[0x12FF, 0x80FF, 0x00FF]]], np.uint16)
+    assert to_channels(deep, 1).tolist() == [[[(0x12FF * 77 + 0x80FF * 150 + 0xFF * 29) >> 8]]]
+    assert to_channels(deep, 4)[0, 0, 3] == 0xFFFF
+    file = saved(np.array([[0x12FF, 0xFF00]], np.uint16), "PNG")
+    assert load_image(file, channels=0).tolist() == [[[0x12], [0xFF]]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_png_filters_and_interlacing(seed: int) -> None:
+    """Each row with a filter by chance, undone by the formulas of the PNG specification, value by value."""
+    rng = np.random.default_rng(seed)
+    height, width, samples = 9, 11, (3, 1, 4)[seed % 3]
+    filtered = rng.integers(0, 256, (height, width * samples), dtype=np.uint8)
+    kinds = rng.integers(0, 5, height)
+    expected = np.zeros((height, width * samples), np.int64)
+    for y in range(height):
+        for i in range(width * samples):
+            left = int(expected[y, i - samples]) if i >= samples else 0
+            above = int(expected[y - 1, i]) if y else 0
+            corner = int(expected[y - 1, i - samples]) if y and i >= samples else 0
+            near = min((left, above, corner), key=lambda value, sum_=left + above - corner: abs(sum_ - value))
+            guess = (0, left, above, (left + above) // 2, near)[kinds[y]]
+            expected[y, i] = (int(filtered[y, i]) + guess) % 256
+    rows = b"".join(bytes([kind]) + row.tobytes() for kind, row in zip(kinds.tolist(), filtered, strict=True))
+    colour = {1: 0, 3: 2, 4: 6}[samples]
+    found = load_image(png(width, height, 8, colour, rows), channels=0)
+    assert np.array_equal(found, expected.reshape(height, width, samples))
+
+
+def test_a_transparent_colour_becomes_alpha() -> None:
+    rows = b"\0" + bytes([1, 2, 3, 4, 5, 6])
+    data = png(2, 1, 8, 2, rows, chunk(b"tRNS", struct.pack(">3H", 4, 5, 6)))
+    assert load_image(data, channels=0).tolist() == [[[1, 2, 3, 255], [4, 5, 6, 0]]]
+    assert load_image(data).tolist() == [[[1, 2, 3], [4, 5, 6]]]
+
+
+def test_wrong_check_sums_do_not_matter() -> None:
+    data = bytearray(saved(PIXELS, "PNG"))
+    at = data.index(b"IDAT")
+    length = int.from_bytes(data[at - 4 : at], "big")
+    data[at + length : at + length + 8] = bytes(8)
+    assert np.array_equal(load_image(bytes(data), channels=4), PIXELS)
+
+
+def test_the_first_frame_of_a_gif() -> None:
+    frames = [Image.fromarray(np.full((5, 6, 3), level, np.uint8)) for level in (10, 200)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    assert np.all(load_image(out.getvalue()) == 10)
+
+
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_a_gif_of_many_codes(interlace: int) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (150, 170), dtype=np.uint8)
+    image = Image.fromarray(picture, "P")
+    image.putpalette(np.random.default_rng(2).integers(0, 256, 768, dtype=np.uint8).tobytes())
+    out = io.BytesIO()
+    image.save(out, "GIF", interlace=interlace)
+    assert np.array_equal(load_image(out.getvalue()), np.array(image.convert("RGB")))
+
+
+def test_brightness_of_hdr_is_the_formula() -> None:
+    mantissas = np.random.default_rng(3).integers(0, 256, (4, 5, 3))
+    exponents = np.random.default_rng(4).integers(120, 134, (4, 5, 1))
+    body = np.concatenate([mantissas, exponents], axis=2).astype(np.uint8).tobytes()
+    found = load_image(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 4 +X 5\n" + body)
+    gamma = float(np.float32(1) / np.float32(2.2))
+    for place in np.ndindex(4, 5, 3):
+        value = float(mantissas[place]) * 2.0 ** (int(exponents[place[0], place[1], 0]) - 136)
+        scaled = np.float32(np.float32(math.pow(value, gamma)) * np.float32(255) + np.float32(0.5))
+        assert found[place] == int(min(scaled, 255))
+
+
+# --- damaged files ---
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, more: bytes = b"", interlaced: int = 0) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
+    parts = [chunk(b"IHDR", header), more, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+NAMES = ["rgb.png", "palette.png", "gray16.png", "bilevel.png", "rgb.bmp", "palette.bmp", "rgb.gif", "rgb-rle.tga"]
+NAMES += ["rgb.tga", "rgb.ppm", "gray.pgm"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_damaged_files_give_pixels_or_an_error_of_ours(name: str) -> None:
+    rng, whole = np.random.default_rng(len(name)), (IMAGES / name).read_bytes()
+    for _ in range(120):
+        data = bytearray(whole)
+        if rng.random() < 0.3:
+            del data[int(rng.integers(8, len(data))) :]
+        for _ in range(int(rng.integers(1, 4))):
+            data[int(rng.integers(2, min(len(data), 80 if rng.random() < 0.6 else len(data))))] = int(rng.integers(256))
+        try:
+            pixels = load_image(bytes(data))
+            assert pixels.dtype == np.uint8 and pixels.shape[2] == 3 and pixels.size
+        except ImageError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["rgb.png", "palette.png", "rgb.ppm", "gray.pgm", "rgb.tga"])
+def test_cut_files_are_refused(name: str) -> None:
+    whole = (IMAGES / name).read_bytes()
+    for length in range(1, len(whole) - 40, 37):
+        with pytest.raises(ImageError, match=r"ends too early|no image|pixels|broken"):
+            load_image(whole[:length])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (png(2, 2, 3, 0, b"\0\0" * 2), "kind of pixels that does not exist"),
+        (png(2, 2, 8, 5, b"\0\0" * 2), "kind of pixels that does not exist"),
+        (png(2, 2, 8, 0, b"\0\1\2" + b"\5\1\2"), "filter that does not exist"),
+        (png(2, 2, 8, 0, b"\0\1\2"), "too few data"),
+        (png(2, 2, 8, 3, b"\0\1\2" * 2), "no palette"),
+        (png(2, 2, 8, 3, b"\0\1\2" * 2, chunk(b"PLTE", b"abcdef")), "colours that its palette does not have"),
+        (png(2, 2, 8, 3, b"\0\1\2" * 2, chunk(b"PLTE", b"abcde")), "broken palette"),
+        (png(2, 2, 8, 0, b"\0\1\2" * 2, chunk(b"ABCD", b"")), "chunk b'ABCD' that Darknet does not know"),
+        (png(2, 2, 8, 4, b"\0\1\2\1\2" * 2, chunk(b"tRNS", b"\0\1")), "broken transparency"),
+        (png(0, 2, 8, 0, b""), "0 x 2 pixels"),
+        (b"BM" + bytes(8) + struct.pack("<IIiiHHI", 54, 40, 4, 4, 1, 8, 1) + bytes(60), "run-length encoded"),
+        (b"BM" + bytes(8) + struct.pack("<IIiiHHI", 54, 40, 4, 4, 1, 2, 0) + bytes(60), "2 bits per pixel"),
+        (b"GIF89a\4\0\4\0\0\0\0;", "no image"),
+        (b"GIF89a\4\0\4\0\0\0\0,\0\0\0\0\4\0\4\0\0", "no palette"),
+        (b"GIF89a\4\0\4\0\x80\0\0abcdef,\1\0\0\0\4\0\4\0\0", "frame that does not fit"),
+        (b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 4, 4, 8, 1), "not in RGB"),
+        (b"8BPS\0\2" + bytes(40), "version"),
+        (b"P6 4 4 300\n" + bytes(96), "samples up to 300"),
+        (b"P5 4 4 255\n" + bytes(15), "ends too early, in its pixels"),
+        (b"#?RGBE\n\n-Y 4 +X 4\n", "kind that Darknet does not read"),
+        (b"#?RGBE\nFORMAT=32-bit_rle_rgbe\n\n+X 4 -Y 4\n", "order"),
+    ],
+)
+def test_what_is_wrong_is_said(data: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken"
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=message) as caught:
+        load_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+ABSURD: dict[str, bytes] = {
+    "png": png(20000, 15000, 8, 2, bytes(100)),
+    "interlaced png": png(30000, 30000, 1, 0, bytes(100), interlaced=1),
+    "bmp": b"BM" + bytes(8) + struct.pack("<IIiiHHI", 54, 40, 25000, 25000, 1, 24, 0) + bytes(160),
+    "bmp with palette": b"BM" + bytes(8) + struct.pack("<IIiiHHI", 58, 40, 25000, 25000, 1, 8, 0) + bytes(160),
+    "gif": b"GIF89a" + struct.pack("<HHBBB", 20000, 20000, 0x80, 0, 0) + bytes(6) + b"," + bytes(150),
+    "tga": bytes([0, 0, 2]) + bytes(9) + struct.pack("<HHBB", 25000, 25000, 24, 0) + bytes(150),
+    "encoded tga": bytes([0, 0, 10]) + bytes(9) + struct.pack("<HHBB", 25000, 25000, 24, 0) + bytes(150),
+    "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 20000, 20000, 8, 3) + bytes(14 + 150),
+    "encoded psd": b"8BPS\0\1"
+    + bytes(6)
+    + struct.pack(">HIIHH", 3, 20000, 20000, 8, 3)
+    + bytes(13)
+    + b"\1"
+    + bytes(150),
+    "ppm": b"P6 25000 25000 255\n" + bytes(150),
+    "hdr": b"#?RGBE\nFORMAT=32-bit_rle_rgbe\n\n-Y 13000 +X 13000\n\2\2" + (13000).to_bytes(2, "big") + bytes(150),
+    "pic": b"\x53\x80\xf6\x34" + bytes(84) + b"PICT" + struct.pack(">HH", 20000, 20000) + bytes(8) + b"\0\x08\2\xe0",
+}
+
+
+@pytest.mark.parametrize("kind", ABSURD)
+def test_absurd_sizes_are_refused_at_once_and_without_memory(kind: str) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    with pytest.raises(ImageError, match=r"is too short for its \d+ x \d+ pixels|ends too early"):
+        load_image(ABSURD[kind])
+    assert time.perf_counter() - start < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize("more", [{"width": 1 << 25, "height": 1}, {"width": 40000, "height": 40000}])
+def test_larger_pngs_than_stb_image_reads(more: dict[str, int]) -> None:
+    with pytest.raises(ImageError, match=r"more than Darknet reads|too short"):
+        load_image(png(depth=8, colour=0, rows=bytes(10), **more))
+
+
+def test_a_png_that_inflates_to_more_than_its_pixels_is_read() -> None:
+    assert load_image(png(1, 1, 8, 0, b"\0\7" + bytes(10_000_000)), channels=1).tolist() == [[[7]]]
+
+
+def make_writer(kind: str) -> Callable[[int], bytes]:
+    def write(width: int) -> bytes:
+        return saved(np.ascontiguousarray(PIXELS[:1, :1].repeat(width, 1)), kind, "RGB")
+
+    return write
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TGA", "PPM"])
+def test_images_of_one_row(kind: str) -> None:
+    for width in (1, 2, 129, 1000):
+        assert load_image(make_writer(kind)(width)).shape == (1, width, 3)
