@@ -43,6 +43,7 @@ class Reference:
         trace: for "trace": the golden's fields.
         relative: boxes are fractions of the image instead of pixels.
         thresh: the least score that the reference lists, where its format fixes that.
+        margin: pixels before the right and lower border at which boxes are cut off (1 in formats that count from 1).
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Reference:
     trace: dict[str, Any] = field(default_factory=dict)
     relative: bool = False
     thresh: float | None = None
+    margin: int = 0
 
 
 def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Reference]:
@@ -163,6 +165,8 @@ def _read_comp4(folder: Path) -> list[Reference]:
                 left, top, right, bottom = (corner - 1 for corner in corners)
             except ValueError:
                 raise DataError("a line is: image, score, left, top, right, bottom", file, number) from None
-            reference = images.setdefault(words[0], Reference("boxes", words[0], str(folder), thresh=VALID_THRESH))
+            reference = images.setdefault(
+                words[0], Reference("boxes", words[0], str(folder), thresh=VALID_THRESH, margin=1)
+            )
             reference.boxes.append(ReferenceBox(name, score, (left, top, right, bottom)))
     return list(images.values())

@@ -1,0 +1,220 @@
+"""Is it the same? References of every kind that agree, and the same ones bent a little, which must not."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from darknet_py.detector import Detector
+from darknet_py.errors import DataError
+from darknet_py.loading import load
+from darknet_py.synth import write_synth
+from darknet_py.validate.compare import Tolerance, iou, ulps
+from darknet_py.validate.library import run_library
+from darknet_py.validate.references import read_references
+
+from .nets import net, write_cfg
+from .test_cli import run
+
+PHOTOS = Path(__file__).parent / "data" / "photos"
+
+NET = net(
+    3, 64, 64, "conv filters=8 size=3 stride=4 pad=1 activation=leaky", "conv filters=24 size=1 activation=linear",
+    "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
+)  # fmt: skip
+OWN = ("--cfg", "net.cfg", "--weights", "net.weights", "--names", "net.names")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A network, its weights and names, two images."""
+    write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
+    (tmp_path / "net.names").write_text("ant\nbee\ncat\n")
+    Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(tmp_path / "a_000000000007.png")
+    Image.open(PHOTOS / "coffee.jpg").resize((70, 80)).save(tmp_path / "b.png")
+    return tmp_path
+
+
+@pytest.fixture
+def detector(folder: Path) -> Detector:
+    return load(folder / "net.cfg", folder / "net.weights", names=folder / "net.names")
+
+
+def validate(folder: Path, *arguments: object, code: int = 0) -> str:
+    return run("validate", *arguments, *OWN, cwd=folder, code=code).stdout
+
+
+def test_a_record_agrees_bit_for_bit_and_a_bent_one_says_where(folder: Path) -> None:
+    run("record", "a_000000000007.png", "b.png", *OWN, "--thresh", ".3", "--json", "rec.json", cwd=folder)
+    assert validate(folder, "--reference", "rec.json").splitlines() == [
+        "a_000000000007.png (trace): agrees, bit for bit", "b.png (trace): agrees, bit for bit", "2 of 2 agree",
+    ]  # fmt: skip
+    record = json.loads((folder / "rec.json").read_text())
+    assert {"machine", "math", "cfg", "weights", "Numba"} <= set(record)
+    assert len(record["images"][0]["image_sha256"]) == 64
+    first = record["images"][0]
+    first["layers"][1]["sha256"] = "0" * 64
+    first["layers"][1]["first"][0] = float(
+        np.nextafter(np.float32(float.fromhex(first["layers"][1]["first"][0])), np.float32(9))
+    ).hex()
+    box = first["detections"][0]["box"]
+    box[0] = float(np.nextafter(np.float32(float.fromhex(box[0])), np.float32(9))).hex()
+    (folder / "bent.json").write_text(json.dumps(record))
+    out = validate(folder, "--reference", "bent.json", code=1)
+    assert (
+        "a_000000000007.png (trace): DIFFERS\n  layer 1 (convolutional) differs; its first values are 1 ulp apart"
+        in out
+    )
+    assert "detections: box 0 is 1 ulp off" in out and "1 of 2 agree" in out
+    first["layers"] = []
+    (folder / "bent.json").write_text(json.dumps(first))
+    assert "3 here" in validate(folder, "--reference", "bent.json", "--ulp", "1", code=1)
+
+
+def test_darknets_printed_text(folder: Path, detector: Detector) -> None:
+    lines = ["layer     filters    size              input                output", "Loading weights from w...Done!"]
+    for name in ("a_000000000007.png", "b.png"):
+        found = detector.detect(folder / name, thresh=0.3)
+        lines.append(f"Enter Image Path: {name}: Predicted in 2.596527 seconds.")
+        lines += [f"{row.name}: {np.float32(row.confidence) * np.float32(100):.0f}%" for row in found]
+    assert any(line.endswith("%") for line in lines)
+    (folder / "log").write_text("\n".join(lines) + "\nEnter Image Path: ")
+    assert "b.png (text): agrees, line for line" in validate(folder, "--thresh", ".3", "-r", "log")
+    bent = [
+        line.replace("ant: ", "bee: ") if line.startswith("ant") else line.replace("bee: ", "cat: ") for line in lines
+    ]
+    (folder / "log").write_text("\n".join(bent))
+    assert "in the reference" in validate(folder, "--thresh", ".3", "-r", "log", code=1)
+    (folder / "log").write_text("\n".join([*lines, "cat: 99%"]))
+    assert "lines in the reference" in validate(folder, "--thresh", ".3", "-r", "log", code=1)
+
+
+def test_detections_as_json(folder: Path) -> None:
+    run("detect", "b.png", *OWN, "--thresh", ".3", "--json", "found.json", "-o", "p.png", cwd=folder)
+    assert "b.png (boxes): agrees, within tolerance" in validate(folder, "--thresh", ".3", "-r", "found.json")
+    document = json.loads((folder / "found.json").read_text())
+    objects = document[0]["objects"]
+    assert len(objects) > 1
+    moved = json.loads(json.dumps(document))
+    moved[0]["objects"][0]["relative_coordinates"]["center_x"] += 0.2
+    moved[0]["objects"][1]["confidence"] -= 0.01
+    del moved[0]["objects"][2:]
+    (folder / "bent.json").write_text(json.dumps(moved))
+    out = validate(folder, "--thresh", ".3", "-r", "bent.json", code=1)
+    assert "missing: " in out and "extra: " in out and "score differs by 0.01" in out
+    moved = json.loads(json.dumps(document))
+    for found in moved[0]["objects"]:
+        found["confidence"] += 0.004
+    (folder / "bent.json").write_text(json.dumps(moved))
+    assert "agrees" in validate(folder, "--thresh", ".3", "-r", "bent.json", "--score", "0.005")
+    validate(folder, "--thresh", ".3", "-r", "bent.json", "--score", "0.003", code=1)
+
+
+def test_result_files_of_detector_valid(folder: Path, detector: Detector) -> None:
+    (folder / "results").mkdir()
+    files: dict[str, list[str]] = {name: [] for name in detector.names}
+    coco = []
+    for name in ("a_000000000007.png", "b.png"):
+        found = detector.detect(folder / name, thresh=0.005)
+        width, height = found.image_size
+        for row in found:
+            left, top = np.maximum(row.xyxy[:2], 0)
+            right, bottom = np.minimum(row.xyxy[2:], [width, height])
+            far = np.minimum(np.array(row.xyxy[2:]) + 1, [width, height])
+            values = (row.confidence, left + 1, top + 1, *far)
+            files[row.name].append(f"{Path(name).stem} " + " ".join(f"{value:f}" for value in values))
+            if name.startswith("a"):
+                box = [round(float(value), 6) for value in (left, top, right - left, bottom - top)]
+                coco.append(
+                    {"image_id": 7, "category_id": row.class_id + 1, "bbox": box, "score": round(row.confidence, 6)}
+                )
+    for name, lines in files.items():
+        (folder / "results" / f"comp4_det_test_{name}.txt").write_text("\n".join(lines) + "\n")
+    (folder / "coco_results.json").write_text(json.dumps(coco))
+    images = ("a_000000000007.png", "b.png")
+    out = validate(folder, *images, "-r", "results", "-r", "coco_results.json", "--box-iou", ".99")
+    assert "3 of 3 agree" in out
+    assert "2 of 2 agree" in validate(folder, "-r", "results", "--box-iou", ".99"), "images are found by name"
+    with open(folder / "results" / "comp4_det_test_ant.txt", "a") as file:
+        file.write("b 0.900000 1.0 2.0 30.0 40.0\n")
+    assert "missing: ant 0.900" in validate(folder, *images, "-r", "results", code=1)
+
+
+BROKEN: dict[str, tuple[str, str]] = {
+    "neither": ("hello", "neither JSON nor a text"),
+    "cut off": ('[{"frame_id": 1,', "no valid JSON"),
+    "another kind": ('[{"a": 1}]', "JSON of no known kind"),
+    "no objects": ("[1, 2]", "no objects"),
+    "incomplete": ('[{"frame_id": 1, "filename": "b.png", "objects": [{"name": "x"}]}]', "incomplete"),
+    "an unknown image": ('[{"frame_id": 1, "filename": "nowhere.png", "objects": []}]', "nowhere.png is neither"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_references_are_one_line(folder: Path, name: str) -> None:
+    text, message = BROKEN[name]
+    (folder / "r").write_text(text)
+    result = run("validate", "-r", "r", *OWN, cwd=folder, code=1)
+    assert result.stderr.count("\n") == 1 and message in result.stderr
+
+
+def test_what_validate_needs(folder: Path) -> None:
+    assert "compare with what" in run("validate", *OWN, cwd=folder, code=2).stderr
+    assert "needs images" in run("validate", *OWN, "--against", "x.so", cwd=folder, code=2).stderr
+    assert "cannot read" in run("validate", "-r", "nowhere", *OWN, cwd=folder, code=1).stderr
+    (folder / "empty").mkdir()
+    assert "no comp4_det_test" in run("validate", "-r", "empty", *OWN, cwd=folder, code=1).stderr
+    (folder / "r").write_text('[{"frame_id": 1, "filename": "b.png", "objects": []}]')
+    assert "none of the images" in run("validate", "a_000000000007.png", "-r", "r", *OWN, cwd=folder, code=1).stderr
+
+
+def test_a_comp4_line_that_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "comp4_det_test_cat.txt").write_text("a 0.5 1 2 3 4\na 0.5 x 2 3 4\n")
+    with pytest.raises(DataError, match=r"comp4_det_test_cat\.txt:2: "):
+        read_references(tmp_path)
+
+
+def test_ulps_count_the_floats_in_between() -> None:
+    one = np.float32([1, -1, 0, np.nan, np.nan, np.inf])
+    other = np.float32([np.nextafter(np.float32(1), np.float32(2)), -1, -0.0, np.nan, 0, np.inf])
+    assert ulps(one, other).tolist() == [1, 0, 0, 0, 2**31, 0]
+    assert ulps(np.float32([1e-45]), np.float32([-1e-45])).tolist() == [2]
+
+
+def test_iou() -> None:
+    boxes = np.array([[1, 0, 3, 2], [2, 2, 3, 3], [0, 0, 2, 2], [2, 2, 1, 1]], float)
+    assert iou(boxes, np.array([0, 0, 2, 2.0])).tolist() == pytest.approx([1 / 3, 0, 1, 0])
+    assert iou(boxes, np.array([2, 2, 1, 1.0]))[3] == 1, "boxes without an area may be the same"
+    assert Tolerance(ulp=3).exactly == "within 3 ulp"
+
+
+def test_a_library_that_is_no_darknet(folder: Path) -> None:
+    library = np._core._multiarray_umath.__file__  # type: ignore[attr-defined]
+    result = run("validate", "b.png", "--against", library, *OWN, cwd=folder, code=1)
+    assert result.stderr.count("\n") == 1 and "load_network" in result.stderr
+    (folder / "text.so").write_text("no library")
+    assert run("validate", "b.png", "--against", "text.so", *OWN, cwd=folder, code=1).stderr.count("\n") == 1
+
+
+def libdarknet(kind: str) -> Path:
+    path = os.environ.get(f"DARKNET_PY_LIBDARKNET_{kind}")
+    if not path:
+        pytest.skip(f"no build of Darknet to compare with (set DARKNET_PY_LIBDARKNET_{kind} to a libdarknet.so)")
+    return Path(path)
+
+
+@pytest.mark.parametrize(("kind", "math"), [("IEEE", "ieee"), ("MAKE", "make")])
+def test_a_real_darknet(folder: Path, detector: Detector, kind: str, math: str) -> None:
+    library = libdarknet(kind)
+    images = [folder / "a_000000000007.png", folder / "b.png"]
+    out = validate(folder, *images, "--against", library, "--thresh", ".1")
+    assert f"fits math={math}" in out and "2 of 2 agree" in out
+    options: dict[str, Any] = {"thresh": 0.1, "hier_thresh": 0.5, "nms": 0.45}
+    (first, _) = run_library(library, detector, images, options)
+    assert first["after_box"].shape[1] == 4
