@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from .cli import main as run
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

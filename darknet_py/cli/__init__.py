@@ -8,7 +8,9 @@ from importlib import import_module
 
 import click
 
+from ..errors import DarknetError
 from ..version import __version__
+from . import interrupt
 
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
@@ -50,8 +52,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
-    from ..errors import DarknetError
-
+    interrupt.watch()
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -59,8 +60,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        interrupt.leave()
     except BrokenPipeError:
         # The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,4 +71,8 @@ def main() -> None:
     except MemoryError:
         click.echo("Error: not enough memory for this network or image", err=True)
         sys.exit(1)
+    except Exception:
+        if not interrupt.was_dropped():
+            raise
+        interrupt.leave()
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -86,19 +86,15 @@ class Plan:
         """The network's input buffer, flat: fill it, then `run`."""
         return self._buffers[INPUT]
 
-    def run(self) -> None:
-        """Run all steps on what is in `input`."""
-        for _ in self.run_steps():
-            pass
-
-    def run_steps(self) -> Iterator[Step]:
-        """Run all steps on what is in `input`; yields each one when it has ended. (To time them.)"""
+    def run(self, after_step: Callable[[Step], None] | None = None) -> None:
+        """Run all steps on what is in `input`; ``after_step`` is called when each has ended (to time them)."""
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool:
             for step in self.steps:
                 pool.run(step, around)
-                yield step
+                if after_step is not None:
+                    after_step(step)
 
     def output(self, number: int) -> NDArray[np.float32]:
         """Layer ``number``'s output of the last run, flat; a view that the next run overwrites."""

@@ -38,6 +38,7 @@ class _Worker(threading.Thread):
         self.done.acquire()
         self.job: tuple[Any, tuple[Any, ...]] | None = None
         self.error: BaseException | None = None
+        self.idle = True
         self.start()
 
     def run(self) -> None:
@@ -50,6 +51,7 @@ class _Worker(threading.Thread):
                 kernel(*args)
             except BaseException as error:
                 self.error = error
+            self.idle = True
             self.done.release()
 
 
@@ -92,11 +94,15 @@ class Pool:
             self._workers.append(_Worker(len(self._workers) + 1))
         workers = self._workers[: threads - 1]
         for worker in workers:
-            worker.job = (function, args)
-            worker.go.release()
+            worker.job, worker.idle = (function, args), False
+        starting = iter(workers)
         try:
+            for worker in starting:
+                worker.go.release()
             function(*args)
         finally:
+            for worker in starting:  # Ctrl-C came before all had the word: they get it, and find little left to do
+                worker.go.release()
             self._wait(workers)
         for worker in workers:
             if worker.error is not None:
@@ -114,6 +120,9 @@ class Pool:
                     break
                 except KeyboardInterrupt as error:
                     interrupt = error
+                    if worker.idle:  # it came when the word had been passed, or just before
+                        worker.done.acquire(timeout=0.1)
+                        break
         if interrupt is not None:
             raise interrupt
 
