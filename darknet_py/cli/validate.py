@@ -51,6 +51,8 @@ def validate(
 
     if not references and against is None:
         raise click.UsageError("compare with what? Name a --reference, or --against a libdarknet.so")
+    if against is not None and options["size"]:
+        raise click.UsageError("--size does not go with --against: the library takes the size from the cfg; edit that")
     files = find_images(images)
     thresholds, tolerance = Thresholds(thresh, hier_thresh, nms), Tolerance(ulp, box_iou, score)
     detector = open_detector(model, cfg, weights, names, data, math=math, **options)
