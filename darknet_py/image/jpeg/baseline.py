@@ -9,10 +9,10 @@ from .bits import (
     BUFFER,
     FILE_END,
     MARKER,
-    OK,
     POSITION,
     PREDICTION,
     TRUNCATED,
+    decode_mean,
     find_code,
     refill,
     signed_bits,
@@ -23,28 +23,14 @@ from .tables import ZIGZAG, ZIGZAG_ENTRIES
 @kernel(forceinline=True)
 def decode_block(block, state, data, lookup, codes, steps, component, dc_table, ac_table, quant_table):
     # block: int16 (64,), the coefficients times their steps. Returns a status and the last place in zigzag order that
-    # was filled: 0 if there is nothing but the mean. (One exit: LLVM can then see that no array must be kept alive.)
-    status, k = OK, 1
+    # was filled: 0 if there is nothing but the mean.
+    status = decode_mean(state, data, lookup, codes, component, dc_table)
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     for i in range(64):
         block[i] = 0
-    if bits < 16:
-        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-    entry = find_code(buffer, lookup, codes, dc_table)
-    size = entry >> 8
-    if entry == 0 or size > 15:
-        status, k = BAD_CODE, 64
-        size = 0
-    buffer <<= entry & 31
-    bits -= entry & 31
-    if size != 0:
-        if bits < size:
-            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-        state[PREDICTION + component] += signed_bits(buffer, size)
-        buffer <<= size
-        bits -= size
     step = quant_table * ZIGZAG_ENTRIES
     block[0] = state[PREDICTION + component] * steps[step]
+    k = 1
     while k < 64:
         if bits < 16:
             position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
@@ -73,5 +59,6 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
         k += 1
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
     if marker == FILE_END:
+        # the zeros behind the end may have been no code
         status = TRUNCATED
     return status, k - 1

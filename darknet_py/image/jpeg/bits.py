@@ -23,7 +23,7 @@ FILE_END = 0x100
 ENDLESS = 1 << 60
 """Added to the number of bits when a marker is met: after it come zeros without end."""
 
-OK, BAD_CODE, TRUNCATED, MIXED_SCAN = range(4)
+OK, BAD_CODE, TRUNCATED = range(3)
 """What decoding a block or a scan results in."""
 
 
@@ -106,3 +106,24 @@ def signed_bits(buffer, size):
 def unsigned_bits(buffer, size):
     # The number in the buffer's first 0 <= size <= 15 bits.
     return (buffer >> 1 & 0x7FFFFFFFFFFFFFFF) >> (63 - size)
+
+
+@kernel(forceinline=True)
+def decode_mean(state, data, lookup, codes, component, table):
+    # Adds the difference that comes next to the component's prediction. Returns a status.
+    position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    if bits < 16:
+        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+    entry = find_code(buffer, lookup, codes, table)
+    size = entry >> 8
+    status = OK if entry != 0 and size < 16 else BAD_CODE
+    buffer <<= entry & 31
+    bits -= entry & 31
+    if status == OK and size != 0:
+        if bits < size:
+            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+        state[PREDICTION + component] += signed_bits(buffer, size)
+        buffer <<= size
+        bits -= size
+    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
+    return status

@@ -16,6 +16,7 @@ from .bits import (
     POSITION,
     PREDICTION,
     TRUNCATED,
+    decode_mean,
     find_code,
     refill,
     signed_bits,
@@ -27,26 +28,11 @@ from .tables import ZIGZAG
 @kernel(forceinline=True)
 def first_dc(coefficients, at, state, data, lookup, codes, component, table, shift):
     # The mean of the block coefficients[at : at + 64] (int16), without its lowest `shift` bits; the others become 0.
-    position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    status = decode_mean(state, data, lookup, codes, component, table)
     for i in range(at, at + 64):
         coefficients[i] = 0
-    if bits < 16:
-        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-    entry = find_code(buffer, lookup, codes, table)
-    size = entry >> 8
-    if entry == 0 or size > 15:
-        return BAD_CODE
-    buffer <<= entry & 31
-    bits -= entry & 31
-    if size != 0:
-        if bits < size:
-            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-        state[PREDICTION + component] += signed_bits(buffer, size)
-        buffer <<= size
-        bits -= size
     coefficients[at] = state[PREDICTION + component] << shift
-    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
-    return TRUNCATED if marker == FILE_END else OK
+    return TRUNCATED if state[MARKER] == FILE_END else status
 
 
 @kernel(forceinline=True)
