@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import INT, INT32, broadcast, load_vector, store_vector
+from .simd import INT, broadcast, fetch_line, load_vector, store_vector
 
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
@@ -60,7 +60,7 @@ def multiply_filters(
         _, sums, fresh, weights, pixels, offsets, depth, ahead, step = function.args
 
         def operands(k: Any) -> tuple[Any, Any]:
-            _prefetch(builder, builder.gep(ahead, [builder.mul(k, step)]))
+            fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
             pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
             return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
 
@@ -73,14 +73,6 @@ def multiply_filters(
 
     int64 = types.int64
     return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64, weights, int64), codegen
-
-
-def _prefetch(builder: Any, address: Any) -> None:
-    """Ask the second cache for what lies at an address."""
-    module, name = builder.module, "llvm.prefetch.p0"
-    arguments = [address.type, INT32, INT32, INT32]
-    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
-    builder.call(function, [address, INT32(0), INT32(2), INT32(1)])  # for reading, second cache, data
 
 
 def _switched(

@@ -6,7 +6,10 @@ import numpy as np
 
 from .atomic import claim
 from .jit import kernel
-from .simd import even_lanes, load, load_between, odd_lanes, shifted, splat, store
+from .simd import even_lanes, load, load_between, odd_lanes, prefetch, shifted, splat, store
+
+AHEAD = 2400
+"""About how many float32 values before their use the cache is asked for pixels."""
 
 
 @kernel
@@ -42,6 +45,7 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
     top = min(max(-y0, 0), height)
     bottom = min(max(shape.h - y0, top), height)
     zero = splat(tile, np.float32(0))
+    ahead = (1 + AHEAD // plane) * shape.plane
     for _ in range(channels):
         for i in range(0, top * row, tile.lanes):
             store(window, i, zero)
@@ -50,9 +54,9 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
         start = shifted(source, (y0 + top) * shape.w)
         lines = shifted(window, top * row)
         if shape.stride == 1:
-            _copy_rows(tile, lines, row, start, shape.w, x0, bottom - top)
+            _copy_rows(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
         elif shape.stride == 2:
-            _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top)
+            _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
         else:
             for y in range(bottom - top):
                 for i in range(row):
@@ -62,7 +66,8 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
 
 
 @kernel(forceinline=True)
-def _copy_rows(tile, lines, row, start, w, x0, height):
+def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
+    # Meanwhile the cache is asked for what lies ``ahead``: the same rows of a channel to come.
     if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
         for i in range(0, row, tile.lanes):
             low, high = _inside(tile, x0 + i, w)
@@ -71,13 +76,14 @@ def _copy_rows(tile, lines, row, start, w, x0, height):
         return
     for _ in range(height):
         for i in range(0, row, tile.lanes):
+            prefetch(start, ahead + x0 + i)
             store(lines, i, _pixels(tile, start, x0 + i, w))
         lines, start = shifted(lines, row), shifted(start, w)
 
 
 @kernel(forceinline=True)
-def _copy_halves(tile, lines, row, start, w, x0, height):
-    # Even columns (from x0 on) to the first half of each row, odd ones to the second
+def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
+    # Even columns (from x0 on) to the first half of each row, odd ones to the second. ``ahead``: as above.
     lanes, half = tile.lanes, row // 2
     if half <= 4 * lanes:
         for i in range(0, half, lanes):
@@ -93,6 +99,8 @@ def _copy_halves(tile, lines, row, start, w, x0, height):
     for _ in range(height):
         for i in range(0, half, lanes):
             a, b = _pixels(tile, start, x0 + 2 * i, w), _pixels(tile, start, x0 + 2 * i + lanes, w)
+            prefetch(start, ahead + x0 + 2 * i)
+            prefetch(start, ahead + x0 + 2 * i + lanes)
             store(lines, i, even_lanes(a, b))
             store(lines, half + i, odd_lanes(a, b))
         lines, start = shifted(lines, row), shifted(start, w)

@@ -85,6 +85,14 @@ def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     return builder.bitcast(builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes))
 
 
+def fetch_line(builder: Any, address: Any) -> None:
+    """Ask the second cache for the line at an address."""
+    module, name = builder.module, "llvm.prefetch.p0"
+    arguments = [address.type, INT32, INT32, INT32]
+    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    builder.call(function, [address, INT32(0), INT32(2), INT32(1)])  # for reading, second cache, data
+
+
 def broadcast(builder: Any, value: Any, lanes: int) -> Any:
     """A vector of one value."""
     undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
@@ -142,6 +150,17 @@ def load_between(typingctx: Any, tile: Any, start: Any, i: Any, low: Any, high: 
 
     int64 = types.int64
     return VectorType(types.float32, lanes)(tile, start, int64, int64, int64), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, start: Any, i: Any) -> Any:
+    """Ask the second cache for the line of ``start[i]``, which may lie anywhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        fetch_line(builder, builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(start, types.int64), codegen
 
 
 @intrinsic
