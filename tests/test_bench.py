@@ -32,7 +32,7 @@ SMALL = net(
     "conv batch_normalize=1 filters=32 size=3 stride=2 pad=1 activation=leaky",
     "conv filters=32 size=1 activation=leaky", "shortcut from=-2 activation=linear", "upsample stride=2",
     "route layers=-1,1", "reorg stride=2", "maxpool size=2 stride=1",
-    "conv filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
+    "conv filters=24 size=1 activation=linear", "yolo mask=0,1,2 classes=3 num=3 anchors=9,9,20,30,50,50",
 )  # fmt: skip
 """Every layer that can be given to another engine."""
 

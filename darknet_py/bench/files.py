@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..formats.cfg import KINDS
 from ..loading import find_data_file
 from ..synth import write_synth
 from .peers.serve import Job
@@ -54,7 +55,7 @@ def bench_files(cfg: Path, weights: Path | None, network: Network, say: Callable
 
 
 def settled(text: str, cfg: Path, network: Network) -> str:
-    """A cfg's text with width, height and one image per batch written in, and trees by their whole paths."""
+    """A cfg's text with its final size and one image per batch, without short names, trees by their whole paths."""
     values = {"width": network.input.w, "height": network.input.h, "batch": 1, "subdivisions": 1}
     lines = []
     sections = 0
@@ -62,7 +63,8 @@ def settled(text: str, cfg: Path, network: Network) -> str:
         key = re.sub(r"\s", "", line.partition("=")[0])
         if line.lstrip().startswith("["):
             sections += 1
-            lines.append(line)
+            name = re.sub(r"[\s\[\]]", "", line)
+            lines.append(f"[{KINDS.get(name, name)}]")
             if sections == 1:
                 lines += [f"{option}={value}" for option, value in values.items()]
         elif sections == 1 and key in values:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...layers import Region
+
 if TYPE_CHECKING:
     from ...network import Network
     from .serve import Floats, Job
@@ -26,7 +28,7 @@ class Darknet:
             raise RuntimeError(f"{path}: there is no such library (build Darknet, then name its libdarknet.so)")
         os.environ["OMP_NUM_THREADS"] = str(job.threads)  # read when the library brings in OpenMP
         library = ctypes.CDLL(str(path))
-        theirs = hasattr(library, "network_predict_ptr")
+        self.theirs = theirs = hasattr(library, "network_predict_ptr")
         load = library.load_network_custom if theirs else library.load_network
         load.restype = ctypes.c_void_p
         cfg, weights = job.cfg.encode(), job.weights.encode()
@@ -51,8 +53,19 @@ class Darknet:
     def outputs(self, x: Floats, network: Network) -> dict[int, Floats]:
         """The network's output: that of its last layer."""
         layer = network.output_layer
-        values = self._predict(self.net, x.ctypes.data_as(_FLOATS))
-        return {layer.index: np.ctypeslib.as_array(values, (layer.out.size,)).copy()}
+        pointer = self._predict(self.net, x.ctypes.data_as(_FLOATS))
+        values: Floats = np.ctypeslib.as_array(pointer, (layer.out.size,)).copy()
+        if self.theirs and isinstance(layer, Region):
+            return {layer.index: _as_pjreddie(values, layer)} if layer.softmax else {}
+        return {layer.index: values}
+
+
+def _as_pjreddie(values: Floats, layer: Region) -> Floats:
+    """AlexeyAB's region output goes cell by cell, and what x and y come from waits for the logistic function."""
+    entries = layer.coords + 1 + layer.classes
+    maps = values.reshape(layer.w * layer.h, layer.n, entries).transpose(1, 2, 0).copy()
+    maps[:, :2] = 1 / (1 + np.exp(-maps[:, :2]))
+    return maps.reshape(-1)
 
 
 def _uses_openmp(path: Path) -> bool:
