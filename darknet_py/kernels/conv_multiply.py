@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import INT, broadcast, fetch_line, load_vector, store_vector
+from .vector_code import INT, broadcast, fetch_line, load_vector, store_vector
 
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]

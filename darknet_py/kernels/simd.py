@@ -18,8 +18,18 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-INT = ir.IntType(64)
-INT32 = ir.IntType(32)
+from .vector_code import (
+    INT32,
+    broadcast,
+    fetch_line,
+    first_lanes,
+    load_some,
+    load_vector,
+    store_some,
+    store_vector,
+    vector_type,
+    zeros,
+)  # fmt: skip
 
 
 class VectorType(types.Type):
@@ -33,71 +43,7 @@ class VectorType(types.Type):
 @register_model(VectorType)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, vector: VectorType) -> None:
-        super().__init__(manager, vector, _vector(vector.dtype, vector.lanes))
-
-
-# --- LLVM code shared with the micro-kernels ---
-
-
-def _vector(dtype: Any, lanes: int) -> ir.VectorType:
-    return ir.VectorType(ir.FloatType() if dtype == types.float32 else ir.DoubleType(), lanes)
-
-
-def _zeros(vector: ir.VectorType) -> ir.Constant:
-    return ir.Constant(vector, [0.0] * vector.count)
-
-
-def load_vector(builder: Any, address: Any, lanes: int) -> Any:
-    """``lanes`` values from an address of any alignment."""
-    vector = ir.VectorType(address.type.pointee, lanes)
-    return builder.load(builder.bitcast(address, vector.as_pointer()), align=4)
-
-
-def store_vector(builder: Any, vector: Any, address: Any) -> None:
-    """Write a vector to an address of any alignment."""
-    builder.store(vector, builder.bitcast(address, vector.type.as_pointer()), align=4)
-
-
-def load_some(builder: Any, address: Any, mask: Any) -> Any:
-    """Lanes of memory whose mask is set; the others are +0 and are not touched."""
-    vector = ir.VectorType(address.type.pointee, mask.type.count)
-    address = builder.bitcast(address, vector.as_pointer())
-    function = _masked(builder, "load", vector, vector, [address.type, INT32, mask.type, vector])
-    return builder.call(function, [address, INT32(4), mask, ir.Constant(vector, None)])
-
-
-def store_some(builder: Any, vector: Any, address: Any, mask: Any) -> None:
-    """Write the lanes whose mask is set."""
-    address = builder.bitcast(address, vector.type.as_pointer())
-    function = _masked(builder, "store", vector.type, ir.VoidType(), [vector.type, address.type, INT32, mask.type])
-    builder.call(function, [vector, address, INT32(4), mask])
-
-
-def _masked(builder: Any, verb: str, vector: Any, result: Any, arguments: list[Any]) -> Any:
-    name = f"llvm.masked.{verb}.v{vector.count}f32.p0"
-    module = builder.module
-    return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
-
-
-def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
-    """Mask of the lanes below ``count`` (int64, 0 .. lanes)."""
-    bits = builder.sub(builder.shl(INT(1), count), INT(1))
-    return builder.bitcast(builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes))
-
-
-def fetch_line(builder: Any, address: Any) -> None:
-    """Ask the second cache for the line at an address."""
-    module, name = builder.module, "llvm.prefetch.p0"
-    arguments = [address.type, INT32, INT32, INT32]
-    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
-    builder.call(function, [address, INT32(0), INT32(2), INT32(1)])  # for reading, second cache, data
-
-
-def broadcast(builder: Any, value: Any, lanes: int) -> Any:
-    """A vector of one value."""
-    undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
-    first = builder.insert_element(undefined, value, INT32(0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes))
+        super().__init__(manager, vector, vector_type(vector.dtype, vector.lanes))
 
 
 # --- pointers and memory ---
@@ -239,7 +185,7 @@ div = _lanewise("fdiv", "``a / b``, lane by lane.")
 def _converted(method: str, source: Any, target: Any, doc: str) -> Any:
     def operation(typingctx: Any, a: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return getattr(builder, method)(args[0], _vector(target, a.lanes))
+            return getattr(builder, method)(args[0], vector_type(target, a.lanes))
 
         return (VectorType(target, a.lanes)(a), codegen) if a.dtype == source else None
 
@@ -286,7 +232,7 @@ any_unequal = _compared(
 )
 any_between_and_zero = _compared(
     "Whether some lane has ``b < a < 0``.",
-    lambda b, x, y: b.and_(b.fcmp_ordered(">", x, y), b.fcmp_ordered("<", x, _zeros(x.type))),
+    lambda b, x, y: b.and_(b.fcmp_ordered(">", x, y), b.fcmp_ordered("<", x, zeros(x.type))),
 )
 
 
@@ -305,7 +251,7 @@ def where_negative(typingctx: Any, x: Any, a: Any, b: Any) -> Any:
     """``x < 0 ? a : b``, lane by lane (a nan is not negative)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.select(builder.fcmp_ordered("<", args[0], _zeros(args[0].type)), args[1], args[2])
+        return builder.select(builder.fcmp_ordered("<", args[0], zeros(args[0].type)), args[1], args[2])
 
     return a(x, a, b), codegen
 
@@ -315,6 +261,6 @@ def where_positive(typingctx: Any, x: Any, a: Any, b: Any) -> Any:
     """``x > 0 ? a : b``, lane by lane (a nan is not positive)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(">", args[0], _zeros(args[0].type)), args[1], args[2])
+        return builder.select(builder.fcmp_ordered(">", args[0], zeros(args[0].type)), args[1], args[2])
 
     return a(x, a, b), codegen

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import INT, INT32, first_lanes, load_vector, store_some
+from .vector_code import INT, INT32, first_lanes, load_vector, store_some
 
 _FLOATS = ir.FloatType().as_pointer()
 

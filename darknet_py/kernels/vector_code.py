@@ -1,0 +1,74 @@
+"""LLVM code that the vector operations and the micro-kernels share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+INT = ir.IntType(64)
+INT32 = ir.IntType(32)
+
+
+def vector_type(dtype: Any, lanes: int) -> ir.VectorType:
+    """LLVM's type of ``lanes`` numbers of a Numba type, float32 or float64."""
+    return ir.VectorType(ir.FloatType() if dtype == types.float32 else ir.DoubleType(), lanes)
+
+
+def zeros(vector: ir.VectorType) -> ir.Constant:
+    """A vector of +0."""
+    return ir.Constant(vector, [0.0] * vector.count)
+
+
+def load_vector(builder: Any, address: Any, lanes: int) -> Any:
+    """``lanes`` values from an address of any alignment."""
+    vector = ir.VectorType(address.type.pointee, lanes)
+    return builder.load(builder.bitcast(address, vector.as_pointer()), align=4)
+
+
+def store_vector(builder: Any, vector: Any, address: Any) -> None:
+    """Write a vector to an address of any alignment."""
+    builder.store(vector, builder.bitcast(address, vector.type.as_pointer()), align=4)
+
+
+def load_some(builder: Any, address: Any, mask: Any) -> Any:
+    """Lanes of memory whose mask is set; the others are +0 and are not touched."""
+    vector = ir.VectorType(address.type.pointee, mask.type.count)
+    address = builder.bitcast(address, vector.as_pointer())
+    function = _masked(builder, "load", vector, vector, [address.type, INT32, mask.type, vector])
+    return builder.call(function, [address, INT32(4), mask, ir.Constant(vector, None)])
+
+
+def store_some(builder: Any, vector: Any, address: Any, mask: Any) -> None:
+    """Write the lanes whose mask is set."""
+    address = builder.bitcast(address, vector.type.as_pointer())
+    function = _masked(builder, "store", vector.type, ir.VoidType(), [vector.type, address.type, INT32, mask.type])
+    builder.call(function, [vector, address, INT32(4), mask])
+
+
+def _masked(builder: Any, verb: str, vector: Any, result: Any, arguments: list[Any]) -> Any:
+    name = f"llvm.masked.{verb}.v{vector.count}f32.p0"
+    module = builder.module
+    return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
+
+
+def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
+    """Mask of the lanes below ``count`` (int64, 0 .. lanes)."""
+    bits = builder.sub(builder.shl(INT(1), count), INT(1))
+    return builder.bitcast(builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes))
+
+
+def fetch_line(builder: Any, address: Any) -> None:
+    """Ask the second cache for the line at an address."""
+    module, name = builder.module, "llvm.prefetch.p0"
+    arguments = [address.type, INT32, INT32, INT32]
+    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    builder.call(function, [address, INT32(0), INT32(2), INT32(1)])  # for reading, second cache, data
+
+
+def broadcast(builder: Any, value: Any, lanes: int) -> Any:
+    """A vector of one value."""
+    undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
+    first = builder.insert_element(undefined, value, INT32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes))
