@@ -1,0 +1,205 @@
+"""Starting up: what is imported, what is compiled and when, and where that is kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darknet_py.synth import write_synth
+from darknet_py.warmup import NOTICE, cache_folder, kernels, need_profiles, usable_profiles, warm_up
+
+from .nets import write_cfg
+from .test_cli import NET, run
+
+REPOSITORY = Path(__file__).parent.parent
+PHOTO = REPOSITORY / "tests" / "data" / "photos" / "chelsea.jpg"
+
+NOBODY = 65534
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+
+HEAVY = {"numpy", "numba", "llvmlite", "scipy", "cv2", "PIL", "platformdirs", "multiprocessing"}
+
+
+def imported(*arguments: str, cwd: Path | None = None) -> set[str]:
+    """Top-level modules that a command has imported by its end."""
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('MODULES', *{name.partition('.')[0] for name in sys.modules}))\n"
+        f"sys.argv[1:] = {list(arguments)!r}\n"
+        "from darknet_py.__main__ import main\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=cwd, check=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    return set(result.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["detect", "--help"], ["bench", "--help"], ["warmup", "--help"]],
+    ids=" ".join,
+)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    found = imported(*arguments)
+    assert "darknet_py" in found and "click" in found
+    assert not found & HEAVY
+
+
+def test_detect_imports_no_opencv_and_nothing_of_the_benchmark(tmp_path: Path) -> None:
+    write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
+    found = imported("detect", str(PHOTO), "--cfg", "net.cfg", "--weights", "net.weights", cwd=tmp_path)
+    assert "numba" in found
+    assert not found & {"cv2", "matplotlib", "urllib3", "requests"}
+
+
+def test_a_warm_up_leaves_nothing_to_compile() -> None:
+    lines: list[str] = []
+    first = warm_up(say=lines.append)
+    assert [re.sub(r": \d+ compiled, \d+\.\d s$", "", line) for line in lines] == [
+        "[1/2] pictures", "[2/2] networks, math ieee",
+    ]  # fmt: skip
+    assert first.folder == cache_folder() and first.folder is not None and first.folder.is_dir()
+    assert warm_up().compiled == 0
+
+
+def test_profiles_are_checked() -> None:
+    assert need_profiles(["all"]) == usable_profiles()
+    assert "ieee" in usable_profiles()
+    assert "choose from ieee, make" in run("warmup", "--math", "fuzzy", code=1).stderr
+
+
+@pytest.mark.slow
+def test_the_notice_comes_once_and_only_when_something_is_compiled(tmp_path: Path) -> None:
+    write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
+    command = ("detect", PHOTO, PHOTO, "--cfg", "net.cfg", "--weights", "net.weights", "--json", "-")
+    cold = run(*command, cwd=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert cold.stderr.splitlines().count(NOTICE) == 1 and cold.stderr.startswith(NOTICE)
+    warm = run(*command, cwd=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert NOTICE not in warm.stderr
+    assert warm.stdout == cold.stdout
+
+
+ALL_KERNELS = """
+import importlib, pkgutil, sys
+from pathlib import Path
+import darknet_py
+for module in pkgutil.walk_packages(darknet_py.__path__, "darknet_py."):
+    if not module.name.startswith("darknet_py.bench") and not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from darknet_py.warmup import kernels
+files = {path.name for path in Path(sys.argv[1]).rglob("*.nbi")}
+found = kernels()
+assert len(found) > 90, len(found)
+for name, kernel in found.items():
+    base = f"{name.rpartition('.')[0].rpartition('.')[2]}.{kernel.py_func.__qualname__}-"
+    if not any(file.startswith(base) for file in files):
+        print(name)
+"""
+
+
+@pytest.mark.slow
+def test_a_warm_up_compiles_every_kernel_for_everything(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    environment = {"NUMBA_CACHE_DIR": str(cache)}
+    out = run("warmup", "--math", "all", **environment).stdout
+    assert re.fullmatch(rf"\d+ kernels compiled in [\d.]+ s, kept below {cache}\n", out)
+    missing = subprocess.run(
+        [sys.executable, "-c", ALL_KERNELS, str(cache)], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+    )  # fmt: skip
+    assert missing.stdout == ""
+    compiled = sorted(cache.rglob("*.nbc"))
+    for cfg, command in (("yolov3-tiny", "detect"), ("yolov2-tiny-voc", "detect"), ("darknet19", "classify")):
+        weights = tmp_path / f"{cfg}.weights"
+        write_synth(REPOSITORY / "cfg" / f"{cfg}.cfg", weights)
+        for math in ["ieee", "make"] if command == "detect" and "make" in usable_profiles() else ["ieee"]:
+            for threads in (1, 2):
+                own = ("--cfg", REPOSITORY / "cfg" / f"{cfg}.cfg", "--weights", weights, "--size", 96)
+                run(command, PHOTO, *own, "--math", math, "--threads", threads, cwd=tmp_path, **environment)
+        weights.unlink()
+    for golden in sorted((REPOSITORY / "tests" / "data" / "golden").glob("*.cfg")):
+        shutil.copy(golden, tmp_path)
+        for tree in golden.parent.glob("*.tree"):
+            shutil.copy(tree, tmp_path)
+        write_synth(tmp_path / golden.name, tmp_path / "golden.weights")
+        run("trace", golden.name, "golden.weights", PHOTO, cwd=tmp_path, **environment)
+    assert sorted(cache.rglob("*.nbc")) == compiled
+
+
+@pytest.mark.slow
+def test_two_cold_processes_and_another_processor_share_a_cache(tmp_path: Path) -> None:
+    write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
+    command = [
+        sys.executable, "-m", "darknet_py", "detect", str(PHOTO), "--cfg", "net.cfg", "--weights", "net.weights",
+        "--json", "-", "--thresh", "0.1",
+    ]  # fmt: skip
+    shared = {**os.environ, "PYTHONPATH": str(REPOSITORY), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    older = {**shared, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    for attempt in ("cold", "warm"):
+        processes = [
+            subprocess.Popen([*command, "-o", f"{i}.jpg"], env=environment, cwd=tmp_path, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for i, environment in enumerate((shared, shared, older))
+        ]  # fmt: skip
+        answers = [process.communicate(timeout=300) for process in processes]
+        assert [process.returncode for process in processes] == [0, 0, 0], answers
+        assert len({out for out, _ in answers}) == 1
+        assert all((NOTICE in err) == (attempt == "cold") for _, err in answers)
+
+
+@pytest.fixture
+def installation() -> Iterator[Path]:
+    """A folder with the package in a read-only folder ``site``, and a folder ``own`` of the user below."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        site = folder / "site"
+        shutil.copytree(REPOSITORY / "darknet_py", site / "darknet_py", ignore=shutil.ignore_patterns("__pycache__"))
+        for path in [site, *site.rglob("*")]:
+            path.chmod(path.stat().st_mode & ~0o222 | 0o444)
+        (folder / "own").mkdir()
+        if os.geteuid() == 0:
+            os.chown(folder / "own", NOBODY, NOBODY)
+        yield folder
+        for path in [site, *site.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o200)
+
+
+def run_installed(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of that installation as somebody who cannot write to it (root can write everywhere)."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("NUMBA_", "XDG_"))}
+    own |= {"PYTHONPATH": str(folder / "site"), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    user: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    command = [sys.executable, "-m", "darknet_py", *arguments]
+    result = subprocess.run(command, env=own, cwd=folder / "own", capture_output=True, text=True, **user)
+    if result.returncode and "Permission denied" in result.stderr and "python" in result.stderr:
+        pytest.skip("nobody but root may run this Python")
+    return result
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_read_only_installation_keeps_kernels_in_the_users_folder(installation: Path) -> None:
+    own = installation / "own"
+    result = run_installed(installation, "warmup", HOME=str(own))
+    assert result.returncode == 0, result.stderr
+    assert f"kept below {own}" in result.stdout or sys.platform == "darwin"
+    assert "All kernels were compiled before" in run_installed(installation, "warmup", HOME=str(own)).stdout
+
+
+def test_kernels_are_found_by_their_full_names() -> None:
+    import darknet_py.kernels.pooling
+
+    assert kernels()["darknet_py.kernels.pooling.maxpool"] is darknet_py.kernels.pooling.maxpool
