@@ -59,7 +59,7 @@ def test_what_is_there_already_is_not_fetched_again(web: Web, folder: Path) -> N
 
 
 def test_a_server_that_falls_silent_is_given_up(web: Web, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "TIMEOUT", 0.3)
+    monkeypatch.setattr(request, "TIMEOUT", 0.5)
     web.pages["a"] = Page(BODY, hold=threading.Event(), hold_after=100_000)
     web.pages["b"] = Page(BODY)
     start = time.monotonic()
@@ -72,16 +72,30 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(
     web: Web, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request, "TIMEOUT", 0.3)
-    web.pages["a"] = Page(BODY, drip=0.1, hold_after=100_000)
+    body = BODY[:100_040]  # too few bytes to be asked for again at once
+    web.pages["a"] = Page(body, drip=0.1, hold_after=100_000)
     with pytest.raises(ModelError, match="sends less than 100 bytes per second"):
-        fetch_file(remote(web.url("a")))
-    assert 100_000 <= (folder / f"{NAME}.part").stat().st_size < 100_100
+        fetch_file(remote(web.url("a"), body=body))
+    assert 100_000 <= (folder / f"{NAME}.part").stat().st_size < len(body)
+
+
+def test_a_server_that_does_not_hang_up_is_not_waited_for(
+    web: Web, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "TIMEOUT", 6)
+    web.pages["a"] = Page(BODY, hold=threading.Event(), hold_after=len(BODY))
+    start = time.monotonic()
+    assert fetch_file(remote(web.url("a"))).read_bytes() == BODY
+    assert time.monotonic() - start < 5
+    assert len(web.requests) == 1
 
 
 def test_a_server_that_never_answers_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "TIMEOUT", 0.3)
+    start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ModelError, match="timed out"):
         fetch_file(remote(f"http://127.0.0.1:{silent.getsockname()[1]}/a"))
+    assert time.monotonic() - start < 3
     assert files(folder) == []
 
 
@@ -144,6 +158,10 @@ def test_every_reason_is_told_with_its_source_and_where_to_put_the_file(web: Web
         f"or weights/{NAME} (1000019 bytes, sha256 {right})"
     )
     assert files(folder) == []
+    assert [path for path, _ in web.requests] == [
+        *names,
+        "missing",
+    ]  # each once: what began at byte 0 is not tried anew
 
 
 def test_what_a_server_says_does_nothing_to_a_terminal(web: Web, folder: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from darknet_py.errors import ModelError
 from darknet_py.models import fetch_file, fetching, find_file, lock
 
-from .web import BODY, NAME, Page, Recorder, Web, environment, files, put_part, remote, serve
+from .web import BODY, NAME, Page, Recorder, Web, after, environment, files, put_part, remote, serve
 
 SHA256 = hashlib.sha256(BODY).hexdigest()
 BY_HAND = (
@@ -206,7 +206,7 @@ def test_when_the_first_of_two_processes_is_killed_the_second_goes_on_from_its_p
     web.pages["a"] = [Page(BODY, hold=threading.Event(), hold_after=400_000), Page(BODY)]
     part = folder / f"{NAME}.part"
     first = subprocess.Popen(program(web), env=environment())
-    wait_for(lambda: part.exists() and part.stat().st_size > 300_000)
+    wait_for(lambda: part.exists() and part.stat().st_size == 400_000)
     waiting = Recorder()
     second = threading.Thread(target=fetch_file, args=(remote(web.url("a")), waiting))
     second.start()
@@ -215,8 +215,41 @@ def test_when_the_first_of_two_processes_is_killed_the_second_goes_on_from_its_p
     first.wait(30)
     second.join(30)
     assert (folder / NAME).read_bytes() == BODY
-    assert [begin is None for _, begin in web.requests] == [True, False]
+    assert web.requests == [("a", None), ("a", after(400_000))]
     assert files(folder) == [NAME]
+
+
+def test_who_gets_a_lock_has_the_one_that_others_will_see(tmp_path: Path) -> None:
+    """Its last holder removes the file: one who waited for that file must not think to be alone with it."""
+    path = tmp_path / "lock"
+    told, held, free = threading.Event(), threading.Event(), threading.Event()
+    seen: list[bool] = []
+
+    def wait() -> None:
+        with lock.exclusive(path, told.set):
+            seen.append(path.exists())
+            held.set()
+            free.wait(10)
+
+    waiter = threading.Thread(target=wait)
+    with lock.exclusive(path, lambda: None):
+        waiter.start()
+        assert told.wait(10)
+    assert held.wait(10)
+    third = threading.Event()
+
+    def come_late() -> None:
+        with lock.exclusive(path, third.set):
+            pass
+
+    late = threading.Thread(target=come_late)
+    late.start()
+    assert third.wait(10)  # has to wait, too
+    free.set()
+    waiter.join(10)
+    late.join(10)
+    assert seen == [True]
+    assert not path.exists()
 
 
 def test_a_lock_that_a_killed_process_has_left_behind_holds_nobody(web: Web, folder: Path) -> None:

@@ -99,8 +99,7 @@ class _Download:
                 return total  # all of this part is there, and bytes of the next; the whole is checked in the end
             else:
                 stop, have = answer.length, 0
-            if total is None or have < total:
-                self._copy(answer, have, stop, total)
+            self._copy(answer, have, stop, total)
         return _size(self.part) - self.begin if total is None else total
 
     def _refused(self, total: int | None, first: int) -> int:
@@ -139,7 +138,7 @@ class _Download:
         self.progress.at(self.begin + position)
         fresh = position == 0
         mark = time.monotonic(), position
-        while chunk := _read(answer, _CHUNK if stop is None else min(_CHUNK, stop - position)):
+        while chunk := _read(answer, _CHUNK):
             if fresh:
                 if _looks_like_a_page(chunk, self.begin):
                     raise DownloadError("answered with a web page instead of the file")
@@ -149,10 +148,10 @@ class _Download:
                 self.part.truncate(self.begin)
                 raise DownloadError(f"sent more than {self.limit} bytes")
             self.part.write(chunk)
+            self.part.flush()  # what is told to be there is there, also if this process is killed
             position += len(chunk)
             self.progress.at(self.begin + position)
             mark = _demand_speed(mark, position)
-        self.part.flush()
         end = stop if total is None else total
         if end is not None and position < end:
             raise _BrokenOffError(f"broke off after {position} of {end} bytes")
@@ -182,9 +181,7 @@ def _size(part: BinaryIO) -> int:
 
 
 def _read(answer: http.client.HTTPResponse, count: int) -> bytes:
-    """Up to ``count`` bytes; none at the end. (Before Python 3.12, `read1` itself does not see where a body ends.)"""
-    if count <= 0:
-        return b""
+    """Up to ``count`` bytes, as they come; none at the end."""
     try:
         return answer.read1(count)
     except (http.client.HTTPException, OSError) as error:
