@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
-def convolution(
-    x: Floats, weights: Floats, groups: int, stride: int, pad: int, out_h: int, out_w: int
-) -> Floats:
+def convolution(x: Floats, weights: Floats, groups: int, stride: int, pad: int, out_h: int, out_w: int) -> Floats:
     """Sums of a convolution, (n, out_h, out_w): per output, k ascending over (channel, ky, kx), from +0 on.
 
     x: (c, h, w); weights: (n, c / groups, size, size). A 1x1 convolution takes its input as it lies in memory.

@@ -2,15 +2,36 @@
 
 Every kernel keeps IEEE 754 to the letter (no fast-math: reassociation or contraction would change bits), releases the
 GIL, and is cached on disk. ``error_model="numpy"`` makes a division by zero give inf or nan, as it does in C.
+
+Numba's cache looks only at the file of the outermost function, but a kernel is compiled together with what it calls in
+other files. So that a changed or upgraded darknet-py never runs code of the old one, the stamp of every cached kernel
+holds a hash of all files that have kernels.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _hash_of_sources() -> str:
+    """One hash of all modules in which kernels are."""
+    digest = hashlib.sha256()
+    for folder in ("kernels", "image"):
+        for path in sorted((_PACKAGE / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCES = _hash_of_sources()
+"""Changes with any kernel."""
 
 
 def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = False) -> Any:
@@ -20,4 +41,13 @@ def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = Fa
     """
     if function is None:
         return functools.partial(kernel, forceinline=forceinline)
-    return numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=forceinline)(function)
+    dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=forceinline)(function)
+    _stamp(dispatcher)
+    return dispatcher
+
+
+def _stamp(dispatcher: Any) -> None:
+    """Add `SOURCES` to what a cached kernel must agree with. (Numba has no public way; without it, nothing changes.)"""
+    index: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(index, "_source_stamp"):
+        index._source_stamp = (index._source_stamp, SOURCES)

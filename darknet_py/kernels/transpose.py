@@ -41,9 +41,7 @@ def _function(module: Any, lanes: int) -> Any:
     function.attributes.add("noinline")
     out, plane, source, pitch, rows, columns = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    vectors = [
-        load_vector(builder, builder.gep(source, [builder.mul(pitch, INT(c))]), lanes) for c in range(lanes)
-    ]
+    vectors = [load_vector(builder, builder.gep(source, [builder.mul(pitch, INT(c))]), lanes) for c in range(lanes)]
     half = lanes // 2
     index = ir.VectorType(INT32, lanes)
     orders = [ir.Constant(index, [i // 2 + i % 2 * lanes + start for i in range(lanes)]) for start in (0, half)]

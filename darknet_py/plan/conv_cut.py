@@ -50,9 +50,7 @@ class Way:
     unit: int
 
 
-def cut_work(
-    shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int] = (0, 0)
-) -> tuple[Cut, Ints, Ints]:
+def cut_work(shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int] = (0, 0)) -> tuple[Cut, Ints, Ints]:
     """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.convolution.convolution`.
 
     ``pooled``: height and width of the output if a 2x2 maximum pooling follows: tasks then have pairs of rows.
@@ -77,9 +75,7 @@ def cut_work(
     return cut, tasks, pieces
 
 
-def share_out(
-    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int
-) -> tuple[Ints, int]:
+def share_out(shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int) -> tuple[Ints, int]:
     """The tasks (see `kernels.convolution.convolution`), and the most blocks of filters that one has.
 
     Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones.
@@ -183,5 +179,3 @@ def offsets(shape: ConvShape, cut: Cut) -> Ints:
         return (c * shape.plane).reshape(-1)
     width = cut.row // min(shape.stride, shape.size)
     return (c * cut.plane + ky * cut.row + kx % shape.stride * width + kx // shape.stride).reshape(-1)
-
-

@@ -66,9 +66,7 @@ def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
 
 @make_steps.register
 def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
-    return [
-        convolution_step(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool)
-    ]
+    return [convolution_step(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool)]
 
 
 @make_steps.register
