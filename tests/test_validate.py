@@ -16,7 +16,7 @@ from darknet_py.errors import DataError
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
 from darknet_py.validate.compare import Tolerance, iou, ulps
-from darknet_py.validate.library import run_library
+from darknet_py.validate.live import run_library
 from darknet_py.validate.references import read_references
 
 from .nets import net, write_cfg

@@ -21,7 +21,7 @@ from .compare import (
     recorded,
     recorded_arrays,
 )  # fmt: skip
-from .library import compare_with_library, run_library
+from .live import compare_with_library, run_library
 from .references import Reference
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Runs a user's libdarknet.so in a process of its own, because a C library may exit or crash.
 
-Called as ``python -m darknet_py.validate.library_child REQUEST``, a JSON file: ``library``, ``cfg``, ``weights``,
+Called as ``python -m darknet_py.validate.live_child REQUEST``, a JSON file: ``library``, ``cfg``, ``weights``,
 ``images``, ``layers`` (how many), ``thresh``, ``hier_thresh``, ``nms``, ``folder``. For every image it writes
 ``folder/N.npz``: the decoded picture, the network's input, every layer's output, boxes before and after NMS.
 

@@ -31,7 +31,7 @@ TIMEOUT = 3600
 def run_library(
     library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Run images through a libdarknet.so; yields what it computed for each (see `library_child`).
+    """Run images through a libdarknet.so; yields what it computed for each (see `live_child`).
 
     Raises:
         DarknetError: it cannot be loaded, or crashed, in one line.
@@ -46,7 +46,7 @@ def run_library(
             "classes": detector.network.classes, "folder": folder, **thresholds,
         }  # fmt: skip
         (Path(folder) / "request.json").write_text(json.dumps(request))
-        command = [sys.executable, "-m", "darknet_py.validate.library_child", f"{folder}/request.json"]
+        command = [sys.executable, "-m", "darknet_py.validate.live_child", f"{folder}/request.json"]
         try:
             result = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=TIMEOUT
