@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,6 @@ class Warmth:
     compiled: int
     seconds: float
     folder: Path | None
-    steps: list[str] = field(default_factory=list)
 
 
 def warm_up(
@@ -89,7 +88,7 @@ def warm_up(
             say(f"[{number}/{len(steps)}] {name}: {counter.count - before} compiled, {seconds:.1f} s")
     finally:
         event.unregister(COMPILING, counter)
-    return Warmth(counter.count, time.perf_counter() - start, cache_folder(), [name for name, _ in steps])
+    return Warmth(counter.count, time.perf_counter() - start, cache_folder())
 
 
 def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Callable[[], None]]]:
