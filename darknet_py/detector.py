@@ -18,7 +18,7 @@ from .detect.detections import Detections
 from .detect.nms import nms_sort
 from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError, ImageError
-from .image.letterbox import letterbox, resize, to_planar
+from .image.letterbox import letterbox_pixels, resize_pixels
 from .image.load import load_image
 from .layers import Region
 from .plan.build import Plan
@@ -248,9 +248,9 @@ class Detector:
         shape = self.network.input
         if not shape.image or shape.c > 3:
             raise DarknetError(f"{self.network.path}: the network's input ({shape}) is not a picture")
-        fit = resize if self._stretches else letterbox
+        fit = resize_pixels if self._stretches else letterbox_pixels
         # Darknet decodes three channels whatever the network has; the network reads the first ones.
-        return fit(to_planar(pixels), shape.w, shape.h)[: shape.c]
+        return fit(pixels, shape.w, shape.h)[: shape.c]
 
     @property
     def _stretches(self) -> bool:
