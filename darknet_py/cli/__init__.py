@@ -72,7 +72,7 @@ def main() -> None:
         click.echo("Error: not enough memory for this network or image", err=True)
         sys.exit(1)
     except Exception:
-        if not interrupt.was_dropped():
+        if not interrupt.has_struck():
             raise
         interrupt.leave()
     sys.exit(code if isinstance(code, int) else 0)

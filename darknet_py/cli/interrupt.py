@@ -12,17 +12,19 @@ CODE = 130
 
 _LATER = 0.05
 
-_dropped = False
+_struck = False
 
 
 def watch() -> None:
-    """An interrupt that strikes inside a callback from C, which can only drop it, comes again. (Compiling has some.)"""
-    sys.unraisablehook = _again
+    """Note interrupts, unless the process was started with them ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _strike)
+        sys.unraisablehook = _unraisable
 
 
-def was_dropped() -> bool:
-    """Whether an interrupt was dropped: what goes wrong afterwards is its fault."""
-    return _dropped
+def has_struck() -> bool:
+    """Whether an interrupt came: what goes wrong afterwards is its fault."""
+    return _struck
 
 
 def leave() -> NoReturn:
@@ -34,12 +36,17 @@ def leave() -> NoReturn:
     sys.exit(CODE)
 
 
-def _again(info: Any) -> None:
-    global _dropped
-    if not issubclass(info.exc_type, KeyboardInterrupt):
+def _strike(number: int, frame: Any) -> None:
+    global _struck
+    _struck = True
+    raise KeyboardInterrupt
+
+
+def _unraisable(info: Any) -> None:
+    """What code called from C must drop: an interrupt comes again; what it left half done is not worth a word."""
+    if not _struck:
         sys.__unraisablehook__(info)
-        return
-    _dropped = True
-    timer = threading.Timer(_LATER, signal.raise_signal, [signal.SIGINT])
-    timer.daemon = True
-    timer.start()
+    elif issubclass(info.exc_type, KeyboardInterrupt):
+        timer = threading.Timer(_LATER, signal.raise_signal, [signal.SIGINT])
+        timer.daemon = True
+        timer.start()
