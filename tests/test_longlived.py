@@ -48,7 +48,7 @@ def script(folder: Path, text: str, **environment: str) -> subprocess.Popen[str]
     (folder / "program.py").write_text(textwrap.dedent(text))
     return subprocess.Popen(
         [sys.executable, "program.py"], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}, preexec_fn=allow_interrupts,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}, preexec_fn=allow_interrupts if os.name == "posix" else None,
     )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def test_ctrl_c_ends_a_command_within_a_second(cache: str, delay: float, tmp_pat
         command = ["detect", *[str(photo)] * 4000, "--cfg", "net.cfg", "--weights", "net.weights"]
     process = subprocess.Popen(
         [sys.executable, "-m", "darknet_py", *command], env=environment, cwd=tmp_path, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=allow_interrupts,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=allow_interrupts if os.name == "posix" else None,
     )  # fmt: skip
     time.sleep(delay)
     assert process.poll() is None
