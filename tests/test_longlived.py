@@ -48,7 +48,8 @@ def script(folder: Path, text: str, **environment: str) -> subprocess.Popen[str]
     (folder / "program.py").write_text(textwrap.dedent(text))
     return subprocess.Popen(
         [sys.executable, "program.py"], cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}, preexec_fn=allow_interrupts if os.name == "posix" else None,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+        preexec_fn=allow_interrupts if os.name == "posix" else None,
     )  # fmt: skip
 
 
