@@ -31,6 +31,7 @@ COMPILING = "numba:compile"
 """Numba's name of the event that a kernel is compiled, not read from the cache."""
 
 NOTICE = "Compiling kernels for this processor (once)..."
+NOTICE_EACH = "Compiling kernels, each time anew: no folder can be written to (NUMBA_CACHE_DIR may name one)..."
 
 
 class _Counter(event.Listener):
@@ -51,7 +52,7 @@ class _Counter(event.Listener):
 
 def announce_compiling(say: Callable[[str], None]) -> None:
     """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)"""
-    event.register(COMPILING, _Counter(lambda: say(NOTICE)))
+    event.register(COMPILING, _Counter(lambda: say(NOTICE if cache_folder() else NOTICE_EACH)))
 
 
 @dataclass

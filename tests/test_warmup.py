@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from darknet_py.synth import write_synth
-from darknet_py.warmup import NOTICE, cache_folder, kernels, need_profiles, usable_profiles, warm_up
+from darknet_py.warmup import NOTICE, NOTICE_EACH, cache_folder, kernels, need_profiles, usable_profiles, warm_up
 
 from .nets import write_cfg
 from .test_cli import NET, run
@@ -174,6 +174,20 @@ def test_a_read_only_installation_keeps_kernels_in_the_users_folder(installation
 
     assert "kernels compiled in " in (first := warmup()) and f"kept below {tmp_path / 'own'}" in first
     assert warmup() == f"All kernels were compiled before, {first[first.index('kept') :]}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the user's cache folder as Linux has it")
+def test_without_any_place_kernels_are_compiled_each_time(installation: Path, tmp_path: Path) -> None:
+    write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
+    command = ("detect", PHOTO, "--cfg", "net.cfg", "--weights", "net.weights")
+    places = {"PYTHONPATH": str(installation), "XDG_CACHE_HOME": "/dev/null/cache", "NUMBA_CACHE_DIR": ""}
+    result = subprocess.run(
+        [sys.executable, "-m", "darknet_py", *map(str, command)], env={**os.environ, **places}, cwd=tmp_path,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.splitlines() == [NOTICE_EACH] and "Predicted in" in result.stdout
 
 
 def test_kernels_are_found_by_their_full_names() -> None:

@@ -10,6 +10,7 @@ holds a hash of all files that have kernels.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Callable
@@ -41,8 +42,10 @@ def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = Fa
     """
     if function is None:
         return functools.partial(kernel, forceinline=forceinline)
-    dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=forceinline)(function)
-    _stamp(dispatcher)
+    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=forceinline)(function)
+    with contextlib.suppress(RuntimeError):  # no folder can be written to: each process compiles for itself
+        dispatcher.enable_caching()
+        _stamp(dispatcher)
     return dispatcher
 
 
