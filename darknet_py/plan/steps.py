@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..kernels import dense, normalization, pooling, rearrange, softmax
 from ..kernels.activations import CODES, UNTOUCHED, activate_channels
 from ..kernels.deconvolution import deconvolution
 from ..kernels.shortcut import shortcut
+from .conv_cut import ONE, Images
 from .convolution import convolution_steps, deviations
 from .memory import frozen
 from .step import Step
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 class Bench:
     """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile.
 
+    Of convolutions, buffers hold ``images``, and packed weights go to ``store``; of other layers, one image.
     ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's.
     """
 
@@ -40,6 +42,8 @@ class Bench:
     tree: Tree | None
     profile: Profile
     threads: int
+    images: Images = ONE
+    store: dict[Any, Floats] | None = None
     pool: layers.MaxPool | None = None
 
     @property
@@ -60,7 +64,10 @@ def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
 
 @make_steps.register
 def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
-    return convolution_steps(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool)
+    return convolution_steps(
+        layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool, images=bench.images,
+        store=bench.store,
+    )  # fmt: skip
 
 
 @make_steps.register
@@ -91,7 +98,7 @@ def _(layer: layers.Local, bench: Bench) -> list[Step]:
     sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
     weights, biases = frozen(bench.arrays["weights"]), frozen(bench.arrays["biases"])
     args = (bench.out, bench.x, weights, biases, scratch, *sizes, bench.code(layer.activation))
-    return [Step(dense.local, args, tasks=out.h * out.w)]
+    return [Step(dense.local, args, tasks=out.h * out.w, temporary={4: "scratch"})]
 
 
 @make_steps.register
@@ -222,8 +229,8 @@ def _softmax(
     if bench.profile.make:
         from ..kernels.softmax_make import softmax_make
 
-        return Step(softmax_make, args, tasks)
-    return Step(softmax.softmax, args, tasks)
+        return Step(softmax_make, args, tasks, temporary={9: "scratch"})
+    return Step(softmax.softmax, args, tasks, temporary={9: "scratch"})
 
 
 def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
