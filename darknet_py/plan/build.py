@@ -12,7 +12,7 @@ from ..layers import Convolutional
 from .conv_cut import Images
 from .fusion import segments
 from .memory import INPUT, aligned_floats, lay_out
-from .pool import get_pool
+from .pool import Schedule, get_pool
 from .profile import check_covers
 from .step import share_temporary
 from .steps import Bench, make_steps
@@ -79,6 +79,7 @@ class Plan:
                     drop_pages(array)  # packed now, or read where it lies once per run
         del self._made_of
         share_temporary(self.steps)
+        self._schedule = Schedule(self.steps, threads)
 
     def _add_steps(self, layer: Layer, first: int, count: int) -> None:
         """The steps of a layer for ``count`` images: convolutions take them together, other layers one by one."""
@@ -115,14 +116,11 @@ class Plan:
         return self._buffer(INPUT, image)
 
     def run(self, after_step: Callable[[Step], None] | None = None) -> None:
-        """Run all steps on what is in the input buffers; ``after_step`` is called when each has ended, to time them."""
+        """Run all steps on what is in the input buffers; ``after_step`` is called after each, to time them."""
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool:
-            for step in self.steps:
-                pool.run(step, around)
-                if after_step is not None:
-                    after_step(step)
+            pool.run(self._schedule, around, after_step)
 
     def output(self, number: int, image: int = 0) -> Floats:
         """Layer ``number``'s output of the last run for one image, flat; a view that the next run overwrites."""
