@@ -24,6 +24,7 @@ from .layers import Region
 from .plan.build import Plan
 from .plan.pool import usable_cores
 from .plan.profile import get_profile
+from .plan.states import States
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,10 +86,13 @@ class Detector:
         self._has_run = False
         self.seconds = 0.0
         self.weights = weights
+        self._states = States(network)
         self._plan = self._make_plan(keep)
 
     def _make_plan(self, keep: Iterable[int]) -> Plan:
-        return Plan(self.network, self._parameters, self._profile, self.threads, self.trees, frozenset(keep))
+        return Plan(
+            self.network, self._parameters, self._profile, self.threads, self.trees, frozenset(keep), self._states
+        )
 
     def detect(
         self,
@@ -177,21 +181,22 @@ class Detector:
 
         Args:
             x: float32, channels x height x width or n x channels x height x width, RGB from 0 to 1, of exactly the
-                network's size.
+                network's size; for a network without an image (``inputs=`` in its cfg) inputs or n x inputs.
 
         Returns:
             The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
-            with a leading n where ``x`` has one. Each image gets the same bits as alone.
+            with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
+            n inputs are n time steps, and the state goes on from call to call until `reset_state`.
         """
         shape = self.network.input
-        wanted = (shape.c, shape.h, shape.w)
+        wanted = (shape.c, shape.h, shape.w) if shape.image else (shape.size,)
         x = np.asarray(x)
-        if x.dtype != np.float32 or x.shape[-3:] != wanted or x.ndim not in (3, 4):
+        if x.dtype != np.float32 or x.shape[-len(wanted) :] != wanted or x.ndim > len(wanted) + 1:
             raise DarknetError(
                 f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
                 f"not {x.dtype} of shape {x.shape}"
             )
-        if x.ndim == 3:
+        if x.ndim == len(wanted):
             return self._predict_one(x)
         each = [self._predict_one(image) for image in x]
         heads = self.network.heads or [self.network.output_layer]
@@ -205,6 +210,16 @@ class Detector:
             self._run(x)
             heads = self.network.heads or [self.network.output_layer]
             return [self._plan.output(head.index).reshape(_shape(head)).copy() for head in heads]
+
+    def reset_state(self) -> None:
+        """Let recurrent layers forget: their state is 0 again, as in a new detector.
+
+        Darknet keeps the state of ``[rnn]``, ``[gru]``, ``[lstm]`` and ``[crnn]`` from one input to the next as long as
+        the network lives, and so does a detector, whatever runs it (`predict`, `detect`, `classify`): one input is one
+        time step, whatever ``batch`` and ``time_steps`` the cfg has for training.
+        """
+        with self._lock:
+            self._states.reset()
 
     def layer_output(self, number: int) -> Floats:
         """Output of layer ``number`` (negative: counted from the end) for the last image, as a copy.
@@ -231,7 +246,8 @@ class Detector:
             x = self._plan.input.copy()
             self._plan = self._make_plan(wanted)
             if self._has_run:
-                self._run(x)
+                with self._states.last_run_again():
+                    self._run(x)
 
     def candidates(self, image_size: tuple[int, int], *, thresh: float, hier_thresh: float) -> Candidates:
         """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""

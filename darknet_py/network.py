@@ -148,7 +148,7 @@ def layer_table(network: Network, verbose: bool = False) -> list[str]:
     lines = [*network.notes] if verbose else []
     lines.append(TABLE_HEADER)
     for layer in network.layers:
-        lines.append(f"{layer.index:5d} {layer.describe()}")
+        lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:
             lines += [f"Unused field: '{field}'" for field in layer.unused]
     return lines

@@ -10,10 +10,12 @@ import numpy as np
 
 from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
+from . import recurrent  # noqa: F401 (registers its layers' steps)
 from .convolution import share_scratch
 from .memory import INPUT, lay_out
 from .pool import get_pool
 from .profile import check_covers
+from .states import States
 from .steps import Bench, make_steps
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Plan:
         threads: int,
         trees: Mapping[int, Tree] | None = None,
         keep: Collection[int] = (),
+        states: States | None = None,
     ) -> None:
         """
         Args:
@@ -49,12 +52,14 @@ class Plan:
             threads: how many threads run a step.
             trees: WordTrees by number of the layer that needs one.
             keep: layers whose outputs can be asked for after a run; heads and the last layer always can.
+            states: of its recurrent layers; zeros of its own by default.
         """
         check_covers(profile, network)
         self.network = network
         self.threads = threads
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
+        self.states = states or States(network)
         layout = lay_out(network, self.kept)
         self.arena_bytes = layout.size * 4
         self._arena = _aligned_zeros(layout.size)
@@ -71,6 +76,7 @@ class Plan:
                 tree=(trees or {}).get(layer.index),
                 profile=profile,
                 threads=threads,
+                states=self.states.of_layer(layer.index),
                 pool=network.layers[layout.pools[layer.index]] if layer.index in layout.pools else None,  # type: ignore[arg-type]
             )
             pooled_already = layer.index in layout.pools.values()
@@ -90,7 +96,7 @@ class Plan:
         """Run all steps on what is in `input`; ``after_step`` is called when each has ended (to time them)."""
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
-        with get_pool(self.threads) as pool:
+        with get_pool(self.threads) as pool, self.states.run():
             for step in self.steps:
                 pool.run(step, around)
                 if after_step is not None:

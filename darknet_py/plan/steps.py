@@ -17,6 +17,8 @@ from .convolution import convolution_step
 from .step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ..formats.tree import Tree
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 class Bench:
     """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile.
 
-    ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's.
+    ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's. ``states``: what a
+    recurrent layer keeps between runs.
     """
 
     sources: list[Floats]
@@ -40,6 +43,7 @@ class Bench:
     profile: Profile
     threads: int
     pool: layers.MaxPool | None = None
+    states: Sequence[Floats] = ()
 
     @property
     def x(self) -> Floats:
