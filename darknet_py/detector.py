@@ -198,7 +198,8 @@ class Detector:
             )
         if x.ndim == len(wanted):
             return self._predict_one(x)
-        each = [self._predict_one(image) for image in x]
+        with self._lock:  # nobody else's steps between those of a sequence
+            each = [self._predict_one(image) for image in x]
         heads = self.network.heads or [self.network.output_layer]
         return [
             np.stack([outputs[i] for outputs in each]) if each else np.zeros((0, *_shape(head)), np.float32)

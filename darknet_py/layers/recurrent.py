@@ -67,12 +67,11 @@ class Recurrent(Layer):
 
 
 def _connected(
-    section: Section, place: Place, inputs: tuple[str, ...], states: tuple[str, ...], order: tuple[str, ...],
-    activation: str = "linear",
+    section: Section, place: Place, inputs: tuple[str, ...], order: tuple[str, ...], activation: str = "linear"
 ) -> tuple[Shape, dict[str, Part], bool]:  # fmt: skip
     """Output, parts and ``batch_normalize`` of a layer of connected parts.
 
-    ``inputs`` read the layer's input, ``states`` as many values as it has outputs.
+    Of the parts in ``order``, ``inputs`` read the layer's input; the others as many values as it has outputs.
     """
     out = checked_output(section, Shape(positive(section, "output", 1), image=False), place.input)
     normalize = bool(section.find_int("batch_normalize", 0))
@@ -84,7 +83,6 @@ def _connected(
             index=place.index, line=section.line, input=shape, out=Shape(out.c), batch_normalize=normalize,
             activation=activation,
         )  # fmt: skip
-    assert set(inputs) | set(states) == set(order)
     return out, parts, normalize
 
 
@@ -101,9 +99,7 @@ class Rnn(Recurrent):
     def parse(cls, section: Section, place: Place) -> Rnn:
         """Read a section."""
         activation = read_activation(section, "logistic")
-        out, parts, normalize = _connected(
-            section, place, ("input_layer",), ("self_layer", "output_layer"), cls.table_order, activation
-        )
+        out, parts, normalize = _connected(section, place, ("input_layer",), cls.table_order, activation)
         return cls(
             index=place.index, line=section.line, input=place.input, out=out, parts=parts, batch_normalize=normalize,
             shortcut=bool(section.find_int("shortcut", 0)),
@@ -123,7 +119,7 @@ class Gru(Recurrent):
     def parse(cls, section: Section, place: Place) -> Gru:
         """Read a section."""
         order = ("wz", "wr", "wh", "uz", "ur", "uh")
-        out, parts, normalize = _connected(section, place, order[3:], order[:3], order)
+        out, parts, normalize = _connected(section, place, order[3:], order)
         return cls(
             index=place.index, line=section.line, input=place.input, out=out, parts=parts, batch_normalize=normalize,
             tanh=bool(section.find_int("tanh", 0)),
@@ -145,7 +141,7 @@ class Lstm(Recurrent):
     def parse(cls, section: Section, place: Place) -> Lstm:
         """Read a section."""
         order = ("wi", "wf", "wo", "wg", "ui", "uf", "uo", "ug")
-        out, parts, normalize = _connected(section, place, order[4:], order[:4], order)
+        out, parts, normalize = _connected(section, place, order[4:], order)
         return cls(
             index=place.index, line=section.line, input=place.input, out=out, parts=parts, batch_normalize=normalize
         )
@@ -182,7 +178,11 @@ class Crnn(Recurrent):
             )  # fmt: skip
 
         out = Shape(filters, shape.h, shape.w)
-        parts = {"input_layer": part(shape, hidden), "self_layer": part(hidden, hidden), "output_layer": part(hidden, out)}
+        parts = {
+            "input_layer": part(shape, hidden),
+            "self_layer": part(hidden, hidden),
+            "output_layer": part(hidden, out),
+        }
         return cls(
             index=place.index, line=section.line, input=given, out=out, parts=parts, batch_normalize=normalize,
             shortcut=bool(section.find_int("shortcut", 0)),

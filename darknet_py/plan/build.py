@@ -10,7 +10,7 @@ import numpy as np
 
 from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
-from . import recurrent  # noqa: F401 (registers its layers' steps)
+from . import heads, recurrent  # noqa: F401 (they register their layers' steps)
 from .convolution import share_scratch
 from .memory import INPUT, lay_out
 from .pool import get_pool

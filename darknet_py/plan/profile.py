@@ -37,8 +37,8 @@ PROFILES = {
 """Profiles by name."""
 
 _MAKE_COVERS = {
-    "activation", "batchnorm", "convolutional", "cost", "crnn", "crop", "dropout", "logistic", "maxpool", "region", "reorg",
-    "route", "shortcut", "upsample", "yolo",
+    "activation", "batchnorm", "convolutional", "cost", "crnn", "crop", "dropout", "iseg", "logistic", "maxpool",
+    "region", "reorg", "route", "shortcut", "upsample", "yolo",
 }  # fmt: skip
 """Layers of which is known what gcc -Ofast makes. In the others it regroups sums as the processor's vectors suggest."""
 
