@@ -20,7 +20,7 @@ from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError, ImageError
 from .image.letterbox import letterbox_pixels, resize_pixels
 from .image.load import load_image
-from .layers import Region
+from .layers import Region, Softmax
 from .plan.build import Plan
 from .plan.pool import usable_cores
 from .plan.profile import get_profile
@@ -173,8 +173,9 @@ class Detector:
         with self._lock:
             self._run(self.prepare(as_pixels(image, bgr)))
             output = self._plan.output(layer.index).copy()
-        trees = [self.trees[number] for number in sorted(self.trees)]
-        return best_classes(output, top, self.names, trees[-1] if trees else None)
+        softmaxes = [layer.index for layer in self.network.layers if isinstance(layer, Softmax)]
+        tree = self.trees.get(softmaxes[-1]) if softmaxes else None  # Darknet knows that of the last softmax
+        return best_classes(output, top, self.names, tree)
 
     def predict(self, x: Floats) -> list[Floats]:
         """Run the network on its raw input.

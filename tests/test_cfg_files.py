@@ -152,6 +152,13 @@ def test_data_files_lead_to_names(name: str, count: int) -> None:
     assert len(names) == len(set(names)) == count == int(data["classes"])
 
 
+@pytest.mark.parametrize("name", ["imagenet1k", "combine9k"])
+def test_data_files_of_classifiers_say_the_same_as_upstream(oracle: Path, name: str) -> None:
+    ours, theirs = read_data(CFG / f"{name}.data"), read_data(oracle / "reference" / "cfg" / f"{name}.data")
+    for key in ("classes", "names", "labels", "top", "map"):
+        assert ours.get(key) == theirs.get(key)
+
+
 def test_names_are_upstreams(oracle: Path) -> None:
     for name in ("voc", "coco"):
         assert read_names(CFG / f"{name}.names") == read_names(oracle / "reference" / "data" / f"{name}.names")
