@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -154,6 +154,7 @@ def test_classify_names_the_most_probable_classes(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.sampled_from([0.0, 0.125, 0.25, 0.5, float("nan")]), min_size=1, max_size=12), st.integers(1, 14))
+@example([float("nan"), 0.5, 0.25], 1)
 def test_equal_probabilities_stand_as_darknet_leaves_them(values: list[float], top: int) -> None:
     found = [best.class_id for best in best_classes(np.array(values, np.float32), top)]
     assert found == naive_top_k(values, top)

@@ -29,7 +29,7 @@ def classify(
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, or a directory of files), with the model darknet19.
 
-    Prints what Darknet's `classifier predict` prints: a line per class with its probability, and to standard error a line
+    Prints what Darknet's `classifier predict` prints: a line per class with its probability; to standard error, a line
     per image.
     """
     from ..image.load import load_image
