@@ -264,8 +264,7 @@ class Detector:
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
         """H x W x 3 pixels -> the network's input: letterboxed, for YOLOv1 stretched (as Darknet does)."""
         shape = self.network.input
-        if not shape.image or shape.c > 3:
-            raise DarknetError(f"{self.network.path}: the network's input ({shape}) is not a picture")
+        self.network.check_picture()
         fit = resize_pixels if self._stretches else letterbox_pixels
         # Darknet decodes three channels whatever the network has; the network reads the first ones.
         return fit(pixels, shape.w, shape.h)[: shape.c]

@@ -68,6 +68,11 @@ class Network:
         """Multiply-adds of one image's pass."""
         return sum(layer.multiply_adds for layer in self.layers)
 
+    def check_picture(self) -> None:
+        """Raise `CfgError` unless the input is a picture of at most three channels."""
+        if not self.input.image or self.input.c > 3:
+            raise CfgError(f"the network's input ({self.input}) is not a picture", self.path)
+
     def error(self, layer: Layer, message: str) -> CfgError:
         """An error at a layer's section."""
         return CfgError(message, self.path, layer.line)

@@ -203,3 +203,11 @@ def test_predict_of_a_network_without_image_takes_flat_inputs(tmp_path: Path) ->
     for wrong in (inputs(4), inputs(5).astype(np.float64), inputs(1, 1, 5)):
         with pytest.raises(DarknetError, match=r"predict needs float32 of shape \(5,\) or \(n, 5\)"):
             detector.predict(wrong)
+
+
+def test_a_network_without_image_takes_no_pictures(tmp_path: Path) -> None:
+    detector = build(tmp_path, FLAT + KINDS["rnn"])
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    for ask in (detector.classify, lambda picture: trace(detector, picture)):
+        with pytest.raises(DarknetError, match=r"net\.cfg: the network's input \(5\) is not a picture"):
+            ask(pixels)
