@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DarknetError
+from ..plan.profile import PROFILES
 from .peers import serve
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class PeerSpec:
 
     Attributes:
         name: what the user wrote.
-        command: how its process is started; empty: this engine itself, on one thread.
+        command: how its process is started; empty: this engine itself, with the arithmetic profile ``name``, or on one
+            thread.
     """
 
     name: str
@@ -65,7 +67,7 @@ def parse_peers(text: str) -> list[PeerSpec]:
 
 def _parse_peer(text: str) -> PeerSpec:
     name, _, path = text.partition("=")
-    if text == ONE_THREAD:
+    if text == ONE_THREAD or text in PROFILES:
         return PeerSpec(text, ())
     if name in INTERPRETED:
         return PeerSpec(text, (path or sys.executable, "-B", str(START), INTERPRETED[name]))
@@ -73,7 +75,7 @@ def _parse_peer(text: str) -> PeerSpec:
         if not path:
             raise DarknetError(f"--against {name} needs the library that you built: {name}=PATH/libdarknet.so")
         return PeerSpec(text, (sys.executable, "-B", str(START), LIBRARIES[name], str(Path(path).absolute())))
-    known = ", ".join([*INTERPRETED, ONE_THREAD, *(f"{other}=PATH" for other in LIBRARIES)])
+    known = ", ".join([*INTERPRETED, ONE_THREAD, *PROFILES, *(f"{other}=PATH" for other in LIBRARIES)])
     raise DarknetError(f"--against knows no engine '{name}'; choose from {known}")
 
 

@@ -19,7 +19,7 @@ from ..parameters import load_parameters
 from ..plan.build import Plan
 from ..plan.fusion import pooled_convolutions
 from ..plan.profile import check_covers, get_profile
-from .against import Peer, PeerError, PeerSpec
+from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
 
 if TYPE_CHECKING:
@@ -147,15 +147,15 @@ class Own:
         ]
 
 
-class OneThread(Own):
-    """This engine on one thread, as a peer of itself."""
+class OwnPeer(Own):
+    """This engine with another arithmetic or on one thread, as a peer of itself."""
 
     def outputs(self) -> dict[int, Floats]:
         """As `Peer.outputs`."""
         return {number: self.plan.output(number) for number in self.plan.kept}
 
 
-Running = tuple[Peer | OneThread, EngineTime]
+Running = tuple[Peer | OwnPeer, EngineTime]
 """Another engine, and its times."""
 
 
@@ -199,7 +199,7 @@ def bench(
             say(f"starting {spec.name}")
             try:
                 running.append(_start(spec, files, own, stack))
-            except PeerError as error:
+            except DarknetError as error:
                 failures.append(str(error))
         _take_turns(own, running, ceiling, runs, failures, say)
         say("comparing outputs")
@@ -213,9 +213,11 @@ def bench(
 
 def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
     if not spec.command:
-        plan = own.plan
-        engine = f"darknet-py, math {plan.profile.name}"
-        return OneThread(make_plan(files, plan.profile.name, 1), own.x), EngineTime(spec.name, engine, 1)
+        one = spec.name == ONE_THREAD
+        math, threads = (own.plan.profile.name, 1) if one else (spec.name, own.plan.threads)
+        check_covers(get_profile(math), own.plan.network)
+        engine = EngineTime(spec.name, f"darknet-py, math {math}", threads)
+        return OwnPeer(make_plan(files, math, threads), own.x), engine
     peer = stack.enter_context(Peer(spec, files.job(own.plan.threads), files.folder))
     return peer, EngineTime(spec.name, peer.engine, peer.threads)
 
@@ -259,7 +261,7 @@ def _plan_turn(seconds: float) -> tuple[int, int]:
     return int(seconds < TURN), max(1, min(LONGEST, round(TURN / seconds)))
 
 
-def _compare(peer: Peer | OneThread, engine: EngineTime, plan: Plan, failures: list[str]) -> None:
+def _compare(peer: Peer | OwnPeer, engine: EngineTime, plan: Plan, failures: list[str]) -> None:
     try:
         outputs = peer.outputs()
     except PeerError as error:

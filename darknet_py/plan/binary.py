@@ -12,7 +12,7 @@ import numpy as np
 
 from ..kernels import binary
 from ..kernels.denormals import denormals_as_zero
-from .convolution import aligned_floats
+from .memory import aligned_floats, frozen
 from .pool import get_pool
 from .step import Step
 
@@ -38,8 +38,7 @@ def binarize(
     """
     signs = aligned_floats(x.size)
     step = Step(binary.binarize_input, (signs, x), tasks=-(-x.size // binary.BLOCK))
-    weights = np.array(arrays["weights"], np.float32).reshape(-1)
-    weights.flags.writeable = False  # one type for the kernel, wherever the weights come from
+    weights = frozen(arrays["weights"])
     out = np.empty_like(weights)
     packing = Step(binary.binarize_weights, (out, weights, weights.size // layer.n, profile.make), tasks=layer.n)
     with get_pool(threads) as pool:

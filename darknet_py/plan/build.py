@@ -6,19 +6,18 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
 from . import heads, recurrent  # noqa: F401 (they register their layers' steps)
-from .convolution import share_scratch
-from .memory import INPUT, lay_out
+from .memory import INPUT, aligned_floats, lay_out
 from .pool import get_pool
 from .profile import check_covers
 from .states import States
+from .step import share_temporary
 from .steps import Bench, make_steps
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..formats.tree import Tree
@@ -62,7 +61,7 @@ class Plan:
         self.states = states or States(network)
         layout = lay_out(network, self.kept)
         self.arena_bytes = layout.size * 4
-        self._arena = _aligned_zeros(layout.size)
+        self._arena = aligned_floats(layout.size)
         self._buffers = {
             number: self._arena[buffer.offset : buffer.offset + buffer.size]
             for number, buffer in layout.buffers.items()
@@ -85,7 +84,7 @@ class Plan:
                 self.steps.append(step)
             for array in bench.arrays.values():
                 drop_pages(array)  # packed now, or read where it lies once per run
-        share_scratch(self.steps)
+        share_temporary(self.steps)
 
     @property
     def input(self) -> NDArray[np.float32]:
@@ -107,10 +106,3 @@ class Plan:
         if number not in self.kept:
             raise KeyError(f"the output of layer {number} was not kept")
         return self._buffers[number]
-
-
-def _aligned_zeros(count: int) -> NDArray[np.float32]:
-    """Zeros that start on a 128-byte boundary."""
-    raw = np.zeros(count + 32, np.float32)
-    start = (-raw.ctypes.data % 128) // 4
-    return raw[start : start + count]

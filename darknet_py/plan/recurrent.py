@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .. import layers
 from ..kernels import recurrent
 from ..kernels.activations import LOGISTIC, TANH
-from .convolution import aligned_floats
+from .memory import aligned_floats
 from .step import Step
 from .steps import make_steps
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .convolution import aligned_floats
+from .memory import aligned_floats
 
 if TYPE_CHECKING:
     import numpy as np

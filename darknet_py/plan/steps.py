@@ -15,7 +15,8 @@ from ..kernels.activations import CODES, activate_channels
 from ..kernels.deconvolution import deconvolution
 from ..kernels.shortcut import shortcut
 from .binary import binarize
-from .convolution import convolution_step
+from .convolution import convolution_steps, deviations
+from .memory import frozen
 from .step import Step
 
 if TYPE_CHECKING:
@@ -57,13 +58,6 @@ class Bench:
         return CODES["relu+0" if self.profile.make and activation == "relu" else activation]
 
 
-def _frozen(array: Floats) -> Floats:
-    """A flat read-only view: weights always reach their kernels as the same type, from memory or from a file."""
-    view = array.reshape(-1).view(np.ndarray)
-    view.flags.writeable = False
-    return view
-
-
 @singledispatch
 def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
@@ -76,14 +70,14 @@ def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
     x, arrays = bench.x, bench.arrays
     if layer.xnor:
         before, x, arrays = binarize(layer, x, arrays, bench.threads, bench.profile)
-    return [*before, convolution_step(layer, arrays, x, bench.out, bench.threads, bench.profile, pool=bench.pool)]
+    return [*before, *convolution_steps(layer, arrays, x, bench.out, bench.threads, bench.profile, pool=bench.pool)]
 
 
 @make_steps.register
 def _(layer: layers.Deconvolutional, bench: Bench) -> list[Step]:
     x, out = layer.input, layer.out
     sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
-    weights = _frozen(bench.arrays["weights"])
+    weights = frozen(bench.arrays["weights"])
     return [
         Step(deconvolution, (bench.out, bench.x, weights, *sizes), tasks=layer.n),
         _normalize(layer, bench, bench.out, layer.n),
@@ -93,7 +87,7 @@ def _(layer: layers.Deconvolutional, bench: Bench) -> list[Step]:
 @make_steps.register
 def _(layer: layers.Connected, bench: Bench) -> list[Step]:
     outputs = layer.out.size
-    weights = _frozen(bench.arrays["weights"])
+    weights = frozen(bench.arrays["weights"])
     return [
         Step(dense.connected, (bench.out, bench.x, weights), tasks=-(-outputs // dense.ROWS)),
         _normalize(layer, bench, bench.out, outputs),
@@ -105,7 +99,7 @@ def _(layer: layers.Local, bench: Bench) -> list[Step]:
     x, out = layer.input, layer.out
     scratch = np.zeros(bench.threads * (x.c * layer.size * layer.size + layer.n), np.float32)
     sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
-    weights, biases = _frozen(bench.arrays["weights"]), _frozen(bench.arrays["biases"])
+    weights, biases = frozen(bench.arrays["weights"]), frozen(bench.arrays["biases"])
     args = (bench.out, bench.x, weights, biases, scratch, *sizes, bench.code(layer.activation))
     return [Step(dense.local, args, tasks=out.h * out.w)]
 
@@ -125,13 +119,6 @@ def _normalize(layer: layers.Weighted, bench: Bench, x: Floats, channels: int) -
         layer.out.size // channels, layer.batch_normalize, bench.code(layer.activation),
     )  # fmt: skip
     return Step(normalization.normalize_channels, args, tasks=channels)
-
-
-def deviations(variance: Floats) -> NDArray[np.float64]:
-    """``sqrt(variance) + .000001f`` in double, as ``normalize_cpu`` computes it."""
-    with np.errstate(invalid="ignore"):
-        result: NDArray[np.float64] = np.sqrt(variance.astype(np.float64)) + np.float64(np.float32(0.000001))
-    return result
 
 
 @make_steps.register
