@@ -15,6 +15,7 @@ from darknet_py.layers import Recurrent
 from darknet_py.loading import load
 from darknet_py.network import layer_table, read_network
 from darknet_py.parameters import load_parameters
+from darknet_py.plan import fusion
 from darknet_py.synth import write_synth
 from darknet_py.trace import trace
 
@@ -91,6 +92,37 @@ def test_asking_for_a_layer_does_not_move_the_state(tmp_path: Path) -> None:
     assert asked.predict(x[0])[0].tobytes() == kept.predict(x[0])[0].tobytes()
 
 
+def test_asking_after_several_steps_at_once(tmp_path: Path) -> None:
+    text = FLAT + KINDS["lstm"] + KINDS["gru"] + "[connected]\noutput=2\n"
+    write_synth(write_cfg(tmp_path, text), tmp_path / "w")
+    asked = load(tmp_path / "net.cfg", tmp_path / "w")
+    kept = load(tmp_path / "net.cfg", tmp_path / "w", keep=range(3))
+    x = inputs(5, 5)
+    asked.predict(x[:4])
+    for step in x[:4]:
+        kept.predict(step)
+    assert asked.layer_output(0).tobytes() == kept.layer_output(0).tobytes()
+    assert asked.predict(x[4])[0].tobytes() == kept.predict(x[4])[0].tobytes()
+
+
+@pytest.mark.parametrize("math", ["ieee", "fast"])
+@pytest.mark.parametrize("large", [0, 600, 10**9], ids=["one by one", "some layers", "together"])
+def test_images_that_run_together_are_steps_all_the_same(
+    tmp_path: Path, math: str, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conv = "conv filters=8 size=3 pad=1 activation=leaky"
+    text = net(
+        3, 12, 10, conv, CRNN, f"{conv} xnor=1", "maxpool size=2", "rnn output=7 activation=tanh", "lstm output=4"
+    )
+    write_synth(write_cfg(tmp_path, text), tmp_path / "w")
+    x = inputs(7, 3, 12, 10)
+    alone = load(tmp_path / "net.cfg", tmp_path / "w", math=math)
+    wanted = [alone.predict(image)[0].tobytes() for image in x]
+    monkeypatch.setattr(fusion, "LARGE", large)
+    together = load(tmp_path / "net.cfg", tmp_path / "w", math=math)
+    assert [step.tobytes() for step in together.predict(x)[0]] == wanted
+
+
 def test_a_run_that_fails_leaves_the_state_alone(tmp_path: Path) -> None:
     text = FLAT + KINDS["gru"] + KINDS["lstm"]
     detector, undisturbed = build(tmp_path, text), build(tmp_path, text)
@@ -98,11 +130,12 @@ def test_a_run_that_fails_leaves_the_state_alone(tmp_path: Path) -> None:
     detector.predict(x[0]), undisturbed.predict(x[0])
 
     def stop(step: object) -> None:
-        if step is detector._plan.steps[-1]:
+        if step is plan.steps[-1]:
             raise KeyboardInterrupt
 
+    plan = detector._runner._plans[1]
     with pytest.raises(KeyboardInterrupt):
-        detector._plan.run(stop)
+        plan.run(stop)
     assert detector.predict(x[1])[0].tobytes() == undisturbed.predict(x[1])[0].tobytes()
 
 

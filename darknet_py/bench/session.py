@@ -18,7 +18,7 @@ from ..network import read_network
 from ..parameters import load_parameters
 from ..plan.build import Plan
 from ..plan.fusion import pooled_convolutions
-from ..plan.profile import check_covers, get_profile
+from ..plan.profile import PROFILES, check_covers, get_profile
 from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
 
@@ -123,12 +123,13 @@ class Own:
             self._run()
         runs = [self._run() for _ in range(count)]
         self.steps += runs
-        self.seconds += [sum(run) for run in runs]
+        self.seconds += [sum(run) / self.plan.images for run in runs]
         return self.seconds[-count:]
 
     def _run(self) -> list[float]:
         times = [time.perf_counter()]
-        self.plan.input[:] = self.x
+        for image in range(self.plan.images):
+            self.plan.input(image)[:] = self.x
         self.plan.run(lambda step: times.append(time.perf_counter()))
         return [float(seconds) for seconds in np.diff(times)]
 
@@ -148,7 +149,7 @@ class Own:
 
 
 class OwnPeer(Own):
-    """This engine with another arithmetic or on one thread, as a peer of itself."""
+    """This engine with another arithmetic, on one thread or on several images at a time, as a peer of itself."""
 
     def outputs(self) -> dict[int, Floats]:
         """As `Peer.outputs`."""
@@ -213,21 +214,22 @@ def bench(
 
 def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
     if not spec.command:
-        one = spec.name == ONE_THREAD
-        math, threads = (own.plan.profile.name, 1) if one else (spec.name, own.plan.threads)
+        math = spec.name if spec.name in PROFILES else own.plan.profile.name
+        threads = 1 if spec.name == ONE_THREAD else own.plan.threads
         check_covers(get_profile(math), own.plan.network)
-        engine = EngineTime(spec.name, f"darknet-py, math {math}", threads)
-        return OwnPeer(make_plan(files, math, threads), own.x), engine
+        together = f", {spec.images} images at a time" if spec.images > 1 else ""
+        engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
+        return OwnPeer(make_plan(files, math, threads, spec.images), own.x), engine
     peer = stack.enter_context(Peer(spec, files.job(own.plan.threads), files.folder))
     return peer, EngineTime(spec.name, peer.engine, peer.threads)
 
 
-def make_plan(files: Files, math: str, threads: int) -> Plan:
+def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     """The network ready to run, with the outputs kept that engines are compared by."""
     network = read_network(files.cfg)
     keep = [head.sources[0] for head in network.heads]
     parameters = load_parameters(network, files.weights)
-    return Plan(network, parameters, get_profile(math), threads, load_trees(network), keep)
+    return Plan(network, parameters, get_profile(math), threads, load_trees(network), keep, images)
 
 
 def _take_turns(

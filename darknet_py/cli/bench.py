@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--against", default="", metavar="ENGINE,...",
     help="Other engines: opencv, onnxruntime, openvino, each of this Python or as ENGINE=PYTHON of another; "
-         "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), or on one-thread.",
+         "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
+         "images at a time (batch=4; times are by image).",
 )  # fmt: skip
 @click.option("--layers/--no-layers", default=True, help="Print the table of layers [default: yes].")
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")

@@ -37,6 +37,7 @@ class WinogradCut(NamedTuple):
         pixels: where a few tiles of outputs lie, pixel by pixel.
         band: where a block's outputs lie that are pooled before they leave.
         pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
+        next_in, next_out: distance of two images in the input and in the output.
         scratch: values of a worker's scratch memory.
     """
 
@@ -54,6 +55,8 @@ class WinogradCut(NamedTuple):
     band: int
     pool_h: int
     pool_w: int
+    next_in: int
+    next_out: int
     scratch: int
 
 
@@ -83,8 +86,8 @@ def pack_winograd(queue, packed, weights, matrix, n, c, inputs, block):
 
 @kernel
 def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform, tile):
-    # tiles: (positions, c, cut.pitch), all tiles of all images; source: (images, c, h, w); scratch: see `winograd`
-    # A task is some channels of all images.
+    # tiles: (positions, c, cut.pitch), all tiles of all images; source: (c, h, w), cut.next_in apart for each image;
+    # scratch: see `winograd`. A task is some channels of all images.
     worker = claim(queue, 1)
     if (worker + 1) * cut.scratch > scratch.size:
         return  # more threads than there is memory for: the others do it
@@ -97,7 +100,7 @@ def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform
         first, end = task * cut.channels, min((task + 1) * cut.channels, shape.c)
         for image in range(images):
             place = pointer(tiles, image * cut.down * cut.across)
-            seen = pointer(source, image * shape.c * shape.plane)
+            seen = pointer(source, image * cut.next_in)
             _transform(place, seen, window, first, end, 0, cut.down, shape, cut, transform, tile)
 
 
@@ -127,10 +130,11 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
 def winograd(
     queue, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile
 ):
-    # out: (images, n, out_h, out_w), or (images, n, pool_h, pool_w) with a pooling; source: (images, c, h, w);
-    # tiles: see transform_tiles, if cut.shared; weights: see pack_winograd; singles, doubles: see Finish;
-    # scratch: (workers, cut.scratch); tasks: (tasks, 4) int64: first block of filters and the one behind the last, the
-    # same of rows of tiles; offsets: (c,) int64: multiples of cut.pitch; shape: with the size and the stride of tiles
+    # out: (n, out_h, out_w), or (n, pool_h, pool_w) with a pooling, cut.next_out apart for each image;
+    # source: (c, h, w), cut.next_in apart; tiles: see transform_tiles, if cut.shared; weights: see pack_winograd;
+    # singles, doubles: see Finish; scratch: (workers, cut.scratch); tasks: (tasks, 4) int64: first block of filters and
+    # the one behind the last, the same of rows of tiles; offsets: (c,) int64: multiples of cut.pitch;
+    # shape: with the size and the stride of tiles
     worker = claim(queue, 1)
     if (worker + 1) * cut.scratch > scratch.size:
         return  # more threads than there is memory for: the others do it
@@ -147,7 +151,7 @@ def winograd(
             row = row0
             while row < row1:
                 end = min(row1, (row // cut.down + 1) * cut.down)
-                image = pointer(source, row // cut.down * shape.c * shape.plane)
+                image = pointer(source, row // cut.down * cut.next_in)
                 first = row // cut.down * cut.down
                 place = shifted(seen, (row - row0) * cut.across)
                 _transform(place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile)
@@ -191,7 +195,7 @@ def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, fini
     spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
     for row in range(row0, row1):
         image, y = row // cut.down, row % cut.down * transform.outputs
-        image_out = shifted(out, (image * shape.n + filter0) * spatial)
+        image_out = shifted(out, image * cut.next_out + filter0 * spatial)
         height = min(transform.outputs, shape.out_h - y)
         if cut.pool_h > 0:
             target, plane = shifted(window, cut.band), height * shape.out_w

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from ..kernels.conv_pack import pack_weights
 from ..kernels.convolution import ConvShape, Cut, convolution
 from ..kernels.epilogue import Finish
 from ..kernels.tile import Tile, host_tile
-from .conv_cut import cut_work, offsets
+from .conv_cut import ONE, Images, cut_work, offsets
 from .memory import aligned_floats, frozen
 from .pool import get_pool
 from .step import Step
-from .winograd import choose_transform, winograd_steps
+from .winograd import choose_transform, pack_tiles, winograd_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,19 +33,22 @@ if TYPE_CHECKING:
 
 def convolution_steps(
     layer: Convolutional, arrays: Mapping[str, Floats], source: Floats, out: Floats, threads: int, profile: Profile,
-    tile: Tile | None = None, pool: MaxPool | None = None, choose: Chooser = choose_transform,
+    tile: Tile | None = None, pool: MaxPool | None = None, images: Images = ONE,
+    store: dict[Any, Floats] | None = None, choose: Chooser = choose_transform,
 ) -> list[Step]:  # fmt: skip
-    """The steps that compute ``layer``; packs its weights, which are not needed afterwards.
+    """The steps that compute ``layer`` for some images; packs its weights, which are not needed afterwards.
 
     Args:
         layer: the layer.
         arrays: its stored arrays by Darknet's name.
-        source: its input, (c, h, w) flat.
-        out: its output, (n, out_h, out_w) flat; or that of ``pool``.
+        source: its input, (c, h, w) flat, of each image.
+        out: its output, (n, out_h, out_w) flat, of each image; or that of ``pool``.
         threads: most threads that will run the step.
         profile: the arithmetic.
         tile: the micro-kernels' shape; the one for this processor by default.
         pool: a pooling of the output to be done by the same step, if `plan.fusion.pools_within` allows it.
+        images: how many, and how far apart in ``source`` and ``out``.
+        store: keeps the layer's packed weights, for steps made with other sizes, images or threads.
         choose: says with which transform the profile ``fast`` computes it, if with any.
     """
     tile = tile or host_tile()
@@ -54,7 +57,11 @@ def convolution_steps(
     if profile.fast:
         tile, normalize, arrays = tile.contracted, False, folded(arrays) if normalize else arrays
     wanted = pool.out.size if pool else layer.n * layer.out_h * layer.out_w
-    if source.size != layer.c * layer.h * layer.w or out.size != wanted:
+    last = images.count - 1
+    if (source.size, out.size) != (
+        last * images.next_in + layer.c * layer.h * layer.w,
+        last * images.next_out + wanted,
+    ):
         raise ValueError(f"{source.size} inputs and {out.size} outputs are not those of {layer}")
     pooled = (pool.out.h, pool.out.w) if pool else (0, 0)
     code = CODES["relu+0" if profile.make and layer.activation == "relu" else layer.activation]
@@ -63,12 +70,14 @@ def convolution_steps(
     finish = Finish(int(normalize), code, divided, singles.shape[1])
     transform = choose(shape, threads, tile) if profile.fast else None
     if transform:
+        weights = stored(store, transform, lambda: pack_tiles(arrays["weights"], transform, shape, threads, tile))
         return winograd_steps(
-            transform, shape, arrays["weights"], (singles, doubles), source, out, finish, threads, tile, pooled
+            transform, shape, weights, (singles, doubles), source, out, finish, threads, tile, pooled, images
         )  # fmt: skip
-    cut, tasks, pieces = cut_work(shape, tile, threads, pooled)
+    cut, tasks, pieces = cut_work(shape, tile, threads, pooled, images)
+    weights = stored(store, (cut.block, cut.channels), lambda: packed(arrays["weights"], shape, cut, threads))
     args = (
-        out, source, packed(arrays["weights"], shape, cut, threads), singles.reshape(-1), doubles.reshape(-1),
+        out, source, weights, singles.reshape(-1), doubles.reshape(-1),
         aligned_floats(threads * cut.scratch), tasks.reshape(-1), pieces, offsets(shape, cut), shape, cut, finish, tile,
     )  # fmt: skip
     return [Step(convolution, args, tasks=len(tasks), temporary={5: "scratch"})]
@@ -104,6 +113,15 @@ def packed(weights: Floats, shape: ConvShape, cut: Cut, threads: int) -> Floats:
     with get_pool(threads) as pool:
         pool.run(Step(pack_weights, args, tasks=shape.groups * blocks))
     return out
+
+
+def stored(store: dict[Any, Floats] | None, key: Any, make: Callable[[], Floats]) -> Floats:
+    """What a store has under a key; made, and put there, if it is not."""
+    if store is None:
+        return make()
+    if key not in store:
+        store[key] = make()
+    return store[key]
 
 
 def folded(arrays: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -29,8 +29,8 @@ def _softmax(
     if bench.profile.make:
         from ..kernels.softmax_make import softmax_make
 
-        return Step(softmax_make, args, tasks)
-    return Step(softmax.softmax, args, tasks)
+        return Step(softmax_make, args, tasks, temporary={9: "scratch"})
+    return Step(softmax.softmax, args, tasks, temporary={9: "scratch"})
 
 
 def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,7 +1,8 @@
 """Recurrent layers -> steps: their parts' own steps, and the gates between them.
 
-One run of a plan is one time step, as in Darknet's inference (``batch`` and ``time_steps`` count as 1): the state goes
-from run to run in arrays that belong to the plan.
+One image is one time step, as in Darknet's inference (``batch`` and ``time_steps`` count as 1): the state goes from
+image to image and from run to run in arrays of `plan.states`. A plan for several images has a layer's steps in their
+order.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ class _Parts:
             part = self.layer.parts[name]
             self.out[name] = aligned_floats(part.out.size) if out is None else out
             arrays = self.layer.arrays_of(name, self.bench.arrays)
+            store = None if self.bench.store is None else self.bench.store.setdefault(name, {})
             self.steps += make_steps(
-                part, replace(self.bench, sources=[x], out=self.out[name], arrays=arrays, pool=None)
+                part, replace(self.bench, sources=[x], out=self.out[name], arrays=arrays, store=store)
             )
 
     def between(self, kernel: Callable[..., None], values: int, *args: Any) -> None:

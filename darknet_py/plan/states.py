@@ -28,6 +28,11 @@ class States:
         self._arrays = [array for arrays in self._of_layer.values() for array in arrays]
         self._before = [array.copy() for array in self._arrays]
 
+    @property
+    def empty(self) -> bool:
+        """Whether the network keeps nothing."""
+        return not self._arrays
+
     def of_layer(self, number: int) -> tuple[NDArray[np.float32], ...]:
         """The arrays of a layer, by its number."""
         return self._of_layer[number]

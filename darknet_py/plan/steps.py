@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from ..kernels import dense, normalization, pooling, rearrange
 from ..kernels.activations import CODES, activate_channels
 from ..kernels.deconvolution import deconvolution
 from ..kernels.shortcut import shortcut
-from .binary import binarize
+from .binary import binarize, binarized
+from .conv_cut import ONE, Images
 from .convolution import convolution_steps, deviations
 from .memory import frozen
 from .step import Step
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 class Bench:
     """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile.
 
+    Of convolutions, buffers hold ``images``, and packed weights go to ``store`` (of recurrent layers, to one per part
+    inside it); of other layers, one image.
     ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's. ``states``: what a
     recurrent layer keeps between runs.
     """
@@ -45,6 +48,8 @@ class Bench:
     tree: Tree | None
     profile: Profile
     threads: int
+    images: Images = ONE
+    store: dict[Any, Any] | None = None
     pool: layers.MaxPool | None = None
     states: Sequence[Floats] = ()
 
@@ -67,10 +72,14 @@ def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
 @make_steps.register
 def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
     before: list[Step] = []
-    x, arrays = bench.x, bench.arrays
+    x, arrays, images = bench.x, bench.arrays, bench.images
     if layer.xnor:
-        before, x, arrays = binarize(layer, x, arrays, bench.threads, bench.profile)
-    return [*before, *convolution_steps(layer, arrays, x, bench.out, bench.threads, bench.profile, pool=bench.pool)]
+        before, x, images = binarize(layer, x, images)
+        arrays = binarized(layer, arrays, bench.threads, bench.profile)
+    steps = convolution_steps(
+        layer, arrays, x, bench.out, bench.threads, bench.profile, pool=bench.pool, images=images, store=bench.store
+    )
+    return [*before, *steps]
 
 
 @make_steps.register
@@ -101,7 +110,7 @@ def _(layer: layers.Local, bench: Bench) -> list[Step]:
     sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
     weights, biases = frozen(bench.arrays["weights"]), frozen(bench.arrays["biases"])
     args = (bench.out, bench.x, weights, biases, scratch, *sizes, bench.code(layer.activation))
-    return [Step(dense.local, args, tasks=out.h * out.w)]
+    return [Step(dense.local, args, tasks=out.h * out.w, temporary={4: "scratch"})]
 
 
 @make_steps.register

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..kernels.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
 from ..kernels.winograd_code import F2, F4
+from .conv_cut import ONE, Images
 from .memory import aligned_floats, frozen
 from .pool import get_pool
 from .step import Step
@@ -47,21 +49,21 @@ MEMORY = 6.0
 Winograd's are more."""
 
 
-def choose_transform(shape: ConvShape, threads: int, tile: Tile, images: int = 1) -> Winograd | None:
-    """The transform with which a convolution takes fewest cycles; None: it takes fewer without."""
+def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | None:
+    """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without."""
     if shape.size != 3 or shape.stride != 1 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
         return None
-    pixels = images * shape.out_h * shape.out_w
+    pixels = shape.out_h * shape.out_w
     plain = _cycles(9 * shape.c * shape.n * pixels, 9 * shape.c * shape.n, threads, tile)
     costs: list[tuple[float, Winograd | None]] = [(plain, None)]
     for transform in (F2, F4):
         down, across = -(-shape.out_h // transform.outputs), -(-shape.out_w // transform.outputs)
-        tiles = images * down * across
+        tiles = down * across
         pieces = -(-tiles // tile.columns)
         columns = pieces * max(tiles / pieces, (tiles / pieces + 3) / 2)  # a tile per k: products, or two loads a cycle
         filters = -(-shape.n // tile.filters) * tile.filters
         products = transform.positions * shape.c * filters * columns
-        inputs = FORWARD * shape.c * images * down * -(-across // tile.lanes)
+        inputs = FORWARD * shape.c * down * -(-across // tile.lanes)
         outputs = BACK * filters // tile.lanes * tiles
         transforms = transform.positions * (inputs + outputs) * 2 * tile.lanes
         costs.append(
@@ -77,25 +79,35 @@ def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
 def winograd_steps(
     transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
     source: Floats, out: Floats, finish: Finish, threads: int, tile: Tile, pooled: tuple[int, int] = (0, 0),
-    images: int = 1,
+    images: Images = ONE,
 ) -> list[Step]:  # fmt: skip
-    """The steps that compute a convolution; its weights are packed and not needed afterwards.
+    """The steps that compute a convolution.
 
     Args:
         transform: the tiles.
         shape: the convolution, of one group, 3x3, stride 1.
-        weights: (n, c, 3, 3).
+        weights: see `pack_tiles`.
         coefficients: what `kernels.epilogue.Finish` lists, by filter.
-        source: (images, c, h, w) flat.
-        out: (images, n, out_h, out_w) flat, or that of the pooling.
+        source: (c, h, w) flat, of each image.
+        out: (n, out_h, out_w) flat, or that of the pooling, of each image.
         finish: what follows the sums.
         threads: most threads that will run the steps.
         tile: the micro-kernels' shape.
         pooled: height and width of the output if a 2x2 maximum pooling follows.
         images: how many.
     """
+    tiles_of_one = -(-shape.out_h // transform.outputs) * -(-shape.out_w // transform.outputs)
+    together = max(1, SHARED // (transform.positions * shape.c * tiles_of_one))
+    if images.count > together:
+        steps = []
+        for start in range(0, images.count, together):
+            some = replace(images, count=min(together, images.count - start))
+            places = source[start * images.next_in :], out[start * images.next_out :]
+            steps += winograd_steps(
+                transform, shape, weights, coefficients, *places, finish, threads, tile, pooled, some
+            )  # fmt: skip
+        return steps
     cut, tasks = cut_winograd(transform, shape, threads, tile, pooled, images)
-    weights = packed(weights, transform, shape, threads, tile)
     shape = shape._replace(size=transform.inputs, stride=transform.outputs)  # as windows are made for: tile by tile
     singles, doubles = coefficients
     scratch = aligned_floats(threads * cut.scratch)
@@ -108,18 +120,18 @@ def winograd_steps(
     steps = [Step(winograd, args, tasks=len(tasks), temporary={2: "tiles", 6: "scratch"})]
     if cut.shared:
         parts = -(-shape.c // cut.channels)
-        first = (tiles, source, scratch, images, shape, cut, transform, tile)
+        first = (tiles, source, scratch, images.count, shape, cut, transform, tile)
         steps.insert(0, Step(transform_tiles, first, tasks=parts, temporary={0: "tiles", 2: "scratch"}))
     return steps
 
 
 def cut_winograd(
-    transform: Winograd, shape: ConvShape, threads: int, tile: Tile, pooled: tuple[int, int], images: int
+    transform: Winograd, shape: ConvShape, threads: int, tile: Tile, pooled: tuple[int, int], images: Images
 ) -> tuple[WinogradCut, Ints]:
     """Blocks and tasks (see `kernels.winograd.winograd`)."""
     m, positions = transform.outputs, transform.positions
     across, down = -(-shape.out_w // m), -(-shape.out_h // m)
-    lines, blocks = images * down, -(-shape.n // tile.filters)
+    lines, blocks = images.count * down, -(-shape.n // tile.filters)
     shared = positions * shape.c * lines * across <= SHARED
     most = SUMS // (positions * tile.filters * across)
     if not shared:
@@ -140,7 +152,7 @@ def cut_winograd(
     tiles, sums, pixels, band, end = map(int, places)
     cut = WinogradCut(
         across, down, int(shared), pitch, channels, row, plane, tiles, sums, rows * across * tile.filters + tile.lanes,
-        pixels, band, *pooled, scratch=-(-end // 16) * 16,
+        pixels, band, *pooled, images.next_in, images.next_out, -(-end // 16) * 16,
     )  # fmt: skip
     together = 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
     tasks = [
@@ -151,7 +163,7 @@ def cut_winograd(
     return cut, np.array(tasks, np.int64)
 
 
-def packed(weights: Floats, transform: Winograd, shape: ConvShape, threads: int, tile: Tile) -> Floats:
+def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, threads: int, tile: Tile) -> Floats:
     """The weights, transformed, in the kernel's order."""
     blocks = -(-shape.n // tile.filters)
     out = aligned_floats(transform.positions * shape.c * blocks * tile.filters)
