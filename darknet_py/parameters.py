@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import WeightsError
 from .formats.weights import WeightsReader, WeightsWriter
-from .layers import BatchNorm, Connected, Convolutional, Weighted
+from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,6 +84,12 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
 
 def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
     """Undo what a file may have transposed, and add what Darknet sets where the file has nothing."""
+    if isinstance(layer, Recurrent):
+        return {
+            f"{name}.{key}": values
+            for name, part in layer.parts.items()
+            for key, values in _in_order_of_use(part, layer.arrays_of(name, stored), transposed).items()
+        }
     if isinstance(layer, Connected) and transposed:
         stored["weights"] = np.ascontiguousarray(stored["weights"].reshape(layer.input.size, layer.out.size).T)
     if isinstance(layer, Convolutional) and layer.flipped:

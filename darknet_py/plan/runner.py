@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .build import Plan
+from .states import States
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,7 @@ class Runner:
     Attributes:
         has_run: whether there is a last run.
         seconds: how long it took, by image.
+        states: what recurrent layers keep between runs.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Runner:
         self._store: dict[int, dict[Any, Floats]] = {}
         self._plans: dict[int, Plan] = {}
         self._keep = frozenset(keep)
+        self.states = States(network)
         self._last = self._plan_for(1)
         self.has_run = False
         self.seconds = 0.0
@@ -92,14 +95,16 @@ class Runner:
         wanted = self.kept | set(numbers)
         if wanted == self.kept:
             return
-        x = self._last.input(self._last.images - 1).copy()
+        images = self._last.images  # all of them if the state that the last one met comes from the others
+        again = [self._last.input(image).copy() for image in range(images - 1 if self.states.empty else 0, images)]
         self._plans.clear()
         self._keep = wanted
         self._last = self._plan_for(1)
         if self.has_run:
-            self.run([x])
+            with self.states.last_run_again():
+                self.run(again)
 
     def _plan_for(self, images: int) -> Plan:
         if images not in self._plans:
-            self._plans[images] = Plan(*self._made_of, self._keep, images, self._store)
+            self._plans[images] = Plan(*self._made_of, self._keep, images, self._store, self.states)
         return self._plans[images]

@@ -111,6 +111,8 @@ class Graph:
 def _convolutional(graph: Graph, layer: Convolutional, arrays: Arrays) -> None:
     if layer.size == 1 and layer.stride > 1:
         raise DarknetError(f"layer {layer.index}: Darknet's 1x1 convolution with a stride is no ONNX convolution")
+    if layer.xnor:
+        raise DarknetError(f"layer {layer.index}: no ONNX model can be made of a convolution with xnor=1 here")
     weights, biases = _folded(layer, arrays)
     name = graph.node(
         "Conv", graph.names[layer.sources[0]], graph.constant(weights), graph.constant(biases), group=layer.groups,
