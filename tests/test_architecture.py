@@ -13,6 +13,7 @@ ROWS = [
     {"formats"},
     {"layers"},
     {"network", "parameters", "synth"},
+    {"export", "weights"},
     {"kernels"},
     {"plan"},
     {"detect"},

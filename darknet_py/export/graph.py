@@ -1,0 +1,137 @@
+"""An ONNX model in the making."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DarknetError
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..formats.tree import Tree
+    from ..layers import Layer, Shape
+    from ..network import Network
+
+OPSET = 13
+"""Version of ONNX's operators: old enough for every engine that is in use."""
+
+IR_VERSION = 8
+
+_LIMIT = 2**31 - 2**24
+"""Bytes of weights that go into one file: a message of protocol buffers holds less than 2 GiB."""
+
+
+def need_onnx() -> Any:
+    """The package onnx. Raises `DarknetError` where it is not installed."""
+    try:
+        return importlib.import_module("onnx")
+    except ImportError as error:
+        raise DarknetError(f"writing ONNX needs the package onnx ({error}): pip install onnx") from None
+
+
+class Graph:
+    """Nodes and constants, and the name of every layer's output.
+
+    Whatever flows is 4-dimensional: (1, c, h, w), a flat list of values (1, c, 1, 1). Constants go straight into the
+    model, so that only one copy of the weights is held.
+
+    Attributes:
+        network: what is exported.
+        trees: WordTrees by number of the layer that needs one.
+        activated: heads apply their own activations; otherwise they hand on what flows into them.
+    """
+
+    def __init__(self, network: Network, trees: dict[int, Tree], activated: bool) -> None:
+        onnx = need_onnx()
+        if 4 * network.parameters > _LIMIT:
+            raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
+        self.network, self.trees, self.activated = network, trees, activated
+        self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+        self._types = {np.dtype(np.float32): onnx.TensorProto.FLOAT, np.dtype(np.int64): onnx.TensorProto.INT64}
+        self.model: Any = onnx.ModelProto()
+        self.model.ir_version = IR_VERSION
+        self.model.producer_name, self.model.producer_version = "darknet-py", __version__
+        self.model.opset_import.add().version = OPSET
+        self.model.graph.name = "darknet"
+        shape = network.input
+        extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
+        self.model.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
+        self.names = {-1: "input"}
+        self.layer: Layer | None = None
+        if not shape.image:
+            self.names[-1] = self.reshape("input", 1, shape.c, 1, 1)
+
+    def _name(self, what: str) -> str:
+        place = "input" if self.layer is None else f"{self.layer.kind}_{self.layer.index}"
+        return f"{place}.{what}_{len(self.model.graph.node)}_{len(self.model.graph.initializer)}"
+
+    def x(self, layer: Layer, source: int = 0) -> str:
+        """Name of a layer's input."""
+        return self.names[layer.sources[source]]
+
+    def constant(self, values: Any, name: str = "constant") -> str:
+        """Name of a new constant: an array of float32 or int64; other numbers become float32."""
+        array = np.asarray(values)
+        if array.dtype not in self._types:
+            array = array.astype(np.float32)
+        tensor = self.model.graph.initializer.add()
+        tensor.name = self._name(name)
+        tensor.data_type = self._types[array.dtype]
+        tensor.dims.extend(array.shape)
+        tensor.raw_data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        return str(tensor.name)
+
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Name of what a new node gives."""
+        name = self._name(kind)
+        self.model.graph.node.append(self._make_node(kind, inputs, [name], name, **attributes))
+        return name
+
+    def reshape(self, name: str, *shape: int) -> str:
+        """The same values in another shape."""
+        return self.node("Reshape", name, self.constant(np.array(shape, np.int64), "shape"))
+
+    def transpose(self, name: str, *order: int) -> str:
+        """The axes in another order."""
+        return self.node("Transpose", name, perm=list(order))
+
+    def slice(self, name: str, axes: list[int], starts: list[int], ends: list[int], steps: list[int]) -> str:
+        """A part of an array."""
+        arguments = (self.constant(np.array(values, np.int64), "slice") for values in (starts, ends, axes, steps))
+        return self.node("Slice", name, *arguments)
+
+    def first(self, name: str, axis: int, start: int, end: int) -> str:
+        """The values ``start`` to ``end`` of one axis."""
+        return self.slice(name, [axis], [start], [end], [1])
+
+    def times(self, name: str, factor: float) -> str:
+        """Everything times a number; the same name for 1."""
+        return name if factor == 1 else self.node("Mul", name, self.constant(factor, "factor"))
+
+    def plus(self, name: str, summand: float) -> str:
+        """Everything plus a number; the same name for 0."""
+        return name if summand == 0 else self.node("Add", name, self.constant(summand, "summand"))
+
+    def per_channel(self, kind: str, name: str, values: Any) -> str:
+        """An operator with one value for each channel."""
+        return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
+
+    def finish(self, ends: dict[int, str], shapes: dict[int, Shape], facts: dict[str, Any]) -> None:
+        """Make the outputs of layers the model's, under names such as ``yolo_16``, and tell what they are."""
+        for number, name in ends.items():
+            layer, shape = self.network.layers[number], shapes[number]
+            extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
+            target = f"{layer.kind}_{number}"
+            if shape.image:
+                node = self._make_node("Identity", [name], [target], target)
+            else:
+                node = self._make_node("Flatten", [name], [target], target, axis=1)
+            self.model.graph.node.append(node)
+            self.model.graph.output.append(self._make_value(target, 1, extents))
+        for key, value in facts.items():
+            entry = self.model.metadata_props.add()
+            entry.key, entry.value = f"darknet.{key}", value if isinstance(value, str) else json.dumps(value)

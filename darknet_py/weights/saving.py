@@ -1,0 +1,39 @@
+"""What Darknet writes when it saves a network, which is not always what it reads again with the same cfg."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..formats.cfg import read_cfg
+from ..layers import Weighted
+from ..network import Network
+
+if TYPE_CHECKING:
+    from ..layers import Layer
+
+
+def as_saved(network: Network) -> tuple[Network, list[str]]:
+    """The network as Darknet's ``save_weights_upto`` sees it, and what that makes of the options that it ignores.
+
+    ``dontsave`` layers are left out. ``flipped`` and ``dontloadscales`` count for reading only: such a layer's weights
+    are written unflipped, and the batch normalisation of every layer that has one is written.
+    """
+    sections = read_cfg(network.path).layers
+    kept: list[Layer] = []
+    notes = []
+    for layer, section in zip(network.layers, sections, strict=False):
+        if section.find_int("dontsave", 0):
+            notes += [f"layer {layer.index} ({layer.kind}) is not written: dontsave=1"] if layer.stored() else []
+            continue
+        for key in ("flipped", "dontloadscales"):
+            if isinstance(layer, Weighted) and getattr(layer, key, False):
+                layer = dataclasses.replace(layer, **{key: False})
+                notes.append(
+                    f"layer {layer.index} ({layer.kind}) is written as Darknet writes it: to read it, remove {key}=1 "
+                    "from the cfg"
+                )
+        kept.append(layer)
+    if not any(layer.stored() for layer in kept):
+        notes.append("the file holds a header only: none of these layers has weights to write")
+    return dataclasses.replace(network, layers=tuple(kept)), notes
