@@ -13,8 +13,9 @@ from ..version import __version__
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
-    from ..layers import Layer, Shape
+    from ..layers import Layer
     from ..network import Network
+    from ..parameters import Arrays
 
 OPSET = 13
 """Version of ONNX's operators: old enough for every engine that is in use."""
@@ -43,6 +44,8 @@ class Graph:
         network: what is exported.
         trees: WordTrees by number of the layer that needs one.
         activated: heads apply their own activations; otherwise they hand on what flows into them.
+        layer: the layer that is being added.
+        arrays: its stored arrays.
     """
 
     def __init__(self, network: Network, trees: dict[int, Tree], activated: bool) -> None:
@@ -62,6 +65,7 @@ class Graph:
         self.model.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
         self.names = {-1: "input"}
         self.layer: Layer | None = None
+        self.arrays: Arrays = {}
         if not shape.image:
             self.names[-1] = self.reshape("input", 1, shape.c, 1, 1)
 
@@ -74,10 +78,9 @@ class Graph:
         return self.names[layer.sources[source]]
 
     def constant(self, values: Any, name: str = "constant") -> str:
-        """Name of a new constant: an array of float32 or int64; other numbers become float32."""
-        array = np.asarray(values)
-        if array.dtype not in self._types:
-            array = array.astype(np.float32)
+        """Name of a new constant: an array of int64 as it is, everything else as float32."""
+        array = values if isinstance(values, np.ndarray) else np.float32(values)
+        array = np.asarray(array, np.int64 if array.dtype == np.int64 else np.float32)
         tensor = self.model.graph.initializer.add()
         tensor.name = self._name(name)
         tensor.data_type = self._types[array.dtype]
@@ -120,10 +123,11 @@ class Graph:
         """An operator with one value for each channel."""
         return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
 
-    def finish(self, ends: dict[int, str], shapes: dict[int, Shape], facts: dict[str, Any]) -> None:
+    def finish(self, ends: list[int], facts: dict[str, Any]) -> None:
         """Make the outputs of layers the model's, under names such as ``yolo_16``, and tell what they are."""
-        for number, name in ends.items():
-            layer, shape = self.network.layers[number], shapes[number]
+        for number in ends:
+            layer, name = self.network.layers[number], self.names[number]
+            shape = layer.out
             extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
             target = f"{layer.kind}_{number}"
             if shape.image:

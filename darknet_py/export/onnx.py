@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..layers import HEADS, Detection, Layer, Region, Yolo
+from ..layers import Detection, Layer, Region, Yolo
 from . import onnx_heads, onnx_moves, onnx_weighted  # noqa: F401  (they register their layers)
 from .graph import Graph
 from .onnx_layers import add_layer
@@ -41,8 +41,8 @@ def to_onnx(
         network: the graph.
         parameters: its stored arrays.
         trees: WordTrees by layer, for a ``[softmax]`` with one.
-        activated: heads apply their own activations, as `Detector.predict` shows them; otherwise an output is what flows
-            into the head, which is what other exporters give. Boxes are decoded by the caller in either case.
+        activated: heads apply their own activations, as `Detector.predict` shows them; otherwise an output is what
+            flows into the head, which is what other exporters give. Boxes are decoded by the caller in either case.
 
     Raises:
         CfgError: a layer that ONNX has no operators for, with its line.
@@ -53,12 +53,10 @@ def to_onnx(
     needed = _needed(network, ends)
     for layer in network.layers:
         if layer.index in needed:
-            graph.layer = layer
-            graph.names[layer.index] = add_layer(layer, graph, parameters.arrays[layer.index])
-    layers = network.layers
-    shapes = {number: layers[number].out if activated else _raw(layers[number]) for number in ends}
+            graph.layer, graph.arrays = layer, parameters.arrays[layer.index]
+            graph.names[layer.index] = add_layer(layer, graph)
     facts = {"heads": [_facts(head) for head in network.heads], "seen": str(parameters.header.seen)}
-    graph.finish({number: graph.names[number] for number in ends}, shapes, facts)
+    graph.finish(ends, facts)
     return Exported(graph.model, ends)
 
 
@@ -73,8 +71,6 @@ def _needed(network: Network, ends: list[int]) -> set[int]:
     return needed
 
 
-def _raw(layer: Layer) -> Any:
-    return layer.input if isinstance(layer, HEADS) else layer.out
 
 
 def _facts(head: Layer) -> dict[str, Any]:

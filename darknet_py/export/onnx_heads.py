@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .. import layers
 from .graph import Graph
 from .onnx_layers import add_layer
 
-if TYPE_CHECKING:
-    from ..parameters import Arrays
-
 
 @add_layer.register
-def _(layer: layers.Yolo, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Yolo, graph: Graph) -> str:
     x = graph.x(layer)
     if not graph.activated:
         return x
@@ -25,7 +20,7 @@ def _(layer: layers.Yolo, graph: Graph, arrays: Arrays) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Region, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Region, graph: Graph) -> str:
     x = graph.x(layer)
     if not graph.activated:
         return x
@@ -48,7 +43,7 @@ def _(layer: layers.Region, graph: Graph, arrays: Arrays) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Detection, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Detection, graph: Graph) -> str:
     x = graph.x(layer)
     if not (graph.activated and layer.softmax):
         return graph.reshape(x, 1, layer.out.c, 1, 1)

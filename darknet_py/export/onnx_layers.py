@@ -13,20 +13,19 @@ from .onnx_activations import activate
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
-    from ..parameters import Arrays
 
 LOWEST = float(np.finfo(np.float32).min)
 """What Darknet's max pooling sees outside of its input: -FLT_MAX."""
 
 
 @singledispatch
-def add_layer(layer: layers.Layer, graph: Graph, arrays: Arrays) -> str:
+def add_layer(layer: layers.Layer, graph: Graph) -> str:
     """Add a layer to the model; the name of its output, (1, c, h, w)."""
     raise graph.network.error(layer, f"[{layer.kind}] cannot be exported: ONNX has no operator for it")
 
 
 @add_layer.register
-def _(layer: layers.MaxPool, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.MaxPool, graph: Graph) -> str:
     before = layer.pad // 2
     after = [
         max(0, (out - 1) * layer.stride + layer.size - extent - before)
@@ -42,15 +41,17 @@ def _(layer: layers.MaxPool, graph: Graph, arrays: Arrays) -> str:
 
 
 @add_layer.register
-def _(layer: layers.AvgPool, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.AvgPool, graph: Graph) -> str:
     return graph.node("GlobalAveragePool", graph.x(layer))
 
 
 @add_layer.register
-def _(layer: layers.Softmax, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Softmax, graph: Graph) -> str:
     size = layer.input.size
     x = graph.times(graph.x(layer), 1 / layer.temperature)
     if layer.tree:
+        if layer.index not in graph.trees:
+            raise graph.network.error(layer, f"[softmax] cannot be exported without its tree, {layer.tree}")
         found = _tree_softmax(graph, graph.reshape(x, size), graph.trees[layer.index])
     else:
         found = graph.node("Softmax", graph.reshape(x, 1, layer.groups, size // layer.groups), axis=2)
@@ -71,7 +72,7 @@ def _tree_softmax(graph: Graph, x: str, tree: Tree) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Normalization, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Normalization, graph: Graph) -> str:
     x, c = graph.x(layer), layer.input.c
     weights = np.float32(layer.alpha) * _window(c, layer.size)
     sums = graph.node("Conv", graph.node("Mul", x, x), graph.constant(weights.reshape(c, c, 1, 1), "window"))
@@ -97,26 +98,26 @@ def _window(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np
 
 
 @add_layer.register
-def _(layer: layers.L2Norm, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.L2Norm, graph: Graph) -> str:
     x = graph.x(layer)
     return graph.node("Div", x, graph.node("ReduceL2", x, axes=[1], keepdims=1))
 
 
 @add_layer.register
-def _(layer: layers.Activation, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Activation, graph: Graph) -> str:
     return activate(graph, graph.x(layer), layer.activation)
 
 
 @add_layer.register
-def _(layer: layers.Logistic, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Logistic, graph: Graph) -> str:
     return graph.node("Sigmoid", graph.x(layer))
 
 
 @add_layer.register
-def _(layer: layers.Dropout, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Dropout, graph: Graph) -> str:
     return graph.x(layer)
 
 
 @add_layer.register
-def _(layer: layers.Cost, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Cost, graph: Graph) -> str:
     return graph.constant(np.zeros((1, layer.out.c, 1, 1), np.float32), "never_written")

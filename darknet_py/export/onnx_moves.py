@@ -13,7 +13,6 @@ from .onnx_layers import add_layer
 
 if TYPE_CHECKING:
     from ..layers import Shape
-    from ..parameters import Arrays
 
 
 def _shaped(graph: Graph, name: str, shape: Shape) -> str:
@@ -21,13 +20,13 @@ def _shaped(graph: Graph, name: str, shape: Shape) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Route, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Route, graph: Graph) -> str:
     names = [graph.names[number] for number in layer.layers]
     return names[0] if len(names) == 1 else graph.node("Concat", *names, axis=1)
 
 
 @add_layer.register
-def _(layer: layers.Reorg, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Reorg, graph: Graph) -> str:
     x, given, s = graph.x(layer), layer.input, layer.stride
     if layer.flatten or layer.extra:
         found = _flattened(graph, layer, x) if layer.flatten else x
@@ -55,7 +54,7 @@ def _flattened(graph: Graph, layer: layers.Reorg, x: str) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Shortcut, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Shortcut, graph: Graph) -> str:
     x, added, out = graph.x(layer), layer.added, layer.out
     stride, sample = max(added.w // out.w, 1), max(out.w // added.w, 1)
     c, rows, columns = min(out.c, added.c), min(out.h, added.h), min(out.w, added.w)
@@ -85,7 +84,7 @@ def _spread(graph: Graph, name: str, extents: tuple[int, int, int], sample: int)
 
 
 @add_layer.register
-def _(layer: layers.Upsample, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Upsample, graph: Graph) -> str:
     x, s = graph.x(layer), layer.stride
     if not layer.reverse:
         scales = graph.constant(np.array([1, 1, s, s], np.float32), "scales")
@@ -103,7 +102,7 @@ def _(layer: layers.Upsample, graph: Graph, arrays: Arrays) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Crop, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Crop, graph: Graph) -> str:
     given, out = layer.input, layer.out
     top, left = (given.h - out.h) // 2, (given.w - out.w) // 2
     found = graph.slice(graph.x(layer), [2, 3], [top, left], [top + out.h, left + out.w], [1, 1])

@@ -37,14 +37,16 @@ def _folded(layer: layers.Weighted, arrays: Arrays, axis: int = 0) -> tuple[Floa
     shape = [1] * weights.ndim
     shape[axis] = -1
     # One layer's weights in double would be twice what the file has of them: each is rounded at once.
-    folded = np.multiply(weights, factors.reshape(shape), dtype=np.float64, casting="unsafe", out=np.empty_like(weights))
+    folded = np.multiply(
+        weights, factors.reshape(shape), dtype=np.float64, casting="unsafe", out=np.empty(weights.shape, np.float32)
+    )
     return folded, (biases - arrays["rolling_mean"] * factors).astype(np.float32)
 
 
 @add_layer.register
-def _(layer: layers.Convolutional, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Convolutional, graph: Graph) -> str:
     x, out, groups = graph.x(layer), layer.out, layer.groups
-    weights, biases = _folded(layer, arrays)
+    weights, biases = _folded(layer, graph.arrays)
     stride = layer.stride
     if layer.size == 1 and stride > 1:
         # Darknet does not skip pixels here: it takes the first values of each group as if they were the smaller image.
@@ -60,8 +62,8 @@ def _(layer: layers.Convolutional, graph: Graph, arrays: Arrays) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Deconvolutional, graph: Graph, arrays: Arrays) -> str:
-    weights, biases = _folded(layer, arrays, axis=1)
+def _(layer: layers.Deconvolutional, graph: Graph) -> str:
+    weights, biases = _folded(layer, graph.arrays, axis=1)
     found = graph.node(
         "ConvTranspose", graph.x(layer), graph.constant(weights, "weights"), graph.constant(biases, "biases"),
         kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=[layer.pad] * 4,
@@ -70,22 +72,22 @@ def _(layer: layers.Deconvolutional, graph: Graph, arrays: Arrays) -> str:
 
 
 @add_layer.register
-def _(layer: layers.Connected, graph: Graph, arrays: Arrays) -> str:
-    weights, biases = _folded(layer, arrays)
+def _(layer: layers.Connected, graph: Graph) -> str:
+    weights, biases = _folded(layer, graph.arrays)
     flat = graph.reshape(graph.x(layer), 1, layer.input.size)
     found = graph.node("Gemm", flat, graph.constant(weights, "weights"), graph.constant(biases, "biases"), transB=1)
     return activate(graph, graph.reshape(found, 1, layer.out.size, 1, 1), layer.activation)
 
 
 @add_layer.register
-def _(layer: layers.BatchNorm, graph: Graph, arrays: Arrays) -> str:
-    factors = _factors(arrays)
+def _(layer: layers.BatchNorm, graph: Graph) -> str:
+    arrays, factors = graph.arrays, _factors(graph.arrays)
     scaled = graph.per_channel("Mul", graph.x(layer), factors)
     return graph.per_channel("Add", scaled, arrays["biases"] - arrays["rolling_mean"] * factors)
 
 
 @add_layer.register
-def _(layer: layers.Local, graph: Graph, arrays: Arrays) -> str:
+def _(layer: layers.Local, graph: Graph) -> str:
     # Every location has filters of its own: its window becomes a column (by a convolution that only picks values),
     # and each column is multiplied by its location's matrix.
     c, taps, places = layer.input.c, layer.size**2, layer.out.h * layer.out.w
@@ -95,9 +97,9 @@ def _(layer: layers.Local, graph: Graph, arrays: Arrays) -> str:
         strides=[layer.stride] * 2, pads=[layer.pad] * 4,
     )  # fmt: skip
     columns = graph.transpose(graph.reshape(columns, c * taps, places, 1), 1, 0, 2)
-    matrices = arrays["weights"].reshape(places, layer.n, c * taps)
+    matrices = graph.arrays["weights"].reshape(places, layer.n, c * taps)
     sums = graph.node("MatMul", graph.constant(matrices, "weights"), columns)
     shape = (1, layer.n, layer.out.h, layer.out.w)
     found = graph.reshape(graph.transpose(sums, 1, 0, 2), *shape)
-    return activate(graph, graph.node("Add", found, graph.constant(arrays["biases"].reshape(shape), "biases")),
-                    layer.activation)  # fmt: skip
+    biases = graph.constant(graph.arrays["biases"].reshape(shape), "biases")
+    return activate(graph, graph.node("Add", found, biases), layer.activation)

@@ -79,8 +79,8 @@ def _problem(missing: int, trailing: int, ends_in: str) -> str:
         return f"the file is too long: {trailing} bytes are left after the last layer; it belongs to another cfg"
     if ends_in:
         return (
-            f"the file is {missing} bytes too short for its cfg: it ends in {ends_in}; is it another network's file, or "
-            "a broken download?"
+            f"the file is {missing} bytes too short for its cfg: it ends in {ends_in}; is it another network's file, "
+            "or a broken download?"
         )
     return ""
 
@@ -98,8 +98,8 @@ def inspect_weights(path: str | Path, network: Network | None = None) -> Weights
     with WeightsReader(path) as reader:
         size = reader.offset + reader.remaining
         if network is None:
-            values = reader.take(reader.remaining // 4, "its values")
-            return WeightsInfo(str(path), size, reader.header, measure(values), trailing=reader.remaining)
+            statistics = measure(reader.take(reader.remaining // 4, "its values"))
+            return WeightsInfo(str(path), size, reader.header, statistics, trailing=reader.remaining)
         values = size - reader.offset
         arrays = tuple(_read_arrays(network, reader))
         missing = max(0, 4 * network.parameters - values)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ..formats.cfg import read_cfg
-from ..layers import Weighted
+from ..layers import Convolutional, Weighted
 from ..network import Network
 
 if TYPE_CHECKING:
@@ -26,14 +26,21 @@ def as_saved(network: Network) -> tuple[Network, list[str]]:
         if section.find_int("dontsave", 0):
             notes += [f"layer {layer.index} ({layer.kind}) is not written: dontsave=1"] if layer.stored() else []
             continue
-        for key in ("flipped", "dontloadscales"):
-            if isinstance(layer, Weighted) and getattr(layer, key, False):
-                layer = dataclasses.replace(layer, **{key: False})
-                notes.append(
-                    f"layer {layer.index} ({layer.kind}) is written as Darknet writes it: to read it, remove {key}=1 "
-                    "from the cfg"
-                )
-        kept.append(layer)
+        plain = layer
+        if isinstance(plain, Convolutional) and plain.flipped:
+            plain = dataclasses.replace(plain, flipped=False)
+            notes.append(_note(plain, "flipped"))
+        if isinstance(plain, Weighted) and plain.batch_normalize and plain.dontloadscales:
+            plain = dataclasses.replace(plain, dontloadscales=False)
+            notes.append(_note(plain, "dontloadscales"))
+        kept.append(plain)
     if not any(layer.stored() for layer in kept):
         notes.append("the file holds a header only: none of these layers has weights to write")
     return dataclasses.replace(network, layers=tuple(kept)), notes
+
+
+def _note(layer: Layer, key: str) -> str:
+    return (
+        f"layer {layer.index} ({layer.kind}) is written as Darknet writes it: to read it again, remove {key}=1 from "
+        "the cfg"
+    )
