@@ -85,12 +85,17 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
 
 
 def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
-    """Undo what a file may have transposed, and add what Darknet sets where the file has nothing."""
+    """Undo what a file may have transposed, and add what no file has."""
     if isinstance(layer, Connected) and transposed:
         stored["weights"] = np.ascontiguousarray(stored["weights"].reshape(layer.input.size, layer.out.size).T)
     if isinstance(layer, Convolutional) and layer.flipped:
         weights = stored["weights"]
         stored["weights"] = np.ascontiguousarray(weights.reshape(-1, layer.n).T).reshape(weights.shape)
+    return with_defaults(layer, stored)
+
+
+def with_defaults(layer: Layer, stored: Arrays) -> Arrays:
+    """A layer's arrays, and those that no file has: the values that Darknet gives them."""
     if isinstance(layer, BatchNorm):
         stored["biases"] = np.zeros(layer.input.c, np.float32)
     if isinstance(layer, Weighted) and layer.batch_normalize and layer.dontloadscales:

@@ -13,7 +13,7 @@ ROWS = [
     {"formats"},
     {"layers"},
     {"network", "parameters", "synth"},
-    {"export", "weights"},
+    {"export"},
     {"kernels"},
     {"plan"},
     {"detect"},

@@ -15,11 +15,11 @@ CFG = click.option("--cfg", type=PATH, help="The cfg file that the weights belon
 
 
 def find_network(model: str | None, cfg: Path | None) -> Path | None:
-    """The cfg file that ``--model`` or ``--cfg`` names."""
-    if model is None or cfg is not None:
-        if model is not None:
-            raise click.UsageError("--model goes without --cfg")
+    """The cfg file that ``--model`` or ``--cfg`` names; None if neither is given."""
+    if model is None:
         return cfg
+    if cfg is not None:
+        raise click.UsageError("--model goes without --cfg")
     from ..models import find_cfg, get_model
 
     return find_cfg(get_model(model).cfg)
@@ -85,3 +85,38 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
 
     _say_notes(run(cfg, weights_file, out, layers))
     click.echo(f"{out}: {out.stat().st_size:,} bytes, layers 0 to {layers - 1} of {cfg}")
+
+
+@weights.command()
+@click.argument("source", metavar="IN", type=PATH)
+@click.argument("out", type=PATH)
+@CFG
+@MODEL
+@click.option("--fold-batchnorm", is_flag=True, help="Fold batch normalisation into the weights; writes a cfg, too.")
+@click.option("--reset-batchnorm", is_flag=True, help="Fold it, and keep neutral values in its place.")
+@click.option("--formula", type=click.Choice(["denormalize", "forward"]), default="denormalize", show_default=True,
+              help="Fold as Darknet's command denormalize does, or by what its forward pass computes.")  # fmt: skip
+@click.option("--out-cfg", type=PATH, metavar="FILE", help="Where the new cfg goes [default: OUT with .cfg].")
+@click.option("--activated", is_flag=True, help="ONNX: with the heads' own activations (logistic, softmax).")
+def convert(
+    source: Path, out: Path, cfg: Path | None, model: str | None, fold_batchnorm: bool, reset_batchnorm: bool,
+    formula: str, out_cfg: Path | None, activated: bool,
+) -> None:  # fmt: skip
+    """Write the weights IN to OUT, in the format that its name says: .weights, .npz, .safetensors or .onnx.
+
+    Between the first three nothing is lost, not even a NaN's bits: they go back to the same file. An ONNX model runs in
+    other engines; its outputs are what flows into the heads, or with --activated what comes out of them.
+    """
+    from ..weights import convert as run
+
+    path = find_network(model, cfg)
+    if path is None:
+        raise click.UsageError("whose weights are they? Give --cfg or --model")
+    if fold_batchnorm and reset_batchnorm:
+        raise click.UsageError("--fold-batchnorm goes without --reset-batchnorm")
+    batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
+    done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated)
+    _say_notes(done.notes)
+    click.echo(f"{out}: {out.stat().st_size:,} bytes")
+    if done.cfg:
+        click.echo(f"{done.cfg}: the cfg that goes with it")

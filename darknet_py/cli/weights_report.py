@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from ..models.releases import Release
     from ..weights import Statistics, WeightsInfo
 
-_HEADINGS = (
-    f"{'layer':>5} {'kind':15} {'array':16} {'shape':>17} {'count':>11} {'min':>11} {'max':>11} {'mean':>11} {'std':>11}"
-    f" {'NaN':>6} {'Inf':>6} {'zeros':>8} {'denormal':>8}"
+_HEADINGS = " ".join(
+    (
+        f"{'layer':>5} {'kind':15} {'array':16} {'shape':>17} {'count':>11}",
+        *(f"{name:>11}" for name in ("min", "max", "mean", "std")),
+        f"{'NaN':>6} {'Inf':>6} {'zeros':>8} {'denormal':>8}",
+    )
 )
 
 

@@ -33,9 +33,9 @@ def to_onnx(
 ) -> Exported:
     """Make an ONNX model of a network.
 
-    The model has one input, ``input`` (1, c, h, w), RGB from 0 to 1, letterboxed by the caller. Its outputs are those of
-    the heads, in order, named as ``yolo_16``; of a classifier the output layer's. ``metadata_props`` tells each head's
-    anchors and classes (``darknet.heads``, JSON).
+    The model has one input, ``input`` (1, c, h, w), RGB from 0 to 1, letterboxed by the caller. Its outputs are those
+    of the heads, in order, named as ``yolo_16``; of a classifier the output layer's. ``metadata_props`` tells each
+    head's anchors and classes (``darknet.heads``, JSON).
 
     Args:
         network: the graph.
@@ -69,8 +69,6 @@ def _needed(network: Network, ends: list[int]) -> set[int]:
             needed.add(number)
             waiting += network.layers[number].sources
     return needed
-
-
 
 
 def _facts(head: Layer) -> dict[str, Any]:

@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from ..layers import Layer
 
 
-def as_saved(network: Network) -> tuple[Network, list[str]]:
+def as_saved(network: Network, whole: bool = False) -> tuple[Network, list[str]]:
     """The network as Darknet's ``save_weights_upto`` sees it, and what that makes of the options that it ignores.
 
-    ``dontsave`` layers are left out. ``flipped`` and ``dontloadscales`` count for reading only: such a layer's weights
-    are written unflipped, and the batch normalisation of every layer that has one is written.
+    ``dontsave`` layers are left out, unless it is to be ``whole``. ``flipped`` and ``dontloadscales`` count for reading
+    only: such a layer's weights are written unflipped, and the batch normalisation of every layer that has one is
+    written.
     """
     sections = read_cfg(network.path).layers
     kept: list[Layer] = []
     notes = []
     for layer, section in zip(network.layers, sections, strict=False):
-        if section.find_int("dontsave", 0):
+        if not whole and section.find_int("dontsave", 0):
             notes += [f"layer {layer.index} ({layer.kind}) is not written: dontsave=1"] if layer.stored() else []
             continue
         plain = layer
