@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DarknetError
-from ..version import __version__
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
     from ..layers import Layer
     from ..network import Network
     from ..parameters import Arrays
-
-OPSET = 13
-"""Version of ONNX's operators: old enough for every engine that is in use."""
-
-IR_VERSION = 8
 
 _LIMIT = 2**31 - 2**24
 """Bytes of weights that go into one file: a message of protocol buffers holds less than 2 GiB."""
@@ -37,10 +30,11 @@ def need_onnx() -> Any:
 class Graph:
     """Nodes and constants, and the name of every layer's output.
 
-    Whatever flows is 4-dimensional: (1, c, h, w), a flat list of values (1, c, 1, 1). Constants go straight into the
-    model, so that only one copy of the weights is held.
+    Whatever flows is 4-dimensional: (1, c, h, w), a flat list of values (1, c, 1, 1).
 
     Attributes:
+        graph: ``onnx.GraphProto`` with the nodes, inputs and outputs.
+        constants: one ``onnx.TensorProto`` each.
         network: what is exported.
         trees: WordTrees by number of the layer that needs one.
         activated: heads apply their own activations; otherwise they hand on what flows into them.
@@ -54,15 +48,12 @@ class Graph:
             raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
         self.network, self.trees, self.activated = network, trees, activated
         self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-        self._types = {np.dtype(np.float32): onnx.TensorProto.FLOAT, np.dtype(np.int64): onnx.TensorProto.INT64}
-        self.model: Any = onnx.ModelProto()
-        self.model.ir_version = IR_VERSION
-        self.model.producer_name, self.model.producer_version = "darknet-py", __version__
-        self.model.opset_import.add().version = OPSET
-        self.model.graph.name = "darknet"
+        self._new_tensor = onnx.TensorProto
+        self.graph: Any = onnx.GraphProto(name="darknet")
+        self.constants: list[Any] = []
         shape = network.input
         extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
-        self.model.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
+        self.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
         self.names = {-1: "input"}
         self.layer: Layer | None = None
         self.arrays: Arrays = {}
@@ -71,7 +62,7 @@ class Graph:
 
     def _name(self, what: str) -> str:
         place = "input" if self.layer is None else f"{self.layer.kind}_{self.layer.index}"
-        return f"{place}.{what}_{len(self.model.graph.node)}_{len(self.model.graph.initializer)}"
+        return f"{place}.{what}_{len(self.graph.node)}_{len(self.constants)}"
 
     def x(self, layer: Layer, source: int = 0) -> str:
         """Name of a layer's input."""
@@ -81,17 +72,19 @@ class Graph:
         """Name of a new constant: an array of int64 as it is, everything else as float32."""
         array = values if isinstance(values, np.ndarray) else np.float32(values)
         array = np.asarray(array, np.int64 if array.dtype == np.int64 else np.float32)
-        tensor = self.model.graph.initializer.add()
-        tensor.name = self._name(name)
-        tensor.data_type = self._types[array.dtype]
-        tensor.dims.extend(array.shape)
-        tensor.raw_data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        tensor = self._new_tensor(
+            name=self._name(name),
+            data_type=self._new_tensor.INT64 if array.dtype == np.int64 else self._new_tensor.FLOAT,
+            dims=array.shape,
+            raw_data=np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes(),
+        )
+        self.constants.append(tensor)
         return str(tensor.name)
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Name of what a new node gives."""
         name = self._name(kind)
-        self.model.graph.node.append(self._make_node(kind, inputs, [name], name, **attributes))
+        self.graph.node.append(self._make_node(kind, inputs, [name], name, **attributes))
         return name
 
     def reshape(self, name: str, *shape: int) -> str:
@@ -123,19 +116,15 @@ class Graph:
         """An operator with one value for each channel."""
         return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
 
-    def finish(self, ends: list[int], facts: dict[str, Any]) -> None:
-        """Make the outputs of layers the model's, under names such as ``yolo_16``, and tell what they are."""
+    def finish(self, ends: list[int]) -> None:
+        """Make the outputs of layers the model's, under names such as ``yolo_16``."""
         for number in ends:
             layer, name = self.network.layers[number], self.names[number]
-            shape = layer.out
+            shape, target = layer.out, f"{layer.kind}_{number}"
             extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
-            target = f"{layer.kind}_{number}"
             if shape.image:
                 node = self._make_node("Identity", [name], [target], target)
             else:
                 node = self._make_node("Flatten", [name], [target], target, axis=1)
-            self.model.graph.node.append(node)
-            self.model.graph.output.append(self._make_value(target, 1, extents))
-        for key, value in facts.items():
-            entry = self.model.metadata_props.add()
-            entry.key, entry.value = f"darknet.{key}", value if isinstance(value, str) else json.dumps(value)
+            self.graph.node.append(node)
+            self.graph.output.append(self._make_value(target, self._new_tensor.FLOAT, extents))

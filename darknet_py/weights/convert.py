@@ -145,9 +145,4 @@ def _write_onnx(out: Path, network: Network, parameters: Parameters, activated: 
         from ..loading import load_trees
 
         trees = load_trees(network)
-    model = to_onnx(network, parameters, trees, activated).model
-    try:
-        with whole_file(out) as part:
-            part.write_bytes(model.SerializeToString())
-    except OSError as error:
-        raise FileError(f"cannot write this model: {error.strerror or error}", out) from None
+    to_onnx(network, parameters, trees, activated).write(out)

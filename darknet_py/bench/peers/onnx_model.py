@@ -18,5 +18,4 @@ def to_onnx(cfg: str, weights: str) -> tuple[bytes, list[int]]:
     trees = {number: read_tree(name) for number, name in network.tree_files.items()}
     exported = export(network, load_parameters(network, weights), trees)
     ends = [head.sources[0] for head in network.heads] or exported.layers
-    content: bytes = exported.model.SerializeToString()
-    return content, ends
+    return exported.to_bytes(), ends
