@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"errors"},
+    {"errors", "version"},
     {"formats"},
     {"layers"},
     {"network", "parameters", "synth"},
