@@ -183,6 +183,13 @@ def test_what_is_no_weights_file(cfg: Path, tmp_path: Path, content: bytes | Non
         assert message in result.stderr and len(result.stderr.splitlines()) == 1
 
 
+def test_help_of_every_subcommand() -> None:
+    text = run("weights", "--help").stdout
+    for command in ("info", "extract", "convert"):
+        assert command in text
+        assert run("weights", command, "--help").stdout.startswith(f"Usage: python -m darknet_py weights {command}")
+
+
 def test_wrong_usage(cfg: Path, weights: Path) -> None:
     assert "name a weights file" in run("weights", "info", code=2).stderr
     assert "goes without --cfg" in run("weights", "info", weights, "--cfg", cfg, "--model", "yolov3", code=2).stderr
