@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from darknet_py.errors import DarknetError, FileError, WeightsError
 from darknet_py.formats.weights import Header
 from darknet_py.loading import load
+from darknet_py.models import get_model, locate
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 from darknet_py.weights import convert, inspect_weights
@@ -22,7 +23,7 @@ from darknet_py.weights import convert, inspect_weights
 from .nets import net, write_cfg
 from .packages import NEEDS_SAFETENSORS
 from .test_cli import run
-from .test_weights_extract import DATA, HASHES, golden_files, sha256
+from .test_weights_extract import DATA, HASHES, RELEASED, golden_files, sha256
 
 TEXT = net(
     2, 6, 5, "conv filters=3 size=3 pad=1 batch_normalize=1 flipped=1", "batchnorm",
@@ -63,6 +64,15 @@ def test_any_bits_come_back(
     convert(source, tmp_path / f"middle{kind}", cfg)
     convert(tmp_path / f"middle{kind}", tmp_path / "out.weights", cfg)
     assert (tmp_path / "out.weights").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("name", HASHES)
+def test_every_network_comes_back(name: str, kind: str, tmp_path: Path) -> None:
+    cfg, weights = golden_files(name, tmp_path)
+    convert(weights, tmp_path / f"middle{kind}", cfg)
+    convert(tmp_path / f"middle{kind}", tmp_path / "out.weights", cfg)
+    assert (tmp_path / "out.weights").read_bytes() == weights.read_bytes()
 
 
 @NEEDS_SAFETENSORS
@@ -213,9 +223,15 @@ def test_wrong_usage(cfg: Path, weights: Path, tmp_path: Path) -> None:
 @pytest.mark.network
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_released_yolov3_tiny(kind: str, tmp_path: Path) -> None:
-    from darknet_py.models import get_model, locate
-
     files = locate(get_model("yolov3-tiny"), fetch_missing=True)
     run("weights", "convert", files.weights, f"a{kind}", "--model", "yolov3-tiny", cwd=tmp_path)
     run("weights", "convert", f"a{kind}", "b.weights", "--model", "yolov3-tiny", cwd=tmp_path)
     assert sha256(tmp_path / "b.weights") == sha256(files.weights)
+
+
+@pytest.mark.network
+def test_the_released_yolov3_tiny_folded_and_reset(tmp_path: Path) -> None:
+    files = locate(get_model("yolov3-tiny"), fetch_missing=True)
+    for batchnorm, command in (("fold", "denormalize"), ("reset", "reset")):
+        convert(files.weights, tmp_path / f"{command}.weights", files.cfg, batchnorm=batchnorm)
+        assert sha256(tmp_path / f"{command}.weights") == RELEASED[command]

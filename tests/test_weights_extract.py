@@ -13,6 +13,7 @@ import pytest
 
 from darknet_py.errors import CfgError, DarknetError, WeightsError
 from darknet_py.loading import load
+from darknet_py.models import get_model, locate
 from darknet_py.synth import write_synth
 from darknet_py.weights import extract
 
@@ -20,8 +21,12 @@ from .nets import net, write_cfg
 from .test_cli import run
 
 DATA = Path(__file__).parent / "data"
-HASHES: dict[str, dict[str, str]] = json.loads((DATA / "weights" / "darknet.json").read_text())["sha256"]
+_GOLDEN = json.loads((DATA / "weights" / "darknet.json").read_text())
+HASHES: dict[str, dict[str, str]] = _GOLDEN["sha256"]
 """Of what the real Darknet wrote, by cfg and command; the file says how it was made."""
+
+RELEASED: dict[str, str] = _GOLDEN["released"]["yolov3-tiny"]
+"""The same of the released yolov3-tiny."""
 
 TEXT = net(3, 8, 8, "conv filters=4 size=3 pad=1 batch_normalize=1", "maxpool size=2", "conv filters=2 size=1")
 
@@ -99,7 +104,7 @@ def test_another_networks_file(tmp_path: Path, change: int) -> None:
 def test_layers_that_are_not_there(tmp_path: Path) -> None:
     cfg, weights = write_cfg(tmp_path, TEXT), tmp_path / "w"
     write_synth(cfg, weights)
-    with pytest.raises(CfgError, match="layers 1 to 3"):
+    with pytest.raises(CfgError, match=r"net\.cfg: has 3 layers, not 4"):
         extract(cfg, weights, tmp_path / "out", 4)
     run("weights", "extract", cfg, weights, tmp_path / "out", "--layers", 0, code=2)
     os.truncate(weights, 20 + 4 * (16 + 108))
@@ -120,3 +125,10 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     assert (weights.read_bytes(), cfg.read_bytes()) == content
     error = run("weights", "extract", cfg, weights, "nowhere/out", "--layers", 1, cwd=tmp_path, code=1).stderr
     assert error == "Error: nowhere/out: cannot write these weights: No such file or directory\n"
+
+
+@pytest.mark.network
+def test_the_released_yolov3_tiny(tmp_path: Path) -> None:
+    files = locate(get_model("yolov3-tiny"), fetch_missing=True)
+    extract(files.cfg, files.weights, tmp_path / "out", 15)
+    assert sha256(tmp_path / "out") == RELEASED["partial 15"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import CfgError
 from ..formats.atomic import refuse_input
 from ..network import read_network
 from ..parameters import load_parameters, save_parameters
@@ -29,8 +30,11 @@ def extract(cfg: str | Path, weights: str | Path, out: str | Path, layers: int) 
         CfgError, WeightsError, FileError: no file is left behind.
     """
     refuse_input(out, cfg, weights)
+    network = read_network(cfg)
+    if not 1 <= layers <= len(network.layers):
+        raise CfgError(f"has {len(network.layers)} layers, not {layers}", cfg)
+    check_size(weights, network)
     first = read_network(cfg, cutoff=layers)
-    check_size(weights, read_network(cfg))
     parameters = load_parameters(first, weights, partial=True)
     saved, notes = as_saved(first)
     save_parameters(saved, (parameters.arrays[layer.index] for layer in saved.layers), out)
