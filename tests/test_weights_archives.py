@@ -57,6 +57,7 @@ def changed(path: Path, **change: Any) -> Path:
         ({"header": np.zeros(3)}, "header must be whole numbers"),
         ({"header": np.zeros(2, int)}, "its header is no version and count"),
         ({"header": np.array([0, 2**40, 0])}, "its header is no version and count"),
+        ({"seen": None}, "its header lacks seen"),
         ({"seen": np.array("many")}, "seen must be whole numbers"),
     ],
 )  # fmt: skip
@@ -155,6 +156,17 @@ def test_a_wrong_safetensors_file(
     kept = {name: array for name, array in arrays.items() if array is not None}
     safetensors.numpy.save_file(kept, tmp_path / "a.safetensors", {"major": "0", "minor": "2"})
     with pytest.raises(WeightsError, match=message):
+        convert(tmp_path / "a.safetensors", tmp_path / "out.weights", cfg)
+
+
+@NEEDS_SAFETENSORS
+def test_half_a_safetensors_header(cfg: Path, weights: Path, tmp_path: Path) -> None:
+    import safetensors.numpy
+
+    convert(weights, tmp_path / "a.safetensors", cfg)
+    arrays = safetensors.numpy.load_file(tmp_path / "a.safetensors")
+    safetensors.numpy.save_file(arrays, tmp_path / "a.safetensors", {"major": "0", "minor": "2"})
+    with pytest.raises(WeightsError, match="its header lacks revision, seen"):
         convert(tmp_path / "a.safetensors", tmp_path / "out.weights", cfg)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ OWN_HEADER = Header(0, 2, 0, 0)
 """Of an archive that has none: the version that Darknet writes."""
 
 _HEADER = ("header", "seen")
+_METADATA = ("major", "minor", "revision", "seen")
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError,
            OverflowError, struct.error, OSError)  # fmt: skip
 
@@ -107,7 +108,7 @@ def read_npz(path: str | Path, network: Network) -> tuple[Parameters, list[str]]
                     return _read_member(member, path, name, shape)
 
             arrays = _take_arrays(path, network, names.keys() - set(_HEADER), take)
-            header = _npz_header(path, take) if names.keys() >= set(_HEADER) else None
+            header = _npz_header(path, take) if _has_header(path, names.keys(), _HEADER) else None
     except _BROKEN as error:
         what = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise WeightsError(f"cannot read this npz file: {what}", path) from None
@@ -155,8 +156,9 @@ def read_safetensors(path: str | Path, network: Network) -> tuple[Parameters, li
     except (OSError, safetensors.SafetensorError, ValueError) as error:
         what = getattr(error, "strerror", None) or error
         raise WeightsError(f"cannot read this safetensors file: {what}", path) from None
-    keys = ("major", "minor", "revision", "seen")
-    header = _make_header(path, [metadata[key] for key in keys]) if metadata.keys() >= set(keys) else None
+    header = None
+    if _has_header(path, metadata.keys(), _METADATA):
+        header = _make_header(path, [metadata[key] for key in _METADATA])
     return _parameters(path, arrays, header)
 
 
@@ -190,6 +192,14 @@ def _check(
     if found != shape:
         hint = "; it is transposed" if len(found) == 2 and found == shape[::-1] else ""
         raise WeightsError(f"{name} has shape {found}, not {shape}{hint}", path)
+
+
+def _has_header(path: str | Path, names: Collection[str], keys: tuple[str, ...]) -> bool:
+    """Whether there is a header, which must then be a whole one."""
+    lacking = [key for key in keys if key not in names]
+    if lacking and len(lacking) < len(keys):
+        raise WeightsError(f"its header lacks {', '.join(lacking)}", path)
+    return not lacking
 
 
 def _make_header(path: str | Path, numbers: list[Any]) -> Header:
