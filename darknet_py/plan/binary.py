@@ -47,5 +47,5 @@ def binarized(layer: Convolutional, arrays: Mapping[str, Floats], threads: int, 
     out = np.empty_like(weights)
     packing = Step(binary.binarize_weights, (out, weights, weights.size // layer.n, profile.make), tasks=layer.n)
     with get_pool(threads) as pool:
-        pool.run(packing, partial(denormals_as_zero, profile.flush_denormals))
+        pool.run_step(packing, partial(denormals_as_zero, profile.flush_denormals))
     return {**arrays, "weights": out.reshape(arrays["weights"].shape)}

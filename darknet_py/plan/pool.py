@@ -107,9 +107,9 @@ class Pool:
     def __exit__(self, *exc: object) -> None:
         self._lock.release()
 
-    def run_step(self, step: Step) -> None:
-        """Run a single step to its end. The pool must be held."""
-        self.run(Schedule([step], min(self.threads, step.tasks)))
+    def run_step(self, step: Step, around: Context = nullcontext) -> None:
+        """Run a single step to its end; otherwise as `run`."""
+        self.run(Schedule([step], min(self.threads, step.tasks)), around)
 
     def run(
         self, schedule: Schedule, around: Context = nullcontext, after_step: Callable[[Step], None] | None = None
