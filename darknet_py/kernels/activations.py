@@ -7,6 +7,8 @@ import numpy as np
 from .atomic import claim
 from .jit import kernel
 from .libm import exp
+from .simd import pointer
+from .vector_exp import logistic_values
 
 CODES = {
     name: code
@@ -91,7 +93,7 @@ def _stair(x):
 
 
 @kernel
-def activate_channels(queue, out, x, codes, cells):
+def activate_channels(queue, out, x, codes, cells, tile):
     # out, x: (channels, cells) flat; codes: (channels,) int64, one activation per channel
     while True:
         channel = claim(queue, 0)
@@ -101,5 +103,8 @@ def activate_channels(queue, out, x, codes, cells):
         if code == UNTOUCHED:
             continue
         first = channel * cells
+        if code == LOGISTIC:
+            logistic_values(pointer(out, first), pointer(x, first), cells, tile)
+            continue
         for i in range(first, first + cells):
             out[i] = activate(x[i], code)

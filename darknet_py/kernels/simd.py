@@ -19,6 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
 from .vector_code import (
+    INT,
     INT32,
     broadcast,
     fetch_line,
@@ -243,6 +244,36 @@ any_between_and_zero = _compared(
     "Whether some lane has ``b < a < 0``.",
     lambda b, x, y: b.and_(b.fcmp_ordered(">", x, y), b.fcmp_ordered("<", x, zeros(x.type))),
 )
+any_beyond = _compared(
+    "Whether some lane is not within -b .. b (a nan is not).",
+    lambda b, x, y: b.or_(b.fcmp_unordered(">", x, y), b.fcmp_unordered("<", x, b.fneg(y))),
+)
+
+
+@intrinsic
+def negated(typingctx: Any, a: Any) -> Any:
+    """``-a``, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fneg(args[0])
+
+    return a(a), codegen
+
+
+@intrinsic
+def power_of_two_times(typingctx: Any, a: Any, n: Any) -> Any:
+    """``2**n * a``, lane by lane, of positive float64 that are no denormals, nor are the products.
+
+    n: float64 with a whole number in their lowest bits, see `vector_exp`.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.VectorType(INT, a.lanes)
+        a_bits, n_bits = (builder.bitcast(arg, whole) for arg in args)
+        bits = builder.add(a_bits, builder.shl(n_bits, ir.Constant(whole, [52] * a.lanes)))
+        return builder.bitcast(bits, args[0].type)
+
+    return a(a, n), codegen
 
 
 @intrinsic

@@ -76,6 +76,7 @@ def broadcast(builder: Any, value: Any, lanes: int) -> Any:
 
 def fused_multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` in one rounding, lane by lane; only for processors that have it (`Tile.fused`)."""
-    module, name = builder.module, f"llvm.fma.v{a.type.count}f32"
+    kind = "f32" if a.type.element == ir.FloatType() else "f64"
+    module, name = builder.module, f"llvm.fma.v{a.type.count}{kind}"
     function = module.globals.get(name) or ir.Function(module, ir.FunctionType(a.type, [a.type] * 3), name)
     return builder.call(function, [a, b, c])

@@ -9,6 +9,7 @@ import numpy as np
 from .. import layers
 from ..kernels import softmax
 from ..kernels.activations import CODES, UNTOUCHED, activate_channels
+from ..kernels.tile import host_tile
 from .step import Step
 from .steps import copy_step, make_steps
 
@@ -30,7 +31,7 @@ def _softmax(
         from ..kernels.softmax_make import softmax_make
 
         return Step(softmax_make, args, tasks, temporary={9: "scratch"})
-    return Step(softmax.softmax, args, tasks, temporary={9: "scratch"})
+    return Step(softmax.softmax, (*args, host_tile()), tasks, temporary={9: "scratch"})
 
 
 def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -67,7 +68,7 @@ def _(layer: layers.Region, bench: Bench) -> list[Step]:
         codes[:, first:] = UNTOUCHED
     else:
         codes[:, layer.coords + 1 :] = CODES["logistic"]
-    activated = Step(activate_channels, (bench.out, bench.x, codes.reshape(-1), cells), tasks=codes.size)
+    activated = Step(activate_channels, (bench.out, bench.x, codes.reshape(-1), cells, host_tile()), tasks=codes.size)
     return [activated, classes] if classes else [activated]
 
 
@@ -75,14 +76,16 @@ def _(layer: layers.Region, bench: Bench) -> list[Step]:
 def _(layer: layers.Yolo, bench: Bench) -> list[Step]:
     codes = np.full((layer.n, 5 + layer.classes), CODES["logistic"], np.int64)
     codes[:, 2:4] = CODES["linear"]
-    args = (bench.out, bench.x, codes.reshape(-1), layer.w * layer.h)
+    args = (bench.out, bench.x, codes.reshape(-1), layer.w * layer.h, host_tile())
     return [Step(activate_channels, args, tasks=codes.size)]
 
 
 @make_steps.register(layers.Iseg)
 def _(layer: layers.Iseg, bench: Bench) -> list[Step]:
     codes = np.array([CODES["logistic"]] * layer.classes + [CODES["linear"]] * layer.ids, np.int64)
-    return [Step(activate_channels, (bench.out, bench.x, codes, layer.out.h * layer.out.w), tasks=codes.size)]
+    return [
+        Step(activate_channels, (bench.out, bench.x, codes, layer.out.h * layer.out.w, host_tile()), tasks=codes.size)
+    ]
 
 
 @make_steps.register(layers.Detection)

@@ -14,6 +14,7 @@ from ..kernels import dense, normalization, pooling, rearrange
 from ..kernels.activations import CODES, activate_channels
 from ..kernels.deconvolution import deconvolution
 from ..kernels.shortcut import shortcut
+from ..kernels.tile import host_tile
 from .binary import binarize, binarized
 from .conv_cut import ONE, Images
 from .convolution import convolution_steps, deviations
@@ -219,7 +220,9 @@ def _(layer: layers.Activation | layers.Logistic, bench: Bench) -> list[Step]:
     name = layer.activation if isinstance(layer, layers.Activation) else "logistic"
     channels = layer.out.c
     codes = np.full(channels, bench.code(name), np.int64)
-    return [Step(activate_channels, (bench.out, bench.x, codes, layer.out.size // channels), tasks=channels)]
+    return [
+        Step(activate_channels, (bench.out, bench.x, codes, layer.out.size // channels, host_tile()), tasks=channels)
+    ]
 
 
 @make_steps.register

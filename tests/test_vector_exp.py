@@ -1,0 +1,131 @@
+"""exp and the logistic function of vectors: the C library's bits, for every vector length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from darknet_py.kernels.activations import LOGISTIC, activate_channels
+from darknet_py.kernels.atomic import CELLS
+from darknet_py.kernels.jit import kernel
+from darknet_py.kernels.libm import exp
+from darknet_py.kernels.simd import load, pointer
+from darknet_py.kernels.softmax import softmax
+from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.vector_exp import exp_of
+
+Floats = NDArray[np.float32]
+
+TILES = [AVX512, AVX2, SSE, NEON]
+
+
+@kernel
+def exps(out, x, tile):
+    for i in range(0, x.size, tile.lanes):
+        exp_of(tile, pointer(out, 0), i, load(tile, pointer(x, 0), i))
+
+
+@kernel
+def scalar_exps(out, x):
+    for i in range(x.size):
+        out[i] = np.float32(exp(np.float64(x[i])))
+
+
+@kernel
+def scalar_logistics(out, x):
+    for i in range(x.size):
+        out[i] = np.float32(1.0 / (1.0 + exp(-x[i])))
+
+
+def hard_values() -> Floats:
+    """Of all sizes and signs, with those that need care."""
+    rng = np.random.default_rng(9)
+    special = [
+        0,
+        -0.0,
+        np.inf,
+        -np.inf,
+        np.nan,
+        87,
+        -87,
+        87.00001,
+        -87.00001,
+        88.7,
+        89,
+        -103,
+        -104,
+        1e-45,
+        -1e-38,
+        3e38,
+    ]
+    near_ties = np.log(np.float64(1) + (np.arange(1, 4001) + 0.5) * 2.0**-23)  # exp lies between two float32
+    parts = [
+        rng.uniform(-90, 90, 200_000), rng.normal(0, 1, 200_000), rng.normal(0, 1e-3, 50_000), near_ties, -near_ties,
+        rng.integers(0, 2**32, 200_000, np.uint32).view(np.float32), special,
+    ]  # fmt: skip
+    values = np.concatenate([np.asarray(part, np.float32) for part in parts])
+    return np.concatenate([values, np.zeros(-values.size % 16, np.float32)])
+
+
+def assert_same_bits(found: Floats, wanted: Floats, x: Floats) -> None:
+    differ = (found.view(np.uint32) != wanted.view(np.uint32)) & ~(np.isnan(found) & np.isnan(wanted))
+    assert not differ.any(), (x[differ][:3], found[differ][:3], wanted[differ][:3])
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+def test_same_bits_as_the_c_library(tile: Tile) -> None:
+    x = hard_values()
+    found, wanted = np.zeros_like(x), np.zeros_like(x)
+    exps(found, x, tile)
+    scalar_exps(wanted, x)
+    assert_same_bits(found, wanted, x)
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+def test_logistic_with_a_rest_that_is_no_vector(tile: Tile) -> None:
+    x = hard_values()[: -tile.lanes - 3]
+    found, wanted = np.zeros_like(x), np.zeros_like(x)
+    activate_channels(np.zeros(2 * CELLS, np.int64), found, x, np.array([LOGISTIC]), x.size, tile)
+    scalar_logistics(wanted, x)
+    assert_same_bits(found, wanted, x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tile", [AVX512, SSE], ids=str)
+def test_every_eleventh_float(tile: Tile) -> None:
+    for start in range(0, 2**32, 2**28):
+        x = np.arange(start, start + 2**28, 11, np.uint64)[: 2**28 // 11 // 16 * 16].astype(np.uint32).view(np.float32)
+        if not np.any(np.abs(x) < 88):
+            continue
+        found, wanted = np.zeros_like(x), np.zeros_like(x)
+        exps(found, x, tile)
+        scalar_exps(wanted, x)
+        assert_same_bits(found, wanted, x)
+        activate_channels(np.zeros(2 * CELLS, np.int64), found, x, np.array([LOGISTIC]), x.size, tile)
+        scalar_logistics(wanted, x)
+        assert_same_bits(found, wanted, x)
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_softmax_of_whole_blocks_and_rests(tile: Tile, temperature: float) -> None:
+    """Values of some cells go through vectors, those of the others one by one: they must not differ."""
+    rng = np.random.default_rng(2)
+    channels, cells = 21, 16 * 3
+    x = rng.normal(0, 4, (2, channels, cells)).astype(np.float32)
+    x[0, 3, 5], x[1, 7, 20], x[1, 8, 20] = np.nan, 200, -200
+    groups = np.array([0, 5, 6], np.int64), np.array([5, 1, 15], np.int64)
+
+    def run(values: Floats) -> Floats:
+        n = values.shape[2]
+        out, scratch = np.zeros(values.size, np.float32), np.zeros(64, np.float32)
+        softmax(
+            np.zeros(2 * CELLS, np.int64), out, values.reshape(-1).copy(), *groups, 2, channels * n, 0, n,
+            np.float32(temperature), scratch, tile,
+        )  # fmt: skip
+        return out.reshape(values.shape)
+
+    together = run(x)
+    one_by_one = np.concatenate([run(x[:, :, i : i + 1]) for i in range(cells)], axis=2)
+    assert_same_bits(together, one_by_one, x)
