@@ -45,9 +45,10 @@ def bench(
     from ..bench.against import parse_peers
     from ..bench.ceiling import Ceiling
     from ..bench.machine import describe_machine
-    from ..bench.plot import write_plot, writer
+    from ..bench.plot import write_plot
     from ..bench.report import document, machine_lines, result_lines
     from ..bench.session import bench as run
+    from ..chart import writer
     from ..plan.pool import usable_cores
 
     if weights is not None and len(cfgs) > 1:
