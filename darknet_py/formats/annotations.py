@@ -42,7 +42,7 @@ def read_voc(path: str | Path) -> Annotations:
     if root.tag != "annotation":
         raise DataError(f"is no VOC annotation: its root is <{root.tag}>, not <annotation>", path)
     width, height = (_number(root, f"size/{name}", path) for name in ("width", "height"))
-    if width < 1 or height < 1:
+    if not (1 <= width < 1e6 and 1 <= height < 1e6):
         raise DataError(f"<size> says that the image is {width:g} x {height:g}", path)
     found = Annotations(image_count=1)
     for count, thing in enumerate(root.findall("object"), start=1):
@@ -73,7 +73,7 @@ def read_coco(path: str | Path) -> Annotations:
         raise DataError("is not JSON", path) from None
     try:
         sizes = {entry["id"]: (entry["width"], entry["height"]) for entry in document["images"]}
-        annotations = document["annotations"]
+        annotations = list(document["annotations"])
     except (KeyError, TypeError):
         raise DataError("is no COCO file: it must have images (id, width, height) and annotations", path) from None
     found = Annotations(image_count=len(sizes))
