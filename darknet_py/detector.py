@@ -233,6 +233,29 @@ class Detector:
             if self._has_run:
                 self._run(x)
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).
+
+        Only shapes, buffers and the packing of the weights are made anew, no file is read. If that fails, everything
+        stays as it was. Layers whose outputs were kept still are; there is no last image until one is run.
+
+        Args:
+            size: width and height, for most networks multiples of 32.
+
+        Raises:
+            CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
+        """
+        w, h = size
+        with self._lock:
+            before = self.network
+            self.network = before.resized(w, h)
+            try:
+                self._plan = self._make_plan(self._plan.kept)
+            except BaseException:
+                self.network = before
+                raise
+            self._has_run = False
+
     def candidates(self, image_size: tuple[int, int], *, thresh: float, hier_thresh: float) -> Candidates:
         """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""
         with self._lock:
@@ -257,6 +280,8 @@ class Detector:
         return any(head.kind == "detection" for head in self.network.heads)
 
     def _run(self, x: Floats) -> None:
+        if x.size != self._plan.input.size:
+            raise DarknetError("the network was resized while it was given an input of its old size")
         self._plan.input[:] = x.reshape(-1)
         start = perf_counter()
         self._plan.run()

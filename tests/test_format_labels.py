@@ -100,6 +100,7 @@ def test_other_places_follow() -> None:
         "stlabelsberries/labels/a.txt", "strawberries/labels/a.txt", "strawberries/images/a.txt",
     ]  # fmt: skip
     assert label_paths("data/obj/a.bmp") == ["data/obj/a.txt"], "never the image itself"
+    assert label_paths("/") == ["/"]
     assert label_paths("C:\\set\\images\\a.jpg")[1:] == ["C:/set/labels/a.txt", "C:/set/images/a.txt"]
 
 

@@ -67,7 +67,10 @@ def label_paths(image: str) -> list[str]:
         darknet = darknet.replace(word, "labels", 1)
     for suffix in (".jpg", ".png", ".JPG", ".JPEG"):
         darknet = darknet.replace(suffix, ".txt", 1)
-    plain = PurePosixPath(image.replace("\\", "/")).with_suffix(".txt")
+    plain = PurePosixPath(image.replace("\\", "/"))
+    if not plain.name:
+        return [darknet]
+    plain = plain.with_suffix(".txt")
     folders = [index for index, part in enumerate(plain.parts[:-1]) if part in {"images", "JPEGImages"}]
     paths = [darknet]
     if folders:
