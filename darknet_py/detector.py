@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,25 +15,24 @@ from .detect.decode import Candidates, decode
 from .detect.detections import Detections
 from .detect.nms import nms_sort
 from .detect.tree import TreeStep, tree_steps
-from .errors import DarknetError, ImageError
+from .errors import DarknetError
 from .image.letterbox import letterbox_pixels, resize_pixels
-from .image.load import load_image
+from .image.pixels import as_pixels
 from .layers import Region
-from .plan.build import Plan
 from .plan.pool import usable_cores
 from .plan.profile import get_profile
+from .plan.runner import Runner, in_groups
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
     from .formats.tree import Tree
+    from .image.pixels import ImageLike
     from .layers import Layer
     from .network import Network
     from .parameters import Parameters
 
     Floats = NDArray[np.float32]
-    ImageLike = str | Path | bytes | NDArray[np.uint8] | Image
 
 
 class Detector:
@@ -52,7 +49,6 @@ class Detector:
         node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
-        seconds: how long the network took for the last image.
         weights: the file that the weights came from, if any.
     """
 
@@ -79,16 +75,15 @@ class Detector:
         self.node_names = list(node_names)
         self.math = math
         self.threads = threads or usable_cores()
-        self._parameters = parameters
         self._profile = get_profile(math)
         self._lock = threading.RLock()
-        self._has_run = False
-        self.seconds = 0.0
         self.weights = weights
-        self._plan = self._make_plan(keep)
+        self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, frozenset(keep))
 
-    def _make_plan(self, keep: Iterable[int]) -> Plan:
-        return Plan(self.network, self._parameters, self._profile, self.threads, self.trees, frozenset(keep))
+    @property
+    def seconds(self) -> float:
+        """How long the network took for the last image (its share, if several ran together)."""
+        return self._runner.seconds
 
     def detect(
         self,
@@ -117,21 +112,34 @@ class Detector:
             ImageError: the image cannot be read.
             DarknetError: the network has no head that gives boxes.
         """
-        if not self.network.heads:
-            raise DarknetError(f"{self.network.path}: the network gives no boxes (for a classifier: classify)")
-        pixels = as_pixels(image, bgr)
-        height, width = pixels.shape[:2]
+        self._check_detects()
+        [found] = self._detect([as_pixels(image, bgr)], thresh, hier_thresh, nms, tree_path)
+        return found
+
+    def _detect(
+        self, pictures: Sequence[NDArray[np.uint8]], thresh: float, hier_thresh: float, nms: float, tree_path: bool
+    ) -> list[Detections]:
+        """`detect` of pictures that run together."""
+        network = self.network
+        inputs = [self.prepare(pixels) for pixels in pictures]
+        sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in pictures]
+        candidates, outputs = [], []
         with self._lock:
-            self._run(self.prepare(pixels))
-            stretched = self._stretches
-            scale = (1, 1) if stretched else (width, height)
-            candidates = self.candidates(scale, thresh=thresh, hier_thresh=hier_thresh)
-            output = self._plan.output(self.network.heads[0].index).copy() if tree_path else None
-        boxes = nms_sort(candidates, nms)
-        if self.map is not None:
-            boxes = replace(boxes, prob=boxes.prob[:, : len(self.map)])
-        found = Detections.from_boxes(boxes, thresh, self.names, (width, height))
-        return found if output is None else replace(found, tree_paths=self._tree_paths(found, output))
+            if network is not self.network:  # resized meanwhile
+                inputs = [self.prepare(pixels) for pixels in pictures]
+            self._runner.run(inputs)
+            for number, size in enumerate(sizes):
+                candidates.append(self._decode((1, 1) if self._stretches else size, thresh, hier_thresh, number))
+                if tree_path:
+                    outputs.append(self._runner.output(self.network.heads[0].index, number).copy())
+        results = []
+        for number, size in enumerate(sizes):
+            boxes = nms_sort(candidates[number], nms)
+            if self.map is not None:
+                boxes = replace(boxes, prob=boxes.prob[:, : len(self.map)])
+            found = Detections.from_boxes(boxes, thresh, self.names, size)
+            results.append(replace(found, tree_paths=self._tree_paths(found, outputs[number])) if tree_path else found)
+        return results
 
     def _tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
         """For each row the nodes from the root of the WordTree to its class."""
@@ -147,9 +155,30 @@ class Detector:
             paths.append([step._replace(name=names[step.class_id]) for step in steps])
         return paths
 
-    def detect_batch(self, images: Iterable[ImageLike], **options: Any) -> list[Detections]:
-        """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`."""
-        return [self.detect(image, **options) for image in images]
+    def detect_batch(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        thresh: float = 0.5,
+        hier_thresh: float = 0.5,
+        nms: float = 0.45,
+        bgr: bool = False,
+        tree_path: bool = False,
+    ) -> list[Detections]:
+        """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`.
+
+        Up to four images at a time go through the network together.
+        """
+        self._check_detects()
+        found: list[Detections] = []
+        for group in in_groups(images):
+            pictures = [as_pixels(image, bgr) for image in group]
+            found += self._detect(pictures, thresh, hier_thresh, nms, tree_path)
+        return found
+
+    def _check_detects(self) -> None:
+        if not self.network.heads:
+            raise DarknetError(f"{self.network.path}: the network gives no boxes (for a classifier: classify)")
 
     def classify(self, image: ImageLike, top: int = 5, bgr: bool = False) -> list[Classification]:
         """The most probable classes of one image (Darknet's ``classifier predict``).
@@ -167,8 +196,8 @@ class Detector:
             raise DarknetError(f"{self.network.path}: the network is a detector, not a classifier")
         layer = self.network.output_layer
         with self._lock:
-            self._run(self.prepare(as_pixels(image, bgr)))
-            output = self._plan.output(layer.index).copy()
+            self._runner.run([self.prepare(as_pixels(image, bgr))])
+            output = self._runner.output(layer.index).copy()
         trees = [self.trees[number] for number in sorted(self.trees)]
         return best_classes(output, top, self.names, trees[-1] if trees else None)
 
@@ -191,20 +220,17 @@ class Detector:
                 f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
                 f"not {x.dtype} of shape {x.shape}"
             )
-        if x.ndim == 3:
-            return self._predict_one(x)
-        each = [self._predict_one(image) for image in x]
         heads = self.network.heads or [self.network.output_layer]
-        return [
-            np.stack([outputs[i] for outputs in each]) if each else np.zeros((0, *_shape(head)), np.float32)
-            for i, head in enumerate(heads)
-        ]
-
-    def _predict_one(self, x: Floats) -> list[Floats]:
-        with self._lock:
-            self._run(x)
-            heads = self.network.heads or [self.network.output_layer]
-            return [self._plan.output(head.index).reshape(_shape(head)).copy() for head in heads]
+        results = [np.zeros((len(x) if x.ndim == 4 else 1, *_shape(head)), np.float32) for head in heads]
+        done = 0
+        for group in in_groups(x if x.ndim == 4 else [x]):
+            with self._lock:
+                self._runner.run(group)
+                for result, head in zip(results, heads, strict=True):
+                    for number in range(len(group)):
+                        result[done + number] = self._runner.output(head.index, number).reshape(_shape(head))
+            done += len(group)
+        return results if x.ndim == 4 else [result[0] for result in results]
 
     def layer_output(self, number: int) -> Floats:
         """Output of layer ``number`` (negative: counted from the end) for the last image, as a copy.
@@ -217,27 +243,22 @@ class Detector:
             raise DarknetError(f"layer {number}: the network has layers 0 to {len(layers) - 1}")
         layer = layers[number]
         with self._lock:
-            if not self._has_run:
+            if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
-            return self._plan.output(layer.index).reshape(_shape(layer)).copy()
+            return self._runner.output(layer.index).reshape(_shape(layer)).copy()
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new."""
         with self._lock:
-            wanted = self._plan.kept | set(numbers)
-            if wanted == self._plan.kept:
-                return
-            x = self._plan.input.copy()
-            self._plan = self._make_plan(wanted)
-            if self._has_run:
-                self._run(x)
+            self._runner.keep(numbers)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).
 
-        Only shapes, buffers and the packing of the weights are made anew, no file is read. If that fails, everything
-        stays as it was. Layers whose outputs were kept still are; there is no last image until one is run.
+        Only shapes and buffers are made anew; the weights stay (a layer's are packed once more where its new shape wants
+        them in another order). If that fails, everything stays as it was. Layers whose outputs were kept still are;
+        there is no last image until one is run.
 
         Args:
             size: width and height, for most networks multiples of 32.
@@ -245,26 +266,24 @@ class Detector:
         Raises:
             CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
         """
-        w, h = size
         with self._lock:
-            before = self.network
-            self.network = before.resized(w, h)
-            try:
-                self._plan = self._make_plan(self._plan.kept)
-            except BaseException:
-                self.network = before
-                raise
-            self._has_run = False
+            network = self.network.resized(*size)
+            self._runner.resize(network)
+            self.network = network
 
     def candidates(self, image_size: tuple[int, int], *, thresh: float, hier_thresh: float) -> Candidates:
         """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""
         with self._lock:
-            outputs = {head.index: self._plan.output(head.index) for head in self.network.heads}
-            profile = "make" if self._profile.make else "ieee"
-            return decode(
-                self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, map=self.map,
-                profile=profile, cpu=self._profile.cpu,
-            )  # fmt: skip
+            return self._decode(image_size, thresh, hier_thresh)
+
+    def _decode(self, image_size: tuple[int, int], thresh: float, hier_thresh: float, number: int = -1) -> Candidates:
+        """`candidates` of image ``number`` of those that ran together."""
+        outputs = {head.index: self._runner.output(head.index, number) for head in self.network.heads}
+        profile = "make" if self._profile.make else "ieee"
+        return decode(
+            self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, map=self.map,
+            profile=profile, cpu=self._profile.cpu,
+        )  # fmt: skip
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
         """H x W x 3 pixels -> the network's input: letterboxed, for YOLOv1 stretched (as Darknet does)."""
@@ -279,32 +298,6 @@ class Detector:
     def _stretches(self) -> bool:
         return any(head.kind == "detection" for head in self.network.heads)
 
-    def _run(self, x: Floats) -> None:
-        if x.size != self._plan.input.size:
-            raise DarknetError("the network was resized while it was given an input of its old size")
-        self._plan.input[:] = x.reshape(-1)
-        start = perf_counter()
-        self._plan.run()
-        self.seconds = perf_counter() - start
-        self._has_run = True
-
 
 def _shape(layer: Layer) -> tuple[int, ...]:
     return (layer.out.c, layer.out.h, layer.out.w) if layer.out.image else (layer.out.size,)
-
-
-def as_pixels(image: ImageLike, bgr: bool = False) -> NDArray[np.uint8]:
-    """Any image that `Detector.detect` takes -> H x W x 3 uint8, RGB. Raises `ImageError`."""
-    if isinstance(image, (str, os.PathLike, bytes)):
-        return load_image(image)
-    if not isinstance(image, np.ndarray):
-        if not hasattr(image, "convert"):
-            raise ImageError(f"an image is a path, bytes, a PIL image or an array, not {type(image).__name__}")
-        image = np.asarray(image.convert("RGB"))
-    if image.dtype != np.uint8:
-        raise ImageError(f"an image array must be uint8 (values 0 to 255), not {image.dtype}")
-    if image.ndim == 2:
-        image = np.repeat(image[:, :, None], 3, axis=2)
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ImageError(f"an image array must have shape H x W x 3, not {' x '.join(map(str, image.shape))}")
-    return np.ascontiguousarray(image[:, :, ::-1] if bgr else image)

@@ -26,6 +26,7 @@ from .plan.profile import PROFILES, get_profile
 
 if TYPE_CHECKING:
     from .detector import Detector
+    from .plan.profile import Profile
 
 COMPILING = "numba:compile"
 """Numba's name of the event that a kernel is compiled, not read from the cache."""
@@ -98,6 +99,8 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
         profile = get_profile(name)
         texts = samples.DETECTORS if profile.make else samples.DETECTORS + samples.ONLY_IEEE
         yield f"networks, math {name}", partial(_run_all, texts, name, threads)
+        if profile.fast:
+            yield f"tiles, math {name}", partial(_run_tiles, profile, threads)
 
 
 def usable_profiles() -> list[str]:
@@ -128,6 +131,32 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
             cfg = folder / f"{number}.cfg"
             cfg.write_text(text, encoding="utf-8")
             _run_one(cfg, math, threads)
+
+
+def _run_tiles(profile: Profile, threads: int | None) -> None:
+    """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
+    from .kernels.winograd_code import F2, F4
+    from .network import read_network
+    from .plan.convolution import convolution_steps
+    from .plan.pool import get_pool
+
+    with tempfile.TemporaryDirectory(prefix="darknet-py-warmup-") as name:
+        cfg = Path(name) / "tiled.cfg"
+        cfg.write_text(samples.TILED, encoding="utf-8")
+        layer: Any = read_network(cfg).layers[0]
+    arrays = {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32), "biases": np.ones(layer.n, np.float32)}
+    x, out = np.zeros(layer.c * layer.h * layer.w, np.float32), np.zeros(layer.out.size, np.float32)
+    pool = get_pool(threads)
+    for transform in (F2, F4):
+        choose = partial(_always, transform)
+        steps = convolution_steps(layer, arrays, x, out, pool.threads, profile, choose=choose)
+        with pool:
+            for step in steps:
+                pool.run(step)
+
+
+def _always(choice: Any, *_: Any) -> Any:
+    return choice
 
 
 def _run_one(cfg: Path, math: str, threads: int | None) -> None:

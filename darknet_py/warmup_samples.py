@@ -47,6 +47,9 @@ DETECTORS = (
 )  # fmt: skip
 """Networks whose layers both exact profiles compute."""
 
+TILED = cfg(8, 12, 12, "convolutional filters=8 size=3 pad=1 activation=leaky")
+"""A convolution that can be computed tile by tile."""
+
 ONLY_IEEE = (
     cfg(
         3, 56, 56, "crop crop_width=48 crop_height=48", _NORMED.format(8, 2), "normalization",

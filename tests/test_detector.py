@@ -77,8 +77,8 @@ def test_the_same_bits_with_any_number_of_threads(tmp_path: Path, x: NDArray[np.
 def test_buffers_that_are_reused_change_nothing(tmp_path: Path, x: NDArray[np.float32]) -> None:
     kept = build(tmp_path, TINY)
     network = kept.network
-    sparing = Detector(network, kept._parameters)
-    assert sparing._plan.arena_bytes < kept._plan.arena_bytes
+    sparing = load(network.path, tmp_path / "net.weights")
+    assert sparing._runner.arena_bytes < kept._runner.arena_bytes
     for image in x:
         assert [out.tobytes() for out in sparing.predict(image)] == [out.tobytes() for out in kept.predict(image)]
     for layer in (0, -1, 3):

@@ -44,7 +44,7 @@ def last_output(folder: Path, text: str, keep: tuple[int, ...], x: Floats) -> Fl
     network = write_synth(write_cfg(folder, text), folder / "net.weights")
     plan = Plan(network, load_parameters(network, folder / "net.weights"), PROFILES["ieee"], 2, keep=keep)
     assert len(plan.steps) == (5 if keep else 3)
-    plan.input[:] = x.reshape(-1)
+    plan.input()[:] = x.reshape(-1)
     plan.run()
     return plan.output(4).copy()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DarknetError
+from ..plan.profile import PROFILES
 from .peers import serve
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ ONE_THREAD = "one-thread"
 """This engine on one thread."""
 
 
+MOST_IMAGES = 64
+"""Images at a time, at most."""
+
+
 class PeerError(DarknetError):
     """An engine that cannot be measured."""
 
@@ -45,11 +50,14 @@ class PeerSpec:
 
     Attributes:
         name: what the user wrote.
-        command: how its process is started; empty: this engine itself, on one thread.
+        command: how its process is started; empty: this engine itself, with the arithmetic profile ``name``, on one
+            thread, or on several images at a time.
+        images: how many.
     """
 
     name: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    images: int = 1
 
 
 def parse_peers(text: str) -> list[PeerSpec]:
@@ -65,15 +73,17 @@ def parse_peers(text: str) -> list[PeerSpec]:
 
 def _parse_peer(text: str) -> PeerSpec:
     name, _, path = text.partition("=")
-    if text == ONE_THREAD:
-        return PeerSpec(text, ())
+    if text == ONE_THREAD or text in PROFILES:
+        return PeerSpec(text)
+    if name == "batch" and path.isascii() and path.isdigit() and 2 <= int(path) <= MOST_IMAGES:
+        return PeerSpec(text, images=int(path))
     if name in INTERPRETED:
         return PeerSpec(text, (path or sys.executable, "-B", str(START), INTERPRETED[name]))
     if name in LIBRARIES:
         if not path:
             raise DarknetError(f"--against {name} needs the library that you built: {name}=PATH/libdarknet.so")
         return PeerSpec(text, (sys.executable, "-B", str(START), LIBRARIES[name], str(Path(path).absolute())))
-    known = ", ".join([*INTERPRETED, ONE_THREAD, *(f"{other}=PATH" for other in LIBRARIES)])
+    known = ", ".join([*INTERPRETED, ONE_THREAD, *PROFILES, "batch=2 to 64", *(f"{other}=PATH" for other in LIBRARIES)])
     raise DarknetError(f"--against knows no engine '{name}'; choose from {known}")
 
 

@@ -18,8 +18,8 @@ from ..network import read_network
 from ..parameters import load_parameters
 from ..plan.build import Plan
 from ..plan.fusion import pooled_convolutions
-from ..plan.profile import check_covers, get_profile
-from .against import Peer, PeerError, PeerSpec
+from ..plan.profile import PROFILES, check_covers, get_profile
+from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
 
 if TYPE_CHECKING:
@@ -123,12 +123,13 @@ class Own:
             self._run()
         runs = [self._run() for _ in range(count)]
         self.steps += runs
-        self.seconds += [sum(run) for run in runs]
+        self.seconds += [sum(run) / self.plan.images for run in runs]
         return self.seconds[-count:]
 
     def _run(self) -> list[float]:
         times = [time.perf_counter()]
-        self.plan.input[:] = self.x
+        for image in range(self.plan.images):
+            self.plan.input(image)[:] = self.x
         self.plan.run(lambda step: times.append(time.perf_counter()))
         return [float(seconds) for seconds in np.diff(times)]
 
@@ -147,15 +148,15 @@ class Own:
         ]
 
 
-class OneThread(Own):
-    """This engine on one thread, as a peer of itself."""
+class OwnPeer(Own):
+    """This engine with another arithmetic, on one thread or on several images at a time, as a peer of itself."""
 
     def outputs(self) -> dict[int, Floats]:
         """As `Peer.outputs`."""
         return {number: self.plan.output(number) for number in self.plan.kept}
 
 
-Running = tuple[Peer | OneThread, EngineTime]
+Running = tuple[Peer | OwnPeer, EngineTime]
 """Another engine, and its times."""
 
 
@@ -199,7 +200,7 @@ def bench(
             say(f"starting {spec.name}")
             try:
                 running.append(_start(spec, files, own, stack))
-            except PeerError as error:
+            except DarknetError as error:
                 failures.append(str(error))
         _take_turns(own, running, ceiling, runs, failures, say)
         say("comparing outputs")
@@ -213,19 +214,22 @@ def bench(
 
 def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
     if not spec.command:
-        plan = own.plan
-        engine = f"darknet-py, math {plan.profile.name}"
-        return OneThread(make_plan(files, plan.profile.name, 1), own.x), EngineTime(spec.name, engine, 1)
+        math = spec.name if spec.name in PROFILES else own.plan.profile.name
+        threads = 1 if spec.name == ONE_THREAD else own.plan.threads
+        check_covers(get_profile(math), own.plan.network)
+        together = f", {spec.images} images at a time" if spec.images > 1 else ""
+        engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
+        return OwnPeer(make_plan(files, math, threads, spec.images), own.x), engine
     peer = stack.enter_context(Peer(spec, files.job(own.plan.threads), files.folder))
     return peer, EngineTime(spec.name, peer.engine, peer.threads)
 
 
-def make_plan(files: Files, math: str, threads: int) -> Plan:
+def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     """The network ready to run, with the outputs kept that engines are compared by."""
     network = read_network(files.cfg)
     keep = [head.sources[0] for head in network.heads]
     parameters = load_parameters(network, files.weights)
-    return Plan(network, parameters, get_profile(math), threads, load_trees(network), keep)
+    return Plan(network, parameters, get_profile(math), threads, load_trees(network), keep, images)
 
 
 def _take_turns(
@@ -259,7 +263,7 @@ def _plan_turn(seconds: float) -> tuple[int, int]:
     return int(seconds < TURN), max(1, min(LONGEST, round(TURN / seconds)))
 
 
-def _compare(peer: Peer | OneThread, engine: EngineTime, plan: Plan, failures: list[str]) -> None:
+def _compare(peer: Peer | OwnPeer, engine: EngineTime, plan: Plan, failures: list[str]) -> None:
     try:
         outputs = peer.outputs()
     except PeerError as error:

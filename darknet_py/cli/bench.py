@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 @click.option(
     "--against", default="", metavar="ENGINE,...",
     help="Other engines: opencv, onnxruntime, openvino, each of this Python or as ENGINE=PYTHON of another; "
-         "darknet=LIBDARKNET.SO; one-thread, which is this engine on one thread.",
+         "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
+         "images at a time (batch=4; times are by image).",
 )  # fmt: skip
 @click.option("--layers/--no-layers", default=None, help="Print the table of layers [default: yes, not with --sizes].")
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")

@@ -59,7 +59,8 @@ def engine(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
         click.option("--math", "math", default="ieee", show_default=True,
-                     help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds."),
+                     help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
+                          "fast, for speed: nearly the same numbers, not the same bits."),
         click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores]."),
     ):  # fmt: skip
         command = option(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel
-from .simd import add, load, mul, shifted, splat, store
+from .simd import add_product, load, shifted, splat, store
 
 VECTORS = 4
 """Vectors of pixels of a piece: as many sums as keep the adders busy."""
@@ -23,10 +23,10 @@ def multiply_few(tile, vectors, sums, fresh, weights, pixels, offsets, depth):
         c, d = load(tile, sums, 2 * lanes), load(tile, sums, 3 * lanes)
         for k in range(depth):
             weight, line = splat(tile, weights[k]), shifted(pixels, offsets[k])
-            a = add(a, mul(weight, load(tile, line, 0)))
-            b = add(b, mul(weight, load(tile, line, lanes)))
-            c = add(c, mul(weight, load(tile, line, 2 * lanes)))
-            d = add(d, mul(weight, load(tile, line, 3 * lanes)))
+            a = add_product(tile, a, weight, load(tile, line, 0))
+            b = add_product(tile, b, weight, load(tile, line, lanes))
+            c = add_product(tile, c, weight, load(tile, line, 2 * lanes))
+            d = add_product(tile, d, weight, load(tile, line, 3 * lanes))
         store(sums, 0, a)
         store(sums, lanes, b)
         store(sums, 2 * lanes, c)
@@ -35,5 +35,5 @@ def multiply_few(tile, vectors, sums, fresh, weights, pixels, offsets, depth):
     for v in range(vectors):
         a = load(tile, sums, v * lanes)
         for k in range(depth):
-            a = add(a, mul(splat(tile, weights[k]), load(tile, pixels, offsets[k] + v * lanes)))
+            a = add_product(tile, a, splat(tile, weights[k]), load(tile, pixels, offsets[k] + v * lanes))
         store(sums, v * lanes, a)

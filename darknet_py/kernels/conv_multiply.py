@@ -9,7 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vector_code import INT, broadcast, fetch_line, load_vector, store_vector
+from .tile import Tile
+from .vector_code import INT, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
 
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
@@ -24,7 +25,7 @@ def multiply_pixels(
     sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows); offsets: int64.
     ``vectors`` is 1 .. ``tile.vectors``; all their lanes are read.
     """
-    shape = tile.tile
+    shape = tile.value
 
     def emit(builder: Any, function: Any, vectors: int) -> None:
         _, sums, fresh, weights, pixels, offsets, depth = function.args
@@ -33,10 +34,10 @@ def multiply_pixels(
             lines = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
             return lines, builder.gep(weights, [builder.mul(k, INT(shape.rows))])
 
-        _loop(builder, (sums, fresh, depth), operands, shape.lanes, vectors, shape.rows)
+        _loop(builder, (sums, fresh, depth), operands, shape, vectors, shape.rows)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}"
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}"
         builder.call(_switched(builder.module, name, shape.vectors, emit), args[1:])
         return context.get_dummy_value()
 
@@ -54,7 +55,7 @@ def multiply_filters(
     sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: int64.
     ``count`` is 1 .. ``tile.columns``. Meanwhile the cache is asked for ``ahead[k * step]``, which may lie anywhere.
     """
-    shape = tile.tile
+    shape = tile.value
 
     def emit(builder: Any, function: Any, count: int) -> None:
         _, sums, fresh, weights, pixels, offsets, depth, ahead, step = function.args
@@ -64,10 +65,10 @@ def multiply_filters(
             pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
             return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
 
-        _loop(builder, (sums, fresh, depth), operands, shape.lanes, shape.filters // shape.lanes, count)
+        _loop(builder, (sums, fresh, depth), operands, shape, shape.filters // shape.lanes, count)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_filters_{shape.lanes}x{shape.columns}"
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}"
         builder.call(_switched(builder.module, name, shape.columns, emit, [_FLOATS, INT]), args[1:])
         return context.get_dummy_value()
 
@@ -95,11 +96,12 @@ def _switched(
 
 
 def _loop(
-    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, Any]], lanes: int, vectors: int,
+    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, Any]], tile: Tile, vectors: int,
     scalars: int,
 ) -> None:  # fmt: skip
     """``sums`` (scalars, vectors) += products of what lies at the two addresses that ``operands`` gives for each k."""
     sums, fresh, depth = state
+    lanes = tile.lanes
     vector = ir.VectorType(ir.FloatType(), lanes)
     places = [builder.gep(sums, [INT(i * lanes)]) for i in range(scalars * vectors)]
     entry = builder.block
@@ -125,7 +127,11 @@ def _loop(
     for s in range(scalars):
         one = broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes)
         for v, line in enumerate(lines):
-            after.append(builder.fadd(before[s * vectors + v], builder.fmul(one, line)))
+            sum_ = before[s * vectors + v]
+            if tile.contract:
+                after.append(fused_multiply_add(builder, one, line, sum_))
+            else:
+                after.append(builder.fadd(sum_, builder.fmul(one, line)))
     following = builder.add(k, INT(1))
     k.add_incoming(following, loop)
     for phi, value in zip(before, after, strict=True):

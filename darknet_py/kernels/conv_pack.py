@@ -57,6 +57,8 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
             _copy_rows(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
         elif shape.stride == 2:
             _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
+        elif phases == 4 and shape.stride == 4:
+            _copy_quarters(tile, lines, row, start, shape.w, x0, bottom - top)
         else:
             for y in range(bottom - top):
                 for i in range(row):
@@ -103,6 +105,23 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
             prefetch(start, ahead + x0 + 2 * i + lanes)
             store(lines, i, even_lanes(a, b))
             store(lines, half + i, odd_lanes(a, b))
+        lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _copy_quarters(tile, lines, row, start, w, x0, height):
+    # Every fourth column to each quarter of a row, likewise
+    lanes, quarter = tile.lanes, row // 4
+    for _ in range(height):
+        for i in range(0, quarter, lanes):
+            x = x0 + 4 * i
+            a, b = _pixels(tile, start, x, w), _pixels(tile, start, x + lanes, w)
+            c, d = _pixels(tile, start, x + 2 * lanes, w), _pixels(tile, start, x + 3 * lanes, w)
+            even, even2, odd, odd2 = even_lanes(a, b), even_lanes(c, d), odd_lanes(a, b), odd_lanes(c, d)
+            store(lines, i, even_lanes(even, even2))
+            store(lines, quarter + i, even_lanes(odd, odd2))
+            store(lines, 2 * quarter + i, odd_lanes(even, even2))
+            store(lines, 3 * quarter + i, odd_lanes(odd, odd2))
         lines, start = shifted(lines, row), shifted(start, w)
 
 

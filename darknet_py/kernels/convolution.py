@@ -14,7 +14,7 @@ from .epilogue import finish_filters, finish_pixels
 from .jit import kernel
 from .simd import pointer, shifted
 
-TASK_NUMBERS = 7
+TASK_NUMBERS = 8
 """Numbers of a task, see `convolution`."""
 
 
@@ -52,6 +52,7 @@ class Cut(NamedTuple):
         sums: where in a worker's scratch memory the sums lie, behind the window.
         band: where in it a task's outputs lie that are pooled before they leave.
         pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
+        next_in, next_out: distance of two images in the input and in the output.
         scratch: values of a worker's scratch memory.
     """
 
@@ -65,6 +66,8 @@ class Cut(NamedTuple):
     band: int
     pool_h: int
     pool_w: int
+    next_in: int
+    next_out: int
     scratch: int
 
 
@@ -82,9 +85,11 @@ class Operands(NamedTuple):
 def convolution(
     queue, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
 ):
-    # out: (groups, n, out_h, out_w), or (groups, n, pool_h, pool_w) with a pooling; source: (groups, c, h, w);
-    # weights: see pack_weights; singles, doubles: see Finish; scratch: (workers, cut.scratch);
-    # tasks: (tasks, 7) int64: group; first block of filters and the one behind the last; the same of rows, of pieces;
+    # out: (groups, n, out_h, out_w), or (groups, n, pool_h, pool_w) with a pooling, cut.next_out apart for each image;
+    # source: (groups, c, h, w), cut.next_in apart; weights: see pack_weights; singles, doubles: see Finish;
+    # scratch: (workers, cut.scratch);
+    # tasks: (tasks, 8) int64: image; group; first block of filters and the one behind the last; the same of rows, of
+    # pieces;
     # pieces: columns of the output at which the pieces of a row start, and out_w;
     # offsets: (cut.channels, size, size) int64: where each tap lies in the window
     worker = claim(queue, 1)
@@ -96,21 +101,22 @@ def convolution(
         task = claim(queue, 0) * TASK_NUMBERS
         if task >= tasks.size:
             return
-        group, f = tasks[task], tasks[task] * shape.n
+        image, group = tasks[task], tasks[task + 1]
+        f = group * shape.n
         spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
         operands = Operands(
-            pointer(out, f * spatial),
+            pointer(out, image * cut.next_out + f * spatial),
             pointer(weights, group * blocks * cut.block * shape.c * shape.size * shape.size),
             pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
         )  # fmt: skip
-        input_ = pointer(source, group * shape.group)
-        _task(operands, input_, window, pointer(tasks, task), pointer(pieces, 0), shape, cut, finish, tile)
+        input_ = pointer(source, image * cut.next_in + group * shape.group)
+        _task(operands, input_, window, pointer(tasks, task + 2), pointer(pieces, 0), shape, cut, finish, tile)
 
 
 @kernel
 def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
     # Part by part of k; the sums of parts wait behind the window.
-    block0, block1, y0, y1, i0, i1 = task[1], task[2], task[3], task[4], task[5], task[6]
+    block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
     filters, pixels, across = block1 - block0, (y1 - y0) * (i1 - i0), i1 - i0
     x0 = pieces[i0] * shape.stride - shape.pad
     height = (y1 - y0 - 1) * shape.stride + shape.size

@@ -54,3 +54,13 @@ def _stamp(dispatcher: Any) -> None:
     index: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(index, "_source_stamp"):
         index._source_stamp = (index._source_stamp, SOURCES)
+    if hasattr(index, "_load_index"):
+        index._load_index = functools.partial(_load_index, index._load_index)
+
+
+def _load_index(load: Callable[[], Any]) -> Any:
+    """A cache's table of contents; an empty one if it names types that another version of darknet-py had."""
+    try:
+        return load()
+    except (AttributeError, ImportError):
+        return {}

@@ -23,6 +23,7 @@ from .vector_code import (
     broadcast,
     fetch_line,
     first_lanes,
+    fused_multiply_add,
     load_some,
     load_vector,
     store_some,
@@ -73,7 +74,7 @@ def shifted(typingctx: Any, start: Any, i: Any) -> Any:
 @intrinsic
 def load(typingctx: Any, tile: Any, start: Any, i: Any) -> Any:
     """Vector of ``start[i : i + lanes]``, float32 or float64."""
-    lanes = tile.tile.lanes
+    lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return load_vector(builder, builder.gep(args[1], [args[2]]), lanes)
@@ -87,7 +88,7 @@ def load_between(typingctx: Any, tile: Any, start: Any, i: Any, low: Any, high: 
 
     Memory outside is not touched.
     """
-    lanes = tile.tile.lanes
+    lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, start, i, low, high = args
@@ -153,7 +154,7 @@ odd_lanes = _shuffled("Lanes 1, 3, 5, ... of ``a`` followed by ``b``.", 1)
 @intrinsic
 def splat(typingctx: Any, tile: Any, value: Any) -> Any:
     """A vector of one float32 or float64 value."""
-    lanes = tile.tile.lanes
+    lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return broadcast(builder, args[1], lanes)
@@ -203,14 +204,22 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` in one rounding, lane by lane; only for processors that have it (`Tile.fused`)."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = args[0].type
-        name = f"llvm.fma.v{a.lanes}f32"
-        function = builder.module.globals.get(name) or ir.Function(
-            builder.module, ir.FunctionType(vector, [vector] * 3), name
-        )
-        return builder.call(function, args)
+        return fused_multiply_add(builder, *args)
 
     return a(a, b, c), codegen
+
+
+@intrinsic
+def add_product(typingctx: Any, tile: Any, c: Any, a: Any, b: Any) -> Any:
+    """``c + a * b``, lane by lane: two roundings, or one if the tile contracts."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, c, a, b = args
+        if tile.value.contract:
+            return fused_multiply_add(builder, a, b, c)
+        return builder.fadd(c, builder.fmul(a, b))
+
+    return c(tile, c, a, b), codegen
 
 
 def _compared(doc: str, comparison: Callable[[Any, Any, Any], Any]) -> Any:

@@ -21,7 +21,7 @@ def store_transposed(
 
     ``lanes`` columns of ``source`` are read, whatever ``columns`` is.
     """
-    lanes = tile.tile.lanes
+    lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         builder.call(_function(builder.module, lanes), args[1:])

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
-from .convolution import share_scratch
-from .memory import INPUT, lay_out
+from ..layers import Convolutional
+from .conv_cut import Images
+from .fusion import segments
+from .memory import INPUT, aligned_floats, lay_out
 from .pool import get_pool
 from .profile import check_covers
+from .step import share_temporary
 from .steps import Bench, make_steps
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..formats.tree import Tree
+    from ..layers import Layer
     from ..network import Network
     from ..parameters import Parameters
     from .profile import Profile
     from .step import Step
 
+    Floats = NDArray[np.float32]
+
 
 class Plan:
-    """A network made ready to run on one image at a time. Running allocates nothing.
+    """A network made ready to run on one image, or on several at a time. Running allocates nothing.
 
     A plan is not safe for several threads at once (its buffers are its own); `Detector` holds a lock.
     """
@@ -40,6 +45,8 @@ class Plan:
         threads: int,
         trees: Mapping[int, Tree] | None = None,
         keep: Collection[int] = (),
+        images: int = 1,
+        store: dict[int, dict[Any, Floats]] | None = None,
     ) -> None:
         """
         Args:
@@ -49,45 +56,66 @@ class Plan:
             threads: how many threads run a step.
             trees: WordTrees by number of the layer that needs one.
             keep: layers whose outputs can be asked for after a run; heads and the last layer always can.
+            images: how many images run together; each gets the same bits as alone.
+            store: keeps packed weights, by layer, for other plans of the same parameters and profile.
         """
         check_covers(profile, network)
         self.network = network
         self.threads = threads
+        self.images = images
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
-        layout = lay_out(network, self.kept)
-        self.arena_bytes = layout.size * 4
-        self._arena = _aligned_zeros(layout.size)
-        self._buffers = {
-            number: self._arena[buffer.offset : buffer.offset + buffer.size]
-            for number, buffer in layout.buffers.items()
-        }
+        self._layout = lay_out(network, self.kept)
+        self.arena_bytes = images * self._layout.size * 4
+        self._arena = aligned_floats(images * self._layout.size)  # each image has a part of its own
+        self._made_of = parameters, trees or {}, {} if store is None else store
         self.steps: list[Step] = []
-        for layer in network.layers:
+        for layers, together in segments(network, images):
+            for first in range(0, images, together):
+                for layer in layers:
+                    self._add_steps(layer, first, together)
+            for layer in layers:
+                for array in parameters.arrays[layer.index].values():
+                    drop_pages(array)  # packed now, or read where it lies once per run
+        del self._made_of
+        share_temporary(self.steps)
+
+    def _add_steps(self, layer: Layer, first: int, count: int) -> None:
+        """The steps of a layer for ``count`` images: convolutions take them together, other layers one by one."""
+        pools = self._layout.pools
+        if layer.index in pools.values():
+            return  # a part of the convolution's step
+        parameters, trees, store = self._made_of
+        for image, images in (
+            [(first, count)] if isinstance(layer, Convolutional) else [(first + i, 1) for i in range(count)]
+        ):
             bench = Bench(
-                sources=[self._buffers[source] for source in layer.sources],
-                out=self._buffers[layer.index],
+                sources=[self._buffer(source, image, images) for source in layer.sources],
+                out=self._buffer(layer.index, image, images),
                 arrays=parameters.arrays[layer.index],
-                tree=(trees or {}).get(layer.index),
-                profile=profile,
-                threads=threads,
-                pool=network.layers[layout.pools[layer.index]] if layer.index in layout.pools else None,  # type: ignore[arg-type]
+                tree=trees.get(layer.index),
+                profile=self.profile,
+                threads=self.threads,
+                images=Images(images, self._layout.size, self._layout.size),
+                store=store.setdefault(layer.index, {}),
+                pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
             )
-            pooled_already = layer.index in layout.pools.values()
-            for step in [] if pooled_already else make_steps(layer, bench):
+            for step in make_steps(layer, bench):
                 step.layer = layer.index
                 self.steps.append(step)
-            for array in bench.arrays.values():
-                drop_pages(array)  # packed now, or read where it lies once per run
-        share_scratch(self.steps)
 
-    @property
-    def input(self) -> NDArray[np.float32]:
-        """The network's input buffer, flat: fill it, then `run`."""
-        return self._buffers[INPUT]
+    def _buffer(self, number: int, image: int, images: int = 1) -> Floats:
+        """Layer ``number``'s output of an image; or from there to the end of that of the last of several images."""
+        buffer = self._layout.buffers[number]
+        start = image * self._layout.size + buffer.offset
+        return self._arena[start : start + (images - 1) * self._layout.size + buffer.size]
+
+    def input(self, image: int = 0) -> Floats:
+        """The network's input buffer for an image, flat: fill it, then `run`."""
+        return self._buffer(INPUT, image)
 
     def run(self, after_step: Callable[[Step], None] | None = None) -> None:
-        """Run all steps on what is in `input`; ``after_step`` is called when each has ended (to time them)."""
+        """Run all steps on what is in the input buffers; ``after_step`` is called when each has ended, to time them."""
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool:
@@ -96,15 +124,8 @@ class Plan:
                 if after_step is not None:
                     after_step(step)
 
-    def output(self, number: int) -> NDArray[np.float32]:
-        """Layer ``number``'s output of the last run, flat; a view that the next run overwrites."""
+    def output(self, number: int, image: int = 0) -> Floats:
+        """Layer ``number``'s output of the last run for one image, flat; a view that the next run overwrites."""
         if number not in self.kept:
             raise KeyError(f"the output of layer {number} was not kept")
-        return self._buffers[number]
-
-
-def _aligned_zeros(count: int) -> NDArray[np.float32]:
-    """Zeros that start on a 128-byte boundary."""
-    raw = np.zeros(count + 32, np.float32)
-    start = (-raw.ctypes.data % 128) // 4
-    return raw[start : start + count]
+        return self._buffer(number, image)

@@ -40,6 +40,19 @@ TASKS = 8
 
 
 @dataclass(frozen=True)
+class Images:
+    """How many images a step takes together, and how far apart they are in its input and in its output."""
+
+    count: int
+    next_in: int
+    next_out: int
+
+
+ONE = Images(1, 0, 0)
+"""One image."""
+
+
+@dataclass(frozen=True)
 class Way:
     """One of the three ways: its number, filters of a block, how wide its pieces of a row are at most, and what their
     width is a multiple of (but the last one's)."""
@@ -50,10 +63,13 @@ class Way:
     unit: int
 
 
-def cut_work(shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int] = (0, 0)) -> tuple[Cut, Ints, Ints]:
+def cut_work(
+    shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int] = (0, 0), images: Images = ONE
+) -> tuple[Cut, Ints, Ints]:
     """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.convolution.convolution`.
 
-    ``pooled``: height and width of the output if a 2x2 maximum pooling follows: tasks then have pairs of rows.
+    ``pooled``: height and width of the output if a 2x2 maximum pooling follows: tasks then have pairs of rows. What the
+    packed weights depend on does not depend on ``images``.
     """
     way = choose_way(shape, tile)
     taps = shape.size**2
@@ -61,7 +77,7 @@ def cut_work(shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int]
     pieces = cut_row(shape.out_w, way)
     rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
-    tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together)
+    tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
     row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, _longest(pieces, together), tile)
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
@@ -70,12 +86,15 @@ def cut_work(shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int]
     band = sums + waiting * area + tile.lanes * tile.filters
     scratch = band + (most * way.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
     cut = Cut(
-        way.number, way.block, area, channels, row, plane, sums, band, *pooled, -(-scratch // 16) * 16
+        way.number, way.block, area, channels, row, plane, sums, band, *pooled, images.next_in, images.next_out,
+        -(-scratch // 16) * 16,
     )  # fmt: skip
     return cut, tasks, pieces
 
 
-def share_out(shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int) -> tuple[Ints, int]:
+def share_out(
+    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int, images: int
+) -> tuple[Ints, int]:
     """The tasks (see `kernels.convolution.convolution`), and the most blocks of filters that one has.
 
     Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones.
@@ -85,7 +104,7 @@ def share_out(shape: ConvShape, threads: int, blocks: int, rows: int, pieces: in
         for y in range(0, shape.out_h, rows)
         for i in range(0, pieces, together)
     ]
-    count = len(grid) * shape.groups
+    count = len(grid) * shape.groups * images
     least = max(1, blocks * count // (TASKS * threads))
     cuts = [0]
     while cuts[-1] < blocks:
@@ -93,9 +112,10 @@ def share_out(shape: ConvShape, threads: int, blocks: int, rows: int, pieces: in
         part = max(left / (2 * threads), left * count / (4 * threads))
         cuts.append(min(blocks, cuts[-1] + max(least, round(part))))
     tasks = [
-        (group, first, last, *place)
+        (image, group, first, last, *place)
         for first, last in pairwise(cuts)
         for group in range(shape.groups)
+        for image in range(images)
         for place in grid
     ]
     return np.array(tasks, np.int64), cuts[1]

@@ -1,14 +1,18 @@
-"""Which layers a plan computes in one step."""
+"""Which layers a plan computes in one step, and which ones for several images together."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from ..layers import Convolutional, MaxPool
+from ..layers import Convolutional, Layer, MaxPool
 
 if TYPE_CHECKING:
     from ..network import Network
+
+LARGE = 300_000
+"""Values of its input and output from which a layer is large: images go through it one after the other, on to the next
+large one, so that an image's values are still in the last cache when they are read."""
 
 
 def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, int]:
@@ -35,3 +39,16 @@ def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, in
 def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
     """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on."""
     return layer.size > 1 and pool.size == 2 and pool.stride == 2 and pool.pad < 2
+
+
+def segments(network: Network, images: int) -> list[tuple[list[Layer], int]]:
+    """Runs of layers, each with how many images go through its layers together: all or, if they are large, one."""
+    result: list[tuple[list[Layer], int]] = []
+    for layer in network.layers:
+        sources = [network.input if source < 0 else network.layers[source].out for source in layer.sources]
+        size = layer.out.size + sum(source.size for source in sources)
+        together = 1 if size >= LARGE else images
+        if not result or result[-1][1] != together:
+            result.append(([], together))
+        result[-1][0].append(layer)
+    return result

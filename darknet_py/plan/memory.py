@@ -6,10 +6,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..layers import Dropout, Route
 from .fusion import pooled_convolutions
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..layers import Layer
     from ..network import Network
 
@@ -18,6 +22,20 @@ ALIGNMENT = 32
 
 INPUT = -1
 """The network's input, as a source of layers."""
+
+
+def aligned_floats(count: int) -> NDArray[np.float32]:
+    """Zeros that start on a 128-byte boundary."""
+    raw = np.zeros(count + ALIGNMENT, np.float32)
+    start = (-raw.ctypes.data % (4 * ALIGNMENT)) // 4
+    return raw[start : start + count]
+
+
+def frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A flat read-only view: weights always reach their kernels as the same type, from memory or from a file."""
+    view = np.ascontiguousarray(array, np.float32).reshape(-1).view(np.ndarray)
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True)

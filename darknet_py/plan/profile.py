@@ -1,4 +1,4 @@
-"""Arithmetic profiles: whose bits a plan computes."""
+"""Arithmetic profiles: whose bits a plan computes, or that speed comes first."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Profile:
     Attributes:
         name: what the user calls it.
         make: compute as the program that Darknet's stock Makefile builds (gcc -Ofast) instead of as its source says.
+        fast: speed before bits: fused multiply-add, batch normalisation folded into the weights, Winograd's filtering.
         flush_denormals: denormal numbers count as zero while a network runs.
         cpu: whose reciprocal estimate ``make`` divides with when it decodes boxes: "intel", or "own", the one of the
             processor here. (The estimate's last bits are the maker's choice.)
@@ -25,13 +26,20 @@ class Profile:
 
     name: str
     make: bool = False
+    fast: bool = False
     flush_denormals: bool = False
     cpu: str = "intel"
+
+    @property
+    def exact(self) -> bool:
+        """Whether it gives some Darknet's bits."""
+        return not self.fast
 
 
 PROFILES = {
     "ieee": Profile("ieee"),
     "make": Profile("make", make=True, flush_denormals=True),
+    "fast": Profile("fast", fast=True, flush_denormals=True),
     "make-own": Profile("make-own", make=True, flush_denormals=True, cpu="own"),
 }
 """Profiles by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ..kernels import dense, normalization, pooling, rearrange, softmax
 from ..kernels.activations import CODES, UNTOUCHED, activate_channels
 from ..kernels.deconvolution import deconvolution
 from ..kernels.shortcut import shortcut
-from .convolution import convolution_step
+from .conv_cut import ONE, Images
+from .convolution import convolution_steps, deviations
+from .memory import frozen
 from .step import Step
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 class Bench:
     """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile.
 
+    Of convolutions, buffers hold ``images``, and packed weights go to ``store``; of other layers, one image.
     ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's.
     """
 
@@ -39,6 +42,8 @@ class Bench:
     tree: Tree | None
     profile: Profile
     threads: int
+    images: Images = ONE
+    store: dict[Any, Floats] | None = None
     pool: layers.MaxPool | None = None
 
     @property
@@ -51,13 +56,6 @@ class Bench:
         return CODES["relu+0" if self.profile.make and activation == "relu" else activation]
 
 
-def _frozen(array: Floats) -> Floats:
-    """A flat read-only view: weights always reach their kernels as the same type, from memory or from a file."""
-    view = array.reshape(-1).view(np.ndarray)
-    view.flags.writeable = False
-    return view
-
-
 @singledispatch
 def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
@@ -66,14 +64,17 @@ def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
 
 @make_steps.register
 def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
-    return [convolution_step(layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool)]
+    return convolution_steps(
+        layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool, images=bench.images,
+        store=bench.store,
+    )  # fmt: skip
 
 
 @make_steps.register
 def _(layer: layers.Deconvolutional, bench: Bench) -> list[Step]:
     x, out = layer.input, layer.out
     sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
-    weights = _frozen(bench.arrays["weights"])
+    weights = frozen(bench.arrays["weights"])
     return [
         Step(deconvolution, (bench.out, bench.x, weights, *sizes), tasks=layer.n),
         _normalize(layer, bench, bench.out, layer.n),
@@ -83,7 +84,7 @@ def _(layer: layers.Deconvolutional, bench: Bench) -> list[Step]:
 @make_steps.register
 def _(layer: layers.Connected, bench: Bench) -> list[Step]:
     outputs = layer.out.size
-    weights = _frozen(bench.arrays["weights"])
+    weights = frozen(bench.arrays["weights"])
     return [
         Step(dense.connected, (bench.out, bench.x, weights), tasks=-(-outputs // dense.ROWS)),
         _normalize(layer, bench, bench.out, outputs),
@@ -95,9 +96,9 @@ def _(layer: layers.Local, bench: Bench) -> list[Step]:
     x, out = layer.input, layer.out
     scratch = np.zeros(bench.threads * (x.c * layer.size * layer.size + layer.n), np.float32)
     sizes = (layer.n, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, layer.pad)
-    weights, biases = _frozen(bench.arrays["weights"]), _frozen(bench.arrays["biases"])
+    weights, biases = frozen(bench.arrays["weights"]), frozen(bench.arrays["biases"])
     args = (bench.out, bench.x, weights, biases, scratch, *sizes, bench.code(layer.activation))
-    return [Step(dense.local, args, tasks=out.h * out.w)]
+    return [Step(dense.local, args, tasks=out.h * out.w, temporary={4: "scratch"})]
 
 
 @make_steps.register
@@ -115,13 +116,6 @@ def _normalize(layer: layers.Weighted, bench: Bench, x: Floats, channels: int) -
         layer.out.size // channels, layer.batch_normalize, bench.code(layer.activation),
     )  # fmt: skip
     return Step(normalization.normalize_channels, args, tasks=channels)
-
-
-def deviations(variance: Floats) -> NDArray[np.float64]:
-    """``sqrt(variance) + .000001f`` in double, as ``normalize_cpu`` computes it."""
-    with np.errstate(invalid="ignore"):
-        result: NDArray[np.float64] = np.sqrt(variance.astype(np.float64)) + np.float64(np.float32(0.000001))
-    return result
 
 
 @make_steps.register
@@ -235,8 +229,8 @@ def _softmax(
     if bench.profile.make:
         from ..kernels.softmax_make import softmax_make
 
-        return Step(softmax_make, args, tasks)
-    return Step(softmax.softmax, args, tasks)
+        return Step(softmax_make, args, tasks, temporary={9: "scratch"})
+    return Step(softmax.softmax, args, tasks, temporary={9: "scratch"})
 
 
 def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

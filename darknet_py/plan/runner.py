@@ -1,0 +1,114 @@
+"""A network ready to run on any number of images: plans for several counts, which share their packed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import DarknetError
+from .build import Plan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..formats.tree import Tree
+    from ..network import Network
+    from ..parameters import Parameters
+    from .profile import Profile
+
+    Floats = NDArray[np.float32]
+
+BATCH = 4
+"""How many images go through the network together; a power of two."""
+
+_Item = TypeVar("_Item")
+
+
+def in_groups(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Groups of `BATCH` items; what is left over in groups of half the size each time, so that few plans do."""
+    group: list[_Item] = []
+    for item in items:
+        group.append(item)
+        if len(group) == BATCH:
+            yield group
+            group = []
+    size = BATCH
+    while group:
+        size //= 2
+        if len(group) >= size:
+            yield group[:size]
+            group = group[size:]
+
+
+class Runner:
+    """Runs a network on images and remembers the last run. Not safe for several threads at once.
+
+    Attributes:
+        has_run: whether there is a last run.
+        seconds: how long it took, by image.
+    """
+
+    def __init__(
+        self, network: Network, parameters: Parameters, profile: Profile, threads: int, trees: Mapping[int, Tree],
+        keep: Collection[int] = (),
+    ) -> None:  # fmt: skip
+        """Arguments as for `Plan`."""
+        self._made_of = network, parameters, profile, threads, trees
+        self._store: dict[int, dict[Any, Floats]] = {}
+        self._plans: dict[int, Plan] = {}
+        self._keep = frozenset(keep)
+        self._last = self._plan_for(1)
+        self.has_run = False
+        self.seconds = 0.0
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Layers whose outputs can be asked for."""
+        return self._last.kept
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory for activations, of all plans."""
+        return sum(plan.arena_bytes for plan in self._plans.values())
+
+    def run(self, inputs: Sequence[Floats]) -> None:
+        """Run on inputs (channels x height x width each), together; each gets the same bits as alone."""
+        plan = self._plan_for(len(inputs))
+        if any(x.size != plan.network.input.size for x in inputs):
+            raise DarknetError("the network was resized while it was given an input of its old size")
+        for image, x in enumerate(inputs):
+            plan.input(image)[:] = x.reshape(-1)
+        start = perf_counter()
+        plan.run()
+        self.seconds = (perf_counter() - start) / len(inputs)
+        self._last = plan
+        self.has_run = True
+
+    def output(self, number: int, image: int = -1) -> Floats:
+        """Layer ``number``'s output for one image of the last run, flat; a view that the next run overwrites."""
+        return self._last.output(number, image % self._last.images)
+
+    def keep(self, numbers: Iterable[int]) -> None:
+        """Keep the outputs of these layers from now on, too; the last image is run again if some are new."""
+        wanted = self.kept | set(numbers)
+        if wanted == self.kept:
+            return
+        x = self._last.input(self._last.images - 1).copy()
+        self._plans.clear()
+        self._keep = wanted
+        self._last = self._plan_for(1)
+        if self.has_run:
+            self.run([x])
+
+    def resize(self, network: Network) -> None:
+        """Go on with the same network at another input size; if its plan cannot be made, with the one before."""
+        made_of = (network, *self._made_of[1:])
+        plan = Plan(*made_of, self._keep, 1, self._store)
+        self._made_of, self._plans, self._last, self.has_run = made_of, {1: plan}, plan, False
+
+    def _plan_for(self, images: int) -> Plan:
+        if images not in self._plans:
+            self._plans[images] = Plan(*self._made_of, self._keep, images, self._store)
+        return self._plans[images]

@@ -1,0 +1,174 @@
+"""A convolutional layer -> steps of Winograd's minimal filtering (profile ``fast``), where that is less work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..kernels.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
+from ..kernels.winograd_code import F2, F4
+from .conv_cut import ONE, Images
+from .memory import aligned_floats, frozen
+from .pool import get_pool
+from .step import Step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..kernels.convolution import ConvShape
+    from ..kernels.epilogue import Finish
+    from ..kernels.tile import Tile
+    from ..kernels.winograd_code import Winograd
+
+    Floats = NDArray[np.float32]
+    Ints = NDArray[np.int64]
+
+SHARED = 2_000_000
+"""Most float32 values that all transformed tiles may have for being made by a step of their own: they then lie in the
+last cache. Of larger layers each task makes its own, in the second cache."""
+
+OWN = 130_000
+"""About how many values a task's own transformed tiles may have."""
+
+SUMS = 64_000
+"""About how many values the sums of a task may have."""
+
+WINDOW = 6_000
+"""About how many values a window has: it stays in the first cache."""
+
+TASKS = 8
+"""Least tasks per thread."""
+
+FORWARD, BACK = 16, 4
+"""Cycles per position that the transforms of a vector take, of inputs (most of which waits for memory) and outputs."""
+
+MEMORY = 6.0
+"""Bytes per cycle that come from memory, for all threads together, about: deep layers' weights are read from there, and
+Winograd's are more."""
+
+
+def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | None:
+    """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without."""
+    if shape.size != 3 or shape.stride != 1 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
+        return None
+    pixels = shape.out_h * shape.out_w
+    plain = _cycles(9 * shape.c * shape.n * pixels, 9 * shape.c * shape.n, threads, tile)
+    costs: list[tuple[float, Winograd | None]] = [(plain, None)]
+    for transform in (F2, F4):
+        down, across = -(-shape.out_h // transform.outputs), -(-shape.out_w // transform.outputs)
+        tiles = down * across
+        pieces = -(-tiles // tile.columns)
+        columns = pieces * max(tiles / pieces, (tiles / pieces + 3) / 2)  # a tile per k: products, or two loads a cycle
+        filters = -(-shape.n // tile.filters) * tile.filters
+        products = transform.positions * shape.c * filters * columns
+        inputs = FORWARD * shape.c * down * -(-across // tile.lanes)
+        outputs = BACK * filters // tile.lanes * tiles
+        transforms = transform.positions * (inputs + outputs) * 2 * tile.lanes
+        costs.append(
+            (_cycles(products + transforms, transform.positions * shape.c * filters, threads, tile), transform)
+        )
+    return min(costs, key=lambda choice: choice[0])[1]
+
+
+def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
+    return max(products / (2 * tile.lanes * threads), 4 * weights / MEMORY)
+
+
+def winograd_steps(
+    transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
+    source: Floats, out: Floats, finish: Finish, threads: int, tile: Tile, pooled: tuple[int, int] = (0, 0),
+    images: Images = ONE,
+) -> list[Step]:  # fmt: skip
+    """The steps that compute a convolution.
+
+    Args:
+        transform: the tiles.
+        shape: the convolution, of one group, 3x3, stride 1.
+        weights: see `pack_tiles`.
+        coefficients: what `kernels.epilogue.Finish` lists, by filter.
+        source: (c, h, w) flat, of each image.
+        out: (n, out_h, out_w) flat, or that of the pooling, of each image.
+        finish: what follows the sums.
+        threads: most threads that will run the steps.
+        tile: the micro-kernels' shape.
+        pooled: height and width of the output if a 2x2 maximum pooling follows.
+        images: how many.
+    """
+    tiles_of_one = -(-shape.out_h // transform.outputs) * -(-shape.out_w // transform.outputs)
+    together = max(1, SHARED // (transform.positions * shape.c * tiles_of_one))
+    if images.count > together:
+        steps = []
+        for start in range(0, images.count, together):
+            some = replace(images, count=min(together, images.count - start))
+            places = source[start * images.next_in :], out[start * images.next_out :]
+            steps += winograd_steps(
+                transform, shape, weights, coefficients, *places, finish, threads, tile, pooled, some
+            )  # fmt: skip
+        return steps
+    cut, tasks = cut_winograd(transform, shape, threads, tile, pooled, images)
+    shape = shape._replace(size=transform.inputs, stride=transform.outputs)  # as windows are made for: tile by tile
+    singles, doubles = coefficients
+    scratch = aligned_floats(threads * cut.scratch)
+    tiles = aligned_floats(transform.positions * shape.c * cut.pitch if cut.shared else 1)
+    offsets = np.arange(shape.c, dtype=np.int64) * cut.pitch
+    args = (
+        out, source, tiles, weights, singles.reshape(-1), doubles.reshape(-1),
+        scratch, tasks.reshape(-1), offsets, shape, cut, finish, transform, tile,
+    )  # fmt: skip
+    steps = [Step(winograd, args, tasks=len(tasks), temporary={2: "tiles", 6: "scratch"})]
+    if cut.shared:
+        parts = -(-shape.c // cut.channels)
+        first = (tiles, source, scratch, images.count, shape, cut, transform, tile)
+        steps.insert(0, Step(transform_tiles, first, tasks=parts, temporary={0: "tiles", 2: "scratch"}))
+    return steps
+
+
+def cut_winograd(
+    transform: Winograd, shape: ConvShape, threads: int, tile: Tile, pooled: tuple[int, int], images: Images
+) -> tuple[WinogradCut, Ints]:
+    """Blocks and tasks (see `kernels.winograd.winograd`)."""
+    m, positions = transform.outputs, transform.positions
+    across, down = -(-shape.out_w // m), -(-shape.out_h // m)
+    lines, blocks = images.count * down, -(-shape.n // tile.filters)
+    shared = positions * shape.c * lines * across <= SHARED
+    most = SUMS // (positions * tile.filters * across)
+    if not shared:
+        most = min(most, OWN // (positions * shape.c * across))
+    ranges = -(-lines // max(1, most))
+    rows = -(-lines // ranges)
+    pitch = (lines if shared else rows) * across + tile.lanes
+    row = m * (-(-(across + 1) // tile.lanes) * tile.lanes)
+    plane = row * ((down if shared else min(rows, down)) * m + 2)
+    channels = max(1, min(shape.c, WINDOW // plane))
+    places = np.cumsum([
+        channels * plane + tile.lanes,  # the window
+        0 if shared else positions * shape.c * pitch,
+        positions * (rows * across * tile.filters + tile.lanes),
+        max(m, tile.lanes) * m * tile.filters,
+        tile.filters * m * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0,
+    ])  # fmt: skip
+    tiles, sums, pixels, band, end = map(int, places)
+    cut = WinogradCut(
+        across, down, int(shared), pitch, channels, row, plane, tiles, sums, rows * across * tile.filters + tile.lanes,
+        pixels, band, *pooled, images.next_in, images.next_out, -(-end // 16) * 16,
+    )  # fmt: skip
+    together = 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
+    tasks = [
+        (first, min(first + together, blocks), row0, min(row0 + rows, lines))
+        for first in range(0, blocks, together)
+        for row0 in range(0, lines, rows)
+    ]
+    return cut, np.array(tasks, np.int64)
+
+
+def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, threads: int, tile: Tile) -> Floats:
+    """The weights, transformed, in the kernel's order."""
+    blocks = -(-shape.n // tile.filters)
+    out = aligned_floats(transform.positions * shape.c * blocks * tile.filters)
+    matrix = np.ascontiguousarray(transform.matrices[1].reshape(-1))
+    args = (out, frozen(weights), matrix, shape.n, shape.c, transform.inputs, tile.filters)
+    with get_pool(threads) as pool:
+        pool.run(Step(pack_winograd, args, tasks=blocks))
+    return out
