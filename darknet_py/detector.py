@@ -256,9 +256,9 @@ class Detector:
     def resize(self, size: tuple[int, int]) -> None:
         """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).
 
-        Only shapes and buffers are made anew; the weights stay (a layer's are packed once more where its new shape wants
-        them in another order). If that fails, everything stays as it was. Layers whose outputs were kept still are;
-        there is no last image until one is run.
+        Only shapes and buffers are made anew. The weights stay; a layer's are packed once more where its new shape
+        wants them in another order. If the size cannot be, everything stays as it was. Layers whose outputs were kept
+        still are; there is no last image until one is run.
 
         Args:
             size: width and height, for most networks multiples of 32.

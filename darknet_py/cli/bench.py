@@ -54,6 +54,7 @@ def bench(
     from ..bench.session import bench as run
     from ..bench.sizes import size_lines, write_size_plot
     from ..chart import writer
+    from ..network import read_network
     from ..plan.pool import usable_cores
 
     if weights is not None and len(cfgs) > 1:
@@ -62,10 +63,13 @@ def bench(
         raise click.UsageError("give --size or --sizes")
     if plot is not None:
         writer(plot)
+    jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
+    for cfg, each in jobs:
+        read_network(cfg, size=each)  # what cannot be is told before anything is measured
     peers = parse_peers(against)
     machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
     results = []
-    for cfg, each in [(cfg, each) for cfg in cfgs for each in (sizes or [size])]:
+    for cfg, each in jobs:
         with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as say:
             results.append(run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, say=say))
     for line in machine_lines(machine, ceiling):
