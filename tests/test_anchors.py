@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -124,7 +125,7 @@ def test_average_iou_never_falls(boxes: Floats, k: int, seed: int, centroid: str
     # Starts that leave clusters empty, too: the same box several times.
     sizes = boxes[random.integers(0, len(boxes), k)]
     found = iterate(boxes, sizes, centroid)
-    assert all(after >= before - 1e-12 for before, after in zip(found.history, found.history[1:], strict=False))
+    assert all(after >= before - 1e-12 for before, after in pairwise(found.history))
     assert found.average_iou >= found.history[0] - 1e-12
     assert found.counts.sum() == len(boxes)
     assert np.isfinite(found.sizes).all() and (found.sizes > 0).all()

@@ -39,7 +39,7 @@ def size_lines(results: Sequence[Result], ceiling: Ceiling) -> Iterator[str]:
         shape, middle = result.network.input, median(result.seconds)
         by_name = {_label(engine): engine for engine in result.engines}
         cells = [
-            f"{shape.w:>4}x{shape.h:<4} {ms(middle):>9} {1 / middle:>9.1f} {result.network.multiply_adds / G:>12.3f}",
+            f"{f'{shape.w}x{shape.h}':9} {ms(middle):>9} {1 / middle:>9.1f} {result.network.multiply_adds / G:>12.3f}",
             f"{result.speed / G:>8.1f} {percent(result.speed, ceiling.limit):>10}",
             *(f"{_ratio(by_name.get(name)):>{_width(name)}}" for name in engines),
         ]
