@@ -18,7 +18,7 @@ from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError
 from .image.letterbox import letterbox_pixels, resize_pixels
 from .image.pixels import as_pixels
-from .layers import Region
+from .layers import Region, Softmax
 from .plan.pool import usable_cores
 from .plan.profile import get_profile
 from .plan.runner import Runner, in_groups
@@ -198,39 +198,52 @@ class Detector:
         with self._lock:
             self._runner.run([self.prepare(as_pixels(image, bgr))])
             output = self._runner.output(layer.index).copy()
-        trees = [self.trees[number] for number in sorted(self.trees)]
-        return best_classes(output, top, self.names, trees[-1] if trees else None)
+        softmaxes = [layer.index for layer in self.network.layers if isinstance(layer, Softmax)]
+        tree = self.trees.get(softmaxes[-1]) if softmaxes else None  # Darknet knows that of the last softmax
+        return best_classes(output, top, self.names, tree)
 
     def predict(self, x: Floats) -> list[Floats]:
         """Run the network on its raw input.
 
         Args:
             x: float32, channels x height x width or n x channels x height x width, RGB from 0 to 1, of exactly the
-                network's size.
+                network's size; for a network without an image (``inputs=`` in its cfg) inputs or n x inputs.
 
         Returns:
             The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
-            with a leading n where ``x`` has one. Each image gets the same bits as alone.
+            with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
+            n inputs are n time steps, and the state goes on from call to call until `reset_state`.
         """
         shape = self.network.input
-        wanted = (shape.c, shape.h, shape.w)
+        wanted = (shape.c, shape.h, shape.w) if shape.image else (shape.size,)
         x = np.asarray(x)
-        if x.dtype != np.float32 or x.shape[-3:] != wanted or x.ndim not in (3, 4):
+        if x.dtype != np.float32 or x.shape[-len(wanted) :] != wanted or x.ndim > len(wanted) + 1:
             raise DarknetError(
                 f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
                 f"not {x.dtype} of shape {x.shape}"
             )
         heads = self.network.heads or [self.network.output_layer]
-        results = [np.zeros((len(x) if x.ndim == 4 else 1, *_shape(head)), np.float32) for head in heads]
+        several = x.ndim > len(wanted)
+        results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
         done = 0
-        for group in in_groups(x if x.ndim == 4 else [x]):
-            with self._lock:
+        with self._lock:  # nobody else's time steps between those of a sequence
+            for group in in_groups(x if several else [x]):
                 self._runner.run(group)
                 for result, head in zip(results, heads, strict=True):
                     for number in range(len(group)):
                         result[done + number] = self._runner.output(head.index, number).reshape(_shape(head))
-            done += len(group)
-        return results if x.ndim == 4 else [result[0] for result in results]
+                done += len(group)
+        return results if several else [result[0] for result in results]
+
+    def reset_state(self) -> None:
+        """Let recurrent layers forget: their state is 0 again, as in a new detector.
+
+        Darknet keeps the state of ``[rnn]``, ``[gru]``, ``[lstm]`` and ``[crnn]`` from one input to the next as long as
+        the network lives, and so does a detector, whatever runs it (`predict`, `detect`, `classify`): one input is one
+        time step, whatever ``batch`` and ``time_steps`` the cfg has for training.
+        """
+        with self._lock:
+            self._runner.states.reset()
 
     def layer_output(self, number: int) -> Floats:
         """Output of layer ``number`` (negative: counted from the end) for the last image, as a copy.
@@ -258,7 +271,7 @@ class Detector:
 
         Only shapes and buffers are made anew. The weights stay; a layer's are packed once more where its new shape
         wants them in another order. If the size cannot be, everything stays as it was. Layers whose outputs were kept
-        still are; there is no last image until one is run.
+        still are; there is no last image until one is run; recurrent layers forget.
 
         Args:
             size: width and height, for most networks multiples of 32.
@@ -288,8 +301,7 @@ class Detector:
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
         """H x W x 3 pixels -> the network's input: letterboxed, for YOLOv1 stretched (as Darknet does)."""
         shape = self.network.input
-        if not shape.image or shape.c > 3:
-            raise DarknetError(f"{self.network.path}: the network's input ({shape}) is not a picture")
+        self.network.check_picture()
         fit = resize_pixels if self._stretches else letterbox_pixels
         # Darknet decodes three channels whatever the network has; the network reads the first ones.
         return fit(pixels, shape.w, shape.h)[: shape.c]

@@ -73,6 +73,11 @@ class Network:
         """Multiply-adds of one image's pass."""
         return sum(layer.multiply_adds for layer in self.layers)
 
+    def check_picture(self) -> None:
+        """Raise `CfgError` unless the input is a picture of at most three channels."""
+        if not self.input.image or self.input.c > 3:
+            raise CfgError(f"the network's input ({self.input}) is not a picture", self.path)
+
     @property
     def stride(self) -> int:
         """Sizes that are multiples of it divide evenly in every layer (32 for the released detectors)."""
@@ -205,7 +210,7 @@ def layer_table(network: Network, verbose: bool = False) -> list[str]:
     lines = [*network.notes] if verbose else []
     lines.append(TABLE_HEADER)
     for layer in network.layers:
-        lines.append(f"{layer.index:5d} {layer.describe()}")
+        lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:
             lines += [f"Unused field: '{field}'" for field in layer.unused]
     return lines

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import WeightsError
-from .formats.weights import WeightsReader, WeightsWriter
-from .layers import BatchNorm, Connected, Convolutional, Weighted
+from .formats.weights import Header, WeightsReader, WeightsWriter
+from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,11 +29,13 @@ class Parameters:
     Attributes:
         arrays: one dict per layer; views on the memory-mapped file wherever the file has them in the order of use.
         seen: number of training images, from the file's header.
+        header: the file's header.
     """
 
-    def __init__(self, arrays: list[Arrays], seen: int = 0) -> None:
+    def __init__(self, arrays: list[Arrays], seen: int = 0, header: Header | None = None) -> None:
         self.arrays = arrays
         self.seen = seen
+        self.header = header or Header(0, 2, 0, seen)
 
 
 def load_parameters(network: Network, path: str | Path, partial: bool = False) -> Parameters:
@@ -62,7 +64,7 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         arrays.append(stored)
     if not partial:
         reader.finish(last)
-    return Parameters(arrays, reader.header.seen)
+    return Parameters(arrays, reader.header.seen, reader.header)
 
 
 def _check_long_enough(network: Network, reader: WeightsReader) -> None:
@@ -83,12 +85,23 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
 
 
 def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
-    """Undo what a file may have transposed, and add what Darknet sets where the file has nothing."""
+    """Undo what a file may have transposed, and add what no file has."""
+    if isinstance(layer, Recurrent):
+        return {
+            f"{name}.{key}": values
+            for name, part in layer.parts.items()
+            for key, values in _in_order_of_use(part, layer.arrays_of(name, stored), transposed).items()
+        }
     if isinstance(layer, Connected) and transposed:
         stored["weights"] = np.ascontiguousarray(stored["weights"].reshape(layer.input.size, layer.out.size).T)
     if isinstance(layer, Convolutional) and layer.flipped:
         weights = stored["weights"]
         stored["weights"] = np.ascontiguousarray(weights.reshape(-1, layer.n).T).reshape(weights.shape)
+    return with_defaults(layer, stored)
+
+
+def with_defaults(layer: Layer, stored: Arrays) -> Arrays:
+    """A layer's arrays, and those that no file has: the values that Darknet gives them."""
     if isinstance(layer, BatchNorm):
         stored["biases"] = np.zeros(layer.input.c, np.float32)
     if isinstance(layer, Weighted) and layer.batch_normalize and layer.dontloadscales:
@@ -99,21 +112,43 @@ def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
     return stored
 
 
+def _in_file_order(layer: Layer, name: str, values: NDArray[np.float32], transposed: bool) -> NDArray[np.float32]:
+    """One array as a file has it: the way back from `_in_order_of_use`."""
+    if isinstance(layer, Recurrent):
+        part, _, name = name.partition(".")
+        return _in_file_order(layer.parts[part], name, values, transposed)
+    if name == "weights" and isinstance(layer, Connected) and transposed:
+        values = values.T
+    if name == "weights" and isinstance(layer, Convolutional) and layer.flipped:
+        values = values.reshape(layer.n, -1).T
+    return np.ascontiguousarray(values, np.float32)
+
+
 def save_parameters(
-    network: Network, arrays: Iterable[Mapping[str, NDArray[np.float32]]], path: str | Path, seen: int = 0
+    network: Network,
+    arrays: Iterable[Mapping[str, NDArray[np.float32]]],
+    path: str | Path,
+    seen: int = 0,
+    header: Header | None = None,
 ) -> None:
-    """Write a ``.weights`` file for this cfg, as Darknet's ``save_weights`` does (header 0.2.0).
+    """Write a ``.weights`` file for this cfg, as Darknet's ``save_weights`` does.
+
+    Args:
+        network: the graph.
+        arrays: of each layer, in the order of use; taken one after another, so that they need not all exist at once.
+        path: the file to write.
+        seen: number of training images, for Darknet's own header (version 0.2.0).
+        header: another header instead; one that says so gets the connected layers' weights transposed.
 
     Raises:
         WeightsError: an array is missing or has another shape than its layer says; no file is left behind.
     """
-    with WeightsWriter(path, seen) as writer:
+    transposed = header is not None and header.transposed
+    with WeightsWriter(path, seen, header=header) as writer:
         for layer, stored in zip(network.layers, arrays, strict=True):
             for array in layer.stored():
                 values = stored.get(array.name)
                 if values is None or values.shape != array.shape:
                     found = "is missing" if values is None else f"has shape {values.shape}, not {array.shape}"
                     raise WeightsError(f"layer {layer.index} ({layer.kind}): {array.name} {found}", path)
-                if isinstance(layer, Convolutional) and layer.flipped:
-                    values = values.reshape(layer.n, -1).T
-                writer.put(np.ascontiguousarray(values, np.float32))
+                writer.put(_in_file_order(layer, array.name, values, transposed))

@@ -7,13 +7,14 @@ file, each drawn with ``uniform`` in double and stored as float32.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .formats.weights import WeightsWriter
-from .layers import Weighted
+from .layers import Recurrent, Weighted
 from .network import Network, read_network
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2)
 
 def _bounds(layer: Layer, array: Stored) -> tuple[float, float]:
     """The interval of an array's values; that of weights keeps the signal's size through the network."""
+    if isinstance(layer, Recurrent):
+        part, name = array.name.split(".")
+        return _bounds(layer.parts[part], replace(array, name=name))
     fixed = {"biases": (-0.5, 0.5), "scales": (0.5, 1.5), "rolling_mean": (-0.3, 0.3), "rolling_variance": (0.5, 2.0)}
     if array.name in fixed:
         return fixed[array.name]

@@ -38,6 +38,7 @@ def trace(
         ``detections`` (boxes with a class above ``thresh``, in Darknet's order; hexadecimal floats).
     """
     network = detector.network
+    network.check_picture()
     planar = to_planar(pixels)
     channels, height, width = planar.shape
     x = letterbox(planar, network.input.w, network.input.h)[: network.input.c]

@@ -138,7 +138,7 @@ def _run_tiles(profile: Profile, threads: int | None) -> None:
     from .kernels.winograd_code import F2, F4
     from .network import read_network
     from .plan.convolution import convolution_steps
-    from .plan.pool import get_pool
+    from .plan.pool import Schedule, get_pool
 
     with tempfile.TemporaryDirectory(prefix="darknet-py-warmup-") as name:
         cfg = Path(name) / "tiled.cfg"
@@ -151,8 +151,7 @@ def _run_tiles(profile: Profile, threads: int | None) -> None:
         choose = partial(_always, transform)
         steps = convolution_steps(layer, arrays, x, out, pool.threads, profile, choose=choose)
         with pool:
-            for step in steps:
-                pool.run(step)
+            pool.run(Schedule(steps, pool.threads))
 
 
 def _always(choice: Any, *_: Any) -> Any:

@@ -44,6 +44,10 @@ DETECTORS = (
         3, 64, 64, _NORMED.format(16, 4), "convolutional filters=22 size=1 activation=linear",
         "region classes=6 num=2 softmax=1 tree=warmup.tree anchors=1,1,2,2",
     ),
+    cfg(
+        3, 32, 32, _NORMED.format(8, 1) + " xnor=1", "crnn hidden_filters=8 output_filters=5 activation=leaky",
+        "iseg classes=3 ids=2",
+    ),
 )  # fmt: skip
 """Networks whose layers both exact profiles compute."""
 
@@ -67,6 +71,7 @@ ONLY_IEEE = (
         3, 32, 32, _NORMED.format(8, 1), "convolutional filters=6 size=1 activation=linear", "avgpool",
         "softmax tree=warmup.tree",
     ),
+    cfg(3, 8, 8, "rnn output=9 batch_normalize=1", "gru output=9", "lstm output=9"),
 )  # fmt: skip
 """Networks with layers that only ``math="ieee"`` computes."""
 

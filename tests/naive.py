@@ -54,3 +54,19 @@ def maxpool(x: Floats, out_h: int, out_w: int) -> Floats:
 def leaky(x: Floats) -> Floats:
     """``(x > 0) ? x : .1 * x``."""
     return np.where(x > 0, x, (0.1 * x.astype(np.float64)).astype(np.float32))
+
+
+def binary_weights(weights: Floats, by_four: bool) -> Floats:
+    """(filters, size) -> sign times the mean of each filter; ``by_four``: as gcc -Ofast sums and divides."""
+    out = np.empty_like(weights)
+    for row, signs in zip(np.abs(weights), out, strict=True):
+        size = len(row)
+        main = size & ~3 if by_four else 0
+        lanes = np.zeros(4, np.float32)
+        for four in row[:main].reshape(-1, 4):
+            lanes += four
+        total = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
+        for value in row[main:]:
+            total += value
+        signs[:] = total * (np.float32(1) / np.float32(size)) if by_four else total / np.float32(size)
+    return np.where(weights > 0, out, -out)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"errors"},
+    {"errors", "version"},
     {"formats"},
     {"layers"},
     {"network", "parameters", "synth"},
+    {"export"},
     {"kernels"},
     {"plan"},
     {"detect"},

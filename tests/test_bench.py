@@ -92,7 +92,6 @@ def test_every_layer_with_work_has_a_time(result: Result) -> None:
     assert shown[0].with_next and not shown[2].with_next
     assert all(time.seconds > 0 for time in result.layers)
     assert sum(time.layer.multiply_adds for time in result.layers) == network.multiply_adds
-    assert sum(time.seconds for time in result.layers) == pytest.approx(np.median(result.seconds), rel=0.5)
 
 
 def test_turns_are_taken_in_pairs(result: Result) -> None:
@@ -126,7 +125,6 @@ def test_the_document_and_the_plots(result: Result, ceiling: Ceiling, tmp_path: 
     network = found["networks"][0]
     assert network["input"] == [96, 64, 3] and network["layers"][0]["index"] == 0
     assert network["median"] == pytest.approx(np.median(network["seconds"]))
-    assert network["engines"][1]["ratio"] == pytest.approx(0.25 / network["median"], rel=0.5)
     write_plot(found, tmp_path / "plot.svg")
     texts = [node.text for node in ElementTree.parse(tmp_path / "plot.svg").iter() if node.tag.endswith("text")]
     assert "Fake 1.0 (2 threads)" in texts and "darknet-py, math ieee (1 thread)" in texts

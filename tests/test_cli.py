@@ -240,13 +240,31 @@ def test_classify(tmp_path: Path) -> None:
         write_cfg(tmp_path, net(3, 16, 16, "conv filters=7 activation=linear", "avgpool", "softmax")), tmp_path / "w"
     )
     arguments = ["classify", PHOTOS / "coffee.jpg", "--cfg", "net.cfg", "--weights", "w", "--top", "3"]
-    lines = run(*arguments, cwd=tmp_path).stdout.splitlines()
-    assert "Predicted in" in lines[0] and len(lines) == 4
-    assert all(re.fullmatch(r"[ \d]\d\.\d\d%: \d", line) for line in lines[1:])
+    finished = run(*arguments, cwd=tmp_path)
+    lines = finished.stdout.splitlines()
+    assert re.search(rf"{PHOTOS / 'coffee.jpg'}: Predicted in 0\.\d+ seconds\.$", finished.stderr, re.MULTILINE)
+    assert len(lines) == 3
+    assert all(re.fullmatch(r"[ \d]\d\.\d\d%: \d", line) for line in lines)
     (result,) = json.loads(run(*arguments, "--json", "-", cwd=tmp_path).stdout)
-    assert [str(best["class_id"]) for best in result["classes"]] == [line[-1] for line in lines[1:]]
+    assert [str(best["class_id"]) for best in result["classes"]] == [line[-1] for line in lines]
     assert "no image" in run("classify", tmp_path, *arguments[2:], cwd=tmp_path, code=1).stderr
     assert "classify" in run("detect", *arguments[1:6], cwd=tmp_path, code=1).stderr
+
+
+@pytest.mark.parametrize(("top", "wanted"), [("", 1), ("top = 2", 2), ("top=9", 7), (None, 5)])
+def test_classify_names_as_many_as_darknet(tmp_path: Path, top: str | None, wanted: int) -> None:
+    # `classifier predict` reads the number from its data file (1 by default), `darknet classify` names five
+    text = net(3, 16, 16, "conv filters=7 activation=linear", "avgpool", "softmax")
+    write_synth(write_cfg(tmp_path, text), tmp_path / "w")
+    (tmp_path / "n.names").write_text("a\nb\nc\nd\ne\nf\ng\n")
+    arguments = ["classify", PHOTOS / "coffee.jpg", "--cfg", "net.cfg", "--weights", "w"]
+    if top is not None:
+        (tmp_path / "n.data").write_text(f"classes = 7\nlabels = n.names\n{top}\n")
+        arguments += ["--data", "n.data"]
+    lines = run(*arguments, cwd=tmp_path).stdout.splitlines()
+    assert len(lines) == wanted
+    assert all(line[-1] in ("abcdefg" if top is not None else "0123456") for line in lines)
+    assert len(run(*arguments, "--top", "3", cwd=tmp_path).stdout.splitlines()) == 3
 
 
 @pytest.mark.network

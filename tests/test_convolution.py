@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from darknet_py.kernels.activations import CODES, activate
+from darknet_py.kernels.atomic import CELLS
 from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
 from darknet_py.kernels.tile import AVX, AVX2, AVX512, NEON, SSE, Tile
 from darknet_py.layers.base import Shape
@@ -78,13 +79,13 @@ class Pool:
 
 def run(step: Step, threads: int) -> None:
     """The step on so many threads at once."""
-    queue = np.zeros(8, np.int64)
+    queue = np.zeros(2 * CELLS, np.int64)
     workers = [threading.Thread(target=step.kernel, args=(queue, *step.args)) for _ in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert queue[0] >= step.tasks
+    assert queue[CELLS] >= step.tasks
 
 
 def fast(

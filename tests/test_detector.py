@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 import darknet_py
 from darknet_py import DarknetError, Detector, ImageError
+from darknet_py.detect.classify import best_classes
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
 
@@ -150,6 +153,30 @@ def test_classify_names_the_most_probable_classes(tmp_path: Path) -> None:
         build(tmp_path, TINY).classify(PHOTO)
 
 
+@given(st.lists(st.sampled_from([0.0, 0.125, 0.25, 0.5, float("nan")]), min_size=1, max_size=12), st.integers(1, 14))
+@example([float("nan"), 0.5, 0.25], 1)
+def test_equal_probabilities_stand_as_darknet_leaves_them(values: list[float], top: int) -> None:
+    found = [best.class_id for best in best_classes(np.array(values, np.float32), top)]
+    assert found == naive_top_k(values, top)
+
+
+def naive_top_k(values: list[float], top: int) -> list[int]:
+    """A place is free (-1) or somebody's; who has more takes it, and who had it looks for another further on."""
+    places = [-1] * top
+    for number in range(len(values)):
+        current = number
+        for k in range(top):
+            if places[k] < 0 or values[current] > values[places[k]]:
+                places[k], current = current, places[k]
+            if current < 0:
+                break
+    return [place for place in places if place >= 0]
+
+
+def test_of_equal_ones_who_was_pushed_out_once_comes_last() -> None:
+    assert [best.class_id for best in best_classes(np.float32([0.25, 0.25, 0.5]), 3)] == [2, 1, 0]
+
+
 def test_a_hierarchical_classifier_names_leaves_only(tmp_path: Path) -> None:
     (tmp_path / "t.tree").write_text("thing -1\nbeing -1\ncup 0\ncar 0\ndog 1\n")
     write_synth(write_cfg(tmp_path, net(3, 8, 8, "conv filters=5 activation=linear", "avgpool", "softmax tree=t.tree")),
@@ -241,6 +268,19 @@ def test_what_is_not_fully_convolutional_has_one_size(tmp_path: Path) -> None:
         detector.resize((32, 32))
     with pytest.raises(DarknetError, match=message):
         load(tmp_path / "net.cfg", tmp_path / "net.weights", size=(32, 32))
+
+
+def test_a_resized_network_has_forgotten(tmp_path: Path, x: NDArray[np.float32]) -> None:
+    text = net(3, 32, 32, "crnn hidden_filters=3 output_filters=2 activation=tanh")
+    detector, fresh = build(tmp_path, text), build(tmp_path, text.replace("=32", "=64"))
+    image = x[0, :, :, :64]
+    wanted = fresh.predict(image)[0].tobytes()
+    detector.resize((64, 64))
+    for _ in range(2):
+        assert detector.predict(image)[0].tobytes() == wanted
+        assert detector.predict(image)[0].tobytes() != wanted, "the second step knows the first"
+        detector.layer_output(0)
+        detector.resize((64, 64))
 
 
 def test_resizing_waits_for_its_turn(detector: Detector) -> None:

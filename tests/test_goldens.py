@@ -32,7 +32,7 @@ OURS = Path(__file__).parent / "data" / "golden"
 """Goldens of our own photographs: made by Darknet as they say, so that a fresh clone can prove itself."""
 
 OURS_RELEASED = sorted(path.stem for path in OURS.glob("*released*.json"))
-OURS_SMALL = sorted(path.stem for path in OURS.glob("*.json") if path.stem not in OURS_RELEASED)
+OURS_SMALL = sorted(path.stem for path in OURS.glob("*.json") if path.stem not in (*OURS_RELEASED, "zoo"))
 
 CASES = [
     *SMALL,

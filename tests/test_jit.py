@@ -14,7 +14,7 @@ SCRIPT = """
 import numpy as np
 from darknet_py.kernels.activations import activate_channels
 out, x = np.zeros(1, np.float32), np.full(1, -8, np.float32)
-activate_channels(np.zeros(2, np.int64), out, x, np.array([13]), 1)
+activate_channels(np.zeros(16, np.int64), out, x, np.array([13]), 1)
 print(out[0], sum(activate_channels.stats.cache_hits.values()))
 """
 

@@ -94,7 +94,7 @@ def _speed_of(kernel: Any, area: int, width: int, tile: Tile, threads: int) -> f
         def seconds(blocks: int) -> float:
             step = Step(kernel, (sums, weights, pixels, offsets, blocks, tile), tasks=threads)
             start = perf_counter()
-            pool.run(step)
+            pool.run_step(step)
             return perf_counter() - start
 
         seconds(1)  # compiles, wakes the threads

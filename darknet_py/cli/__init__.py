@@ -20,6 +20,7 @@ COMMANDS = {
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "warmup": "Compile all kernels now, so that no later command has to.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",
+    "weights": "Look into weights files, cut them, convert them (npz, safetensors, ONNX).",
     "synth": "Write stand-in weights for a network whose weights one does not have.",
     "record": "Record what this engine computes, as a reference for validate.",
     "trace": "Run one image and print a hash of every layer's output.",

@@ -95,12 +95,14 @@ def find_images(arguments: Sequence[Path]) -> list[Path]:
 
 @contextmanager
 def progress(length: int, label: str = "Detecting") -> Iterator[Callable[..., None]]:
-    """Yields ``step(lines, error=False)``: prints lines, and moves a progress bar if a terminal is there to show one.
+    """Yields ``step(lines, about="", error=False)``: prints lines, and moves a progress bar if a terminal shows one.
 
-    Lines go to standard output, or with ``error`` to standard error.
+    Lines go to standard output, or with ``error`` to standard error, where a line ``about`` them goes first.
     """
 
-    def show(lines: Sequence[str], error: bool = False) -> None:
+    def show(lines: Sequence[str], about: str = "", error: bool = False) -> None:
+        if about:
+            click.echo(about, err=True)
         click.echo("\n".join(lines), err=error)
 
     if length < 2 or not sys.stderr.isatty():
@@ -108,10 +110,10 @@ def progress(length: int, label: str = "Detecting") -> Iterator[Callable[..., No
         return
     with click.progressbar(length=length, file=sys.stderr, label=label) as bar:
 
-        def step(lines: Sequence[str], error: bool = False) -> None:
-            if error or sys.stdout.isatty():
+        def step(lines: Sequence[str], about: str = "", error: bool = False) -> None:
+            if error or about or sys.stdout.isatty():
                 click.echo("\r\033[K", nl=False, err=True)  # the lines take the bar's place, and it follows them
-            show(lines, error)
+            show(lines, about, error)
             bar.update(1)
             bar.render_progress()
 

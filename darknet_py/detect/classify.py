@@ -25,7 +25,7 @@ class Classification(NamedTuple):
 def best_classes(
     output: NDArray[np.float32], top: int, names: Sequence[str] = (), tree: Tree | None = None
 ) -> list[Classification]:
-    """The ``top`` classes, most probable first; of equal ones the first.
+    """The ``top`` classes, most probable first; equal ones as Darknet's ``top_k`` leaves them.
 
     Args:
         output: the network's output, float32, flat; not changed.
@@ -40,5 +40,28 @@ def best_classes(
             if parent >= 0:
                 probability[node] *= probability[parent]
         probability[~tree.leaf] = 0
-    order = np.argsort(-probability, kind="stable")[:top]
-    return [Classification(names[i] if i < len(names) else str(i), float(probability[i]), int(i)) for i in order]
+    order = _top_k(probability, top)
+    return [Classification(names[i] if i < len(names) else str(i), float(probability[i]), i) for i in order]
+
+
+def _top_k(values: NDArray[np.float32], top: int) -> list[int]:
+    """Numbers of the ``top`` largest values in the order of Darknet's ``top_k``.
+
+    It goes through the values and lets each take the first of ``top`` places whose value is less; who was there goes
+    on to the next places likewise. Of equal ones, therefore, one that was pushed out once comes last; a nan that has a
+    place keeps it.
+    """
+    order = np.argsort(-values, kind="stable")[: top + 1]
+    best = values[order]
+    if np.all(best[:-1] > best[1:]) and not np.isnan(values).any():  # any way to sort gives the same
+        return [int(i) for i in order[:top]]
+    places: list[int] = []
+    numbers = values.tolist()
+    for number in range(len(numbers)):
+        current = number
+        for k, holder in enumerate(places):
+            if numbers[current] > numbers[holder]:
+                places[k], current = current, holder
+        if len(places) < top:
+            places.append(current)
+    return places

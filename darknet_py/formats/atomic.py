@@ -7,6 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import FileError
+
+
+def refuse_input(out: str | Path, *inputs: str | Path) -> None:
+    """Raise `FileError` if ``out`` is one of the files that are read, by whatever name."""
+    for path in inputs:
+        try:
+            same = Path(out).samefile(path)
+        except OSError:
+            same = Path(out).absolute() == Path(path).absolute()
+        if same:
+            raise FileError("this file is read from: write to another one", out)
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:

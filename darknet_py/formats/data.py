@@ -69,6 +69,15 @@ def read_metadata(path: str | Path) -> tuple[list[str], int]:
     return read_names(names) if names else [], classes
 
 
+def read_top(path: str | Path) -> int:
+    """How many classes a ``.data`` file wants to be named (``top``, 1 by default). Raises `DataError`."""
+    text = read_data(path).get("top", "1")
+    top = _to_int(text)
+    if not top:
+        raise DataError(f"top = {text} is not a number of classes from 1 on", path)
+    return top
+
+
 def read_names(path: str | Path) -> list[str]:
     """Class names, one per line."""
     names = read_lines(path)

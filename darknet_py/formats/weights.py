@@ -56,6 +56,13 @@ class Header:
         """The weights of connected layers are stored inputs x outputs."""
         return self.major > 1000 or self.minor > 1000
 
+    def pack(self) -> bytes:
+        """The header as it stands in a file; a ``seen`` that does not fit is cut to what its field holds."""
+        start = _VERSION.pack(self.major, self.minor, self.revision)
+        if self.wide:
+            return start + struct.pack("<Q", self.seen % 2**64)
+        return start + struct.pack("<i", max(-(2**31), min(self.seen, 2**31 - 1)))
+
 
 class WeightsReader:
     """A cursor over a memory-mapped file: each `take` gives the next values as a read-only view.
@@ -156,14 +163,13 @@ def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
 class WeightsWriter:
     """Writes a weights file at once and whole: it takes its place only when the block ends without an error.
 
-    Use as a context manager. Raises `WeightsError` where the file cannot be written.
+    Use as a context manager. The header is version 0.``minor``.0 with ``seen``, or the ``header`` that is given.
+    Raises `WeightsError` where the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, seen: int = 0, minor: int = 2) -> None:
+    def __init__(self, path: str | Path, seen: int = 0, minor: int = 2, header: Header | None = None) -> None:
         self.path = Path(path)
-        wide = Header(0, minor, 0, seen).wide
-        count = struct.pack("<Q", seen % 2**64) if wide else struct.pack("<i", min(seen, 2**31 - 1))
-        self._header = _VERSION.pack(0, minor, 0) + count
+        self._header = (header or Header(0, minor, 0, seen)).pack()
         self._stack = ExitStack()
 
     def __enter__(self) -> WeightsWriter:

@@ -12,6 +12,10 @@ from numba.extending import intrinsic
 from .tile import Tile
 from .vector_code import INT, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
 
+FURTHER = 32
+"""How far away the pixels of pieces to come are, in values. They are asked for early, because the channels of an input
+that is read as it lies, by a 1x1 convolution, are too far apart for the processor to guess them."""
+
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
 
@@ -53,7 +57,8 @@ def multiply_filters(
     """``sums[j, f] += weights[k, f] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
 
     sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: int64.
-    ``count`` is 1 .. ``tile.columns``. Meanwhile the cache is asked for ``ahead[k * step]``, which may lie anywhere.
+    ``count`` is 1 .. ``tile.columns``. Meanwhile the cache is asked for ``ahead[k * step]``, which may lie anywhere,
+    and for `FURTHER` pixels.
     """
     shape = tile.value
 
@@ -63,6 +68,7 @@ def multiply_filters(
         def operands(k: Any) -> tuple[Any, Any]:
             fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
             pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
+            fetch_line(builder, builder.gep(pixel, [INT(FURTHER)]))
             return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
 
         _loop(builder, (sums, fresh, depth), operands, shape, shape.filters // shape.lanes, count)

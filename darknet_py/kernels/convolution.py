@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .atomic import claim
+from .atomic import claim, stay_away
 from .conv_few import multiply_few
 from .conv_multiply import multiply_filters, multiply_pixels
 from .conv_pack import copy_window
@@ -94,7 +94,8 @@ def convolution(
     # offsets: (cut.channels, size, size) int64: where each tap lies in the window
     worker = claim(queue, 1)
     if (worker + 1) * cut.scratch > scratch.size:
-        return  # more threads than there is memory for: the others do it
+        stay_away(queue)  # more threads than there is memory for: the others do it
+        return
     window = pointer(scratch, worker * cut.scratch)
     blocks = (shape.n + cut.block - 1) // cut.block
     while True:

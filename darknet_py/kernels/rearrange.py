@@ -25,7 +25,7 @@ def copy(queue, out, x):
 @kernel
 def fill(queue, out, value):
     # out: any length; a single task
-    if claim(queue, 0) == 0:
+    while claim(queue, 0) < 1:
         for i in range(out.size):
             out[i] = value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .atomic import claim
+from .atomic import claim, stay_away
 from .conv_multiply import multiply_filters
 from .conv_pack import copy_window
 from .conv_pool import pool_rows
@@ -90,7 +90,8 @@ def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform
     # scratch: see `winograd`. A task is some channels of all images.
     worker = claim(queue, 1)
     if (worker + 1) * cut.scratch > scratch.size:
-        return  # more threads than there is memory for: the others do it
+        stay_away(queue)  # more threads than there is memory for: the others do it
+        return
     window = pointer(scratch, worker * cut.scratch)
     parts = (shape.c + cut.channels - 1) // cut.channels
     while True:
@@ -137,7 +138,8 @@ def winograd(
     # shape: with the size and the stride of tiles
     worker = claim(queue, 1)
     if (worker + 1) * cut.scratch > scratch.size:
-        return  # more threads than there is memory for: the others do it
+        stay_away(queue)  # more threads than there is memory for: the others do it
+        return
     window = pointer(scratch, worker * cut.scratch)
     while True:
         task = claim(queue, 0) * TASK_NUMBERS

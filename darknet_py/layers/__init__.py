@@ -18,9 +18,11 @@ from .crop import Crop
 from .deconvolutional import Deconvolutional
 from .detection import Detection
 from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
+from .iseg import Iseg
 from .local import Local
 from .maxpool import MaxPool
 from .normalization import Normalization
+from .recurrent import Crnn, Gru, Lstm, Recurrent, Rnn
 from .region import Region
 from .reorg import Reorg
 from .route import Route
@@ -34,20 +36,13 @@ if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 _CLASSES: tuple[Any, ...] = (
-    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crop, Deconvolutional, Detection, Dropout, L2Norm,
-    Local, Logistic, MaxPool, Normalization, Region, Reorg, Route, Shortcut, Softmax, Upsample, Yolo,
+    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crnn, Crop, Deconvolutional, Detection, Dropout,
+    Gru, Iseg, L2Norm, Local, Logistic, Lstm, MaxPool, Normalization, Region, Reorg, Rnn, Route, Shortcut, Softmax,
+    Upsample, Yolo,
 )  # fmt: skip
 
 LAYERS: dict[str, Any] = {layer.kind: layer for layer in _CLASSES}
 """Layer class by the canonical name of its section."""
-
-_NOT_RUN = {
-    "rnn": "recurrent layers keep a state between inputs",
-    "gru": "recurrent layers keep a state between inputs",
-    "lstm": "recurrent layers keep a state between inputs",
-    "crnn": "recurrent layers keep a state between inputs",
-    "iseg": "Darknet itself runs it in training only",
-}
 
 HEADS = (Region, Yolo, Detection)
 """Layers whose outputs are decoded into boxes."""
@@ -55,8 +50,6 @@ HEADS = (Region, Yolo, Detection)
 
 def make_layer(section: Section, place: Place) -> Layer:
     """The layer that a section describes, at its place in the network. Raises `CfgError`."""
-    if section.kind in _NOT_RUN:
-        raise section.error(f"[{section.name}] is not supported: {_NOT_RUN[section.kind]}")
     if section.kind not in LAYERS:
         raise section.error(f"[{section.name}] may stand only at the beginning of a cfg")
     layer: Layer = LAYERS[section.kind].parse(section, place)
@@ -68,7 +61,7 @@ def make_layer(section: Section, place: Place) -> Layer:
 
 __all__ = [
     "ACTIVATIONS", "HEADS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Convolutional", "Cost",
-    "Crop", "Deconvolutional", "Detection", "Dropout", "L2Norm", "Layer", "Local", "Logistic", "MaxPool",
-    "Normalization", "Place", "Region", "Reorg", "Route", "Shape", "Shortcut", "Softmax", "Stored", "Upsample",
-    "Weighted", "Yolo", "make_layer",
+    "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Gru", "Iseg", "L2Norm", "Layer", "Local", "Logistic",
+    "Lstm", "MaxPool", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Rnn", "Route", "Shape", "Shortcut",
+    "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
 ]  # fmt: skip

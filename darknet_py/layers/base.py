@@ -90,6 +90,11 @@ class Layer:
         """Multiply-adds of one image's pass (of the layers that multiply by weights)."""
         return 0
 
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Sizes of the arrays that it keeps from one input to the next."""
+        return ()
+
     def stored(self) -> list[Stored]:
         """Its arrays in a ``.weights`` file, in file order."""
         return []

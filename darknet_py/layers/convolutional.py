@@ -18,6 +18,8 @@ class Convolutional(Weighted):
 
     ``pad`` is the padding in pixels (the cfg's ``pad=1`` means ``size/2``). A 1x1 convolution reads its input as it
     lies in memory: ``stride`` then shortens the output but skips nothing (Darknet's ``forward_convolutional_layer``).
+    With ``xnor`` it multiplies signs (XNOR-Net, Rastegari et al. 2016): an input's, and a weight's times the mean of
+    its filter.
     """
 
     kind = "convolutional"
@@ -28,6 +30,7 @@ class Convolutional(Weighted):
     pad: int
     groups: int
     flipped: bool = False
+    xnor: bool = False
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Convolutional:
@@ -47,15 +50,14 @@ class Convolutional(Weighted):
             raise section.error("flipped=1 does not go with groups (Darknet would write beyond its weights)", "flipped")
         if size == 1 and padding:
             raise section.error("a 1x1 convolution takes no padding (Darknet reads beyond its input there)", "padding")
-        if section.find_int("xnor", 0):
-            raise section.error("xnor=1: binarised networks are not supported", "xnor")
+        # binary: Darknet's CPU code multiplies by the weights as they are; only its GPU code binarises them.
         read_training(section, "binary", "dot")
         out = Shape(
             n, c_divide(shape.h + 2 * padding - size, stride) + 1, c_divide(shape.w + 2 * padding - size, stride) + 1
         )
         return cls(
             index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape), n=n, size=size,
-            stride=stride, pad=padding, groups=groups, flipped=flipped,
+            stride=stride, pad=padding, groups=groups, flipped=flipped, xnor=bool(section.find_int("xnor", 0)),
             batch_normalize=bool(section.find_int("batch_normalize", 0)),
             activation=read_activation(section, "logistic"), dontloadscales=read_load_rules(section),
         )  # fmt: skip

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ..formats.weights import drop_pages
 from ..kernels.denormals import denormals_as_zero
 from ..layers import Convolutional
+from . import heads, recurrent  # noqa: F401 (they register their layers' steps)
 from .conv_cut import Images
 from .fusion import segments
 from .memory import INPUT, aligned_floats, lay_out
-from .pool import get_pool
+from .pool import Schedule, get_pool
 from .profile import check_covers
+from .states import States
 from .step import share_temporary
 from .steps import Bench, make_steps
 
@@ -47,6 +49,7 @@ class Plan:
         keep: Collection[int] = (),
         images: int = 1,
         store: dict[int, dict[Any, Floats]] | None = None,
+        states: States | None = None,
     ) -> None:
         """
         Args:
@@ -58,6 +61,7 @@ class Plan:
             keep: layers whose outputs can be asked for after a run; heads and the last layer always can.
             images: how many images run together; each gets the same bits as alone.
             store: keeps packed weights, by layer, for other plans of the same parameters and profile.
+            states: of its recurrent layers; zeros of its own by default.
         """
         check_covers(profile, network)
         self.network = network
@@ -65,6 +69,7 @@ class Plan:
         self.images = images
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
+        self.states = States(network) if states is None else states
         self._layout = lay_out(network, self.kept)
         self.arena_bytes = images * self._layout.size * 4
         self._arena = aligned_floats(images * self._layout.size)  # each image has a part of its own
@@ -79,6 +84,7 @@ class Plan:
                     drop_pages(array)  # packed now, or read where it lies once per run
         del self._made_of
         share_temporary(self.steps)
+        self._schedule = Schedule(self.steps, threads)
 
     def _add_steps(self, layer: Layer, first: int, count: int) -> None:
         """The steps of a layer for ``count`` images: convolutions take them together, other layers one by one."""
@@ -98,6 +104,7 @@ class Plan:
                 threads=self.threads,
                 images=Images(images, self._layout.size, self._layout.size),
                 store=store.setdefault(layer.index, {}),
+                states=self.states.of_layer(layer.index),
                 pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
             )
             for step in make_steps(layer, bench):
@@ -115,14 +122,11 @@ class Plan:
         return self._buffer(INPUT, image)
 
     def run(self, after_step: Callable[[Step], None] | None = None) -> None:
-        """Run all steps on what is in the input buffers; ``after_step`` is called when each has ended, to time them."""
+        """Run all steps on what is in the input buffers; ``after_step`` is called after each, to time them."""
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
-        with get_pool(self.threads) as pool:
-            for step in self.steps:
-                pool.run(step, around)
-                if after_step is not None:
-                    after_step(step)
+        with get_pool(self.threads) as pool, self.states.run():
+            pool.run(self._schedule, around, after_step)
 
     def output(self, number: int, image: int = 0) -> Floats:
         """Layer ``number``'s output of the last run for one image, flat; a view that the next run overwrites."""

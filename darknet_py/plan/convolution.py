@@ -111,7 +111,7 @@ def packed(weights: Floats, shape: ConvShape, cut: Cut, threads: int) -> Floats:
         raise ValueError(f"{flat.size} weights are not those of {shape}")
     args = (out, flat, shape.n, shape.c * taps, cut.channels * taps, cut.block)
     with get_pool(threads) as pool:
-        pool.run(Step(pack_weights, args, tasks=shape.groups * blocks))
+        pool.run_step(Step(pack_weights, args, tasks=shape.groups * blocks))
     return out
 
 

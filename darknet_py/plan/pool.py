@@ -3,21 +3,24 @@
 Our own threads over kernels that release the GIL, because Numba's threading layers each break one thing that users do:
 ``workqueue`` dies when two Python threads enter it, GNU OpenMP does not survive ``fork``, TBB is one more package.
 Here a run takes the pool for itself (other threads wait), and a forked child starts a fresh pool.
+
+Within a run no thread sleeps: each goes through all steps, and they meet inside of the kernels (`kernels.atomic`).
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
+from ..kernels.atomic import CELLS, EXPECTED, TASKS
 from .step import Step
 
-QUEUE_COUNTERS = 8
+Context = Callable[[], AbstractContextManager[None]]
+"""What every thread enters for its part of a run."""
 
 
 def usable_cores() -> int:
@@ -27,8 +30,38 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+class Schedule:
+    """Steps in their order, ready to be run by ``threads`` threads together."""
+
+    def __init__(self, steps: Sequence[Step], threads: int) -> None:
+        self.steps = steps
+        self.threads = threads
+        self._fresh = np.zeros(CELLS * (len(steps) + 1), np.int64)
+        for i, step in enumerate(steps, 1):
+            self._fresh[CELLS * i + EXPECTED] = step.tasks + threads
+        self._counters = self._fresh.copy()
+        queues = [self._counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
+        self._calls = [(step.kernel, (queue, *step.args)) for step, queue in zip(steps, queues, strict=True)]
+
+    def reset(self) -> None:
+        """Make it ready for the next run."""
+        self._counters[:] = self._fresh
+
+    def run(self, around: Context, after_step: Callable[[Step], None] | None = None) -> None:
+        """One thread's part of a run; ``after_step`` is called when it has done its part of each step."""
+        with around():
+            for number, (kernel, args) in enumerate(self._calls):
+                kernel(*args)
+                if after_step is not None:
+                    after_step(self.steps[number])
+
+    def abort(self) -> None:
+        """Nothing more is to be done: whoever still runs leaves after the task that it is at."""
+        self._counters[TASKS::CELLS] = 2**40
+
+
 class _Worker(threading.Thread):
-    """One thread; two locks pass the word: ``go`` (there is a step) and ``done``."""
+    """One thread; two locks pass the word: ``go`` (there is a schedule) and ``done``."""
 
     def __init__(self, number: int) -> None:
         super().__init__(name=f"darknet-py-{number}", daemon=True)
@@ -36,7 +69,7 @@ class _Worker(threading.Thread):
         self.done = threading.Lock()
         self.go.acquire()
         self.done.acquire()
-        self.job: tuple[Any, tuple[Any, ...]] | None = None
+        self.job: tuple[Schedule, Context] | None = None
         self.error: BaseException | None = None
         self.idle = True
         self.start()
@@ -44,19 +77,21 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         while True:
             self.go.acquire()
-            if self.job is None:
-                return
-            kernel, args = self.job
+            assert self.job is not None
+            schedule, around = self.job
             try:
-                kernel(*args)
+                schedule.run(around)
             except BaseException as error:
+                schedule.abort()
                 self.error = error
+            del schedule
+            self.job = None
             self.idle = True
             self.done.release()
 
 
 class Pool:
-    """``threads`` threads, the calling one among them. Use as a context manager around a run."""
+    """``threads`` threads, the calling one among them. Use as a context manager around runs."""
 
     def __init__(self, threads: int) -> None:
         if threads < 1:
@@ -64,7 +99,6 @@ class Pool:
         self.threads = threads
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
-        self._queue = np.zeros(QUEUE_COUNTERS, np.int64)
 
     def __enter__(self) -> Pool:
         self._lock.acquire()
@@ -73,35 +107,36 @@ class Pool:
     def __exit__(self, *exc: object) -> None:
         self._lock.release()
 
-    def run(self, step: Step, around: Callable[[], AbstractContextManager[None]] | None = None) -> None:
-        """Run one step to its end. The pool must be held.
+    def run_step(self, step: Step, around: Context = nullcontext) -> None:
+        """Run a single step to its end; otherwise as `run`."""
+        self.run(Schedule([step], min(self.threads, step.tasks)), around)
+
+    def run(
+        self, schedule: Schedule, around: Context = nullcontext, after_step: Callable[[Step], None] | None = None
+    ) -> None:
+        """Run all steps to their end. The pool must be held.
 
         Args:
-            step: what to run.
-            around: a context that every thread enters for its part of the step.
+            schedule: the steps, for no more threads than the pool has.
+            around: a context that every thread enters for its part.
+            after_step: is called after each step.
         """
-        self._queue[:] = 0
-        kernel, args = step.kernel, (self._queue, *step.args)
-        if around is not None:
-            kernel, args = _inside, (around, step.kernel, args)
-        if self.threads == 1 or step.tasks == 1:
-            kernel(*args)
-        else:
-            self._together(kernel, args, min(self.threads, step.tasks))
-
-    def _together(self, function: Any, args: tuple[Any, ...], threads: int) -> None:
-        while len(self._workers) < threads - 1:
+        schedule.reset()
+        while len(self._workers) < schedule.threads - 1:
             self._workers.append(_Worker(len(self._workers) + 1))
-        workers = self._workers[: threads - 1]
+        workers = self._workers[: schedule.threads - 1]
         for worker in workers:
-            worker.job, worker.idle = (function, args), False
+            worker.job, worker.idle = (schedule, around), False
         starting = iter(workers)
         try:
             for worker in starting:
                 worker.go.release()
-            function(*args)
+            schedule.run(around, after_step)
+        except BaseException:
+            schedule.abort()
+            raise
         finally:
-            for worker in starting:  # Ctrl-C came before all had the word: they get it, and find little left to do
+            for worker in starting:  # Ctrl-C came before all had the word: they get it, and find nothing left to do
                 worker.go.release()
             self._wait(workers)
         for worker in workers:
@@ -125,11 +160,6 @@ class Pool:
                         break
         if interrupt is not None:
             raise interrupt
-
-
-def _inside(around: Callable[[], AbstractContextManager[None]], kernel: Any, args: tuple[Any, ...]) -> None:
-    with around():
-        kernel(*args)
 
 
 _pools: dict[int, Pool] = {}

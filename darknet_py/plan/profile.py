@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import DarknetError
 
 if TYPE_CHECKING:
+    from ..layers import Layer
     from ..network import Network
 
 
@@ -45,8 +46,8 @@ PROFILES = {
 """Profiles by name."""
 
 _MAKE_COVERS = {
-    "activation", "batchnorm", "convolutional", "cost", "crop", "dropout", "logistic", "maxpool", "region", "reorg",
-    "route", "shortcut", "upsample", "yolo",
+    "activation", "batchnorm", "convolutional", "cost", "crnn", "crop", "dropout", "iseg", "logistic", "maxpool",
+    "region", "reorg", "route", "shortcut", "upsample", "yolo",
 }  # fmt: skip
 """Layers of which is known what gcc -Ofast makes. In the others it regroups sums as the processor's vectors suggest."""
 
@@ -66,8 +67,13 @@ def check_covers(profile: Profile, network: Network) -> None:
 
     if not AVAILABLE:
         raise DarknetError("math=make needs the vector functions of glibc on x86-64 (libmvec.so.1); use math=ieee")
-    for layer in network.layers:
-        if layer.kind not in _MAKE_COVERS:
-            raise network.error(
-                layer, f"math=make does not cover [{layer.kind}]: the Makefile's build regroups its sums; use math=ieee"
-            )
+    layer = first_uncovered(network)
+    if layer is not None:
+        raise network.error(
+            layer, f"math=make does not cover [{layer.kind}]: the Makefile's build regroups its sums; use math=ieee"
+        )
+
+
+def first_uncovered(network: Network) -> Layer | None:
+    """The first layer whose bits ``make`` does not promise, if there is one."""
+    return next((layer for layer in network.layers if layer.kind not in _MAKE_COVERS), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DarknetError
 from .build import Plan
+from .states import States
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +49,7 @@ class Runner:
     Attributes:
         has_run: whether there is a last run.
         seconds: how long it took, by image.
+        states: what recurrent layers keep between runs.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Runner:
         self._store: dict[int, dict[Any, Floats]] = {}
         self._plans: dict[int, Plan] = {}
         self._keep = frozenset(keep)
+        self.states = States(network)
         self._last = self._plan_for(1)
         self.has_run = False
         self.seconds = 0.0
@@ -95,20 +98,23 @@ class Runner:
         wanted = self.kept | set(numbers)
         if wanted == self.kept:
             return
-        x = self._last.input(self._last.images - 1).copy()
+        images = self._last.images  # all of them if the state that the last one met comes from the others
+        again = [self._last.input(image).copy() for image in range(images - 1 if self.states.empty else 0, images)]
         self._plans.clear()
         self._keep = wanted
         self._last = self._plan_for(1)
         if self.has_run:
-            self.run([x])
+            with self.states.last_run_again():
+                self.run(again)
 
     def resize(self, network: Network) -> None:
-        """Go on with the same network at another input size; if its plan cannot be made, with the one before."""
-        made_of = (network, *self._made_of[1:])
-        plan = Plan(*made_of, self._keep, 1, self._store)
+        """Go on with the same network at another size, its states 0; if no plan can be made, with the one before."""
+        made_of, states = (network, *self._made_of[1:]), States(network)
+        plan = Plan(*made_of, self._keep, 1, self._store, states)
         self._made_of, self._plans, self._last, self.has_run = made_of, {1: plan}, plan, False
+        self.states = states
 
     def _plan_for(self, images: int) -> Plan:
         if images not in self._plans:
-            self._plans[images] = Plan(*self._made_of, self._keep, images, self._store)
+            self._plans[images] = Plan(*self._made_of, self._keep, images, self._store, self.states)
         return self._plans[images]

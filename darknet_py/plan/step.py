@@ -16,7 +16,7 @@ class Step:
     """One kernel call of a plan.
 
     ``kernel(queue, *args)`` runs on several threads at once; each takes tasks with ``claim(queue, 0)`` until none is
-    left. ``tasks`` is how many there are: a step with a single one runs on the calling thread alone.
+    left (see `kernels.atomic`). ``tasks`` is how many there are.
     ``temporary``: which arguments are memory that only the steps of one layer use, and a name for each kind of it.
     """
 

@@ -1,4 +1,5 @@
-"""Layers -> steps: which kernel runs a layer, with which arrays. (Convolutions have a module of their own.)"""
+"""Layers -> steps: which kernel runs a layer, with which arrays. (Convolutions, heads and
+recurrent layers have modules of their own.)"""
 
 from __future__ import annotations
 
@@ -9,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import layers
-from ..kernels import dense, normalization, pooling, rearrange, softmax
-from ..kernels.activations import CODES, UNTOUCHED, activate_channels
+from ..kernels import dense, normalization, pooling, rearrange
+from ..kernels.activations import CODES, activate_channels
 from ..kernels.deconvolution import deconvolution
 from ..kernels.shortcut import shortcut
+from .binary import binarize, binarized
 from .conv_cut import ONE, Images
 from .convolution import convolution_steps, deviations
 from .memory import frozen
 from .step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ..formats.tree import Tree
@@ -32,8 +36,10 @@ if TYPE_CHECKING:
 class Bench:
     """What a layer's steps are made from: flat float32 buffers, its stored arrays, its tree, the profile.
 
-    Of convolutions, buffers hold ``images``, and packed weights go to ``store``; of other layers, one image.
-    ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's.
+    Of convolutions, buffers hold ``images``, and packed weights go to ``store`` (of recurrent layers, to one per part
+    inside it); of other layers, one image.
+    ``pool``: the pooling that a convolution's step is to do as well; ``out`` is then the pooling's. ``states``: what a
+    recurrent layer keeps between runs.
     """
 
     sources: list[Floats]
@@ -43,8 +49,9 @@ class Bench:
     profile: Profile
     threads: int
     images: Images = ONE
-    store: dict[Any, Floats] | None = None
+    store: dict[Any, Any] | None = None
     pool: layers.MaxPool | None = None
+    states: Sequence[Floats] = ()
 
     @property
     def x(self) -> Floats:
@@ -64,10 +71,15 @@ def make_steps(layer: layers.Layer, bench: Bench) -> list[Step]:
 
 @make_steps.register
 def _(layer: layers.Convolutional, bench: Bench) -> list[Step]:
-    return convolution_steps(
-        layer, bench.arrays, bench.x, bench.out, bench.threads, bench.profile, pool=bench.pool, images=bench.images,
-        store=bench.store,
-    )  # fmt: skip
+    before: list[Step] = []
+    x, arrays, images = bench.x, bench.arrays, bench.images
+    if layer.xnor:
+        before, x, images = binarize(layer, x, images)
+        arrays = binarized(layer, arrays, bench.threads, bench.profile)
+    steps = convolution_steps(
+        layer, arrays, x, bench.out, bench.threads, bench.profile, pool=bench.pool, images=images, store=bench.store
+    )
+    return [*before, *steps]
 
 
 @make_steps.register
@@ -139,13 +151,14 @@ def _(layer: layers.Reorg, bench: Bench) -> list[Step]:
         return [Step(rearrange.flatten, (bench.out, bench.x, x.c, x.h * x.w, not layer.reverse), tasks=x.c)]
     if layer.extra:
         return [
-            _copy(bench.out[: x.size], bench.x),
+            copy_step(bench.out[: x.size], bench.x),
             Step(rearrange.fill, (bench.out[x.size :], np.float32(0)), tasks=1),
         ]
     return [Step(rearrange.reorg, (bench.out, bench.x, x.c, x.h, x.w, layer.stride, layer.reverse), tasks=x.c)]
 
 
-def _copy(out: Floats, x: Floats) -> Step:
+def copy_step(out: Floats, x: Floats) -> Step:
+    """A step that copies ``x``."""
     return Step(rearrange.copy, (out, x), tasks=-(-x.size // rearrange.BLOCK))
 
 
@@ -155,7 +168,7 @@ def _(layer: layers.Route, bench: Bench) -> list[Step]:
         return []
     steps, first = [], 0
     for source in bench.sources:
-        steps.append(_copy(bench.out[first : first + source.size], source))
+        steps.append(copy_step(bench.out[first : first + source.size], source))
         first += source.size
     return steps
 
@@ -217,72 +230,3 @@ def _(layer: layers.Dropout, bench: Bench) -> list[Step]:
 @make_steps.register
 def _(layer: layers.Cost, bench: Bench) -> list[Step]:
     return [Step(rearrange.fill, (bench.out, np.float32(0)), tasks=1)]
-
-
-def _softmax(
-    bench: Bench, x: Floats, groups: tuple[NDArray[np.int64], NDArray[np.int64]], parts: int, part_stride: int,
-    first: int, cells: int, temperature: float,
-) -> Step:  # fmt: skip
-    scratch = np.zeros(bench.threads * 6 * softmax.BLOCK, np.float32)
-    args = (bench.out, x, *groups, parts, part_stride, first, cells, np.float32(temperature), scratch)
-    tasks = parts * -(-cells // softmax.BLOCK)
-    if bench.profile.make:
-        from ..kernels.softmax_make import softmax_make
-
-        return Step(softmax_make, args, tasks, temporary={9: "scratch"})
-    return Step(softmax.softmax, args, tasks, temporary={9: "scratch"})
-
-
-def _tree_groups(tree: Tree) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return tree.group_offset.astype(np.int64), tree.group_size.astype(np.int64)
-
-
-def _equal_groups(count: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return np.arange(count, dtype=np.int64) * size, np.full(count, size, np.int64)
-
-
-@make_steps.register
-def _(layer: layers.Softmax, bench: Bench) -> list[Step]:
-    size = layer.input.size
-    groups = _tree_groups(bench.tree) if bench.tree else _equal_groups(layer.groups, size // layer.groups)
-    return [_softmax(bench, bench.x, groups, 1, size, 0, 1, layer.temperature)]
-
-
-@make_steps.register
-def _(layer: layers.Region, bench: Bench) -> list[Step]:
-    cells = layer.w * layer.h
-    codes = np.full((layer.n, layer.coords + 1 + layer.classes), CODES["linear"], np.int64)
-    codes[:, :2] = CODES["logistic"]
-    if not layer.background:
-        codes[:, layer.coords] = CODES["logistic"]
-    classes = None
-    if bench.tree:
-        # Darknet's CPU code takes a tree's softmax at wrong places; this is what its GPU code computes.
-        first, groups = layer.coords + 1, _tree_groups(bench.tree)
-        classes = _softmax(bench, bench.x, groups, layer.n, codes.shape[1] * cells, first * cells, cells, 1.0)
-        codes[:, first:] = UNTOUCHED
-    elif layer.softmax:
-        first, groups = layer.coords + int(not layer.background), _equal_groups(1, layer.classes + layer.background)
-        classes = _softmax(bench, bench.x, groups, layer.n, codes.shape[1] * cells, first * cells, cells, 1.0)
-        codes[:, first:] = UNTOUCHED
-    else:
-        codes[:, layer.coords + 1 :] = CODES["logistic"]
-    activated = Step(activate_channels, (bench.out, bench.x, codes.reshape(-1), cells), tasks=codes.size)
-    return [activated, classes] if classes else [activated]
-
-
-@make_steps.register
-def _(layer: layers.Yolo, bench: Bench) -> list[Step]:
-    codes = np.full((layer.n, 5 + layer.classes), CODES["logistic"], np.int64)
-    codes[:, 2:4] = CODES["linear"]
-    args = (bench.out, bench.x, codes.reshape(-1), layer.w * layer.h)
-    return [Step(activate_channels, args, tasks=codes.size)]
-
-
-@make_steps.register
-def _(layer: layers.Detection, bench: Bench) -> list[Step]:
-    steps = [_copy(bench.out, bench.x)]
-    if layer.softmax:
-        groups = _equal_groups(layer.side * layer.side, layer.classes)
-        steps.append(_softmax(bench, bench.x, groups, 1, layer.out.size, 0, 1, 1.0))
-    return steps

@@ -170,5 +170,5 @@ def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, threads: 
     matrix = np.ascontiguousarray(transform.matrices[1].reshape(-1))
     args = (out, frozen(weights), matrix, shape.n, shape.c, transform.inputs, tile.filters)
     with get_pool(threads) as pool:
-        pool.run(Step(pack_winograd, args, tasks=blocks))
+        pool.run_step(Step(pack_winograd, args, tasks=blocks))
     return out

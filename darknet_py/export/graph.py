@@ -1,0 +1,130 @@
+"""An ONNX model in the making."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DarknetError
+
+if TYPE_CHECKING:
+    from ..formats.tree import Tree
+    from ..layers import Layer
+    from ..network import Network
+    from ..parameters import Arrays
+
+_LIMIT = 2**31 - 2**24
+"""Bytes of weights that go into one file: a message of protocol buffers holds less than 2 GiB."""
+
+
+def need_onnx() -> Any:
+    """The package onnx. Raises `DarknetError` where it is not installed."""
+    try:
+        return importlib.import_module("onnx")
+    except ImportError as error:
+        raise DarknetError(f"writing ONNX needs the package onnx ({error}): pip install onnx") from None
+
+
+class Graph:
+    """Nodes and constants, and the name of every layer's output.
+
+    Whatever flows is 4-dimensional: (1, c, h, w), a flat list of values (1, c, 1, 1).
+
+    Attributes:
+        graph: ``onnx.GraphProto`` with the nodes, inputs and outputs.
+        constants: one ``onnx.TensorProto`` each.
+        network: what is exported.
+        trees: WordTrees by number of the layer that needs one.
+        activated: heads apply their own activations; otherwise they hand on what flows into them.
+        layer: the layer that is being added.
+        arrays: its stored arrays.
+    """
+
+    def __init__(self, network: Network, trees: dict[int, Tree], activated: bool) -> None:
+        onnx = need_onnx()
+        if 4 * network.parameters > _LIMIT:
+            raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
+        self.network, self.trees, self.activated = network, trees, activated
+        self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+        self._new_tensor = onnx.TensorProto
+        self.graph: Any = onnx.GraphProto(name="darknet")
+        self.constants: list[Any] = []
+        shape = network.input
+        extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
+        self.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
+        self.names = {-1: "input"}
+        self.layer: Layer | None = None
+        self.arrays: Arrays = {}
+        if not shape.image:
+            self.names[-1] = self.reshape("input", 1, shape.c, 1, 1)
+
+    def _name(self, what: str) -> str:
+        place = "input" if self.layer is None else f"{self.layer.kind}_{self.layer.index}"
+        return f"{place}.{what}_{len(self.graph.node)}_{len(self.constants)}"
+
+    def x(self, layer: Layer, source: int = 0) -> str:
+        """Name of a layer's input."""
+        return self.names[layer.sources[source]]
+
+    def constant(self, values: Any, name: str = "constant") -> str:
+        """Name of a new constant: an array of int64 as it is, everything else as float32."""
+        array = values if isinstance(values, np.ndarray) else np.float32(values)
+        array = np.asarray(array, np.int64 if array.dtype == np.int64 else np.float32)
+        tensor = self._new_tensor(
+            name=self._name(name),
+            data_type=self._new_tensor.INT64 if array.dtype == np.int64 else self._new_tensor.FLOAT,
+            dims=array.shape,
+            raw_data=np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes(),
+        )
+        self.constants.append(tensor)
+        return str(tensor.name)
+
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Name of what a new node gives."""
+        name = self._name(kind)
+        self.graph.node.append(self._make_node(kind, inputs, [name], name, **attributes))
+        return name
+
+    def reshape(self, name: str, *shape: int) -> str:
+        """The same values in another shape."""
+        return self.node("Reshape", name, self.constant(np.array(shape, np.int64), "shape"))
+
+    def transpose(self, name: str, *order: int) -> str:
+        """The axes in another order."""
+        return self.node("Transpose", name, perm=list(order))
+
+    def slice(self, name: str, axes: list[int], starts: list[int], ends: list[int], steps: list[int]) -> str:
+        """A part of an array."""
+        arguments = (self.constant(np.array(values, np.int64), "slice") for values in (starts, ends, axes, steps))
+        return self.node("Slice", name, *arguments)
+
+    def first(self, name: str, axis: int, start: int, end: int) -> str:
+        """The values ``start`` to ``end`` of one axis."""
+        return self.slice(name, [axis], [start], [end], [1])
+
+    def times(self, name: str, factor: float) -> str:
+        """Everything times a number; the same name for 1."""
+        return name if factor == 1 else self.node("Mul", name, self.constant(factor, "factor"))
+
+    def plus(self, name: str, summand: float) -> str:
+        """Everything plus a number; the same name for 0."""
+        return name if summand == 0 else self.node("Add", name, self.constant(summand, "summand"))
+
+    def per_channel(self, kind: str, name: str, values: Any) -> str:
+        """An operator with one value for each channel."""
+        return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
+
+    def finish(self, ends: list[int]) -> None:
+        """Make the outputs of layers the model's, under names such as ``yolo_16``."""
+        for number in ends:
+            layer, name = self.network.layers[number], self.names[number]
+            shape, target = layer.out, f"{layer.kind}_{number}"
+            extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
+            if shape.image:
+                node = self._make_node("Identity", [name], [target], target)
+            else:
+                node = self._make_node("Flatten", [name], [target], target, axis=1)
+            self.graph.node.append(node)
+            self.graph.output.append(self._make_value(target, self._new_tensor.FLOAT, extents))

@@ -1,0 +1,123 @@
+"""Layers -> ONNX operators: pooling, normalisation, softmax, and whatever works value by value."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import layers
+from .graph import Graph
+from .onnx_activations import activate
+
+if TYPE_CHECKING:
+    from ..formats.tree import Tree
+
+LOWEST = float(np.finfo(np.float32).min)
+"""What Darknet's max pooling sees outside of its input: -FLT_MAX."""
+
+
+@singledispatch
+def add_layer(layer: layers.Layer, graph: Graph) -> str:
+    """Add a layer to the model; the name of its output, (1, c, h, w)."""
+    raise graph.network.error(layer, f"[{layer.kind}] cannot be exported: ONNX has no operator for it")
+
+
+@add_layer.register
+def _(layer: layers.MaxPool, graph: Graph) -> str:
+    before = layer.pad // 2
+    after = [
+        max(0, (out - 1) * layer.stride + layer.size - extent - before)
+        for out, extent in ((layer.out.h, layer.input.h), (layer.out.w, layer.input.w))
+    ]
+    pads, x = [before, before, *after], graph.x(layer)
+    if max(pads) >= layer.size:
+        # ONNX pads by less than a window only, so that no window lies outside.
+        where = graph.constant(np.array([0, 0, before, before, 0, 0, *after], np.int64), "pads")
+        x = graph.node("Pad", x, where, graph.constant(LOWEST, "outside"))
+        pads = [0] * 4
+    return graph.node("MaxPool", x, kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=pads)
+
+
+@add_layer.register
+def _(layer: layers.AvgPool, graph: Graph) -> str:
+    return graph.node("GlobalAveragePool", graph.x(layer))
+
+
+@add_layer.register
+def _(layer: layers.Softmax, graph: Graph) -> str:
+    size = layer.input.size
+    x = graph.times(graph.x(layer), 1 / layer.temperature)
+    if layer.tree:
+        if layer.index not in graph.trees:
+            raise graph.network.error(layer, f"[softmax] cannot be exported without its tree, {layer.tree}")
+        found = _tree_softmax(graph, graph.reshape(x, size), graph.trees[layer.index])
+    else:
+        found = graph.node("Softmax", graph.reshape(x, 1, layer.groups, size // layer.groups), axis=2)
+    return graph.reshape(found, 1, size, 1, 1)
+
+
+def _tree_softmax(graph: Graph, x: str, tree: Tree) -> str:
+    """Softmax over each sibling group: the groups become rows, filled up with what counts nothing."""
+    longest = int(tree.group_size.max())
+    rows = np.full((tree.groups, longest), tree.n, np.int64)  # the value after the last: the filling
+    places = np.zeros(tree.n, np.int64)
+    for group, (offset, size) in enumerate(zip(tree.group_offset.tolist(), tree.group_size.tolist(), strict=True)):
+        rows[group, :size] = np.arange(offset, offset + size)
+        places[offset : offset + size] = group * longest + np.arange(size)
+    filled = graph.node("Concat", x, graph.constant(np.array([LOWEST], np.float32), "filling"), axis=0)
+    found = graph.node("Softmax", graph.node("Gather", filled, graph.constant(rows, "groups")), axis=1)
+    return graph.node("Gather", graph.reshape(found, rows.size), graph.constant(places, "places"))
+
+
+@add_layer.register
+def _(layer: layers.Normalization, graph: Graph) -> str:
+    x, c = graph.x(layer), layer.input.c
+    weights = np.float32(layer.alpha) * _window(c, layer.size)
+    sums = graph.node("Conv", graph.node("Mul", x, x), graph.constant(weights.reshape(c, c, 1, 1), "window"))
+    norm = graph.plus(sums, layer.kappa)
+    return graph.node("Mul", x, graph.node("Pow", norm, graph.constant(-layer.beta, "exponent")))
+
+
+def _window(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """How often the square of each channel (column) counts in the norm of each channel (row).
+
+    Darknet's running sum never adds the channel ``size / 2`` but takes it away later (`kernels.normalization`).
+    """
+    before, after = (size - 1) // 2 + 1, size // 2
+    rows = np.zeros((channels, channels), np.float32)
+    rows[0, :after] = 1
+    for k in range(1, channels):
+        rows[k] = rows[k - 1]
+        if k >= before:
+            rows[k, k - before] -= 1
+        if k + after < channels:
+            rows[k, k + after] += 1
+    return rows
+
+
+@add_layer.register
+def _(layer: layers.L2Norm, graph: Graph) -> str:
+    x = graph.x(layer)
+    return graph.node("Div", x, graph.node("ReduceL2", x, axes=[1], keepdims=1))
+
+
+@add_layer.register
+def _(layer: layers.Activation, graph: Graph) -> str:
+    return activate(graph, graph.x(layer), layer.activation)
+
+
+@add_layer.register
+def _(layer: layers.Logistic, graph: Graph) -> str:
+    return graph.node("Sigmoid", graph.x(layer))
+
+
+@add_layer.register
+def _(layer: layers.Dropout, graph: Graph) -> str:
+    return graph.x(layer)
+
+
+@add_layer.register
+def _(layer: layers.Cost, graph: Graph) -> str:
+    return graph.constant(np.zeros((1, layer.out.c, 1, 1), np.float32), "never_written")

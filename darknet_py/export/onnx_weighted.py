@@ -1,0 +1,107 @@
+"""Layers with weights -> ONNX operators, batch normalisation folded in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import layers
+from .graph import Graph
+from .onnx_activations import activate
+from .onnx_layers import add_layer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..parameters import Arrays
+
+    Floats = NDArray[np.float32]
+
+_EPSILON = float(np.float32(0.000001))
+"""Darknet's ``normalize_cpu`` divides by ``sqrt(variance) + .000001f``."""
+
+
+def _factors(arrays: Arrays) -> NDArray[np.float64]:
+    """What batch normalisation multiplies each channel by."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(arrays["scales"] / (np.sqrt(arrays["rolling_variance"].astype(np.float64)) + _EPSILON))
+
+
+def _folded(layer: layers.Weighted, arrays: Arrays, axis: int = 0) -> tuple[Floats, Floats]:
+    """Weights and biases with the batch normalisation in them; ``axis`` of the weights: the output channels."""
+    weights, biases = arrays["weights"], arrays["biases"]
+    if not layer.batch_normalize:
+        return weights, biases
+    factors = _factors(arrays)
+    shape = [1] * weights.ndim
+    shape[axis] = -1
+    # One layer's weights in double would be twice what the file has of them: each is rounded at once.
+    folded = np.multiply(
+        weights, factors.reshape(shape), dtype=np.float64, casting="unsafe", out=np.empty(weights.shape, np.float32)
+    )
+    return folded, (biases - arrays["rolling_mean"] * factors).astype(np.float32)
+
+
+@add_layer.register
+def _(layer: layers.Convolutional, graph: Graph) -> str:
+    if layer.xnor:
+        raise graph.network.error(layer, "xnor=1 cannot be exported: ONNX has no convolution of signs")
+    x, out, groups = graph.x(layer), layer.out, layer.groups
+    weights, biases = _folded(layer, graph.arrays)
+    stride = layer.stride
+    if layer.size == 1 and stride > 1:
+        # Darknet does not skip pixels here: it takes the first values of each group as if they were the smaller image.
+        c = layer.input.c // groups
+        flat = graph.reshape(x, 1, groups, c * layer.input.h * layer.input.w)
+        x = graph.reshape(graph.first(flat, 2, 0, c * out.h * out.w), 1, layer.input.c, out.h, out.w)
+        stride = 1
+    found = graph.node(
+        "Conv", x, graph.constant(weights, "weights"), graph.constant(biases, "biases"), group=groups,
+        kernel_shape=[layer.size] * 2, strides=[stride] * 2, pads=[layer.pad] * 4,
+    )  # fmt: skip
+    return activate(graph, found, layer.activation)
+
+
+@add_layer.register
+def _(layer: layers.Deconvolutional, graph: Graph) -> str:
+    weights, biases = _folded(layer, graph.arrays, axis=1)
+    found = graph.node(
+        "ConvTranspose", graph.x(layer), graph.constant(weights, "weights"), graph.constant(biases, "biases"),
+        kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=[layer.pad] * 4,
+    )  # fmt: skip
+    return activate(graph, found, layer.activation)
+
+
+@add_layer.register
+def _(layer: layers.Connected, graph: Graph) -> str:
+    weights, biases = _folded(layer, graph.arrays)
+    flat = graph.reshape(graph.x(layer), 1, layer.input.size)
+    found = graph.node("Gemm", flat, graph.constant(weights, "weights"), graph.constant(biases, "biases"), transB=1)
+    return activate(graph, graph.reshape(found, 1, layer.out.size, 1, 1), layer.activation)
+
+
+@add_layer.register
+def _(layer: layers.BatchNorm, graph: Graph) -> str:
+    arrays, factors = graph.arrays, _factors(graph.arrays)
+    scaled = graph.per_channel("Mul", graph.x(layer), factors)
+    return graph.per_channel("Add", scaled, arrays["biases"] - arrays["rolling_mean"] * factors)
+
+
+@add_layer.register
+def _(layer: layers.Local, graph: Graph) -> str:
+    # Every location has filters of its own: its window becomes a column (by a convolution that only picks values),
+    # and each column is multiplied by its location's matrix.
+    c, taps, places = layer.input.c, layer.size**2, layer.out.h * layer.out.w
+    picks = np.tile(np.eye(taps, dtype=np.float32).reshape(taps, 1, layer.size, layer.size), (c, 1, 1, 1))
+    columns = graph.node(
+        "Conv", graph.x(layer), graph.constant(picks, "picks"), group=c, kernel_shape=[layer.size] * 2,
+        strides=[layer.stride] * 2, pads=[layer.pad] * 4,
+    )  # fmt: skip
+    columns = graph.transpose(graph.reshape(columns, c * taps, places, 1), 1, 0, 2)
+    matrices = graph.arrays["weights"].reshape(places, layer.n, c * taps)
+    sums = graph.node("MatMul", graph.constant(matrices, "weights"), columns)
+    shape = (1, layer.n, layer.out.h, layer.out.w)
+    found = graph.reshape(graph.transpose(sums, 1, 0, 2), *shape)
+    biases = graph.constant(graph.arrays["biases"].reshape(shape), "biases")
+    return activate(graph, graph.node("Add", found, biases), layer.activation)

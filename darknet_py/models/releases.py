@@ -1,0 +1,63 @@
+"""Is this file one that was released? By size and hash, from the registry."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import WeightsError
+from .records import HASHES, RemoteFile, registry
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Release:
+    """A released weights file that this one is, or resembles.
+
+    Attributes:
+        file: its file name.
+        models: names of the models that it belongs to.
+        same: it has the same hash; None where no hash of the release is known, so that only the size agrees.
+    """
+
+    file: str
+    models: tuple[str, ...]
+    same: bool | None
+
+    def __str__(self) -> str:
+        if self.same:
+            return f"the released {self.file}"
+        if self.same is None:
+            return f"as long as the released {self.file}, of which no hash is known"
+        return f"not the released {self.file}, though as long"
+
+
+def hash_file(path: str | Path, kinds: Sequence[str] = HASHES) -> dict[str, str]:
+    """Hashes of a file's content, by kind. Raises `WeightsError` where it cannot be read."""
+    hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                for hasher in hashes.values():
+                    hasher.update(chunk)
+    except OSError as error:
+        raise WeightsError(f"cannot read these weights: {error.strerror or error}", path) from None
+    return {kind: hasher.hexdigest() for kind, hasher in hashes.items()}
+
+
+def find_release(size: int, hashes: dict[str, str]) -> Release | None:
+    """The released weights with this size and these hashes, or else one that has this size; None without any."""
+    found: dict[str, tuple[RemoteFile, list[str]]] = {}
+    for model in registry().values():
+        file = next(file for file in model.files if file.name == model.weights)
+        if size in file.sizes:
+            found.setdefault(file.name, (file, []))[1].append(model.name)
+    releases = [
+        Release(file.name, tuple(models), hashes[file.check] == file.hashes[file.check] if file.check else None)
+        for file, models in found.values()
+    ]
+    order = (True, None, False)
+    return min(releases, key=lambda release: order.index(release.same), default=None)

@@ -1,0 +1,102 @@
+"""Batch normalisation folded into the weights, or reset (Darknet's commands ``denormalize`` and ``reset``)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..formats.cfg import read_cfg
+from ..layers import Connected, Convolutional, Deconvolutional, Weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..layers import Layer
+    from ..network import Network
+    from ..parameters import Arrays
+
+FORMULAS = ("denormalize", "forward")
+"""How the factor of a channel is computed.
+
+``denormalize`` is Darknet's command of that name: ``scale / sqrt(variance + .00001)``, or ``.000001`` for connected
+layers. That is not what its forward pass computes, ``scale / (sqrt(variance) + .000001f)``: this is ``forward``.
+"""
+
+_FOLDED = (Convolutional, Deconvolutional, Connected)
+_RESET = (Convolutional, Connected)
+
+
+def fold(network: Network, arrays: Iterable[Arrays], formula: str) -> tuple[Network, Iterator[Arrays]]:
+    """The network without batch normalisation, and its arrays, computed one layer after another.
+
+    A ``[batchnorm]`` layer, which has no weights to fold into, stays as it is.
+
+    Args:
+        network: the graph, and
+        arrays: its stored arrays, one dict per layer.
+        formula: one of `FORMULAS`.
+    """
+    plain = [
+        dataclasses.replace(layer, batch_normalize=False) if isinstance(layer, _FOLDED) else layer
+        for layer in network.layers
+    ]
+    pairs = zip(network.layers, arrays, strict=True)
+    return dataclasses.replace(network, layers=tuple(plain)), (
+        _fold_layer(layer, stored, formula) if _normalized(layer, _FOLDED) else stored for layer, stored in pairs
+    )
+
+
+def reset(network: Network, arrays: Iterable[Arrays], formula: str) -> Iterator[Arrays]:
+    """The arrays with batch normalisation folded in, and scales and variances of 1, means of 0 in its place.
+
+    Darknet's ``reset`` leaves deconvolutional layers alone, and so does this.
+    """
+    for layer, stored in zip(network.layers, arrays, strict=True):
+        if _normalized(layer, _RESET):
+            ones, zeros = np.ones_like(stored["biases"]), np.zeros_like(stored["biases"])
+            neutral = {"scales": ones, "rolling_mean": zeros, "rolling_variance": ones}
+            yield {**_fold_layer(layer, stored, formula), **neutral}
+        else:
+            yield stored
+
+
+def _normalized(layer: Layer, kinds: tuple[type[Weighted], ...]) -> bool:
+    return isinstance(layer, kinds) and layer.batch_normalize
+
+
+def _fold_layer(layer: Layer, stored: Arrays, formula: str) -> Arrays:
+    """Weights and biases with the batch normalisation in them."""
+    weights, biases, mean = stored["weights"], stored["biases"], stored["rolling_mean"]
+    variance = stored["rolling_variance"].astype(np.float64)
+    with np.errstate(all="ignore"):
+        if formula == "denormalize":
+            deviation = np.sqrt(variance + (0.000001 if isinstance(layer, Connected) else 0.00001))
+        else:
+            deviation = np.sqrt(variance) + np.float64(np.float32(0.000001))
+        factor = (stored["scales"] / deviation).astype(np.float32)
+        axis = 1 if isinstance(layer, Deconvolutional) else 0  # of the output channels
+        shape = [1] * weights.ndim
+        shape[axis] = -1
+        return {"biases": biases - mean * factor, "weights": weights * factor.reshape(shape)}
+
+
+def rewrite_cfg(path: str | Path, *removed: str) -> bytes | None:
+    """A cfg without these options in the sections that batch normalisation is folded in; None if it has none of them.
+
+    Everything else stays as it stands in the file.
+    """
+    kinds = {layer.kind for layer in _FOLDED}
+    lines = {
+        option.line
+        for section in read_cfg(path).layers
+        if section.kind in kinds
+        for option in section.options
+        if option.key in removed
+    }
+    if not lines:
+        return None
+    text = Path(path).read_bytes().split(b"\n")
+    return b"\n".join(line for number, line in enumerate(text, start=1) if number not in lines)

@@ -1,0 +1,116 @@
+"""Running steps on several threads: counts that must agree, errors, and who waits for whom."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darknet_py import warmup_samples as samples
+from darknet_py.kernels.atomic import ABSENT, CELLS, EXPECTED, TASKS, claim
+from darknet_py.kernels.jit import kernel
+from darknet_py.loading import load_trees
+from darknet_py.parameters import load_parameters
+from darknet_py.plan.build import Plan
+from darknet_py.plan.pool import Pool, Schedule
+from darknet_py.plan.profile import PROFILES
+from darknet_py.plan.step import Step
+from darknet_py.synth import write_synth
+from darknet_py.warmup import usable_profiles
+from tests.nets import net, write_cfg
+
+RECURRENT = ["rnn output=8 hidden=8", "gru output=8", "lstm output=8"]
+
+MORE = [
+    net(3, 16, 16, "convolutional filters=8 size=3 pad=1 xnor=1 activation=leaky"),
+    "[net]\ninputs=8\n" + "".join("[{}]\n{}\n".format(*text.replace(" ", "\n").split("\n", 1)) for text in RECURRENT),
+    net(4, 8, 8, "crnn output_filters=4 hidden_filters=4"),
+]
+
+
+@pytest.mark.parametrize("text", [*samples.DETECTORS, *samples.ONLY_IEEE, *MORE])
+@pytest.mark.parametrize("math", [name for name in PROFILES if name in usable_profiles()])
+def test_a_step_has_as_many_tasks_as_its_kernel_takes(text: str, math: str, tmp_path: Path) -> None:
+    """The threads of a run wait for that number: one too many, and they would wait for ever."""
+    (tmp_path / "warmup.tree").write_text(samples.TREE, encoding="utf-8")
+    cfg = write_cfg(tmp_path, text)
+    network = write_synth(cfg, tmp_path / "net.weights")
+    if PROFILES[math].make and text not in samples.DETECTORS:
+        return
+    parameters = load_parameters(network, tmp_path / "net.weights")
+    plan = Plan(network, parameters, PROFILES[math], 3, load_trees(network))
+    for step in plan.steps:
+        queue = np.zeros(2 * CELLS, np.int64)
+        step.kernel(queue, *step.args)
+        assert queue[CELLS + TASKS] + queue[CELLS + ABSENT] == step.tasks + 1, (
+            network.layers[step.layer].kind,
+            step.kernel,
+        )
+
+
+@kernel
+def note(queue, order, number, tasks):
+    # order: the first of its values counts; then, task by task, the number of the step
+    while claim(queue, 0) < tasks:
+        order[1 + number] += 1
+        for earlier in range(number):
+            if order[1 + earlier] != tasks:
+                order[0] += 1
+
+
+def test_a_step_begins_when_all_have_left_the_one_before() -> None:
+    order = np.zeros(51, np.int64)
+    # One task each: the only one who may be in it is who got it, so that nothing but the order can go wrong.
+    schedule = Schedule([Step(note, (order, number, 1), tasks=1) for number in range(50)], 4)
+    with Pool(4) as pool:
+        for _ in range(200):
+            order[:] = 0
+            pool.run(schedule)
+            assert order.tolist() == [0, *[1] * 50]
+
+
+def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
+    def fail(queue: Any, thread: int) -> None:
+        if threading.get_ident() == thread:
+            raise ZeroDivisionError
+        claim(queue, 0)
+
+    order = np.zeros(4, np.int64)
+    pool = Pool(3)
+    for _ in range(20):
+        with pool:
+            pool.run(Schedule([Step(note, (order, 0, 3), tasks=3)], 3))  # who is who
+            threads = [threading.get_ident(), *(worker.ident for worker in pool._workers)]
+        for thread in threads:
+            steps = [Step(note, (order, 0, 3), 3), Step(fail, (thread,), 0), Step(note, (order, 1, 3), 3)]
+            with pool, pytest.raises(ZeroDivisionError):
+                pool.run(Schedule(steps, 3))
+    with pool:
+        order[:] = 0
+        pool.run(Schedule([Step(note, (order, 0, 3), tasks=3)], 3))
+        assert order[1] == 3, "the pool works on"
+
+
+def test_every_thread_enters_the_context() -> None:
+    entered: list[int] = []
+
+    class Around:
+        def __enter__(self) -> None:
+            entered.append(threading.get_ident())
+
+        def __exit__(self, *exc: object) -> None:
+            entered.append(-threading.get_ident())
+
+    order = np.zeros(4, np.int64)
+    with Pool(3) as pool:
+        pool.run(Schedule([Step(note, (order, 0, 3), tasks=3)], 3), Around)
+    inside = {ident for ident in entered if ident > 0}
+    assert len(inside) == 3 and {-ident for ident in entered if ident < 0} == inside
+
+
+def test_expected_counts() -> None:
+    schedule = Schedule([Step(note, (), tasks=5), Step(note, (), tasks=1)], 2)
+    assert schedule._counters[EXPECTED::CELLS].tolist() == [0, 7, 3]

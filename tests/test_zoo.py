@@ -1,0 +1,64 @@
+"""Every cfg of the zoo with stand-in weights: the real Darknet's bits in every layer, and the page that says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darknet_py.errors import CfgError
+from darknet_py.image.letterbox import letterbox, to_planar
+from darknet_py.image.load import load_image
+from darknet_py.loading import load
+from darknet_py.network import read_network
+from darknet_py.plan.profile import check_covers, first_uncovered, get_profile
+from darknet_py.synth import write_synth
+from darknet_py.trace import array_sha256
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = REPOSITORY / "tests" / "data"
+GOLDENS = json.loads((DATA / "golden" / "zoo.json").read_text())
+NETWORKS = GOLDENS["networks"]
+QUICK = {"cifar", "darknet", "gru", "rnn", "tiny", "yolov3-tiny"}
+CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
+
+
+def test_every_cfg_has_a_golden() -> None:
+    assert set(NETWORKS) == {path.stem for path in (REPOSITORY / "cfg").glob("*.cfg")}
+
+
+@pytest.mark.parametrize("profile", ["ieee", "make"])
+@pytest.mark.parametrize("name", CASES)
+def test_darknets_bits(
+    name: str, profile: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden, cfg = NETWORKS[name], REPOSITORY / "cfg" / f"{name}.cfg"
+    network = read_network(cfg)
+    if network.tree_files:  # a file of upstream's, looked for in the working directory
+        monkeypatch.chdir(request.getfixturevalue("oracle") / "reference")
+    if profile == "make" and first_uncovered(network):
+        with pytest.raises(CfgError, match="math=make does not cover"):
+            check_covers(get_profile("make"), network)
+        return
+    write_synth(cfg, tmp_path / "w", GOLDENS["weights"]["synth_seed"])
+    detector = load(cfg, tmp_path / "w", math=profile, keep=range(len(network.layers)))
+    if network.input.image:
+        shape = network.input
+        planes = to_planar(load_image(DATA / "photos" / golden["image"]))
+        x = np.ascontiguousarray(letterbox(planes, shape.w, shape.h)[: shape.c])
+        assert array_sha256(x).startswith(golden["input"])
+    else:
+        x = np.eye(network.input.size, dtype=np.float32)[list(golden["text"].encode())]
+    detector.predict(x)
+    other = golden["make"] if profile == "make" else {}
+    for layer, sha256 in zip(network.layers, golden["layers"], strict=True):
+        found = array_sha256(detector.layer_output(layer.index))
+        assert found.startswith(other.get(str(layer.index), sha256)), f"layer {layer.index} ({layer.kind})"
+
+
+def test_the_page_has_the_table_that_its_script_makes() -> None:
+    subprocess.run([sys.executable, "benchmarks/zoo.py", "--check"], cwd=REPOSITORY, check=True, timeout=100)
