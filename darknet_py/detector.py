@@ -120,10 +120,13 @@ class Detector:
         self, pictures: Sequence[NDArray[np.uint8]], thresh: float, hier_thresh: float, nms: float, tree_path: bool
     ) -> list[Detections]:
         """`detect` of pictures that run together."""
+        network = self.network
         inputs = [self.prepare(pixels) for pixels in pictures]
         sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in pictures]
         candidates, outputs = [], []
         with self._lock:
+            if network is not self.network:  # resized meanwhile
+                inputs = [self.prepare(pixels) for pixels in pictures]
             self._runner.run(inputs)
             for number, size in enumerate(sizes):
                 candidates.append(self._decode((1, 1) if self._stretches else size, thresh, hier_thresh, number))
@@ -262,6 +265,24 @@ class Detector:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new."""
         with self._lock:
             self._runner.keep(numbers)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).
+
+        Only shapes and buffers are made anew. The weights stay; a layer's are packed once more where its new shape
+        wants them in another order. If the size cannot be, everything stays as it was. Layers whose outputs were kept
+        still are; there is no last image until one is run; recurrent layers forget.
+
+        Args:
+            size: width and height, for most networks multiples of 32.
+
+        Raises:
+            CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
+        """
+        with self._lock:
+            network = self.network.resized(*size)
+            self._runner.resize(network)
+            self.network = network
 
     def candidates(self, image_size: tuple[int, int], *, thresh: float, hier_thresh: float) -> Candidates:
         """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .detector import Detector
-from .errors import DarknetError, DataError
+from .errors import DarknetError, DataError, WeightsError
 from .formats.data import read_data, read_map, read_names
 from .formats.tree import Tree, read_tree
 from .layers import Region
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .models import Progress
+    from .parameters import Parameters
 
 
 def load(
@@ -71,7 +72,7 @@ def load(
         _check_map(network, class_map, map)
     return Detector(
         network,
-        load_parameters(network, weights, partial=cutoff is not None),
+        _load_parameters(network, weights, cutoff, size),
         names=_read_names(network, names, data, class_map),
         trees=load_trees(network),
         map=class_map,
@@ -81,6 +82,18 @@ def load(
         keep=keep,
         weights=Path(weights),
     )
+
+
+def _load_parameters(
+    network: Network, weights: str | Path, cutoff: int | None, size: tuple[int, int] | None
+) -> Parameters:
+    """The weights; if they do not fit because of the size, the error says so."""
+    try:
+        return load_parameters(network, weights, partial=cutoff is not None)
+    except WeightsError:
+        if size is not None:
+            read_network(network.path, cutoff).resized(*size)
+        raise
 
 
 def _read_names(

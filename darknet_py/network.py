@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +30,14 @@ class Network:
         input: shape of the network's input image.
         layers: in order of execution.
         notes: what Darknet would print about lines that it cannot read.
+        sections: what the layers were made from.
     """
 
     path: str
     input: Shape
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
+    sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def heads(self) -> list[Layer]:
@@ -73,6 +78,39 @@ class Network:
         if not self.input.image or self.input.c > 3:
             raise CfgError(f"the network's input ({self.input}) is not a picture", self.path)
 
+    @property
+    def stride(self) -> int:
+        """Sizes that are multiples of it divide evenly in every layer (32 for the released detectors)."""
+        scales: list[Fraction] = []
+        for layer in self.layers:
+            source = layer.sources[0]
+            scale = scales[source] if source >= 0 else Fraction(1)
+            stride, reverse = getattr(layer, "stride", 1), getattr(layer, "reverse", False)
+            if layer.kind == "deconvolutional" or layer.kind == ("reorg" if reverse else "upsample"):
+                scale /= stride
+            else:
+                scale *= stride
+            scales.append(scale)
+        return math.lcm(*(scale.numerator for scale in scales))
+
+    def resized(self, w: int, h: int) -> Network:
+        """The network at another input size, for the same weights (Darknet's ``resize_network``).
+
+        Raises:
+            CfgError: it is not fully convolutional, or its layers do not fit together at that size.
+        """
+        if not self.input.image:
+            raise CfgError(f"the input is no image: it cannot be {w} x {h}", self.path)
+        other = _build_resized(self.path, self.input, (w, h), self.sections, self.notes)
+        for layer, new in zip(self.layers, other.layers, strict=True):
+            if layer.stored() != new.stored():
+                raise self.error(
+                    layer,
+                    f"layer {layer.index} [{layer.kind}] has weights for an input of {self.input.w} x {self.input.h} "
+                    f"only: the network is not fully convolutional and cannot be resized to {w} x {h}",
+                )
+        return other
+
     def error(self, layer: Layer, message: str) -> CfgError:
         """An error at a layer's section."""
         return CfgError(message, self.path, layer.line)
@@ -91,8 +129,6 @@ def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, i
     """
     cfg = read_cfg(path)
     shape = _read_net(cfg.net)
-    if size is not None:
-        shape = _resized(cfg.net, shape, *size)
     sections = cfg.layers
     if not sections:
         raise cfg.net.error("the network has no layers")
@@ -100,15 +136,44 @@ def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, i
         if not 1 <= cutoff <= len(sections):
             raise CfgError(f"cutoff={cutoff}: the network has layers 1 to {len(sections)}", path)
         sections = sections[:cutoff]
+    if size is None:
+        return _build(str(path), shape, sections, cfg.notes)
+    if not shape.image:
+        raise cfg.net.error(f"the input is no image: it cannot be {size[0]} x {size[1]}")
+    return _build_resized(str(path), shape, size, sections, cfg.notes)
+
+
+def _build(path: str, shape: Shape, sections: Sequence[Section], notes: Sequence[str]) -> Network:
+    """The layers, one after the other, for an input's shape."""
     given = shape
     layers: list[Layer] = []
     for index, section in enumerate(sections):
         layer = make_layer(section, Place(index, shape, layers))
         layers.append(layer)
         shape = layer.out
-    network = Network(str(path), given, tuple(layers), tuple(cfg.notes))
+    network = Network(path, given, tuple(layers), tuple(notes), tuple(sections))
     _check_heads(network)
     return network
+
+
+def _build_resized(
+    path: str, shape: Shape, size: tuple[int, int], sections: Sequence[Section], notes: Sequence[str]
+) -> Network:
+    """`_build` for an input of another size; an error says which sizes would do, if the network's own does."""
+    w, h = size
+    if w < 1 or h < 1 or shape.c * w * h > INT32_MAX:
+        raise CfgError(f"an input of {w} x {h} is not possible", path)
+    try:
+        return _build(path, Shape(shape.c, h, w), sections, notes)
+    except CfgError as error:
+        try:
+            stride = _build(path, shape, sections, notes).stride
+        except CfgError:
+            raise error from None
+        if w % stride == 0 and h % stride == 0:
+            raise
+        message = f"{error.message}; {w} x {h} does not fit this network: take multiples of {stride}"
+        raise CfgError(message, error.path, error.line) from None
 
 
 def _read_net(section: Section) -> Shape:
@@ -130,14 +195,6 @@ def _read_net(section: Section) -> Shape:
     if shape.size > INT32_MAX:
         raise section.error(f"an input of {shape.size} values is more than Darknet can count")
     return shape
-
-
-def _resized(section: Section, shape: Shape, w: int, h: int) -> Shape:
-    if not shape.image:
-        raise section.error(f"the input is no image: it cannot be {w} x {h}")
-    if w < 1 or h < 1 or shape.c * w * h > INT32_MAX:
-        raise section.error(f"an input of {w} x {h} is not possible")
-    return Shape(shape.c, h, w)
 
 
 def _check_heads(network: Network) -> None:

@@ -196,6 +196,43 @@ def test_the_command(tmp_path: Path) -> None:
     run("bench", "net.cfg", "net.cfg", "--weights", "w", cwd=tmp_path, code=2)
 
 
+def test_several_sizes(tmp_path: Path) -> None:
+    write_cfg(tmp_path, SMALL)
+    out = run(
+        "bench", "net.cfg", "--runs", 2, "--sizes", "32,64x32,48", "--against", "one-thread,darknet=nowhere.so",
+        "--threads", 2, "--json", "b.json", "--plot", "b.svg", cwd=tmp_path,
+    ).stdout  # fmt: skip
+    lines = out.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.strip().startswith("size "))
+    assert " ".join(lines[head].split()) == "size ms images/s G mult-adds GMAC/s of ceiling one-thread"
+    rows = [line.split() for line in lines[head + 1 : head + 4]]
+    assert [row[0] for row in rows] == ["32x32", "64x32", "48x48"]
+    for row in rows:
+        assert float(row[2]) == pytest.approx(1e3 / float(row[1]), rel=0.01)
+        assert row[5].endswith("%") and row[6].endswith("x")
+    assert float(rows[1][3]) == pytest.approx(2 * float(rows[0][3]), abs=0.002), "twice the pixels, twice the work"
+    assert "not measured at 64x32: darknet=nowhere.so" in out
+    assert "conv 16 3x3/1" not in out, "no tables of layers unless they are asked for"
+    networks = json.loads((tmp_path / "b.json").read_text())["networks"]
+    assert [network["input"][:2] for network in networks] == [[32, 32], [64, 32], [48, 48]]
+    nodes = list(ElementTree.parse(tmp_path / "b.svg").iter())
+    assert {"net", "net, one-thread", "images per second"} <= {node.text for node in nodes}
+    curves = [node.get("points", "").split() for node in nodes if node.get("stroke-width") == "2"]
+    assert [len(points) for points in curves] == [3] * 4, "two engines, time and images per second"
+    assert all(points == sorted(points, key=lambda point: float(point.split(",")[0])) for points in curves)
+    with_layers = run("bench", "net.cfg", "--runs", 1, "--sizes", "32", "--layers", "--plot", "b.png", cwd=tmp_path)
+    assert "conv 16 3x3/1" in with_layers.stdout
+    assert Image.open(tmp_path / "b.png").format == "PNG"
+
+
+def test_sizes_that_cannot_be(tmp_path: Path) -> None:
+    write_cfg(tmp_path, SMALL)
+    assert "give --size or --sizes" in run("bench", "net.cfg", "--size", 32, "--sizes", 32, cwd=tmp_path, code=2).stderr
+    assert "'big' is not a size" in run("bench", "net.cfg", "--sizes", "32,big", cwd=tmp_path, code=2).stderr
+    refused = run("bench", "net.cfg", "--runs", 1, "--sizes", "32,30", cwd=tmp_path, code=1).stderr
+    assert "30 x 30 does not fit this network: take multiples of 4" in refused
+
+
 LIBRARY = """
 #include <stdlib.h>
 typedef struct { int width; } network;

@@ -106,6 +106,50 @@ def test_cutoff_keeps_the_first_layers(tmp_path: Path) -> None:
         read_network(cfg, cutoff=4)
 
 
+@pytest.mark.parametrize(
+    ("sections", "stride"),
+    [
+        (("conv size=3 stride=4 pad=1", "maxpool size=2 stride=2", "maxpool size=2 stride=1"), 8),
+        (("conv filters=4 size=1", "reorg stride=2", "upsample stride=2", "conv size=3 stride=2"), 2),
+        (("conv size=2 stride=2", "conv size=3 stride=3", "deconv size=2 stride=6", "upsample stride=-4"), 12),
+        (("conv filters=4 size=2 stride=4", "reorg stride=2 reverse=1"), 4),
+        (("conv size=2 stride=2", "conv size=2 stride=2", "route layers=0", "conv size=2 stride=3"), 12),
+        (("avgpool",), 1),
+    ],
+)
+def test_the_stride(tmp_path: Path, sections: tuple[str, ...], stride: int) -> None:
+    assert read_network(write_cfg(tmp_path, net(3, 48, 48, *sections))).stride == stride
+
+
+PASS = net(3, 32, 32, "conv filters=4 size=3 stride=2 pad=1", "conv size=3 stride=2 pad=1", "upsample",
+           "route layers=0,-1", "avgpool", "conn output=5")  # fmt: skip
+
+
+def test_another_size_is_another_graph_for_the_same_weights(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, PASS)
+    network = read_network(cfg)
+    other = network.resized(24, 40)
+    assert other == read_network(cfg, size=(24, 40)) != network
+    assert (other.input.w, other.input.h, other.layers[0].out.w, other.layers[0].out.h) == (24, 40, 12, 20)
+    assert other.resized(32, 32) == network
+
+
+def test_sizes_that_do_not_fit(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, PASS)
+    for resize in (read_network(cfg).resized, lambda w, h: read_network(cfg, size=(w, h))):
+        with pytest.raises(CfgError, match=r"cfg:20: \[route\] joins unlike.* 30 x 32 does not fit .* multiples of 4"):
+            resize(30, 32)
+        for w, h in ((0, 32), (32, -4), (40_000, 40_000)):
+            with pytest.raises(CfgError, match=f"an input of {w} x {h} is not possible"):
+                resize(w, h)
+    network = read_network(write_cfg(tmp_path, net(3, 8, 8, CONV, "conn output=5")))
+    with pytest.raises(CfgError, match=r"layer 1 \[connected\] has weights for an input of 8 x 8 only: .* to 16 x 8"):
+        network.resized(16, 8)
+    flat = read_network(write_cfg(tmp_path, "[net]\ninputs=9\n[conn]\noutput=2\n"))
+    with pytest.raises(CfgError, match="the input is no image"):
+        flat.resized(3, 3)
+
+
 def test_the_layer_table_is_darknets(tmp_path: Path) -> None:
     text = net(
         3, 416, 416, "conv filters=16 size=3 pad=1 colour=red", "max size=2 stride=2", "reorg stride=2 reverse=1",

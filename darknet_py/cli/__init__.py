@@ -16,6 +16,7 @@ COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
     "classify": "Name the most probable classes of images.",
     "fetch": "Fetch the files of released models, or list them.",
+    "anchors": "Find anchors for a data set: k-means over the boxes of its labels.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "warmup": "Compile all kernels now, so that no later command has to.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .options import engine, write_json
+from .options import Sizes, engine, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("cfgs", nargs=-1, required=True, metavar="CFG...", type=click.Path(path_type=Path))
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of the one CFG [default: stand-ins].")
 @engine
+@click.option("--sizes", type=Sizes(), metavar="N,WxH,...", help="Measure at each of these input sizes: a table.")
 @click.option(
     "--runs", type=click.IntRange(1, 10000), default=10, show_default=True,
     help="Rounds; in each one every engine has a turn of one to five runs.",
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
          "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
          "images at a time (batch=4; times are by image).",
 )  # fmt: skip
-@click.option("--layers/--no-layers", default=True, help="Print the table of layers [default: yes].")
+@click.option("--layers/--no-layers", default=None, help="Print the table of layers [default: yes, not with --sizes].")
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a bar chart (.svg or .png).")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a chart (.svg or .png).")
 def bench(
     cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, threads: int | None,
-    runs: int, against: str, layers: bool, json_file: str | None, plot: Path | None,
+    sizes: tuple[tuple[int, int], ...], runs: int, against: str, layers: bool | None, json_file: str | None,
+    plot: Path | None,
 ) -> None:  # fmt: skip
     """Measure how fast the networks CFG... run: every layer, and the whole.
 
@@ -46,28 +49,37 @@ def bench(
     from ..bench.against import parse_peers
     from ..bench.ceiling import Ceiling
     from ..bench.machine import describe_machine
-    from ..bench.plot import write_plot, writer
+    from ..bench.plot import write_plot
     from ..bench.report import document, machine_lines, result_lines
     from ..bench.session import bench as run
+    from ..bench.sizes import size_lines, write_size_plot
+    from ..chart import writer
+    from ..network import read_network
     from ..plan.pool import usable_cores
 
     if weights is not None and len(cfgs) > 1:
         raise click.UsageError("--weights goes with one CFG")
+    if size is not None and sizes:
+        raise click.UsageError("give --size or --sizes")
     if plot is not None:
         writer(plot)
+    jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
+    for cfg, each in jobs:
+        read_network(cfg, size=each)  # what cannot be is told before anything is measured
     peers = parse_peers(against)
     machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
     results = []
-    for cfg in cfgs:
-        with status(str(cfg)) as say:
-            result = run(cfg, weights, ceiling, size=size, math=math, runs=runs, peers=peers, say=say)
-        results.append(result)
+    for cfg, each in jobs:
+        with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as say:
+            results.append(run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, say=say))
     for line in machine_lines(machine, ceiling):
         click.echo(line, err=json_file == "-")
-    for result in results:
-        click.echo("\n" + "\n".join(result_lines(result, ceiling, layers)), err=json_file == "-")
+    for result in results if layers or not sizes else []:
+        click.echo("\n" + "\n".join(result_lines(result, ceiling, layers is not False)), err=json_file == "-")
+    for _, group in groupby(results, lambda result: result.network.path) if sizes else []:
+        click.echo("\n" + "\n".join(size_lines(list(group), ceiling)), err=json_file == "-")
     if plot is not None:
-        write_plot(document(machine, ceiling, results), plot)
+        (write_size_plot if sizes else write_plot)(document(machine, ceiling, results), plot)
     if json_file:
         write_json(json_file, document(machine, ceiling, results))
 

@@ -41,6 +41,19 @@ class Size(click.ParamType):
         return w, h
 
 
+class Sizes(click.ParamType):
+    """Several sizes: ``288,416,608x352``."""
+
+    name = "sizes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[int, int], ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(Size().convert(piece.strip(), param, ctx) for piece in value.split(","))
+
+
 def engine(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--size --math --threads``."""
     for option in (

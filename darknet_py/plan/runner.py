@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import DarknetError
 from .build import Plan
 from .states import States
 
@@ -78,6 +79,8 @@ class Runner:
     def run(self, inputs: Sequence[Floats]) -> None:
         """Run on inputs (channels x height x width each), together; each gets the same bits as alone."""
         plan = self._plan_for(len(inputs))
+        if any(x.size != plan.network.input.size for x in inputs):
+            raise DarknetError("the network was resized while it was given an input of its old size")
         for image, x in enumerate(inputs):
             plan.input(image)[:] = x.reshape(-1)
         start = perf_counter()
@@ -103,6 +106,13 @@ class Runner:
         if self.has_run:
             with self.states.last_run_again():
                 self.run(again)
+
+    def resize(self, network: Network) -> None:
+        """Go on with the same network at another size, its states 0; if no plan can be made, with the one before."""
+        made_of, states = (network, *self._made_of[1:]), States(network)
+        plan = Plan(*made_of, self._keep, 1, self._store, states)
+        self._made_of, self._plans, self._last, self.has_run = made_of, {1: plan}, plan, False
+        self.states = states
 
     def _plan_for(self, images: int) -> Plan:
         if images not in self._plans:

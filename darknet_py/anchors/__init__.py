@@ -1,0 +1,1 @@
+"""Anchors from labels: the paper's dimension clusters (section 2, "Dimension Clusters")."""

@@ -1,0 +1,198 @@
+"""The boxes of a data set, wherever their labels are: their sizes, and what was left out."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DarknetError, DataError, ImageError
+from ..formats.annotations import read_coco, read_voc
+from ..formats.data import read_data, read_lines
+from ..formats.labels import label_paths, read_labels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..formats.labels import Box
+
+    Floats = NDArray[np.float64]
+
+TINY = 0.001
+"""Darknet's training ignores boxes that are narrower or lower (``fill_truth_detection``)."""
+
+NOT_LABELS = {"classes.txt", "train.txt", "valid.txt", "test.txt"}
+"""Files that labelling programs put beside label files."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """What the labels of a data set say.
+
+    Attributes:
+        sizes: float64[n, 2], widths and heights in fractions of the image.
+        images: how many images (or label files) they are of.
+        pictures: float64[n, 2], width and height of each box's image in pixels; None if that is not known.
+        notes: what was left out or missing, a sentence each.
+    """
+
+    sizes: Floats
+    images: int
+    pictures: Floats | None
+    notes: tuple[str, ...]
+
+    def letterboxed(self, width: int, height: int) -> Floats:
+        """The sizes in fractions of a network's input of ``width`` x ``height``, images fit into it as Darknet does.
+
+        Raises:
+            DarknetError: the sizes of the images are not known.
+        """
+        if self.pictures is None:
+            raise DarknetError(
+                "to fit images into the network's input their sizes must be known: VOC XML and COCO JSON files tell "
+                "them, and the images of a data file do, but not label files alone"
+            )
+        scale = (np.array([width, height]) / self.pictures).min(axis=1, keepdims=True)
+        fitted: Floats = self.sizes * self.pictures * scale / np.array([width, height])
+        return fitted
+
+
+class _Collector:
+    """Takes boxes file by file."""
+
+    def __init__(self, say: Say) -> None:
+        self.sizes = array("d")
+        self.pictures = array("d")
+        self.images = 0
+        self.left_out: dict[str, int] = {}
+        self.notes: list[str] = []
+        self.say = say
+
+    def take(self, boxes: Sequence[Box], pictures: Sequence[tuple[float, float]], images: int = 1) -> None:
+        for _, _, w, h in boxes:
+            self.sizes.extend((w, h))
+        for picture in pictures:
+            self.pictures.extend(picture)
+        before, self.images = self.images, self.images + images
+        if before // 1000 != self.images // 1000:
+            self.say(f"labels of {self.images:,} images")
+
+    def file(self, path: Path) -> None:
+        """A file of any of the kinds."""
+        suffix = path.suffix.lower()
+        if suffix not in {".json", ".xml"}:
+            self.take(read_labels(path), [])
+            return
+        found = read_coco(path) if suffix == ".json" else read_voc(path)
+        self.take(found.boxes, found.images, found.image_count)
+        for reason, count in found.left_out.items():
+            self.left_out[reason] = self.left_out.get(reason, 0) + count
+
+    def boxes(self, where: str | Path) -> Boxes:
+        sizes = np.array(self.sizes).reshape(-1, 2)
+        pictures = np.array(self.pictures).reshape(-1, 2)
+        kept = (sizes >= TINY).all(axis=1)
+        left_out = dict(self.left_out)
+        if not kept.all():
+            left_out[f"narrower or lower than {TINY} of the image (Darknet's training ignores them)"] = int(
+                (~kept).sum()
+            )
+        notes = [f"{reason}: {count} box{'es' * (count > 1)} left out" for reason, count in left_out.items()]
+        if not kept.any():
+            raise DataError("has no boxes" + "".join(f"; {note}" for note in notes), where)
+        known = len(pictures) == len(sizes)
+        return Boxes(sizes[kept], self.images, pictures[kept] if known else None, (*self.notes, *notes))
+
+
+def read_data_boxes(data: Path, pictures: bool = False, say: Say = lambda text: None) -> Boxes:
+    """The boxes of the images that ``train=`` of a data file lists.
+
+    Args:
+        data: the data file.
+        pictures: read the sizes of the images, too.
+        say: is told how far it is.
+
+    Raises:
+        DataError: a file cannot be used, or no image has a label file. (Images without one have no boxes.)
+        ImageError: an image of which the size is wanted cannot be read.
+    """
+    from ..loading import find_data_file
+
+    train = read_data(data).get("train")
+    if train is None:
+        raise DataError("has no train= entry, the list of images", data)
+    lists = find_data_file(train, data)
+    collector = _Collector(say)
+    missing: list[str] = []
+    roots = [Path(), data.parent, data.parent.parent]
+    count = 0
+    for line in read_lines(lists):
+        image = line.strip()
+        if not image:
+            continue
+        count += 1
+        label = next(_places(label_paths(image), roots), None)
+        if label is None:
+            missing.append(image)
+            continue
+        boxes = read_labels(label)
+        size = [_picture_size(next(_places([image], roots), None), image)] if pictures and boxes else []
+        collector.take(boxes, size * len(boxes))
+    if count == len(missing):
+        first = f"; the first would be {label_paths(missing[0])[0]}" if missing else ""
+        raise DataError(f"none of its {count} images has a label file{first}", lists)
+    if missing:
+        collector.notes.append(f"without a label file, such as {missing[0]}: {len(missing)} of {count} images")
+    return collector.boxes(lists)
+
+
+def _places(names: Sequence[str], roots: Sequence[Path]) -> Iterator[Path]:
+    """Where a file of a list is: as Darknet finds it, from the working directory, or from where the data file is."""
+    for name in names:
+        for root in roots:
+            path = root / name
+            if path.is_file():
+                yield path
+
+
+def _picture_size(path: Path | None, image: str) -> tuple[int, int]:
+    from PIL import Image
+
+    if path is None:
+        raise ImageError("there is no such image, whose size is wanted", image)
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except OSError:
+        raise ImageError("cannot be read as an image, whose size is wanted", path) from None
+
+
+def read_label_boxes(paths: Sequence[Path], say: Say = lambda text: None) -> Boxes:
+    """The boxes of label files (``.txt``), VOC annotations (``.xml``), COCO files (``.json``) and folders.
+
+    Raises:
+        DataError: a file cannot be used.
+    """
+    collector = _Collector(say)
+    for path in paths:
+        for file in _label_files(path) if path.is_dir() else [path]:
+            collector.file(file)
+    return collector.boxes(paths[0] if len(paths) == 1 else "the labels")
+
+
+def _label_files(folder: Path) -> list[Path]:
+    """The label files below a folder, all of one kind, in the order of their names."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".txt", ".xml"})
+    files = [path for path in files if path.name not in NOT_LABELS]
+    kinds = {path.suffix.lower() for path in files}
+    if not kinds:
+        raise DataError("has no label files (.txt or .xml)", folder)
+    if len(kinds) > 1:
+        raise DataError("has both .txt and .xml files: name the folder of one kind, or the files", folder)
+    return files

@@ -1,0 +1,159 @@
+"""``darknet-py anchors``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .bench import status
+from .options import Size, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..anchors.boxes import Boxes
+    from ..anchors.clusters import Floats
+    from ..anchors.search import Anchors, Search
+
+
+class Range(click.ParamType):
+    """``1-15``, or a single number."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", str(value))
+        if not match or not 1 <= (first := int(match[1])) <= (last := int(match[2] or match[1])):
+            self.fail(f"'{value}' is no range of numbers; write 1-15", param, ctx)
+        return first, last
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), metavar="FILE",
+              help="Darknet .data file, whose train= lists images.")  # fmt: skip
+@click.option("--labels", multiple=True, type=click.Path(path_type=Path), metavar="PATH...",
+              help="Labels: Darknet .txt files, VOC .xml files, folders of either, COCO .json files.")  # fmt: skip
+@click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
+@click.option("--num", type=click.IntRange(1, 999), help="How many anchors [default: the cfg's, else 5].")
+@click.option("--size", type=Size(), metavar="N|WxH", help="The network's input [default: the cfg's, else 416].")
+@click.option("--head", type=click.Choice(["region", "yolo"]),
+              help="Anchors in cells of 32 pixels, or in pixels [default: the cfg's, else region].")  # fmt: skip
+@click.option("--cfg", type=click.Path(path_type=Path), help="Network to make anchors for, and to compare with.")
+@click.option("--letterbox", is_flag=True,
+              help="Fit each image into the input, as Darknet does, instead of taking it as stretched.")  # fmt: skip
+@click.option("--centroid", type=click.Choice(["best", "mean"]), default="best", show_default=True,
+              help="Where a cluster's centre goes: where its average IoU is greatest, or to the mean.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the random starts.")
+@click.option("--tries", type=click.IntRange(1, 10000), default=10, show_default=True,
+              help="Random starts; the best counts.")  # fmt: skip
+@click.option("--k", "curve", type=Range(), metavar="1-15", help="Average IoU for each number of anchors in a range.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw the curve (of 1-15 without --k) and the anchors (.svg or .png).")  # fmt: skip
+@click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
+def anchors(
+    data: Path | None, labels: tuple[Path, ...], more: tuple[Path, ...], num: int | None,
+    size: tuple[int, int] | None, head: str | None, cfg: Path | None, letterbox: bool, centroid: str, seed: int,
+    tries: int, curve: tuple[int, int] | None, plot: Path | None, json_file: str | None,
+) -> None:  # fmt: skip
+    """Find anchors for a data set: k-means over the boxes of its labels, with 1 - IoU as the distance.
+
+    The labels come from the images that a data file lists, or from the files and folders behind --labels. Prints the
+    line for a cfg, the average IoU with its values, and how many boxes are nearest to each.
+    """
+    from ..anchors import search
+    from ..chart import writer
+
+    if (data is None) == (not (paths := (*labels, *more))):
+        raise click.UsageError("give either --data FILE or --labels PATH...")
+    if plot is not None:
+        writer(plot)
+        curve = curve or (1, 15)
+    wanted, own = _settings(cfg, num, size, head, seed=seed, tries=tries, centroid=centroid)
+    target = wanted.target
+    with status("anchors") as say:
+        boxes = _read(data, paths, letterbox, say)
+        sizes = boxes.letterboxed(target.width, target.height) if letterbox else boxes.sizes
+        found = wanted.run(sizes, wanted.num, say)
+        points = _curve(wanted, sizes, found, curve, say)
+    theirs = None if own is None else search.measure(sizes, own, target, exact=True)
+    err = json_file == "-"
+    for note in boxes.notes:
+        click.echo(f"Note: {note}", err=True)
+    click.echo(f"{len(sizes)} boxes of {boxes.images} images\n", err=err)
+    click.echo("\n".join(search.anchor_lines(found, target)), err=err)
+    if theirs is not None:
+        click.echo(f"\n{cfg}: average IoU {theirs.average_iou:.2%} with its own {len(theirs.values)} anchors", err=err)
+    if points:
+        click.echo("\n" + "\n".join(search.curve_lines(points)), err=err)
+    if plot is not None:
+        from ..anchors.plot import write_plot
+
+        title = f"{len(sizes)} boxes of {data or ', '.join(path.name for path in paths[:3])}"
+        write_plot(plot, points, found, target, title, None if theirs is None else (str(cfg), theirs))
+    if json_file:
+        write_json(json_file, _document(wanted, boxes, letterbox, found, (cfg, theirs), points))
+
+
+def _settings(
+    cfg: Path | None, num: int | None, size: tuple[int, int] | None, head: str | None, **how: Any
+) -> tuple[Search, Floats | None]:
+    """What to search for: as the options say, else as the cfg does; and the cfg's own anchors."""
+    from dataclasses import replace
+
+    from ..anchors.search import Search
+    from ..anchors.target import Target, target_of
+
+    target, own = Target(), None
+    if cfg is not None:
+        from ..network import read_network
+
+        target, own = target_of(read_network(cfg, size=size))
+    width, height = size or (target.width, target.height)
+    if head is not None and head != target.head:
+        target = replace(target, head=head)
+    target = replace(target, width=width, height=height)
+    return Search(num or (5 if own is None else len(own)), target, **how), own
+
+
+def _read(data: Path | None, paths: tuple[Path, ...], letterbox: bool, say: Callable[[str], None]) -> Boxes:
+    from ..anchors.boxes import read_data_boxes, read_label_boxes
+
+    return read_label_boxes(paths, say) if data is None else read_data_boxes(data, letterbox, say)
+
+
+def _curve(
+    wanted: Search, sizes: Floats, found: Anchors, curve: tuple[int, int] | None, say: Callable[[str], None]
+) -> list[tuple[int, float]]:
+    """(k, average IoU) for each k of the range."""
+    numbers = range(curve[0], curve[1] + 1) if curve else ()
+    return [(k, (found if k == wanted.num else wanted.run(sizes, k, say)).average_iou) for k in numbers]
+
+
+def _document(
+    wanted: Search, boxes: Boxes, letterbox: bool, found: Anchors, compared: tuple[Path | None, Anchors | None],
+    points: list[tuple[int, float]],
+) -> dict[str, Any]:  # fmt: skip
+    from ..anchors.search import as_document
+
+    target = wanted.target
+    cfg, theirs = compared
+    return {
+        "boxes": int(found.counts.sum()),
+        "images": boxes.images,
+        "notes": list(boxes.notes),
+        "num": wanted.num,
+        "size": [target.width, target.height],
+        "head": target.head,
+        "letterbox": letterbox,
+        "centroid": wanted.centroid,
+        "seed": wanted.seed,
+        "tries": wanted.tries,
+        **as_document(found, target),
+        "cfg": None if theirs is None else {"path": str(cfg), **as_document(theirs, target)},
+        "curve": [{"k": k, "average_iou": value} for k, value in points],
+    }
