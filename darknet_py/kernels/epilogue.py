@@ -77,7 +77,7 @@ def _leaky(tile, x):
 
 
 @kernel(forceinline=True)
-def _activated(tile, x, code):
+def activated(tile, x, code):
     if code == LEAKY:
         return _leaky(tile, x)
     if code == RELU:
@@ -88,7 +88,7 @@ def _activated(tile, x, code):
 
 
 @kernel(forceinline=True)
-def _has_vector_form(code):
+def has_vector_form(code):
     return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE
 
 
@@ -110,7 +110,7 @@ def _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, no
                 else:
                     x = _quotient(tile, x, divisor, near, below, above)
                 x = mul(x, scale)
-            x = _activated(tile, add(x, bias), code)
+            x = activated(tile, add(x, bias), code)
             if j < whole:
                 store(out, j, x)
             else:
@@ -131,7 +131,7 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
         tile, out, plane, sums, rows, count, singles, doubles, pitch, finish.normalize, finish.code, divided
     )  # fmt: skip
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
-    code = finish.code if _has_vector_form(finish.code) else LINEAR
+    code = finish.code if has_vector_form(finish.code) else LINEAR
     if divided:
         for r in range(rows):
             for j in range(max(divided - 1 - first, 0), count):
@@ -142,7 +142,7 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
 
 @kernel
 def _activate_rest(out, plane, rows, count, code):
-    if not _has_vector_form(code):
+    if not has_vector_form(code):
         for r in range(rows):
             for j in range(r * plane, r * plane + count):
                 out[j] = activate(out[j], code)
@@ -163,7 +163,7 @@ def _filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize
             else:
                 x = _quotient(tile, x, divisor, near, below, above)
             x = mul(x, scale)
-        store(sums, 0, _activated(tile, add(x, bias), code))
+        store(sums, 0, activated(tile, add(x, bias), code))
         sums = shifted(sums, tile.filters)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from .activations import activate
 from .atomic import claim
+from .epilogue import activated, has_vector_form
 from .jit import kernel
+from .simd import add, load, mul, pointer, splat, store
 
 
 @kernel
-def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, beta, code):
+def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, beta, code, tile):
     # out, x: (c, h, w), added: (added_c, added_h, added_w), flat; alpha, beta float32.
     # out = activation(alpha * x + beta * added) where both have a value, activation(x) elsewhere.
     stride = max(added_w // w, 1)
@@ -20,6 +22,9 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
         if channel >= c:
             return
         plane = channel * h * w
+        if channel < added_c and added_h == h and added_w == w and has_vector_form(code):
+            _add_planes(pointer(out, plane), pointer(x, plane), pointer(added, plane), h * w, alpha, beta, code, tile)
+            continue
         for i in range(plane, plane + h * w):
             out[i] = x[i]
         if channel < added_c:
@@ -36,3 +41,15 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
         if code != 0:
             for i in range(plane, plane + h * w):
                 out[i] = activate(out[i], code)
+
+
+@kernel
+def _add_planes(out, x, added, count, alpha, beta, code, tile):
+    # The usual case: two inputs of the same shape
+    whole = count // tile.lanes * tile.lanes
+    a, b = splat(tile, alpha), splat(tile, beta)
+    for i in range(0, whole, tile.lanes):
+        total = add(mul(a, load(tile, x, i)), mul(b, load(tile, added, i)))
+        store(out, i, activated(tile, total, code))
+    for i in range(whole, count):
+        out[i] = activate(alpha * x[i] + beta * added[i], code)

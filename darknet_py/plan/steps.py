@@ -135,7 +135,7 @@ def _normalize(layer: layers.Weighted, bench: Bench, x: Floats, channels: int) -
 def _(layer: layers.MaxPool, bench: Bench) -> list[Step]:
     x, out = layer.input, layer.out
     offset = -(layer.pad // 2)  # C's -pad/2
-    args = (bench.out, bench.x, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, offset)
+    args = (bench.out, bench.x, x.c, x.h, x.w, out.h, out.w, layer.size, layer.stride, offset, host_tile())
     return [Step(pooling.maxpool, args, tasks=x.c)]
 
 
@@ -179,7 +179,7 @@ def _(layer: layers.Shortcut, bench: Bench) -> list[Step]:
     x, added = layer.out, layer.added
     args = (
         bench.out, bench.x, bench.sources[1], x.c, x.h, x.w, added.c, added.h, added.w, np.float32(layer.alpha),
-        np.float32(layer.beta), bench.code(layer.activation),
+        np.float32(layer.beta), bench.code(layer.activation), host_tile(),
     )  # fmt: skip
     return [Step(shortcut, args, tasks=x.c)]
 

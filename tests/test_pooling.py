@@ -1,0 +1,82 @@
+"""Maximum pooling and residual connections against plain twins, bit for bit, for every vector length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from darknet_py.kernels.activations import CODES, activate
+from darknet_py.kernels.atomic import CELLS
+from darknet_py.kernels.pooling import LOWEST, maxpool
+from darknet_py.kernels.shortcut import shortcut
+from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+
+Floats = NDArray[np.float32]
+
+TILES = [AVX512, AVX2, SSE, NEON]
+
+
+def values(rng: np.random.Generator, *shape: int) -> Floats:
+    """Numbers with some of both zeros, infinities and nans among them."""
+    x = rng.standard_normal(shape).astype(np.float32)
+    some = rng.random(shape) < 0.1
+    x[some] = rng.choice(np.array([0.0, -0.0, np.inf, -np.inf, np.nan], np.float32), int(some.sum()))
+    return x
+
+
+def plain_maxpool(x: Floats, out_h: int, out_w: int, size: int, stride: int, offset: int) -> Floats:
+    c, h, w = x.shape
+    out = np.full((c, out_h, out_w), LOWEST, np.float32)
+    for i, j in np.ndindex(out_h, out_w):
+        for n, m in np.ndindex(size, size):
+            y, k = i * stride + offset + n, j * stride + offset + m
+            if 0 <= y < h and 0 <= k < w:
+                out[:, i, j] = np.where(x[:, y, k] > out[:, i, j], x[:, y, k], out[:, i, j])
+    return out
+
+
+def surrounded(x: Floats) -> Floats:
+    """The same values between others, which must not matter."""
+    around = np.full(x.size + 64, np.nan, np.float32)
+    around[32:-32] = x.reshape(-1)
+    return around[32:-32]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 40), st.integers(1, 100), st.integers(1, 6), st.integers(1, 3), st.integers(0, 6),
+    st.sampled_from(TILES), st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_maxpool(h: int, w: int, size: int, stride: int, pad: int, tile: Tile, seed: int) -> None:
+    x = values(np.random.default_rng(seed), 2, h, w)
+    out_h, out_w, offset = (h + pad - size) // stride + 1, (w + pad - size) // stride + 1, -(pad // 2)
+    if min(out_h, out_w) < 1:
+        return
+    target = np.full(2 * out_h * out_w + 64, 7, np.float32)
+    out = target[32:-32]
+    maxpool(np.zeros(2 * CELLS, np.int64), out, surrounded(x), 2, h, w, out_h, out_w, size, stride, offset, tile)
+    assert np.all(target[:32] == 7) and np.all(target[-32:] == 7)
+    wanted = plain_maxpool(x, out_h, out_w, size, stride, offset)
+    assert out.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("activation", ["linear", "leaky", "relu", "logistic"])
+@pytest.mark.parametrize("added_c", [2, 3, 5])
+def test_shortcut_of_equal_maps(tile: Tile, activation: str, added_c: int) -> None:
+    rng = np.random.default_rng(1)
+    c, h, w, alpha, beta = 3, 9, 13, np.float32(0.7), np.float32(-1.3)
+    x, added = values(rng, c, h, w), values(rng, added_c, h, w)
+    out = np.zeros(x.size, np.float32)
+    sizes = (c, h, w, added_c, h, w, alpha, beta, CODES[activation], tile)
+    shortcut(np.zeros(2 * CELLS, np.int64), out, surrounded(x), surrounded(added), *sizes)
+    both = min(c, added_c)
+    wanted = x.copy()
+    with np.errstate(all="ignore"):
+        wanted[:both] = alpha * x[:both] + beta * added[:both]
+    wanted = np.array([activate(value, CODES[activation]) for value in wanted.reshape(-1)], np.float32)
+    differ = (out.view(np.uint32) != wanted.view(np.uint32)) & ~(np.isnan(out) & np.isnan(wanted))
+    assert not differ.any()
