@@ -252,3 +252,22 @@ def test_ctrl_c_ends_a_command_within_a_second(cache: str, delay: float, tmp_pat
     assert process.returncode == 130
     assert err.split("\n")[-2] == "Interrupted." and "Traceback" not in err
     assert took < 1.0 + os.getloadavg()[0]  # a busy machine gives it less
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux' account of a process's memory")
+def test_no_second_copy_of_the_weights(tmp_path: Path) -> None:
+    """Peak memory of a detector: one and a half times the weights file and 150 MB."""
+    (tmp_path / "net.cfg").write_bytes((REPOSITORY / "cfg" / "yolo-voc.cfg").read_bytes())
+    write_synth(tmp_path / "net.cfg", tmp_path / "net.weights")
+    program = """
+        import numpy as np
+        from darknet_py.loading import load
+        detector = load("net.cfg", "net.weights")
+        detector.detect(np.zeros((100, 100, 3), np.uint8))
+        [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+        print(1024 * int(line.split()[1]))
+    """
+    script(tmp_path, program).communicate()  # compiles what is not compiled yet
+    peak = int(script(tmp_path, program).communicate()[0])
+    assert peak < 1.5 * (tmp_path / "net.weights").stat().st_size + 150e6

@@ -79,9 +79,8 @@ class Plan:
             for first in range(0, images, together):
                 for layer in layers:
                     self._add_steps(layer, first, together)
-            for layer in layers:
-                for array in parameters.arrays[layer.index].values():
-                    drop_pages(array)  # packed now, or read where it lies once per run
+                    for array in parameters.arrays[layer.index].values():
+                        drop_pages(array)  # packed now, or read where it lies once per run
         del self._made_of
         share_temporary(self.steps)
         self._schedule = Schedule(self.steps, threads)
