@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,11 @@ import pytest
 
 from darknet_py.errors import CfgError
 from darknet_py.image.load import load_image
+from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
 from darknet_py.loading import load
 from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network
+from darknet_py.plan import convolution, heads, steps
 from darknet_py.plan.profile import check_covers, get_profile
 from darknet_py.synth import write_synth
 from darknet_py.trace import file_sha256, trace
@@ -114,7 +120,38 @@ def test_golden_of_our_photographs(tmp_path: Path, name: str, profile: str) -> N
     compare(golden, folder / golden["cfg"], OURS.parent / "photos" / golden["image"], tmp_path, profile)
 
 
-def compare(golden: dict[str, Any], cfg: Path, image: Path, folder: Path, profile: str) -> None:
+@pytest.mark.parametrize(("tile", "threads"), [(AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5)], ids=str)
+@pytest.mark.parametrize("name", OURS_SMALL)
+def test_golden_with_any_vectors_and_threads(
+    tmp_path: Path, name: str, tile: Tile, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on other processors: LLVM makes what it has of vectors that it has not."""
+    for module in (convolution, heads, steps):
+        monkeypatch.setattr(module, "host_tile", lambda: tile)
+    golden = json.loads((OURS / f"{name}.json").read_text())
+    compare(golden, OURS / golden["cfg"], OURS.parent / "photos" / golden["image"], tmp_path, "ieee", threads)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of x86 processors")
+@pytest.mark.parametrize(
+    ("cpu", "features"),
+    [("generic", ""), ("x86-64-v2", "+sse4.2"), ("haswell", "+sse4.2,+avx,+avx2,+fma"), ("nehalem", "+sse4.2,+ssse3")],
+    ids=["generic", "x86-64-v2", "haswell", "nehalem"],
+)
+def test_goldens_as_compiled_for_other_processors(cpu: str, features: str, tmp_path: Path) -> None:
+    """In a process of its own, with the processor's instructions."""
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "of_our_photographs", __file__]
+    environment = {
+        **os.environ, "NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path),
+    }  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=Path(__file__).parent.parent)
+    assert result.returncode == 0, result.stdout[-2000:]
+
+
+def compare(
+    golden: dict[str, Any], cfg: Path, image: Path, folder: Path, profile: str, threads: int | None = None
+) -> None:
     """Run what a golden ran, and fail at the first value that differs."""
     network = read_network(cfg)
     if profile == "make" and not covers(network):
@@ -122,7 +159,7 @@ def compare(golden: dict[str, Any], cfg: Path, image: Path, folder: Path, profil
             check_covers(get_profile("make"), network)
         return
     weights = find_weights(golden, cfg, folder)
-    detector = load(cfg, weights, keep=range(len(network.layers)), math=profile)
+    detector = load(cfg, weights, keep=range(len(network.layers)), math=profile, threads=threads)
     thresholds = {key: golden[key] for key in ("thresh", "hier_thresh", "nms")}
     assert first_difference(golden, trace(detector, load_image(image), **thresholds), profile) is None
 
