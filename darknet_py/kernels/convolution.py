@@ -122,6 +122,8 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
     x0 = pieces[i0] * shape.stride - shape.pad
     height = (y1 - y0 - 1) * shape.stride + shape.size
     single = cut.channels >= shape.c
+    rows = (shape.n + cut.block - 1) // cut.block * cut.block
+    step = (cut.block + pixels - 1) // pixels
     out, plane = operands.out, shape.out_h * shape.out_w
     if cut.pool_h > 0:
         plane = (y1 - y0) * shape.out_w
@@ -136,17 +138,29 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             seen = window
         else:
             seen = shifted(seen, pieces[i0])
-        for t in range(filters * pixels):
-            # What is larger passes once: the weights of a deep layer, the pixels of a wide one.
-            b, p = (t // pixels, t % pixels) if cut.way == FILTERS else (t % filters, t // filters)
-            y, i = p // across, i0 + p % across
+        # What is larger passes once: the weights of a deep layer, the pixels of a wide one. (Counting takes fewer cycles
+        # than dividing, and some layers' blocks are small.)
+        b = y = p = 0
+        i = i0
+        for _ in range(filters * pixels):
             sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
             first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
             _block(
                 operands, out, plane, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel,
-                channels, p, pixels,
+                channels, rows, p, step,
             )  # fmt: skip
+            if cut.way != FILTERS:
+                b += 1
+                if b < filters:
+                    continue
+                b = 0
+            i, p = i + 1, p + 1
+            if i == i1:
+                i, y = i0, y + 1
+                if y == y1 - y0:
+                    y = p = 0
+                    b += 1
     if cut.pool_h > 0:
         f, plane = block0 * cut.block, cut.pool_h * cut.pool_w
         pool_rows(
@@ -156,20 +170,20 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
         )  # fmt: skip
 
 
-@kernel
+@kernel(forceinline=True)
 def _block(
-    operands, out, plane, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, piece, pieces
-):
-    # One block of sums on one part of k: ``count`` pixels from number ``first`` on, piece ``piece`` of the task's
+    operands, out, plane, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, rows, piece,
+    step,
+):  # fmt: skip
+    # One block of sums on one part of k: ``count`` pixels from number ``first`` on, piece ``piece`` of the task's;
+    # rows: all filters, absent ones included
     f, taps = block * cut.block, shape.size * shape.size
-    blocks = (shape.n + cut.block - 1) // cut.block
-    weights = shifted(operands.weights, (channel * blocks * cut.block + f * channels) * taps)
+    weights = shifted(operands.weights, (channel * rows + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
     out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     if cut.way == FILTERS:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.
-        step = (cut.block + pieces - 1) // pieces
         ahead = shifted(weights, (cut.block + step * piece) * length)
         multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, step)
         if last:
