@@ -118,7 +118,7 @@ def convolution(
 def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
     # Part by part of k; the sums of parts wait behind the window.
     block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
-    filters, pixels, across = block1 - block0, (y1 - y0) * (i1 - i0), i1 - i0
+    filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)
     x0 = pieces[i0] * shape.stride - shape.pad
     height = (y1 - y0 - 1) * shape.stride + shape.size
     single = cut.channels >= shape.c
@@ -138,8 +138,8 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             seen = window
         else:
             seen = shifted(seen, pieces[i0])
-        # What is larger passes once: the weights of a deep layer, the pixels of a wide one. (Counting takes fewer cycles
-        # than dividing, and some layers' blocks are small.)
+        # What is larger passes once: the weights of a deep layer, the pixels of a wide one. (The numbers are counted, not
+        # divided out: of some layers the blocks are small.)
         b = y = p = 0
         i = i0
         for _ in range(filters * pixels):
