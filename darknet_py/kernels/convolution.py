@@ -138,8 +138,8 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             seen = window
         else:
             seen = shifted(seen, pieces[i0])
-        # What is larger passes once: the weights of a deep layer, the pixels of a wide one. (The numbers are counted, not
-        # divided out: of some layers the blocks are small.)
+        # What is larger passes once: the weights of a deep layer, the pixels of a wide one. (The numbers are counted,
+        # not divided out: some layers' blocks are small.)
         b = y = p = 0
         i = i0
         for _ in range(filters * pixels):
