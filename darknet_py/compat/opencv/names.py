@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...layers import (
@@ -73,7 +74,7 @@ def _parts(layer: Layer) -> Iterator[Part]:
         stages.append(f"bn_{i}")
     if activation != "linear":
         stages.append(f"{activation}_{i + 1}")  # OpenCV has counted the layer already
-    for name, following in zip(stages, stages[1:], strict=False):
+    for name, following in pairwise(stages):
         yield Part(name, i, "sum" if following == f"bn_{i}" else "normalised")
     yield Part(stages[-1], i, "output")
 
