@@ -41,7 +41,8 @@ def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
     try:
         runpy.run_path(path, run_name="__main__")
     except Exception as error:
-        sys.excepthook(type(error), error, _of_script(error.__traceback__))
+        error = error.with_traceback(_of_script(error.__traceback__))
+        sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
 
 

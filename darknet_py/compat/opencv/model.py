@@ -127,10 +127,9 @@ class DetectionModel(Model):
         height, width = check_frame(frame).shape[:2]
         if min(confThreshold, nmsThreshold) < 0:
             raise DarknetError(f"detect: thresholds {confThreshold} and {nmsThreshold} must not be negative")
-        outputs = self.predict(frame)
-        if not outputs or any(rows.ndim != 2 or rows.shape[1] < 6 for rows in outputs):
+        if not self._net.region_options:
             raise DarknetError("DetectionModel: the network is no detector (for a classifier: ClassificationModel)")
-        rows = np.concatenate(outputs)
+        rows = np.concatenate(self.predict(frame))
         class_id = rows[:, 5:].argmax(axis=1).astype(np.int32)
         confidence = rows[:, 5:].max(axis=1)
         above = confidence >= f32(confThreshold)

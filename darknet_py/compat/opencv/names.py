@@ -66,9 +66,7 @@ def _parts(layer: Layer) -> Iterator[Part]:
         yield Part(f"permute_{i}", i, "permuted")
         yield Part("detection_out" if isinstance(layer, Region) else f"yolo_{i}", i, "output")
         return
-    activation = (
-        getattr(layer, "activation", "linear") if isinstance(layer, (Connected, Convolutional, Shortcut)) else ""
-    )
+    activation = layer.activation if isinstance(layer, (Connected, Convolutional, Shortcut)) else "linear"
     stages = [_first_name(layer)]
     if getattr(layer, "batch_normalize", False):
         stages.append(f"bn_{i}")

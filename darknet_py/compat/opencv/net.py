@@ -14,7 +14,7 @@ import numpy as np
 
 from ...detector import Detector
 from ...errors import DarknetError
-from ...layers import Region, Softmax, Yolo
+from ...layers import Connected, Cost, Dropout, Region, Softmax, Yolo
 from ...network import read_network
 from ...parameters import load_parameters
 from .names import Part, name_parts, output_names
@@ -24,6 +24,7 @@ from .stages import inner_output
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...layers import Layer
     from ...network import Network
 
     Floats = NDArray[np.float32]
@@ -155,9 +156,7 @@ class Net:
             options, size = self.region_options[layer.index], (network.input.w, network.input.h)
             rows = [region_rows(layer, image, options, size) for image in values]
             return np.stack(rows) if len(rows) > 1 else rows[0]
-        if isinstance(layer, Softmax) and values.ndim == 2 and network.layers[layer.index - 1].kind != "connected":
-            return values[:, :, None, None]
-        return values[:, :, None, None] if layer.kind == "avgpool" and values.ndim == 2 else values
+        return values.reshape(len(values), -1) if _is_flat(network, layer) else _image(values)
 
     def _fitted(self, blob: Floats) -> Detector:
         """The network for a blob of this size."""
@@ -277,6 +276,18 @@ def _as_file(source: Source, name: str, folder: tempfile.TemporaryDirectory[str]
     data = np.asarray(source).tobytes() if isinstance(source, np.ndarray) else bytes(source)  # type: ignore[arg-type]
     path.write_bytes(data)
     return path
+
+
+def _is_flat(network: Network, layer: Layer) -> bool:
+    """Whether OpenCV has a layer's output as a list: that of ``[connected]``, and what passes it on."""
+    while isinstance(layer, (Softmax, Dropout, Cost)) and layer.index:
+        layer = network.layers[layer.index - 1]
+    return isinstance(layer, Connected)
+
+
+def _image(values: Floats) -> Floats:
+    """Values of n images with height and width, which are 1 where the layer has none."""
+    return values if values.ndim == 4 else values[:, :, None, None]
 
 
 def to_scalar(value: float | Sequence[float]) -> Floats:
