@@ -70,10 +70,10 @@ def resize_bytes(pixels: Pixels, w: int, h: int, factor: float | None = None) ->
         wide = pixels.astype(np.int32)
         total = wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2]
         return ((total + 2) >> 2).astype(np.uint8)
-    left, right, weights = _between(width, w, factor)
+    left, right, weights = _between(width, w, factor, sideways=True)
     rows = pixels.astype(np.int32)
     rows = rows[:, left] * weights[0][None, :, None] + rows[:, right] * weights[1][None, :, None]
-    upper, lower, weights = _between(height, h, factor)
+    upper, lower, weights = _between(height, h, factor, sideways=False)
     # 22 bits after the point are cut in steps, as the vector code does it.
     high = (rows[upper] >> 4) * weights[0][:, None, None] >> 16
     low = (rows[lower] >> 4) * weights[1][:, None, None] >> 16
@@ -81,17 +81,17 @@ def resize_bytes(pixels: Pixels, w: int, h: int, factor: float | None = None) ->
 
 
 def _between(
-    size: int, out: int, factor: float | None
+    size: int, out: int, factor: float | None, sideways: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     """For each output pixel its two input pixels, and their weights in 2048ths (2 x out)."""
     place = ((np.arange(out) + 0.5) * (size / out if factor is None else 1 / factor) - 0.5).astype(np.float32)
     first = np.floor(place).astype(np.int64)
     part = place - first.astype(np.float32)
-    part[(first < 0) | (first >= size - 1)] = 0
-    first = first.clip(0, size - 1)
+    if sideways:
+        part[(first < 0) | (first >= size - 1)] = 0  # above and below, the border's row is mixed with itself
     # Each is rounded by itself: together they may be one more or less than 2048.
     weights = np.rint(np.stack([np.float32(1) - part, part]) * np.float32(_ONE)).astype(np.int32)
-    return first, np.minimum(first + 1, size - 1), weights
+    return first.clip(0, size - 1), (first + 1).clip(0, size - 1), weights
 
 
 def _cropped(pixels: Pixels, w: int, h: int) -> Pixels:
