@@ -32,5 +32,5 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_commands_in_the_readme_exist() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?:^|[`/])darknet-py ([a-z0-9]+)", text, re.MULTILINE))
+    named = set(re.findall(r"(?:^|[`/])darknet-py ([a-z0-9-]+)", text, re.MULTILINE))
     assert named - {"runs"} <= set(COMMANDS) and "detect" in named

@@ -21,6 +21,7 @@ COMMANDS = {
     "warmup": "Compile all kernels now, so that no later command has to.",
     "summary": "Print a network's layer table as Darknet does, and its totals.",
     "weights": "Look into weights files, cut them, convert them (npz, safetensors, ONNX).",
+    "run-script": "Run a Python script that uses Darknet or cv2.dnn, unchanged, with this engine.",
     "synth": "Write stand-in weights for a network whose weights one does not have.",
     "record": "Record what this engine computes, as a reference for validate.",
     "trace": "Run one image and print a hash of every layer's output.",
@@ -38,7 +39,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

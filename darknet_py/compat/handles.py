@@ -1,0 +1,134 @@
+"""What stands behind libdarknet's ``network *``: a detector, and the outputs of its last run."""
+
+from __future__ import annotations
+
+import ctypes as ct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..detect.decode import decode
+from ..errors import DarknetError, DataError
+from ..formats.data import read_data, read_names
+from ..loading import find_data_file, load
+from .structs import METADATA, floats_at, text, to_pointer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..detect.candidates import Candidates
+
+    Floats = NDArray[np.float32]
+
+_MAP_ENTRIES = 200
+"""How many entries of a map Darknet reads."""
+
+
+class Handle:
+    """A network, as a script passes it around.
+
+    Attributes:
+        detector: the engine.
+        batch: how many images the script wants to run together.
+    """
+
+    def __init__(self, cfg: Any, weights: Any, batch: int = 1) -> None:
+        """Read the files. Raises `DarknetError`; weights must be given (Darknet runs on random ones)."""
+        if not weights:
+            raise DarknetError(f"{text(cfg)}: needs its weights file, too")
+        self.detector = load(text(cfg), text(weights))
+        self.batch = batch
+        self._outputs: list[Floats] = []
+
+    @property
+    def width(self) -> int:
+        """Width of the input."""
+        return self.detector.network.input.w
+
+    @property
+    def height(self) -> int:
+        """Height of the input."""
+        return self.detector.network.input.h
+
+    def run(self, x: Floats) -> Floats:
+        """Run on n inputs of the network's size (channels x h x w each, or flat); gives the last output, n x values."""
+        shape = self.detector.network.input
+        size = (shape.c, shape.h, shape.w) if shape.image else (shape.size,)
+        self._outputs = self.detector.predict(np.ascontiguousarray(x, np.float32).reshape(-1, *size))
+        return self._outputs[-1].reshape(len(self._outputs[-1]), -1)
+
+    def run_flat(self, values: Any) -> Any:
+        """``network_predict``: values in, a pointer to the output back."""
+        return to_pointer(self.run(floats_at(values, self.detector.network.input.size))[0])
+
+    def check_channels(self, channels: int) -> None:
+        """Raise `DarknetError` for an image that the network cannot take."""
+        wanted = self.detector.network.input.c
+        if channels != wanted:
+            raise DarknetError(f"the network takes images of {wanted} channels, not {channels}")
+
+    def boxes(
+        self, w: int, h: int, thresh: float, hier: float, classes_map: Any, relative: bool, letter: bool, image: int = 0
+    ) -> Candidates:
+        """``get_network_boxes`` of one image of the last run.
+
+        Args:
+            w, h: size of the picture.
+            thresh, hier: least probabilities.
+            classes_map: with a WordTree, an array of nodes to report, or None.
+            relative: boxes as fractions of the picture instead of its pixels (YOLOv1: pixels always).
+            letter: the picture was letterboxed into the input, not stretched.
+        """
+        network = self.detector.network
+        if not self._outputs:
+            raise DarknetError("get_network_boxes: no image has run yet")
+        outputs = {head.index: values[image] for head, values in zip(network.heads, self._outputs, strict=False)}
+        v1 = any(head.kind == "detection" for head in network.heads)
+        size = (w, h) if letter or v1 else (network.input.w, network.input.h)
+        found = decode(
+            network, outputs, *size, thresh, hier, trees=self.detector.trees, map=_map_entries(classes_map)
+        )  # fmt: skip
+        if not relative and not v1:
+            found.box[:] *= np.array([w, h] * 2, np.float32)
+        return found
+
+
+def handle(net: Any) -> Handle:
+    """The network that a script passes. Raises `DarknetError` if it is something else."""
+    if not isinstance(net, Handle):
+        raise DarknetError(f"a network is what load_net or load_network gives, not {type(net).__name__}")
+    return net
+
+
+def _map_entries(classes_map: Any) -> NDArray[np.int32] | None:
+    if classes_map is None:
+        return None
+    if not isinstance(classes_map, (ct.Array, np.ndarray, list, tuple)):
+        raise DarknetError("a map must be an array whose length is known: (c_int * n)(...)")
+    return np.asarray(classes_map, np.int32)[:_MAP_ENTRIES]
+
+
+def load_meta(f: str | bytes | Path) -> METADATA:
+    """Read a data file (``get_metadata``): how many classes, and their names.
+
+    Raises:
+        DataError: it names no names, or too few.
+    """
+    from pathlib import Path
+
+    path = Path(text(f))
+    entries = read_data(path)
+    entry = entries.get("names") or entries.get("labels")
+    if entry is None:
+        raise DataError("has no names= entry", path)
+    names = read_names(find_data_file(entry, path))
+    try:
+        classes = int(entries.get("classes", "2"))
+    except ValueError:
+        raise DataError(f"classes={entries['classes']} is not a number", path) from None
+    if not 0 < classes <= len(names):
+        raise DataError(f"classes={classes}, but {entry} has {len(names)} names", path)
+    array = (ct.c_char_p * len(names))(*(name.encode("utf-8", "surrogateescape") for name in names))
+    return METADATA(classes, ct.cast(array, ct.POINTER(ct.c_char_p)))

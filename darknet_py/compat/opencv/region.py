@@ -1,0 +1,146 @@
+"""A head's output as OpenCV's Region layer gives it: one row for each anchor of each cell, and its suppression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import CfgError
+from ...formats.cfg import read_cfg
+from ...layers import Region, Yolo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...network import Network
+
+    Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+
+f32 = np.float32
+
+
+@dataclass(frozen=True)
+class RegionOptions:
+    """What OpenCV reads of a head's section; ``thresh`` is Darknet's training option, which OpenCV filters by.
+
+    Attributes:
+        thresh: class probabilities that are not above it become 0.
+        nms: boxes of one class may overlap by this much; 0: all stay.
+        classfix: -1: an objectness below .5 counts as 0.
+        scale_x_y: how far a box's centre may leave its cell (YOLOv4's option).
+    """
+
+    thresh: float
+    nms: float
+    classfix: int = 0
+    scale_x_y: float = 1.0
+
+
+def read_options(network: Network) -> dict[int, RegionOptions]:
+    """The options of all heads, by layer number.
+
+    Raises:
+        CfgError: a head that OpenCV cannot run and whose rows nobody has defined.
+    """
+    sections = read_cfg(network.path).layers
+    options = {}
+    for head in network.heads:
+        section = sections[head.index]
+        if isinstance(head, Region):
+            if head.tree:
+                raise section.error("cv2.dnn has no rows for a [region] with a tree; use darknet_py.load", "tree")
+            options[head.index] = RegionOptions(
+                section.find_float("thresh", 0.001), f32(0.4), section.find_int("classfix", 0)
+            )
+        elif isinstance(head, Yolo):
+            if section.find_int("new_coords", 0):
+                raise section.error("new_coords=1 is none of Darknet's options; this head cannot be run", "new_coords")
+            options[head.index] = RegionOptions(
+                section.find_float("thresh", 0.2), section.find_float("nms_threshold", 0.0),
+                scale_x_y=section.find_float("scale_x_y", 1.0),
+            )  # fmt: skip
+        else:
+            raise CfgError(f"cv2.dnn has no rows for [{head.kind}]; use darknet_py.load", network.path, head.line)
+    return options
+
+
+def region_rows(head: Region | Yolo, output: Floats, options: RegionOptions, net_size: tuple[int, int]) -> Floats:
+    """The rows of one image.
+
+    Args:
+        head: the layer.
+        output: its output, channels x h x w, after its own activations.
+        options: OpenCV's.
+        net_size: width and height of the network's input.
+
+    Returns:
+        float32, (h * w * anchors) x (5 + classes): centre x, y, width, height as fractions of the input, objectness,
+        and each class's probability; 0 where it is not above the threshold or a better box of the class overlaps.
+    """
+    planes = output.reshape(head.n, 5 + head.classes, head.h, head.w)
+    rows = np.ascontiguousarray(planes.transpose(2, 3, 0, 1))
+    scale, half = f32(options.scale_x_y), f32(0.5)
+    column, row = np.arange(head.w, dtype=f32)[None, :, None], np.arange(head.h, dtype=f32)[:, None, None]
+    rows[..., 0] = (column + ((rows[..., 0] - half) * scale + half)) / f32(head.w)
+    rows[..., 1] = (row + ((rows[..., 1] - half) * scale + half)) / f32(head.h)
+    biases = np.array(head.biases, f32).reshape(-1, 2)
+    unit = (head.w, head.h)
+    if isinstance(head, Yolo):
+        biases, unit = biases[list(head.mask)], net_size
+    with np.errstate(over="ignore"):
+        rows[..., 2:4] = np.exp(rows[..., 2:4]) * biases / np.array(unit, f32)
+    objectness = rows[..., 4]
+    if options.classfix == -1:
+        objectness = np.where(objectness < half, f32(0), objectness)
+    rows[..., 5:] *= objectness[..., None]
+    rows[..., 5:][~(rows[..., 5:] > f32(options.thresh))] = 0
+    flat: Floats = rows.reshape(-1, 5 + head.classes)
+    if options.nms > 0:
+        _suppress(flat, options)
+    return flat
+
+
+def _suppress(rows: Floats, options: RegionOptions) -> None:
+    """Class after class, drop the class from rows that overlap a better one."""
+    size = rows[:, 2:4].astype(np.float64)
+    corner = rows[:, :2].astype(np.float64) - size / 2
+    boxes = np.concatenate([corner, size], axis=1)
+    for k in np.flatnonzero((rows[:, 5:] > 0).any(axis=0)):
+        scores = rows[:, 5 + k].copy()
+        kept = nms_boxes(boxes, scores, options.thresh, options.nms)
+        rows[:, 5 + k] = 0
+        rows[kept, 5 + k] = scores[kept]
+
+
+def nms_boxes(boxes: Doubles, scores: Floats, thresh: float, nms: float) -> list[int]:
+    """The numbers of the boxes that stay, best first, as ``cv2.dnn.NMSBoxes`` gives them.
+
+    Args:
+        boxes: n x 4: left, top, width, height.
+        scores: float32, n.
+        thresh: boxes with a score not above it count for nothing.
+        nms: greatest intersection over union with a better box.
+    """
+    order = np.flatnonzero(scores > f32(thresh))
+    order = order[np.argsort(-scores[order], kind="stable")]
+    kept: list[int] = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        order = order[_overlap(boxes[best], boxes[order]) <= f32(nms)]
+    return kept
+
+
+def _overlap(box: Doubles, others: Doubles) -> Floats:
+    """Intersection over union of a box with others; 1 where neither has an area."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
+    shared = np.where((high > low).all(axis=1), np.prod(high - low, axis=1), 0.0)
+    together = box[2] * box[3] + others[:, 2] * others[:, 3]
+    with np.errstate(all="ignore"):
+        distance = np.where(together <= np.finfo(np.float64).eps, 0.0, 1.0 - shared / (together - shared))
+    overlap: Floats = f32(1) - distance.astype(f32)
+    return overlap
