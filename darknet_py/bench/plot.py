@@ -8,10 +8,10 @@ from typing import Any
 
 from ..chart import BLUE, GREY, Item, write_chart
 
-BAR, GAP, HEAD, LEFT, WIDTH, RIGHT = 22, 6, 34, 300, 480, 150
+BAR, GAP, HEAD, LEFT, WIDTH, RIGHT = 22, 6, 34, 370, 480, 150
 """Pixels: a bar, the room behind it, a network's heading, and the three columns."""
 
-OURS, THEIRS = BLUE, "#b8c0cc"
+OURS, ALSO_OURS, THEIRS = BLUE, "#93b4f5", "#b8c0cc"
 
 
 def write_plot(document: dict[str, Any], path: Path) -> None:
@@ -37,7 +37,8 @@ def _items(document: dict[str, Any]) -> Iterator[Item]:
         bars = [(f"darknet-py, math {network['math']}", network["threads"], network["median"], OURS, "")]
         for engine in network["engines"]:
             note = f"  {engine['ratio']:.2f}x" if engine["same"] is not False else "  another result"
-            bars.append((engine["engine"], engine["threads"], engine["median"], THEIRS, note))
+            color = ALSO_OURS if engine["engine"].startswith("darknet-py") else THEIRS
+            bars.append((engine["engine"], engine["threads"], engine["median"], color, note))
         longest = max(seconds for _, _, seconds, _, _ in bars)
         for name, threads, seconds, color, note in bars:
             length = WIDTH * seconds / longest

@@ -23,6 +23,10 @@ DEPTH = 576
 """About how many k one part has. Longer parts read and write the waiting sums less often; shorter ones keep the weights
 of a block and the pixels it meets in the nearest cache."""
 
+NEAREST = 4500
+"""Most values that the weights of a block may have on one part of k where vectors are shorter than 16 lanes: two to a
+product, they must come from the nearest cache then. (Long vectors take so many cycles that the second one is as good.)"""
+
 DEPTH_1 = 256
 """The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs."""
 
@@ -73,7 +77,10 @@ def cut_work(
     """
     way = choose_way(shape, tile)
     taps = shape.size**2
-    channels = -(-shape.c // max(1, round(shape.c * taps / (DEPTH if taps > 1 else DEPTH_1))))
+    depth = DEPTH if taps > 1 else DEPTH_1
+    if tile.lanes < 16:
+        depth = min(depth, NEAREST // way.block)
+    channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
     pieces = cut_row(shape.out_w, way)
     rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
