@@ -24,8 +24,8 @@ DEPTH = 576
 of a block and the pixels it meets in the nearest cache."""
 
 NEAREST = 4500
-"""Most values that the weights of a block may have on one part of k where vectors are shorter than 16 lanes: two to a
-product, they must come from the nearest cache then. (Long vectors take so many cycles that the second one is as good.)"""
+"""Most values that the weights of a block may have on one part of k where vectors are shorter than 16 lanes: there they
+must come from the nearest cache. (The products of long vectors leave time for the second one.)"""
 
 DEPTH_1 = 256
 """The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs."""
