@@ -236,7 +236,7 @@ def test_weights_of_connected_layers_fix_the_size(tmp_path: Path) -> None:
     network.setInput(noise(1, 3, 16, 16))
     assert network.forward().shape == (1, 5)
     network.setInput(noise(1, 3, 32, 32))
-    with pytest.raises(CfgError, match="weights do not allow an input of 32 x 32"):
+    with pytest.raises(CfgError, match="cannot be resized to 32 x 32"):
         network.forward()
 
 

@@ -43,7 +43,8 @@ def decode_detection(head: Detection, output: Floats, frame: Frame, thresh: np.f
     size = values[:, 2:].astype(np.float64)
     if head.sqrt:
         size *= size
-    box = np.concatenate([centre, (size * image).astype(f32)], axis=1)
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, as in C
+        box = np.concatenate([centre, (size * image).astype(f32)], axis=1)
     kept = np.flatnonzero(objectness)
     prob = objectness[kept, None] * classes[cell[kept]]
     prob[~(prob > thresh)] = 0

@@ -37,8 +37,8 @@ TICKS_PER_SECOND = 1_000_000_000
 class Net:
     """A network with OpenCV's surface: one input blob, outputs by name.
 
-    The blob may have another height and width than the cfg says; the network is then made anew for that size, as OpenCV
-    does it. Calls from several Python threads take turns.
+    The blob may have another height and width than the cfg says; the network then takes that size, as in OpenCV. Calls
+    from several Python threads take turns.
     """
 
     def __init__(self, cfg: Path | None = None, weights: Path | None = None, keep_files: Any = None) -> None:
@@ -53,7 +53,6 @@ class Net:
             return
         network = read_network(cfg)
         network.check_picture()
-        self._cfg = cfg
         self._parameters = load_parameters(network, weights)
         self.region_options = read_options(network)
         self._parts = name_parts(network)
@@ -163,11 +162,7 @@ class Net:
         detector = self._ready()
         size = blob.shape[3], blob.shape[2]
         if size != self.input_size:
-            network = read_network(self._cfg, None, size)
-            for old, new in zip(detector.network.layers, network.layers, strict=True):
-                if old.stored() != new.stored():
-                    raise network.error(new, f"its weights do not allow an input of {size[0]} x {size[1]}")
-            self._detector = detector = Detector(network, self._parameters)
+            detector.resize(size)
         return detector
 
     def _part(self, name: str) -> Part:
