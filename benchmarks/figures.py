@@ -1,4 +1,4 @@
-"""Writes the tables of docs/benchmarks.md from what `darknet-py bench --json` has left in benchmarks/results/.
+"""Writes the tables and the chart of docs/benchmarks.md from what `darknet-py bench --json` has left in benchmarks/results/.
 
     python benchmarks/figures.py
 
@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from darknet_py.bench.plot import write_plot
+
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+CHART = HERE.parent / "docs" / "images" / "benchmarks.svg"
 BEGIN, END = "<!-- tables: benchmarks/figures.py -->\n", "<!-- end of the tables -->\n"
 
 G = 1e9
@@ -29,7 +32,10 @@ def read(name: str) -> Document:
 
 
 def main() -> None:
-    """Replace what stands between the marks."""
+    """Replace what stands between the marks, and the chart."""
+    everything = read("exact")
+    everything["networks"] += read("yolo9000")["networks"]
+    write_plot(everything, CHART)
     page = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(f"(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", re.DOTALL)
     PAGE.write_text(pattern.sub(lambda match: "\n".join(tables()), page), encoding="utf-8")
@@ -76,7 +82,7 @@ def against(networks: list[Document]) -> Iterator[str]:
         cells = [
             f"{Path(network['cfg']).stem}, {width} x {height}", f"{network['multiply_adds'] / G:.2f} G",
             f"**{ms(network)}**", f"{100 * network['of_ceiling']:.0f}%",
-            *(f"{ms(engines[name])} ({engines[name]['ratio']:.2f}x)" if name in engines else "" for name in names),
+            *(other(engines[name]) if name in engines else "" for name in names),
         ]  # fmt: skip
         yield "| " + " | ".join(cells) + " |"
     yield ""
@@ -89,6 +95,11 @@ def column(engine: Document) -> str:
         name = "`" + name.removeprefix("darknet-py, math ").replace(",", "`,", 1)
         name += "`" if name.count("`") == 1 else ""
     return f"{name}, 1 thread" if engine["threads"] == 1 else name
+
+
+def other(engine: Document) -> str:
+    """Its time, and that by ours; with a star if its result is another one."""
+    return f"{ms(engine)} ({engine['ratio']:.2f}x)" + (r"\*" if engine["same"] is False else "")
 
 
 def ms(times: Document) -> str:

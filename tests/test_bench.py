@@ -128,7 +128,8 @@ def test_the_document_and_the_plots(result: Result, ceiling: Ceiling, tmp_path: 
     write_plot(found, tmp_path / "plot.svg")
     texts = [node.text for node in ElementTree.parse(tmp_path / "plot.svg").iter() if node.tag.endswith("text")]
     assert "Fake 1.0 (2 threads)" in texts and "darknet-py, math ieee (1 thread)" in texts
-    assert any(text and text.endswith("another result") for text in texts)
+    assert any(text and text.endswith(" *") for text in texts)
+    assert "* its result is another one" in texts
     write_plot(found, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.format == "PNG" and len(picture.getcolors(1 << 20) or []) > 10

@@ -11,6 +11,9 @@ from ..chart import BLUE, GREY, Item, write_chart
 BAR, GAP, HEAD, LEFT, WIDTH, RIGHT = 22, 6, 34, 370, 480, 150
 """Pixels: a bar, the room behind it, a network's heading, and the three columns."""
 
+OTHER = " *"
+"""Marks an engine that does not give the network's result."""
+
 OURS, ALSO_OURS, THEIRS = BLUE, "#93b4f5", "#b8c0cc"
 
 
@@ -36,7 +39,7 @@ def _items(document: dict[str, Any]) -> Iterator[Item]:
         y += HEAD
         bars = [(f"darknet-py, math {network['math']}", network["threads"], network["median"], OURS, "")]
         for engine in network["engines"]:
-            note = f"  {engine['ratio']:.2f}x" if engine["same"] is not False else "  another result"
+            note = f"  {engine['ratio']:.2f}x{OTHER if engine['same'] is False else ''}"
             color = ALSO_OURS if engine["engine"].startswith("darknet-py") else THEIRS
             bars.append((engine["engine"], engine["threads"], engine["median"], color, note))
         longest = max(seconds for _, _, seconds, _, _ in bars)
@@ -48,3 +51,5 @@ def _items(document: dict[str, Any]) -> Iterator[Item]:
             yield Item(LEFT + length + 6, y + 16, text=f"{seconds * 1e3:.1f}{note}")
             y += BAR + GAP
         y += GAP
+    if any(engine["same"] is False for network in document["networks"] for engine in network["engines"]):
+        yield Item(16, y + 16, text=f"{OTHER.strip()} its result is another one", color=GREY)
