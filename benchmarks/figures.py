@@ -1,4 +1,4 @@
-"""Writes the tables and the chart of docs/benchmarks.md from what `darknet-py bench --json` has left in benchmarks/results/.
+"""Writes the tables and the chart of docs/benchmarks.md from what `darknet-py bench --json` left in benchmarks/results/.
 
     python benchmarks/figures.py
 
