@@ -1,4 +1,4 @@
-"""Writes the tables and the chart of docs/benchmarks.md from what `darknet-py bench --json` left in benchmarks/results/.
+"""Writes the tables and the chart of docs/benchmarks.md from what `darknet-py bench --json` left in `results/`.
 
     python benchmarks/figures.py
 
