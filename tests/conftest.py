@@ -28,3 +28,11 @@ def oracle() -> Path:
     if not path.is_dir():
         pytest.skip("Darknet's goldens are not on this machine (set DARKNET_PY_ORACLE to their folder)")
     return path
+
+
+@pytest.fixture(scope="session")
+def released() -> Path:
+    """The released weights of yolov3-tiny: for tests marked ``network``."""
+    from darknet_py.models import get_model, locate
+
+    return locate(get_model("yolov3-tiny"), fetch_missing=True).weights

@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from ..errors import DarknetError
+from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
 
@@ -54,11 +55,21 @@ def cli() -> None:
     """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""
 
 
+def _run() -> int | None:
+    """Our commands, or Darknet's: ``darknet-py detector test ...``, or by the name ``darknet``."""
+    if is_darknets(sys.argv):
+        from ..legacy.program import run
+
+        return run(sys.argv)
+    code: int | None = cli.main(standalone_mode=False)
+    return code
+
+
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
     interrupt.watch()
     try:
-        code = cli.main(standalone_mode=False)
+        code = _run()
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

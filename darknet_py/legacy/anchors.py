@@ -1,0 +1,88 @@
+"""``detector calc_anchors``, a command of AlexeyAB's Darknet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from ..anchors.clusters import assign, cluster
+from ..errors import DarknetError, DataError
+from ..formats.atomic import whole_file
+from ..formats.data import read_data, read_lines
+from ..formats.labels import read_labels
+from .alexeyab import label_file
+
+CELLS = 32
+"""Up to this width the input is counted in cells of the output, and anchors have four decimals."""
+
+
+def calc_anchors(data: Path, num: int, width: int, height: int) -> None:
+    """Find anchors for the images that ``train=`` lists, and print and write them as AlexeyAB's ``calc_anchors`` does.
+
+    The clusters are `darknet_py.anchors`'s, which start with a seed: the same labels always give the same anchors.
+    Writes ``anchors.txt`` and ``counters_per_class.txt`` into the working directory.
+
+    Args:
+        data: the data file.
+        num: how many anchors (``-num_of_clusters``).
+        width, height: the network's input, in pixels (for ``[region]`` in cells: 13).
+
+    Raises:
+        DataError, DarknetError: a file or label cannot be used, or there are too few boxes.
+    """
+    print(f"\n num_of_clusters = {num}, width = {width}, height = {height} ")
+    if width < 1 or height < 1:
+        raise DarknetError(
+            "set width and height: detector calc_anchors data/voc.data -num_of_clusters 9 -width 416 -height 416"
+        )
+    if num < 1:
+        raise DarknetError(f"-num_of_clusters {num}: at least one anchor is needed")
+    options = read_data(data)
+    images = [line for line in read_lines(options.get("train", "data/train.list")) if line.strip()]
+    print(f" read labels from {len(images)} images ")
+    sizes, counts = _read_boxes(images)
+    if not len(sizes):
+        raise DataError("the labels of its train images have no boxes", data)
+    print("\n all loaded. \n\n calculating k-means++ ...\n")
+    found = cluster(sizes, num)
+    _, overlap = assign(sizes, found.sizes)
+    classes = max(_classes(options, data), max(counts) + 1)
+    counters = "counters_per_class = " + ", ".join(str(counts[number]) for number in range(classes))
+    print(f"\n{counters}")
+    print(f"\n avg IoU = {100 * float(overlap.mean()):2.2f} % ")
+    anchors = found.sizes * [width, height]
+    pattern = "{:3.0f},{:3.0f}" if width > CELLS else "{:2.4f},{:2.4f}"
+    line = ", ".join(pattern.format(*anchor) for anchor in anchors[np.argsort(anchors.prod(axis=1), kind="stable")])
+    print("\nSaving anchors to the file: anchors.txt ")
+    print(f"anchors = {line}")
+    for name, text in (("counters_per_class.txt", counters), ("anchors.txt", line)):
+        with whole_file(name) as part:
+            part.write_text(text, encoding="ascii")
+
+
+def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], Counter[int]]:
+    """Widths and heights in fractions of the image (n x 2), and how many boxes each class has."""
+    sizes: list[tuple[float, float]] = []
+    counts: Counter[int] = Counter()
+    for number, image in enumerate(images, start=1):
+        labels = label_file(image)
+        if not labels.is_file():
+            print(f" (no labels: {labels})")
+            continue
+        boxes = read_labels(labels)
+        classes = [int(line.split()[0]) for line in read_lines(labels) if line.strip()]
+        for (_, _, w, h), class_id in zip(boxes, classes, strict=True):
+            if w > 0 and h > 0:
+                sizes.append((w, h))
+                counts[class_id] += 1
+        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="")
+    return np.array(sizes, np.float64).reshape(-1, 2), counts
+
+
+def _classes(options: dict[str, str], data: Path) -> int:
+    text = options.get("classes", "1")
+    if not text.isascii() or not text.isdigit():
+        raise DataError(f"classes = {text} is not a number of classes", data)
+    return int(text)

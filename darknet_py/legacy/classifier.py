@@ -1,0 +1,77 @@
+"""``classifier ...`` and ``classify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DarknetError
+from ..formats.data import read_top
+from ..image.load import load_image
+from ..output.text import class_lines, predicted_line
+from .detector import usage
+from .flags import take_engine
+from .opening import chat, data_names, find_data, open_network
+from .prompt import image_paths
+
+if TYPE_CHECKING:
+    from .arguments import Arguments
+
+
+def run_classifier(arguments: Arguments) -> int:
+    """``classifier COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_classifier``)."""
+    engine = take_engine(arguments)
+    top = arguments.integer("-t", 0)
+    arguments.flag("-clear")
+    arguments.text("-gpus")
+    words = arguments.positions()
+    if len(words) < 4:
+        return usage("classifier", "[predict/valid] [data] [cfg] [weights] [image]")
+    command, data, cfg = words[1], Path(words[2]), words[3]
+    weights, filename = (words[place] if place < len(words) else None for place in (4, 5))
+    if command == "predict":
+        predict_classifier(data, cfg, weights, filename, top, **engine)
+    elif command == "valid":
+        if weights is None:
+            raise DarknetError("classifier valid: needs the weights file, too")
+        from ..evaluate import classifier
+
+        classifier.valid(data, Path(cfg), Path(weights), **engine)
+    else:
+        raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
+    return 0
+
+
+def run_classify(arguments: Arguments) -> int:
+    """``classify CFG WEIGHTS [IMAGE]``: five classes, with cfg/imagenet1k.data, in Darknet's folder or ours."""
+    engine = take_engine(arguments)
+    words = arguments.positions()
+    if len(words) < 3:
+        return usage("classify", "[cfg] [weights] [image]")
+    data = find_data("cfg/imagenet1k.data")
+    predict_classifier(data, words[1], words[2], words[3] if len(words) > 3 else None, 5, **engine)
+    return 0
+
+
+def predict_classifier(
+    data: Path, cfg: str, weights: str | None, filename: str | None, top: int, **engine: Any
+) -> None:
+    """Name the most probable classes (``predict_classifier``): a line each, the time on standard error.
+
+    Args:
+        data: names the class names, and how many are wanted.
+        cfg, weights: the network.
+        filename: an image, or None for the prompt.
+        top: how many classes; 0 for what the data file says.
+        engine: for `darknet_py.load`.
+    """
+    if top < 0:
+        raise DarknetError(f"-t {top}: how many classes are to be named? At least 1")
+    count = top or read_top(data)
+    names = data_names(data, "names", "labels", default="data/labels.list")
+    detector = open_network(cfg, weights, names, **engine)
+    for path in image_paths(filename):
+        found = detector.classify(load_image(path), count)
+        chat(predicted_line(path, detector.seconds))
+        for line in class_lines(found):
+            print(line)

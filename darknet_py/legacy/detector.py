@@ -1,0 +1,139 @@
+"""``detector ...`` and ``yolo ...``: from the words to what they ask for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DarknetError
+from ..models.places import find_cfg
+from .flags import Flags, take_flags
+from .opening import find_data
+
+if TYPE_CHECKING:
+    from .arguments import Arguments
+
+NOT_HERE = {
+    "train": "training is not what darknet-py is for",
+    "draw": "this is for training",
+    "extract": "Darknet itself has it commented out",
+    "censor": "Darknet itself has it commented out",
+}
+"""Commands that are refused by name."""
+
+
+def run_detector(arguments: Arguments) -> int:
+    """``detector COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_detector``)."""
+    flags = take_flags(arguments)
+    _say_gpus(arguments)
+    words = arguments.positions()
+    if len(words) < (3 if words[1:2] == ["calc_anchors"] else 4):
+        return usage("detector", "[test/valid/valid2/recall/demo/map/calc_anchors] [data] [cfg] [weights] [image]")
+    command, data, cfg = words[1], Path(words[2]), words[3] if len(words) > 3 else ""
+    weights, filename = _at(words, 4), _at(words, 5)
+    if command == "test":
+        from .detect import test_detector
+
+        test_detector(data, cfg, weights, filename, flags)
+    elif command == "demo":
+        from ..video.legacy import demo
+
+        demo(data, Path(cfg), _path(weights), filename, flags.demo)
+    elif command == "calc_anchors":
+        from .anchors import calc_anchors
+
+        calc_anchors(data, flags.clusters, flags.width, flags.height)
+    elif command in {"valid", "valid2", "recall", "map"}:
+        _evaluate(command, data, Path(cfg), _path(weights), flags)
+    else:
+        raise DarknetError(f"detector {command}: {NOT_HERE.get(command, 'there is no such command')}")
+    return 0
+
+
+def _evaluate(command: str, data: Path, cfg: Path, weights: Path | None, flags: Flags) -> None:
+    if weights is None:
+        raise DarknetError(f"detector {command}: needs the weights file, too")
+    if command == "recall":
+        from ..evaluate.recall import recall
+
+        recall(cfg, weights, **flags.engine)
+    elif command == "map":
+        from ..evaluate.map import detector_map
+
+        detector_map(
+            data, cfg, weights, thresh=0.25 if flags.thresh is None else flags.thresh, iou_thresh=flags.iou_thresh,
+            points=flags.points, letter_box=flags.letter_box, **flags.engine,
+        )  # fmt: skip
+    else:
+        from ..evaluate.valid import valid
+
+        valid(data, cfg, weights, outfile=flags.out, flip=command == "valid2", **flags.engine)
+
+
+def run_yolo(arguments: Arguments) -> int:
+    """``yolo COMMAND CFG [WEIGHTS] [IMAGE]`` (``run_yolo``): YOLOv1 with the classes of VOC."""
+    flags = take_flags(arguments)
+    words = arguments.positions()
+    if len(words) < 3:
+        return usage("yolo", "[test/valid/recall/demo] [cfg] [weights] [image]")
+    command, cfg = words[1], words[2]
+    weights, filename = _at(words, 3), _at(words, 4)
+    if command == "test":
+        from .detect import test_yolo
+
+        test_yolo(cfg, weights, filename, flags)
+    elif command == "demo":
+        from ..video.legacy import demo
+
+        thresh_and_average = {"thresh": 0.2, "avg": 1}
+        demo(find_cfg("voc.data"), Path(cfg), _path(weights), filename, {**thresh_and_average, **flags.demo})
+    elif command in {"valid", "recall"}:
+        if weights is None:
+            raise DarknetError(f"yolo {command}: needs the weights file, too")
+        if command == "valid":
+            from ..evaluate.valid import valid_yolo
+
+            valid_yolo(Path(cfg), Path(weights), **flags.engine)
+        else:
+            from ..evaluate.recall import recall_yolo
+
+            recall_yolo(Path(cfg), Path(weights), **flags.engine)
+    else:
+        raise DarknetError(f"yolo {command}: {NOT_HERE.get(command, 'there is no such command')}")
+    return 0
+
+
+def run_detect(arguments: Arguments) -> int:
+    """``detect CFG WEIGHTS [IMAGE]``: ``detector test`` with cfg/coco.data, in Darknet's folder or ours."""
+    flags = take_flags(arguments)
+    words = arguments.positions()
+    if len(words) < 3:
+        return usage("detect", "[cfg] [weights] [image]")
+    if flags.alexeyab and flags.thresh is None:
+        flags.thresh = 0.24
+    from .detect import test_detector
+
+    test_detector(find_data("cfg/coco.data"), words[1], words[2], _at(words, 3), flags)
+    return 0
+
+
+def usage(command: str, rest: str) -> int:
+    """Too few words: says what is missing, and gives the exit code."""
+    print(f"usage: {Path(sys.argv[0]).name} {command} {rest}", file=sys.stderr)
+    return 1
+
+
+def _say_gpus(arguments: Arguments) -> None:
+    """Darknet prints the GPUs that it is to use; here there are none."""
+    gpus = arguments.text("-gpus")
+    if gpus is not None:
+        print(gpus)
+
+
+def _at(words: list[str], place: int) -> str | None:
+    return words[place] if place < len(words) else None
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -1,0 +1,122 @@
+"""The flags of ``detector``, ``detect`` and ``yolo``: pjreddie's, AlexeyAB's, and three of our own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import DarknetError
+from .arguments import Arguments
+
+DIALECT = "DARKNET_PY_DIALECT"
+"""Environment variable: ``pjreddie`` or ``alexeyab``, whatever the flags are."""
+
+ALEXEYABS = (
+    "-ext_output", "-dont_show", "-save_labels", "-letter_box", "-benchmark", "-benchmark_layers", "-map", "-show",
+    "-show_imgs", "-dontdraw_bbox", "-iou_thresh", "-points", "-mjpeg_port", "-json_port", "-out_filename",
+    "-json_file_output", "-avgframes", "-http_post_host", "-time_limit_sec", "-num_of_clusters", "-width", "-height",
+    "-chart",
+)  # fmt: skip
+"""Flags that only AlexeyAB's Darknet has."""
+
+
+@dataclass
+class Flags:
+    """What the flags say; None where one was not given.
+
+    Attributes:
+        thresh, hier, nms: thresholds.
+        out: ``-out``.
+        letter_box, ext_output, save_labels: AlexeyAB's.
+        iou_thresh, points: of ``map``.
+        clusters, width, height: of ``calc_anchors``.
+        alexeyab: whether AlexeyAB's Darknet is meant.
+        demo: flags of ``demo``, by name without the dash.
+        engine: ``math`` and ``threads``, for `darknet_py.load`.
+    """
+
+    thresh: float | None = None
+    hier: float = 0.5
+    nms: float | None = None
+    out: str | None = None
+    letter_box: bool = False
+    ext_output: bool = False
+    save_labels: bool = False
+    iou_thresh: float = 0.5
+    points: int = 0
+    clusters: int = 5
+    width: int = -1
+    height: int = -1
+    alexeyab: bool = False
+    demo: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
+
+
+def take_engine(arguments: Arguments) -> dict[str, Any]:
+    """Our own flags ``-math`` and ``-threads``."""
+    engine: dict[str, Any] = {}
+    math, threads = arguments.text("-math"), arguments.integer("-threads", 0)
+    if math is not None:
+        engine["math"] = math
+    if "-threads" in arguments.given:
+        engine["threads"] = threads
+    return engine
+
+
+def take_flags(arguments: Arguments) -> Flags:
+    """Take all flags out of the arguments (``run_detector`` of both Darknets).
+
+    A flag that only AlexeyAB's Darknet has means that it is the one to be; so does ``-out FILE.json``.
+
+    Raises:
+        DarknetError: a flag with a wrong value, or an unknown dialect in the environment.
+    """
+    flags = Flags(engine=take_engine(arguments))
+    demo = _take_demo(arguments)
+    flags.hier = demo["hier"] = arguments.number("-hier", 0.5)
+    thresh, nms = arguments.number("-thresh", -1), arguments.number("-nms", -1)
+    if "-thresh" in arguments.given:
+        flags.thresh = demo["thresh"] = thresh
+    if "-nms" in arguments.given:
+        flags.nms = nms
+    flags.out = arguments.text("-out")
+    flags.iou_thresh = arguments.number("-iou_thresh", 0.5)
+    flags.points = arguments.integer("-points", 0)
+    flags.clusters = arguments.integer("-num_of_clusters", 5)
+    flags.width, flags.height = arguments.integer("-width", -1), arguments.integer("-height", -1)
+    flags.save_labels = arguments.flag("-save_labels")
+    flags.letter_box = bool(demo.get("letter_box"))
+    flags.ext_output = bool(demo.get("ext_output"))
+    for ignored in ("-clear", "-benchmark", "-benchmark_layers", "-map", "-show", "-show_imgs"):
+        arguments.flag(ignored)
+    arguments.text("-chart")
+    flags.demo = demo
+    flags.alexeyab = _is_alexeyabs(arguments, flags)
+    return flags
+
+
+def _take_demo(arguments: Arguments) -> dict[str, Any]:
+    """What `demo` wants to know; only what was given."""
+    demo: dict[str, Any] = {}
+    for name in ("c", "s", "avg", "w", "h", "fps", "mjpeg_port", "json_port", "avgframes", "time_limit_sec"):
+        value = arguments.integer(f"-{name}", 0)
+        if f"-{name}" in arguments.given:
+            demo["avg" if name == "avgframes" else name] = value
+    for name in ("prefix", "out_filename", "json_file_output", "http_post_host"):
+        text = arguments.text(f"-{name}")
+        if text is not None:
+            demo[name] = text
+    for name in ("fullscreen", "dont_show", "ext_output", "letter_box", "dontdraw_bbox"):
+        if arguments.flag(f"-{name}"):
+            demo[name] = True
+    return demo
+
+
+def _is_alexeyabs(arguments: Arguments, flags: Flags) -> bool:
+    dialect = os.environ.get(DIALECT, "").lower()
+    if dialect not in {"", "pjreddie", "alexeyab"}:
+        raise DarknetError(f"{DIALECT}={dialect}: it may be pjreddie or alexeyab")
+    if dialect:
+        return dialect == "alexeyab"
+    return bool(arguments.given & set(ALEXEYABS)) or str(flags.out).lower().endswith(".json")

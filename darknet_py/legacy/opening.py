@@ -1,0 +1,69 @@
+"""Opens a network as Darknet's program does: with its table, and words about its weights, on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DarknetError, DataError
+from ..formats.data import read_data, read_names
+from ..loading import find_data_file, load
+from ..models.places import find_cfg
+from ..network import layer_table, read_network
+from ..warmup import announce_compiling
+
+if TYPE_CHECKING:
+    from ..detector import Detector
+
+
+def chat(text: str, end: str = "\n") -> None:
+    """Something on standard error, at once."""
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
+def find_data(path: str) -> Path:
+    """The data file that a command without one uses; where it is missing, the one that comes with darknet-py."""
+    return Path(path) if Path(path).exists() else find_cfg(Path(path).name)
+
+
+def data_names(data: Path, *keys: str, default: str) -> list[str]:
+    """The class names that a data file names by the first of ``keys`` that it has.
+
+    Raises:
+        DataError, DarknetError: a file is missing or cannot be used.
+    """
+    entries = read_data(data)
+    entry = next((entries[key] for key in keys if entries.get(key)), None)
+    if entry is None and not Path(default).exists():
+        raise DataError(f"has no {keys[0]}= entry (and there is no {default}, which Darknet would take)", data)
+    return read_names(find_data_file(entry or default, data))
+
+
+def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Any) -> Detector:
+    """Load a network (``load_network``).
+
+    Args:
+        cfg, weights: its files.
+        names: class names; more than there are classes will do.
+        engine: for `darknet_py.load`.
+
+    Raises:
+        CfgError, WeightsError, DarknetError: there are no weights (Darknet runs on random ones), or a file cannot be
+            used.
+    """
+    announce_compiling(chat)
+    network = read_network(cfg)
+    for line in layer_table(network, verbose=True):
+        chat(line)
+    if weights is None:
+        raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
+    chat(f"Loading weights from {weights}...", end="")
+    try:
+        detector = load(cfg, weights, names=list(names)[: network.classes], **engine)
+    except DarknetError:
+        chat("")
+        raise
+    chat("Done!")
+    return detector

@@ -1,0 +1,131 @@
+"""Darknet's ``main``: the first word says which of its programs is meant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import DarknetError
+from .arguments import Arguments
+
+HINTS = {
+    "ops": "darknet-py summary CFG",
+    "speed": "darknet-py bench CFG",
+    "statistics": "darknet-py weights info WEIGHTS --cfg CFG",
+    "print": "darknet-py weights convert WEIGHTS OUT.npz --cfg CFG",
+    "denormalize": "darknet-py weights convert WEIGHTS OUT.weights --cfg CFG --fold-batchnorm",
+    "reset": "darknet-py weights convert WEIGHTS OUT.weights --cfg CFG --reset-batchnorm",
+    "coco": "darknet detector test|valid with a YOLOv1 cfg",
+    **dict.fromkeys(
+        (
+            "art", "attention", "average", "captcha", "cifar", "compare", "3d", "dice", "go", "imtest", "isegmenter",
+            "lsd", "mkimg", "nightmare", "normalize", "oneoff", "oneoff2", "regressor", "rescale", "rgbgr", "rnn",
+            "segmenter", "super", "swag", "tag", "test", "vid", "visualize", "voxel", "writing",
+        ),
+        "",
+    ),
+}  # fmt: skip
+"""Darknet's commands that are not here, and what does the same."""
+
+HELP = """Darknet's command line, answered by darknet-py:
+
+  detect CFG WEIGHTS [IMAGE]
+  detector test|valid|valid2|recall|demo|map|calc_anchors DATA CFG [WEIGHTS] [IMAGE]
+  yolo test|valid|recall|demo CFG WEIGHTS [IMAGE]
+  classifier predict|valid DATA CFG WEIGHTS [IMAGE]
+  classify CFG WEIGHTS [IMAGE]
+  partial CFG WEIGHTS OUT LAYERS
+
+Without IMAGE, paths are read from standard input. Flags: -thresh -hier -nms -out -t -c -s -avg -prefix -ext_output
+-dont_show -save_labels -letter_box -iou_thresh -points -out_filename -mjpeg_port -json_port ..., and our own
+-math ieee|make|make-own|fast, -threads N. All other commands: darknet-py --help
+"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command line of Darknet's.
+
+    Args:
+        argv: as ``sys.argv``.
+
+    Returns:
+        The exit code: 0, or 1 where words are missing.
+
+    Raises:
+        DarknetError: what is wrong, in one line.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # paths and names may be any bytes; a parent process reads line by line
+            stream.reconfigure(errors="surrogateescape", line_buffering=True)
+    arguments = Arguments(argv[1:])
+    arguments.integer("-i", 0)  # a GPU's number
+    arguments.flag("-nogpu")
+    if not arguments.words:
+        print(f"usage: {Path(argv[0]).name} <function>", file=sys.stderr)
+        return 0
+    command = arguments.words[0]
+    if command in {"--help", "-h", "-help", "help"}:
+        print(HELP, end="")
+        return 0
+    if command in COMMANDS:
+        return COMMANDS[command](arguments)
+    if command in HINTS:
+        hint = HINTS[command] and f"; the same: {HINTS[command]}"
+        raise DarknetError(f"darknet-py does not have Darknet's command {command}{hint}")
+    raise DarknetError(f"Not an option: {command} (--help lists what there is)")
+
+
+def _detector(arguments: Arguments) -> int:
+    from .detector import run_detector
+
+    return run_detector(arguments)
+
+
+def _detect(arguments: Arguments) -> int:
+    from .detector import run_detect
+
+    return run_detect(arguments)
+
+
+def _yolo(arguments: Arguments) -> int:
+    from .detector import run_yolo
+
+    return run_yolo(arguments)
+
+
+def _classifier(arguments: Arguments) -> int:
+    from .classifier import run_classifier
+
+    return run_classifier(arguments)
+
+
+def _classify(arguments: Arguments) -> int:
+    from .classifier import run_classify
+
+    return run_classify(arguments)
+
+
+def _partial(arguments: Arguments) -> int:
+    from .detector import usage
+
+    words = arguments.positions()
+    if len(words) < 5:
+        return usage("partial", "[cfg] [weights] [out] [layers]")
+    if not words[4].isascii() or not words[4].isdigit():
+        raise DarknetError(f"partial: {words[4]} is not a number of layers")
+    from .weights import partial
+
+    partial(words[1], words[2], words[3], int(words[4]))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Arguments], int]] = {
+    "detector": _detector,
+    "detect": _detect,
+    "yolo": _yolo,
+    "classifier": _classifier,
+    "classify": _classify,
+    "partial": _partial,
+}
+"""Darknet's commands that are here."""

@@ -1,0 +1,32 @@
+"""Which command lines are Darknet's. Imports nothing, because every start of the program asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+FAMILIES = {"detector", "classifier", "yolo", "partial", "denormalize", "reset"}
+"""Darknet's commands whose names are no commands of darknet-py."""
+
+SHARED = {"detect", "classify"}
+"""Names that both have: Darknet's are followed by a cfg file, ours by images or options with two dashes."""
+
+
+def called_darknet(program: str) -> bool:
+    """Whether the program was started by the name ``darknet`` (a link to darknet-py, a copy on Windows)."""
+    name = PurePath(program.replace("\\", "/")).name.lower()
+    return name in {"darknet", "darknet.exe"}
+
+
+def is_darknets(argv: Sequence[str]) -> bool:
+    """Whether ``sys.argv`` is one for Darknet."""
+    words = list(argv[1:])
+    if called_darknet(argv[0] if argv else ""):
+        return True
+    while words and words[0] in {"-i", "-nogpu", "-gpus"}:
+        del words[: 1 if words[0] == "-nogpu" else 2]
+    if not words:
+        return False
+    if words[0] in SHARED:
+        return any(word.endswith(".cfg") for word in words[1:]) and not any(word.startswith("--") for word in words)
+    return words[0] in FAMILIES
