@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from ..errors import DataError
 from .data import read_lines
@@ -14,15 +15,28 @@ Box = tuple[float, float, float, float]
 """Centre x, y, width and height in fractions of the image."""
 
 
+class Labelled(NamedTuple):
+    """A line of a label file."""
+
+    number: int
+    class_id: int
+    box: Box
+
+
 def read_labels(path: str | Path) -> list[Box]:
-    """The boxes of a label file, whose lines are ``class x y width height``.
+    """The boxes of a label file. Raises `DataError`, with the line."""
+    return [line.box for line in read_labelled(path)]
+
+
+def read_labelled(path: str | Path) -> list[Labelled]:
+    """The lines of a label file, which are ``class x y width height``.
 
     Darknet stops at a line that it cannot read and trains without the rest; here such a line is an error.
 
     Raises:
         DataError: with the line.
     """
-    boxes = []
+    lines = []
     for number, line in enumerate(read_lines(path), start=1):
         words = line.split()
         if not words:
@@ -33,8 +47,8 @@ def read_labels(path: str | Path) -> list[Box]:
             class_id, box = -1, (0.0, 0.0, 0.0, 0.0)
         if class_id < 0 or len(words) != 5:
             raise DataError(f"'{line.strip()[:60]}' is no label; a line is: class x y width height", path, number)
-        boxes.append(checked(box, path, number))
-    return boxes
+        lines.append(Labelled(number, class_id, checked(box, path, number)))
+    return lines
 
 
 def checked(box: Box, path: str | Path, line: int | None = None, what: str = "") -> Box:

@@ -11,8 +11,9 @@ from ..anchors.clusters import assign, cluster
 from ..errors import DarknetError, DataError
 from ..formats.atomic import whole_file
 from ..formats.data import read_data, read_lines
-from ..formats.labels import read_labels
+from ..formats.labels import read_labelled
 from .alexeyab import label_file
+from .opening import read_classes
 
 CELLS = 32
 """Up to this width the input is counted in cells of the output, and anchors have four decimals."""
@@ -48,7 +49,7 @@ def calc_anchors(data: Path, num: int, width: int, height: int) -> None:
     print("\n all loaded. \n\n calculating k-means++ ...\n")
     found = cluster(sizes, num)
     _, overlap = assign(sizes, found.sizes)
-    classes = max(_classes(options, data), max(counts) + 1)
+    classes = max(read_classes(options, data, default=1), max(counts) + 1)
     counters = "counters_per_class = " + ", ".join(str(counts[number]) for number in range(classes))
     print(f"\n{counters}")
     print(f"\n avg IoU = {100 * float(overlap.mean()):2.2f} % ")
@@ -71,18 +72,9 @@ def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype
         if not labels.is_file():
             print(f" (no labels: {labels})")
             continue
-        boxes = read_labels(labels)
-        classes = [int(line.split()[0]) for line in read_lines(labels) if line.strip()]
-        for (_, _, w, h), class_id in zip(boxes, classes, strict=True):
+        for _, class_id, (_, _, w, h) in read_labelled(labels):
             if w > 0 and h > 0:
                 sizes.append((w, h))
                 counts[class_id] += 1
         print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="")
     return np.array(sizes, np.float64).reshape(-1, 2), counts
-
-
-def _classes(options: dict[str, str], data: Path) -> int:
-    text = options.get("classes", "1")
-    if not text.isascii() or not text.isdigit():
-        raise DataError(f"classes = {text} is not a number of classes", data)
-    return int(text)

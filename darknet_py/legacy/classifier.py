@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DarknetError
-from ..formats.data import read_top
+from ..errors import DarknetError, DataError
+from ..formats.data import read_data, read_top
 from ..image.load import load_image
+from ..loading import find_data_file
 from ..output.text import class_lines, predicted_line
 from .detector import usage
 from .flags import take_engine
-from .opening import chat, data_names, find_data, open_network
+from .opening import chat, data_names, find_data, open_network, read_classes
 from .prompt import image_paths
 
 if TYPE_CHECKING:
@@ -32,11 +33,7 @@ def run_classifier(arguments: Arguments) -> int:
     if command == "predict":
         predict_classifier(data, cfg, weights, filename, top, **engine)
     elif command == "valid":
-        if weights is None:
-            raise DarknetError("classifier valid: needs the weights file, too")
-        from ..evaluate import classifier
-
-        classifier.valid(data, Path(cfg), Path(weights), **engine)
+        validate_classifier(data, cfg, weights, **engine)
     else:
         raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
     return 0
@@ -51,6 +48,22 @@ def run_classify(arguments: Arguments) -> int:
     data = find_data("cfg/imagenet1k.data")
     predict_classifier(data, words[1], words[2], words[3] if len(words) > 3 else None, 5, **engine)
     return 0
+
+
+def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> None:
+    """Top-1 and top-k accuracy over the images of ``valid=`` (``validate_classifier_single``)."""
+    from ..evaluate.classifier import accuracy_lines
+    from ..evaluate.run import read_list
+
+    options = read_data(data)
+    if options.get("leaves"):
+        raise DataError("leaves= is not supported: a WordTree's leaves are those of its tree file", data)
+    labels = data_names(data, "labels", default="data/labels.list")
+    images = read_list(find_data_file(options.get("valid", "data/train.list"), data))
+    classes = read_classes(options, data, default=2)
+    detector = open_network(cfg, weights, labels, **engine)
+    for line in accuracy_lines(detector, images, labels, classes, read_top(data)):
+        print(line)
 
 
 def predict_classifier(

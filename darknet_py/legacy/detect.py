@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .flags import Flags
 
 PICTURE = "predictions"
+
+SUFFIX = "DARKNET_PY_PICTURES"
+"""Environment variable: ``png`` for ``predictions.png``, which Darknets before 2018 wrote; ``jpg`` is today's."""
 
 
 def test_detector(data: Path, cfg: str, weights: str | None, filename: str | None, flags: Flags) -> None:
@@ -47,12 +51,13 @@ def test_yolo(cfg: str, weights: str | None, filename: str | None, flags: Flags)
 
 
 def _test_as_pjreddie(detector: Detector, filename: str | None, look: Look, picture: str) -> None:
+    suffix = os.environ.get(SUFFIX, "jpg")
     for path in image_paths(filename):
         pixels, found, seconds = look(detector, path)
         print(predicted_line(path, seconds))
         for line in darknet_lines(found):
             print(line)
-        save_image(f"{picture}.jpg", draw_detections(pixels, found))
+        save_image(f"{picture}.{suffix}", draw_detections(pixels, found))
 
 
 def _test_as_alexeyab(detector: Detector, filename: str | None, look: Look, flags: Flags) -> None:

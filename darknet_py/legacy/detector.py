@@ -45,30 +45,25 @@ def run_detector(arguments: Arguments) -> int:
 
         calc_anchors(data, flags.clusters, flags.width, flags.height)
     elif command in {"valid", "valid2", "recall", "map"}:
-        _evaluate(command, data, Path(cfg), _path(weights), flags)
+        _evaluate(command, data, cfg, weights, flags)
     else:
         raise DarknetError(f"detector {command}: {NOT_HERE.get(command, 'there is no such command')}")
     return 0
 
 
-def _evaluate(command: str, data: Path, cfg: Path, weights: Path | None, flags: Flags) -> None:
-    if weights is None:
-        raise DarknetError(f"detector {command}: needs the weights file, too")
-    if command == "recall":
-        from ..evaluate.recall import recall
+def _evaluate(command: str, data: Path, cfg: str, weights: str | None, flags: Flags) -> None:
+    from . import evaluation
 
-        recall(cfg, weights, **flags.engine)
+    if command == "recall":  # its data file is there, and not read
+        evaluation.recall(cfg, _needed(weights, command), **flags.engine)
     elif command == "map":
-        from ..evaluate.map import detector_map
-
-        detector_map(
-            data, cfg, weights, thresh=0.25 if flags.thresh is None else flags.thresh, iou_thresh=flags.iou_thresh,
-            points=flags.points, letter_box=flags.letter_box, **flags.engine,
+        evaluation.detector_map(
+            data, cfg, _needed(weights, command), thresh=0.25 if flags.thresh is None else flags.thresh,
+            iou_thresh=flags.iou_thresh, points=flags.points, letter_box=flags.letter_box, **flags.engine,
         )  # fmt: skip
     else:
-        from ..evaluate.valid import valid
-
-        valid(data, cfg, weights, outfile=flags.out, flip=command == "valid2", **flags.engine)
+        flip = command == "valid2"
+        evaluation.valid(data, cfg, _needed(weights, command), outfile=flags.out, flip=flip, **flags.engine)
 
 
 def run_yolo(arguments: Arguments) -> int:
@@ -89,16 +84,10 @@ def run_yolo(arguments: Arguments) -> int:
         thresh_and_average = {"thresh": 0.2, "avg": 1}
         demo(find_cfg("voc.data"), Path(cfg), _path(weights), filename, {**thresh_and_average, **flags.demo})
     elif command in {"valid", "recall"}:
-        if weights is None:
-            raise DarknetError(f"yolo {command}: needs the weights file, too")
-        if command == "valid":
-            from ..evaluate.valid import valid_yolo
+        from . import evaluation
 
-            valid_yolo(Path(cfg), Path(weights), **flags.engine)
-        else:
-            from ..evaluate.recall import recall_yolo
-
-            recall_yolo(Path(cfg), Path(weights), **flags.engine)
+        evaluate = evaluation.valid_yolo if command == "valid" else evaluation.recall_yolo
+        evaluate(cfg, _needed(weights, command), **flags.engine)
     else:
         raise DarknetError(f"yolo {command}: {NOT_HERE.get(command, 'there is no such command')}")
     return 0
@@ -133,6 +122,12 @@ def _say_gpus(arguments: Arguments) -> None:
 
 def _at(words: list[str], place: int) -> str | None:
     return words[place] if place < len(words) else None
+
+
+def _needed(weights: str | None, command: str) -> str:
+    if weights is None:
+        raise DarknetError(f"{command}: needs the weights file, too")
+    return weights
 
 
 def _path(text: str | None) -> Path | None:

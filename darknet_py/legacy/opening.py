@@ -41,12 +41,20 @@ def data_names(data: Path, *keys: str, default: str) -> list[str]:
     return read_names(find_data_file(entry or default, data))
 
 
+def read_classes(options: dict[str, str], data: Path, default: int) -> int:
+    """How many classes a data file says that there are. Raises `DataError` if that is no number."""
+    text = options.get("classes", str(default))
+    if not text.isascii() or not text.isdigit():
+        raise DataError(f"classes = {text} is not a number of classes", data)
+    return int(text)
+
+
 def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Any) -> Detector:
     """Load a network (``load_network``).
 
     Args:
         cfg, weights: its files.
-        names: class names; more than there are classes will do.
+        names: class names; more than there are classes will do, and none at all.
         engine: for `darknet_py.load`.
 
     Raises:
@@ -61,7 +69,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
     chat(f"Loading weights from {weights}...", end="")
     try:
-        detector = load(cfg, weights, names=list(names)[: network.classes], **engine)
+        detector = load(cfg, weights, names=list(names)[: network.classes] or None, **engine)
     except DarknetError:
         chat("")
         raise

@@ -1,0 +1,91 @@
+"""Top-1 and top-k accuracy of a classifier (Darknet's ``validate_classifier_single``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..detect.classify import best_classes
+from ..errors import DarknetError
+from ..image.letterbox import resize_pixels
+from ..image.load import load_image
+from ..layers import Softmax
+from .files import c_float
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..detector import Detector
+    from ..formats.tree import Tree
+
+f32 = np.float32
+
+
+def accuracy_lines(
+    detector: Detector, images: Sequence[str], labels: Sequence[str], classes: int, top: int
+) -> Iterator[str]:
+    """Two lines for each image, about it and about all up to it.
+
+    An image's class is the first label that is part of its path (ImageNet's ``n02110185``). It is cropped to its middle
+    square and stretched to the input's size.
+
+    Args:
+        detector: a classifier.
+        images: the files.
+        labels: by class, what a path has in it.
+        classes: how many of the outputs take part.
+        top: among how many of the most probable ones the class may be.
+
+    Raises:
+        DarknetError: the network is a detector, or numbers do not fit together.
+        ImageError: an image cannot be read.
+    """
+    network = detector.network
+    if network.heads:
+        raise DarknetError(f"{network.path}: the network is a detector: detector valid")
+    network.check_picture()
+    size = network.output_layer.out.size
+    if not 0 < classes <= min(len(labels), size):
+        raise DarknetError(f"{classes} classes, but {len(labels)} labels and {size} outputs of {network.path}")
+    if not 0 < top <= classes:
+        raise DarknetError(f"top = {top} of {classes} classes")
+    tree = _tree(detector)
+    first, among = f32(0), f32(0)
+    for number, image in enumerate(images):
+        class_id = next((i for i in range(classes) if labels[i] in image), -1)
+        probability = _predict(detector, image, tree)
+        best = [found.class_id for found in best_classes(probability[:classes], top)]
+        first += f32(best[0] == class_id)
+        among += f32(class_id in best)
+        count = f32(number + 1)
+        yield f"{image}, {class_id}, {c_float(float(probability[0]))}, {c_float(float(probability[1:2].sum()))}, "
+        yield f"{number}: top 1: {float(first / count):f}, top {top}: {float(among / count):f}"
+
+
+def _tree(detector: Detector) -> Tree | None:
+    softmaxes = [layer.index for layer in detector.network.layers if isinstance(layer, Softmax)]
+    return detector.trees.get(softmaxes[-1]) if softmaxes else None
+
+
+def _predict(detector: Detector, image: str, tree: Tree | None) -> NDArray[np.float32]:
+    """All probabilities; with a WordTree, of its leaves alone."""
+    shape = detector.network.input
+    pixels = center_crop(load_image(image))
+    [output] = detector.predict(resize_pixels(pixels, shape.w, shape.h)[: shape.c])
+    probability = output.reshape(-1)
+    if tree is not None:
+        every = best_classes(probability, len(probability), (), tree)
+        probability = np.zeros_like(probability)
+        for found in every:
+            probability[found.class_id] = found.probability
+    return probability
+
+
+def center_crop(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle square of an image (``center_crop_image``, before its resizing)."""
+    height, width = pixels.shape[:2]
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return np.ascontiguousarray(pixels[top : top + side, left : left + side])

@@ -1,0 +1,104 @@
+"""The files that Darknet's ``valid`` commands write, byte for byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import FileError
+from ..formats.atomic import whole_file
+from ..validate.references import COCO_IDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .found import Found
+
+    Doubles = NDArray[np.float64]
+
+f32 = np.float32
+
+
+def image_id(path: str) -> str:
+    """An image's name without folders and from its first dot on (``basecfg``)."""
+    return path.rsplit("/", 1)[-1].split(".", 1)[0]
+
+
+def coco_id(path: str) -> int:
+    """An image's number (``get_coco_image_id``): what follows the last ``_`` of the path, else the last ``/``."""
+    begin = path.rfind("_") if "_" in path else path.rfind("/")
+    number = re.match(r"\s*[+-]?\d+", path[begin + 1 :], re.ASCII)
+    return int(number[0]) if number else 0
+
+
+def corners(found: Found, first: int) -> Doubles:
+    """Left, top, right and bottom of each box, clipped to the image; its first pixel's number is 0 or 1.
+
+    As in C: the halves are doubles, each corner is then a float.
+    """
+    centre, half = found.box[:, :2].astype(np.float64), found.box[:, 2:] / 2.0
+    low, high = (centre - half + first).astype(f32), (centre + half + first).astype(f32)
+    least, size = f32(first), np.array(found.size, f32)
+    low = np.where(low < least, least, low)
+    high = np.where(high > size, size, high)
+    return np.concatenate([low, high], axis=1).astype(np.float64)
+
+
+def class_lines(images: Sequence[str], results: Sequence[Found], first: int) -> dict[int, list[str]]:
+    """Lines by class; the first pixel is 1 (``print_detector_detections``) or 0 (``print_yolo_detections``)."""
+    lines: dict[int, list[str]] = {}
+    for image, found in zip(images, results, strict=True):
+        place, name = corners(found, first), image_id(image)
+        for row, class_id, score in zip(found.row, found.class_id.tolist(), found.score.tolist(), strict=True):
+            left, top, right, bottom = place[row]
+            line = f"{name} {c_float(score)} {c_float(left)} {c_float(top)} {c_float(right)} {c_float(bottom)}\n"
+            lines.setdefault(class_id, []).append(line)
+    return lines
+
+
+def coco_text(images: Sequence[str], results: Sequence[Found]) -> str:
+    """``coco_results.json`` (``print_cocos``): boxes are left, top, width and height."""
+    entries = []
+    for image, found in zip(images, results, strict=True):
+        number, place = coco_id(image), corners(found, 0)
+        sides = (place[:, 2:].astype(f32) - place[:, :2].astype(f32)).astype(np.float64)
+        for row, class_id, score in zip(found.row, found.class_id.tolist(), found.score.tolist(), strict=True):
+            values = ", ".join(c_float(value) for value in (*place[row, :2], *sides[row]))
+            entries.append(
+                f'{{"image_id":{number}, "category_id":{COCO_IDS[class_id]}, "bbox":[{values}], '
+                f'"score":{c_float(score)}}}'
+            )
+    return "[\n" + ",\n".join(entries) + "\n]\n"
+
+
+def imagenet_lines(results: Sequence[Found]) -> Iterator[str]:
+    """``imagenet-detection.txt`` (``print_imagenet_detections``): images and classes are numbers from 1."""
+    for number, found in enumerate(results, start=1):
+        place = corners(found, 0)
+        for row, class_id, score in zip(found.row, found.class_id.tolist(), found.score.tolist(), strict=True):
+            left, top, right, bottom = place[row]
+            yield (
+                f"{number} {class_id + 1} {c_float(score)} {c_float(left)} {c_float(top)} {c_float(right)} "
+                f"{c_float(bottom)}\n"
+            )
+
+
+def c_float(value: float, digits: int = 6) -> str:
+    """C's ``%f``, which tells the sign of what is no number, too."""
+    if value != value:
+        return "-nan" if np.signbit(value) else "nan"
+    return f"{value:.{digits}f}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, at once and whole. Raises `FileError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as part:
+            part.write_bytes(text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror or error}", path) from None

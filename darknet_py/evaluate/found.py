@@ -1,0 +1,166 @@
+"""What a network finds in the images of a list, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..detect.decode import decode
+from ..detect.nms import nms_obj, nms_sort
+from ..errors import DarknetError
+from ..image.letterbox import letterbox_pixels, resize_pixels
+from ..layers import Region, Yolo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..detect.nms import Boxes
+    from ..detector import Detector
+    from ..layers import Layer
+
+    Floats = NDArray[np.float32]
+    Pixels = NDArray[np.uint8]
+
+MAP_ENTRIES = 200
+"""How many entries of a map Darknet reads, and how many classes its ImageNet detection has."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How Darknet's commands look at the images of a list.
+
+    Attributes:
+        thresh, hier, nms: thresholds.
+        stretch: images are stretched to the input's size, not letterboxed into it.
+        pixels: boxes in the image's pixels (and suppressed so), not in fractions of it.
+        by_objectness: ``do_nms_obj``; what is found has one class, 0, with the objectness.
+        mirrored: the outputs for the image and for its mirror image are averaged (``valid2``).
+        classes: only the first classes take part, as many as this.
+    """
+
+    thresh: float = 0.005
+    hier: float = 0.5
+    nms: float = 0.45
+    stretch: bool = False
+    pixels: bool = False
+    by_objectness: bool = False
+    mirrored: bool = False
+    classes: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in one image.
+
+    Attributes:
+        size: width and height of the image.
+        box: float32, k x 4: centre x, y, width, height; in final order.
+        row: int64, r: for each class of each box the number of that box.
+        class_id: int64, r.
+        score: float32, r: probability, not 0.
+    """
+
+    size: tuple[int, int]
+    box: Floats
+    row: NDArray[np.int64]
+    class_id: NDArray[np.int64]
+    score: Floats
+
+    @classmethod
+    def of(cls, boxes: Boxes, size: tuple[int, int], setting: Setting) -> Found:
+        """From suppressed boxes."""
+        prob = boxes.prob[:, : setting.classes]
+        if setting.by_objectness:
+            above = boxes.objectness > np.float32(setting.thresh)  # YOLOv1's may be anything
+            prob = np.where(above, boxes.objectness, np.float32(0))[:, None]
+        row, class_id = np.nonzero(prob)
+        used, place = np.unique(row, return_inverse=True)
+        return cls(size, boxes.box[used], place.astype(np.int64), class_id.astype(np.int64), prob[row, class_id])
+
+    def as_lists(self) -> dict[str, Any]:
+        """For a line of JSON; floats lose nothing."""
+        return {
+            "size": list(self.size), "box": self.box.tolist(), "row": self.row.tolist(),
+            "class": self.class_id.tolist(), "score": self.score.tolist(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_lists(cls, lists: dict[str, Any]) -> Found:
+        """From `as_lists`. Raises `KeyError`, `TypeError` or `ValueError` if it is something else."""
+        width, height = lists["size"]
+        box = np.array(lists["box"], np.float32).reshape(-1, 4)
+        row, class_id = np.array(lists["row"], np.int64), np.array(lists["class"], np.int64)
+        score = np.array(lists["score"], np.float32)
+        if not len(row) == len(class_id) == len(score) or (len(row) and not 0 <= row.min() <= row.max() < len(box)):
+            raise ValueError("lists of different lengths")
+        return cls((int(width), int(height)), box, row, class_id, score)
+
+
+def find(
+    detector: Detector, pictures: Sequence[Pixels], setting: Setting, class_map: NDArray[np.int32] | None = None
+) -> list[Found]:
+    """Run images together, and decode and suppress each as alone.
+
+    Args:
+        detector: the network.
+        pictures: H x W x 3 bytes each.
+        setting: how they are looked at.
+        class_map: with a WordTree, the nodes that count as classes 0, 1, ...
+
+    Raises:
+        DarknetError: the network gives no boxes.
+    """
+    network, shape = detector.network, detector.network.input
+    if not network.heads:
+        raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier valid)")
+    fit = resize_pixels if setting.stretch else letterbox_pixels
+    inputs = [fit(pixels, shape.w, shape.h)[: shape.c] for pixels in pictures]
+    if setting.mirrored:
+        inputs = [x for image in inputs for x in (image, image[:, :, ::-1])]
+    outputs = detector.predict(np.stack(inputs))
+    found = []
+    for number, pixels in enumerate(pictures):
+        size = pixels.shape[1], pixels.shape[0]
+        own = {
+            head.index: average_mirrored(head, *values[2 * number : 2 * number + 2])
+            if setting.mirrored
+            else values[number]
+            for head, values in zip(network.heads, outputs, strict=True)
+        }
+        found.append(Found.of(_boxes(detector, own, size, setting, class_map), size, setting))
+    return found
+
+
+def _boxes(
+    detector: Detector, outputs: dict[int, Floats], size: tuple[int, int], setting: Setting,
+    class_map: NDArray[np.int32] | None,
+) -> Boxes:  # fmt: skip
+    shape = detector.network.input
+    # For a stretched image as large as the input nothing is undone: its boxes are fractions of any picture.
+    asked = (shape.w, shape.h) if setting.stretch and not setting.pixels else size
+    profile = "make" if detector.math.startswith("make") else "ieee"
+    candidates = decode(
+        detector.network, outputs, *asked, setting.thresh, setting.hier, detector.trees,
+        None if class_map is None else class_map[:MAP_ENTRIES], profile, not setting.pixels,
+        "own" if detector.math == "make-own" else "intel",
+    )  # fmt: skip
+    return (nms_obj if setting.by_objectness else nms_sort)(candidates, setting.nms)
+
+
+def average_mirrored(head: Layer, output: Floats, mirrored: Floats) -> Floats:
+    """The mean of a head's outputs for an image and for its mirror image (``avg_flipped_yolo``).
+
+    Darknet means to turn the sign of each box's x, but takes the first planes of the output for it, as many as there
+    are anchors, whatever they hold; and a middle column keeps its sign.
+    """
+    if not isinstance(head, (Region, Yolo)):
+        return output  # Darknet averages nothing there
+    flipped = mirrored.reshape(-1, head.out.h, head.out.w)[:, :, ::-1].copy()
+    sides = np.arange(head.out.w) != head.out.w // 2 if head.out.w % 2 else np.ones(head.out.w, bool)
+    first = flipped[: head.n]
+    first[:, :, sides] = -first[:, :, sides]
+    both = output.reshape(flipped.shape) + flipped
+    return (both.astype(np.float64) / 2).astype(np.float32)

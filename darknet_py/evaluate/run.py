@@ -1,0 +1,171 @@
+"""All images of a list through a network: read ahead, run together, noted in a journal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import DataError, ImageError
+from ..formats.data import read_lines
+from ..image.load import load_image
+from ..plan.runner import in_groups
+from .found import Found, Setting, find
+from .journal import Journal, stamp
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..detector import Detector
+
+    Pixels = NDArray[np.uint8]
+    Step = Callable[[], None]
+
+
+def read_list(path: str | Path) -> list[str]:
+    """The images that a list names, a line each (``get_paths``); empty lines do not count.
+
+    Raises:
+        DataError: the list cannot be read or names nothing.
+    """
+    images = [line.strip() for line in read_lines(path) if line.strip()]
+    if not images:
+        raise DataError("this list of images is empty", path)
+    return images
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network, the images that it is to see, and how.
+
+    Attributes:
+        detector: the network.
+        images: the files.
+        listed: the list that names them, for messages.
+        setting: how they are looked at.
+        journal: the file that notes what is done, so that a stopped run goes on.
+        class_map: with a WordTree, the nodes that count as classes.
+    """
+
+    detector: Detector
+    images: Sequence[str]
+    listed: str | Path
+    setting: Setting
+    journal: Path
+    class_map: NDArray[np.int32] | None = None
+
+    def run(self, step: Step = lambda: None, say: Callable[[str], None] = lambda text: None) -> list[Found]:
+        """What is found in each image, in the order of the list.
+
+        Args:
+            step: is called for each image that is done.
+            say: is told if an earlier run is continued, or cannot be.
+
+        Raises:
+            ImageError: an image cannot be read; what was found so far stays in the journal.
+            DarknetError: the network gives no boxes, or the journal cannot be written.
+        """
+        with Journal(self.journal, self._made_of()) as journal:
+            if journal.done:
+                say(f"{self.journal}: {len(journal.done)} of {len(self.images)} images were done before; going on")
+            elif journal.anew:
+                say(f"{self.journal}: is of another run (other files or options); beginning anew")
+            return self._run(journal, step)
+
+    def _run(self, journal: Journal, step: Step) -> list[Found]:
+        results: dict[int, Found] = {}
+        missing = []
+        for number, image in enumerate(self.images):
+            known = journal.get(number, image)
+            if known is None:
+                missing.append(number)
+            else:
+                results[number] = known
+                step()
+        for numbers, pictures in _read_ahead(self.images, missing, self.listed):
+            results_now = find(self.detector, pictures, self.setting, self.class_map)
+            for number, found in zip(numbers, results_now, strict=True):
+                journal.add(number, self.images[number], found)
+                results[number] = found
+                step()
+        return [results[number] for number in range(len(self.images))]
+
+    def _made_of(self) -> dict[str, object]:
+        """What the results depend on: a run goes on only if all of it is the same."""
+        detector = self.detector
+        return {
+            "cfg": Path(detector.network.path).read_text(encoding="utf-8", errors="replace"),
+            "input": str(detector.network.input),
+            "weights": [str(detector.weights), stamp(detector.weights or "")],
+            "math": detector.math,
+            "setting": asdict(self.setting),
+            "images": list(self.images),
+            "map": None if self.class_map is None else self.class_map.tolist(),
+        }
+
+
+def _read_ahead(
+    images: Sequence[str], numbers: Sequence[int], where: str | Path
+) -> Iterator[tuple[list[int], list[Pixels]]]:
+    """Groups of images, each decoded while the one before is being worked on."""
+
+    def load(group: list[int]) -> list[Pixels]:
+        pictures = []
+        for number in group:
+            try:
+                pictures.append(load_image(images[number]))
+            except ImageError as error:
+                raise ImageError(f"image {number + 1} of the list: {error}", where) from None
+        return pictures
+
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        waiting: tuple[list[int], Future[list[Pixels]]] | None = None
+        for group in in_groups(numbers):
+            before, waiting = waiting, (group, reader.submit(load, group))
+            if before is not None:
+                yield before[0], before[1].result()
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()
+
+
+@contextmanager
+def counted(length: int, label: str, plain: Callable[[int], None] | None = None) -> Iterator[Step]:
+    """Yields what is called for each image: it moves a bar with images per second and the time left.
+
+    Args:
+        length: how many images there are.
+        label: what is being done.
+        plain: where standard error is no terminal, is told how many are done instead.
+    """
+    count = 0
+    begin = time.perf_counter()
+    if not sys.stderr.isatty():
+
+        def tell() -> None:
+            nonlocal count
+            count += 1
+            if plain is not None:
+                plain(count)
+
+        yield tell
+        return
+
+    def speed(done: int | None) -> str:
+        return f"{(done or 0) / max(time.perf_counter() - begin, 1e-9):.1f} images/s"
+
+    with click.progressbar(length=length, file=sys.stderr, label=label, item_show_func=speed, show_pos=True) as bar:
+
+        def move() -> None:
+            nonlocal count
+            count += 1
+            bar.update(1, count)
+
+        yield move

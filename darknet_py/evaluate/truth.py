@@ -1,0 +1,88 @@
+"""What is really in the images of a validation set: the boxes of their label files, with their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DataError
+from ..formats.labels import label_paths, read_labelled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The boxes of one image.
+
+    Attributes:
+        class_id: int64, n.
+        box: float32, n x 4: centre x, y, width, height, as fractions of the image.
+    """
+
+    class_id: NDArray[np.int64]
+    box: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.class_id)
+
+
+NOTHING = Truth(np.zeros(0, np.int64), np.zeros((0, 4), np.float32))
+
+
+def find_labels(image: str) -> Path | None:
+    """An image's label file, if there is one (Darknet's places and AlexeyAB's)."""
+    return next((Path(path) for path in label_paths(image) if Path(path).is_file()), None)
+
+
+def read_truth(path: str | Path, classes: int) -> Truth:
+    """The boxes of a label file.
+
+    Raises:
+        DataError: a line is no label, or its class is none of the network's.
+    """
+    lines = read_labelled(path)
+    for line in lines:
+        if line.class_id >= classes:
+            raise DataError(f"class {line.class_id}: the network has classes 0 to {classes - 1}", path, line.number)
+    if not lines:
+        return NOTHING
+    return Truth(
+        np.array([line.class_id for line in lines], np.int64), np.array([line.box for line in lines], np.float32)
+    )
+
+
+def read_truths(images: Sequence[str], classes: int) -> tuple[list[Truth], list[str]]:
+    """The boxes of all images, and the images that have no label file (of which nothing is expected then).
+
+    Raises:
+        DataError: as `read_truth`; or there is no label file at all.
+    """
+    truths, without = [], []
+    for image in images:
+        path = find_labels(image)
+        if path is None:
+            without.append(image)
+        truths.append(NOTHING if path is None else read_truth(path, classes))
+    if len(without) == len(images):
+        tried = " or ".join(label_paths(images[0]))
+        raise DataError(f"none of the images has a label file; that of the first would be {tried}", images[0])
+    return truths, without
+
+
+def iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of a box with each of the others (n x 4), in float32 as Darknet's ``box_iou``."""
+    half = np.float32(0.5)
+    low = np.maximum(box[:2] - box[2:] * half, others[:, :2] - others[:, 2:] * half)
+    high = np.minimum(box[:2] + box[2:] * half, others[:, :2] + others[:, 2:] * half)
+    side = high - low
+    common = np.where((side < 0).any(axis=1), np.float32(0), side[:, 0] * side[:, 1])
+    union = box[2] * box[3] + others[:, 2] * others[:, 3] - common
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: NDArray[np.float32] = np.where(common == 0, np.float32(0), common / union)
+    return found

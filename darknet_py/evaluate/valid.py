@@ -1,0 +1,62 @@
+"""Result files of ``detector valid``, ``valid2`` and ``yolo valid``, for the servers of VOC, COCO and ImageNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DarknetError
+from .files import class_lines, coco_text, imagenet_lines, write_text
+from .found import MAP_ENTRIES
+
+if TYPE_CHECKING:
+    from .found import Found
+
+KINDS = {"voc": "comp4_det_test_", "coco": "coco_results", "imagenet": "imagenet-detection"}
+"""What ``eval=`` of a data file may say, and how the files are called; anything else is voc."""
+
+COCO_CLASSES = 80
+
+
+def check_kind(kind: str, classes: int, where: str | Path) -> None:
+    """Raise `DarknetError` if a network of so many classes has no result files of that kind."""
+    if kind == "coco" and classes != COCO_CLASSES:
+        raise DarknetError(f"{where}: eval = coco is for {COCO_CLASSES} classes, this network has {classes}")
+    if kind == "imagenet" and classes < MAP_ENTRIES:
+        raise DarknetError(f"{where}: eval = imagenet is for {MAP_ENTRIES} classes, this network has {classes}")
+
+
+def write_results(
+    kind: str, folder: Path, base: str, names: Sequence[str], images: Sequence[str], results: Sequence[Found],
+    first: int = 1,
+) -> list[Path]:  # fmt: skip
+    """Write result files, each at once and whole.
+
+    Args:
+        kind: one of `KINDS`.
+        folder: where to; it is made if it is not there.
+        base: the file's name (coco, imagenet) or what the class's name follows (voc), without suffix.
+        names: class names, for voc.
+        images, results: the files, and what was found in them in pixels.
+        first: the number of an image's first pixel, for voc (``yolo valid`` counts from 0).
+
+    Returns:
+        The files.
+
+    Raises:
+        DarknetError: a file cannot be written.
+    """
+    if kind == "coco":
+        texts = {folder / f"{base}.json": coco_text(images, results)}
+    elif kind == "imagenet":
+        texts = {folder / f"{base}.txt": "".join(imagenet_lines(results))}
+    else:
+        for name in names:
+            if "/" in name or "\0" in name:
+                raise DarknetError(f"the class name '{name}' cannot be part of a file's name")
+        lines = class_lines(images, results, first)
+        texts = {folder / f"{base}{name}.txt": "".join(lines.get(number, [])) for number, name in enumerate(names)}
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)

@@ -1,0 +1,202 @@
+"""``valid``, ``valid2``, ``recall`` and ``map``: the evaluation, with Darknet's words about it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..evaluate.average_precision import Evaluation, evaluate
+from ..evaluate.files import c_float
+from ..evaluate.found import MAP_ENTRIES, Found, Setting
+from ..evaluate.recall import recall_lines
+from ..evaluate.run import Task, counted, read_list
+from ..evaluate.truth import NOTHING, Truth, find_labels, read_truth, read_truths
+from ..evaluate.valid import KINDS, check_kind, write_results
+from ..formats.cfg import read_cfg
+from ..formats.data import read_data, read_map
+from ..loading import find_data_file
+from ..models.places import find_cfg
+from .alexeyab import layer_lines
+from .opening import chat, data_names, open_network
+
+RECALL_LIST = "data/coco_val_5k.list"
+YOLO_LIST = "data/voc.2007.test"
+"""The lists of commands that take no data file."""
+
+GROUP = 4
+"""Darknet says how far it is every so many images."""
+
+
+def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Any) -> None:
+    """Write result files for the images of ``valid=`` (``validate_detector``, ``validate_detector_flip``).
+
+    The data file's ``eval=`` says which: ``results/comp4_det_test_CLASS.txt`` (voc), ``results/coco_results.json``
+    (coco), ``results/imagenet-detection.txt`` (imagenet); ``results=`` names another folder, ``outfile`` another name.
+    A run that was stopped goes on; the files appear at its end.
+
+    Raises:
+        DarknetError: a file cannot be used, or cannot be written.
+    """
+    options = read_data(data)
+    kind = options.get("eval", "voc") if options.get("eval") in KINDS else "voc"
+    names = data_names(data, "names", default="data/names.list")
+    listed = find_data_file(options.get("valid", "data/train.list"), data)
+    images = read_list(listed)
+    detector = open_network(cfg, weights, names, **engine)
+    class_map = None
+    if options.get("map") and detector.trees:  # Darknet reads the map, but only a tree's head looks into it
+        class_map = read_map(find_data_file(options["map"], data))
+    all_classes = detector.network.classes
+    check_kind(kind, all_classes if class_map is None else len(class_map), data)
+    _say_training(cfg)
+    classes = MAP_ENTRIES if kind == "imagenet" else all_classes
+    folder, base = Path(options.get("results", "results")), outfile or KINDS[kind]
+    setting = Setting(pixels=True, mirrored=flip, classes=classes)
+    task = Task(detector, images, listed, setting, folder / f".{base}.journal", class_map)
+    results = _run(task, GROUP)
+    write_results(kind, folder, base, names[:all_classes], images, results)
+
+
+def valid_yolo(cfg: str, weights: str, **engine: Any) -> None:
+    """``yolo valid`` (``validate_yolo``): YOLOv1, VOC's classes, images of ``data/voc.2007.test``.
+
+    Raises:
+        DarknetError: a file cannot be used, or cannot be written.
+    """
+    images = read_list(YOLO_LIST)
+    detector = open_network(cfg, weights, _voc_names(), **engine)
+    _say_training(cfg)
+    setting = Setting(thresh=0.001, hier=0, nms=0.5, stretch=True, pixels=True)
+    folder = Path("results")
+    results = _run(Task(detector, images, YOLO_LIST, setting, folder / ".yolo.journal"), 2 * GROUP)
+    write_results("voc", folder, KINDS["voc"], _voc_names(), images, results, first=0)
+
+
+def recall(cfg: str, weights: str, **engine: Any) -> None:
+    """``detector recall`` (``validate_detector_recall``): images of ``data/coco_val_5k.list``, stretched."""
+    _recall(cfg, weights, RECALL_LIST, Setting(thresh=0.001, nms=0.4, stretch=True, by_objectness=True), **engine)
+
+
+def recall_yolo(cfg: str, weights: str, **engine: Any) -> None:
+    """``yolo recall`` (``validate_yolo_recall``): images of ``data/voc.2007.test``; nothing is suppressed."""
+    _recall(cfg, weights, YOLO_LIST, Setting(thresh=0.001, hier=0, nms=0, stretch=True, by_objectness=True), **engine)
+
+
+def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any) -> None:
+    images = read_list(listed)
+    detector = open_network(cfg, weights, (), **engine)
+    truths, without = read_truths(images, sys.maxsize)
+    if without:
+        raise DataError(f"{without[0]} has no label file", listed)
+    _say_training(cfg)
+    results = _run(Task(detector, images, listed, setting, Path(".recall.journal")), 0, total=False)
+    for line in recall_lines(results, truths):
+        chat(line)
+
+
+def detector_map(
+    data: Path, cfg: str, weights: str, *, thresh: float = 0.25, iou_thresh: float = 0.5, points: int = 0,
+    letter_box: bool = False, **engine: Any,
+) -> Evaluation:  # fmt: skip
+    """``detector map`` (AlexeyAB's ``validate_detector_map``), with its printout.
+
+    Images are stretched; letterboxed with ``letter_box`` or where the cfg says so. The list that ``difficult=`` of the
+    data file names has, image by image, the labels of objects that need not be found.
+
+    Raises:
+        DarknetError: a file cannot be used.
+    """
+    options = read_data(data)
+    names = data_names(data, "names", default="data/names.list")
+    listed = find_data_file(options.get("valid", "data/train.txt"), data)
+    images = read_list(listed)
+    detector = open_network(cfg, weights, names, **engine)
+    classes = detector.network.classes
+    if len(names) != classes:
+        raise DataError(f"its names file has {len(names)} names, but {cfg} has classes={classes}", data)
+    print("\n calculation mAP (mean average precision)...")
+    for line in layer_lines(detector.network):
+        print(line)
+    start = time.perf_counter()
+    truths, without = read_truths(images, classes)
+    for image in without:
+        print(f"Can't open label file. (This can be normal only if you use MSCOCO): {image} ")
+    difficult = _difficult(options, data, images, classes)
+    letter_box = letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
+    setting = Setting(hier=0, stretch=not letter_box)
+    results = _run(Task(detector, images, listed, setting, Path(".map.journal")), 0, total=False)
+    found = evaluate(
+        results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult
+    )  # fmt: skip
+    for line in map_lines(found, names):
+        print(line)
+    chat(f"Total Detection Time: {int(time.perf_counter() - start)} Seconds")
+    print("\nSet -points flag:")
+    print(" `-points 101` for MS COCO ")
+    print(" `-points 11` for PascalVOC 2007 (uncomment `difficult` in voc.data) ")
+    print(" `-points 0` (AUC) for ImageNet, PascalVOC 2010-2012, your custom dataset")
+    return found
+
+
+def map_lines(found: Evaluation, names: Sequence[str]) -> list[str]:
+    """What ``detector map`` prints about an evaluation."""
+    ranks = range(0, found.detections, 100)
+    progress = "".join(f" rank = {rank} of ranks = {found.detections} \r" for rank in ranks)
+    lines = [f"\n detections_count = {found.detections}, unique_truth_count = {found.truths}  "]
+    for number, (name, curve) in enumerate(zip(names, found.curves, strict=True)):
+        counts = f"(TP = {curve.tp}, FP = {curve.fp}) "
+        lines.append(f"class_id = {number}, name = {name}, ap = {100 * curve.average:2.2f}%   \t {counts}")
+    lines[1] = progress + lines[1]
+    precision, recall, f1 = (c_float(value, 2) for value in (found.precision, found.recall, found.f1))
+    limit = f"for conf_thresh = {found.thresh:.2f}"
+    rule = f"used {found.points} Recall-points " if found.points else "used Area-Under-Curve for each unique Recall "
+    return [
+        *lines,
+        f"\n {limit}, precision = {precision}, recall = {recall}, F1-score = {f1} ",
+        f" {limit}, TP = {found.tp}, FP = {found.fp}, FN = {found.truths - found.tp}, "
+        f"average IoU = {found.iou * 100:2.2f} % ",
+        f"\n IoU threshold = {found.iou_thresh * 100:2.0f} %, {rule}",
+        f" mean average precision (mAP@{found.iou_thresh:.2f}) = {found.mean:f}, or {found.mean * 100:2.2f} % ",
+    ]
+
+
+def _difficult(options: dict[str, str], data: Path, images: Sequence[str], classes: int) -> list[Truth] | None:
+    if not options.get("difficult"):
+        return None
+    listed = find_data_file(options["difficult"], data)
+    others = read_list(listed)
+    if len(others) != len(images):
+        raise DataError(f"has {len(others)} images, but the list of valid= has {len(images)}", listed)
+    labels = [find_labels(image) for image in others]
+    return [NOTHING if path is None else read_truth(path, classes) for path in labels]
+
+
+def _run(task: Task, group: int, total: bool = True) -> list[Found]:
+    """Everything that is found, with a bar, or Darknet's numbers where standard error is no terminal."""
+    start, count = time.perf_counter(), len(task.images)
+
+    def tell(done: int) -> None:
+        if group and (done % group == 0 or done == count):
+            chat(str(-(-done // group) * group))
+
+    with counted(count, "Validating", tell) as step:
+        results = task.run(step, chat)
+    if total:
+        chat(f"Total Detection Time: {time.perf_counter() - start:f} Seconds")
+    return results
+
+
+def _say_training(cfg: str) -> None:
+    """The line about training that Darknet's valid commands print."""
+    net = read_cfg(cfg).net
+    defaults = {"learning_rate": 0.001, "momentum": 0.9, "decay": 0.0001}
+    rate, momentum, decay = (net.find_float(key, default) for key, default in defaults.items())
+    chat(f"Learning Rate: {rate:g}, Momentum: {momentum:g}, Decay: {decay:g}")
+
+
+def _voc_names() -> list[str]:
+    return find_cfg("voc.names").read_text(encoding="utf-8").split()
