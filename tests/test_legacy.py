@@ -192,6 +192,10 @@ def test_detector_test_of_one_image(root: Path) -> None:
     with Image.open(root / "mine.jpg") as picture, Image.open(root / "coffee.jpg") as photo:
         assert picture.size == photo.size
     (root / "mine.jpg").unlink()
+    words = ("detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", "coffee.jpg")
+    darknet(*words, cwd=root, DARKNET_PY_PICTURES="png")
+    with Image.open(root / "predictions.png") as picture:
+        assert picture.format == "PNG"
     program = [sys.executable, "-m", "darknet_py"]
     same = subprocess.run(
         [*program, "detector", "test", "yolo.data", "-thresh", ".4", "yolo.cfg", "yolo.weights", "coffee.jpg"],

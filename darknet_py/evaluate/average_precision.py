@@ -79,6 +79,16 @@ class Evaluation:
         return total / len(self.curves)
 
     @property
+    def present(self) -> list[Curve]:
+        """The curves of the classes that have objects."""
+        return [curve for curve in self.curves if curve.truths]
+
+    @property
+    def mean_of_present(self) -> float:
+        """The mean average precision of the classes that have objects, as VOC and COCO count it."""
+        return sum(curve.average for curve in self.present) / len(self.present)
+
+    @property
     def precision(self) -> float:
         """True positives among the detections above the threshold; no number without any."""
         return _ratio(self.tp, self.tp + self.fp)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ..errors import FileError
+from ..models.places import cache_folder
 from ..version import __version__
 from .found import Found
+
+FORGOTTEN = 30 * 24 * 3600
+"""Seconds after which the journal of a run that nobody continued is removed."""
 
 
 def stamp(path: str | Path) -> list[int]:
@@ -23,51 +28,49 @@ def stamp(path: str | Path) -> list[int]:
 
 
 class Journal:
-    """A file with a line of JSON for each image that is done. Use it as a context.
+    """A file with a line of JSON for each image that is done, in the user's cache. Use it as a context.
 
-    The first line tells what the run is made of. A run that is made of something else begins anew; a last line that was
-    torn by a kill does not count, nor does that of an image that has changed.
+    It is named after all that the run is made of, so that a run of something else has another one. A line that was torn
+    by a kill does not count, nor does that of an image that has changed. Where nothing can be written, a run goes
+    without a journal.
     """
 
-    def __init__(self, path: Path, made_of: dict[str, Any]) -> None:
-        """Args: the file, and all that the results depend on (anything JSON can hold)."""
-        text = json.dumps([__version__, made_of], sort_keys=True, default=str)
-        self.path = path
-        self.key = hashlib.sha256(text.encode()).hexdigest()
+    def __init__(self, made_of: dict[str, Any], folder: Path | None = None) -> None:
+        """Args: all that the results depend on (anything JSON can hold), and another folder than the cache's."""
+        text = json.dumps([__version__, made_of], sort_keys=True)
+        self.folder = folder or cache_folder() / "journals"
+        self.path = self.folder / f"{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.jsonl"
         self.done: dict[int, Found] = {}
-        self.anew = False
-        """Whether there was a journal of another run."""
         self._stamps: dict[int, list[int]] = {}
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Journal:
-        """Read what there is. Raises `FileError` if it cannot be written."""
-        lines = self._read()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("w", encoding="utf-8")
-            self._file.write(json.dumps({"key": self.key}) + "\n" + "".join(lines))
-            self._file.flush()
-        except OSError as error:
-            raise FileError(f"cannot be written: {error.strerror or error}", self.path) from None
+        """Read what there is, and get ready to add to it."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._forget_others()
+            torn = self._read()
+            self._file = self.path.open("ab", buffering=0)
+            if torn:
+                self._file.write(b"\n")
         return self
 
-    def _read(self) -> list[str]:
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        except (OSError, UnicodeDecodeError):
-            return []
-        kept: list[str] = []
-        try:
-            self.anew = json.loads(lines[0])["key"] != self.key if lines else False
-            for line in [] if self.anew else lines[1:]:
-                entry = json.loads(line) if line.endswith("\n") else {}
-                self.done[int(entry["image"])] = Found.from_lists(entry)
-                self._stamps[int(entry["image"])] = entry["stamp"]
-                kept.append(line)
-        except (KeyError, TypeError, ValueError):
-            self.anew = self.anew or not kept
-        return kept
+    def _read(self) -> bool:
+        """Take over what is done; gives whether the last line is torn."""
+        if not self.path.exists():
+            return False
+        data = self.path.read_bytes()
+        for line in data.split(b"\n"):
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                entry = json.loads(line)
+                number, seen = int(entry["image"]), list(entry["stamp"])
+                self.done[number], self._stamps[number] = Found.from_lists(entry), seen
+        return not data.endswith(b"\n")
+
+    def _forget_others(self) -> None:
+        for path in self.folder.glob("*.jsonl"):
+            if time.time() - path.stat().st_mtime > FORGOTTEN:
+                path.unlink(missing_ok=True)
 
     def get(self, number: int, image: str) -> Found | None:
         """What was found in image ``number``, if it is done and the file is still the same."""
@@ -77,16 +80,17 @@ class Journal:
 
     def add(self, number: int, image: str, found: Found) -> None:
         """Write down an image."""
-        assert self._file is not None
-        line = json.dumps({"image": number, "stamp": stamp(image), **found.as_lists()})
-        self._file.write(line + "\n")
-        self._file.flush()
+        if self._file is not None:
+            line = json.dumps({"image": number, "stamp": stamp(image), **found.as_lists()})
+            with contextlib.suppress(OSError):  # a full disk: the run matters more than its journal
+                self._file.write(line.encode() + b"\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it; a run that has come to its end leaves none behind."""
-        assert self._file is not None
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if kind is None:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)

@@ -51,7 +51,6 @@ class Task:
         images: the files.
         listed: the list that names them, for messages.
         setting: how they are looked at.
-        journal: the file that notes what is done, so that a stopped run goes on.
         class_map: with a WordTree, the nodes that count as classes.
     """
 
@@ -59,7 +58,6 @@ class Task:
     images: Sequence[str]
     listed: str | Path
     setting: Setting
-    journal: Path
     class_map: NDArray[np.int32] | None = None
 
     def run(self, step: Step = lambda: None, say: Callable[[str], None] = lambda text: None) -> list[Found]:
@@ -67,17 +65,15 @@ class Task:
 
         Args:
             step: is called for each image that is done.
-            say: is told if an earlier run is continued, or cannot be.
+            say: is told if a stopped run is continued.
 
         Raises:
             ImageError: an image cannot be read; what was found so far stays in the journal.
-            DarknetError: the network gives no boxes, or the journal cannot be written.
+            DarknetError: the network gives no boxes.
         """
-        with Journal(self.journal, self._made_of()) as journal:
+        with Journal(self._made_of()) as journal:
             if journal.done:
-                say(f"{self.journal}: {len(journal.done)} of {len(self.images)} images were done before; going on")
-            elif journal.anew:
-                say(f"{self.journal}: is of another run (other files or options); beginning anew")
+                say(f"going on with a run that was stopped: {len(journal.done)} of {len(self.images)} images are done")
             return self._run(journal, step)
 
     def _run(self, journal: Journal, step: Step) -> list[Found]:
@@ -104,10 +100,10 @@ class Task:
         return {
             "cfg": Path(detector.network.path).read_text(encoding="utf-8", errors="replace"),
             "input": str(detector.network.input),
-            "weights": [str(detector.weights), stamp(detector.weights or "")],
+            "weights": [str(Path(detector.weights or "").absolute()), stamp(detector.weights or "")],
             "math": detector.math,
             "setting": asdict(self.setting),
-            "images": list(self.images),
+            "images": [str(Path.cwd()), *self.images],
             "map": None if self.class_map is None else self.class_map.tolist(),
         }
 

@@ -56,7 +56,7 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
     classes = MAP_ENTRIES if kind == "imagenet" else all_classes
     folder, base = Path(options.get("results", "results")), outfile or KINDS[kind]
     setting = Setting(pixels=True, mirrored=flip, classes=classes)
-    task = Task(detector, images, listed, setting, folder / f".{base}.journal", class_map)
+    task = Task(detector, images, listed, setting, class_map)
     results = _run(task, GROUP)
     write_results(kind, folder, base, names[:all_classes], images, results)
 
@@ -72,7 +72,7 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> None:
     _say_training(cfg)
     setting = Setting(thresh=0.001, hier=0, nms=0.5, stretch=True, pixels=True)
     folder = Path("results")
-    results = _run(Task(detector, images, YOLO_LIST, setting, folder / ".yolo.journal"), 2 * GROUP)
+    results = _run(Task(detector, images, YOLO_LIST, setting), 2 * GROUP)
     write_results("voc", folder, KINDS["voc"], _voc_names(), images, results, first=0)
 
 
@@ -93,7 +93,7 @@ def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any
     if without:
         raise DataError(f"{without[0]} has no label file", listed)
     _say_training(cfg)
-    results = _run(Task(detector, images, listed, setting, Path(".recall.journal")), 0, total=False)
+    results = _run(Task(detector, images, listed, setting), 0, total=False)
     for line in recall_lines(results, truths):
         chat(line)
 
@@ -128,7 +128,7 @@ def detector_map(
     difficult = _difficult(options, data, images, classes)
     letter_box = letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
     setting = Setting(hier=0, stretch=not letter_box)
-    results = _run(Task(detector, images, listed, setting, Path(".map.journal")), 0, total=False)
+    results = _run(Task(detector, images, listed, setting), 0, total=False)
     found = evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult
     )  # fmt: skip

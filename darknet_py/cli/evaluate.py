@@ -1,0 +1,105 @@
+"""``darknet-py evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .inputs import network, open_detector
+from .options import UNIT, engine, write_json
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@network
+@click.option("--images", type=PATH, metavar="LIST", help="The images, a path per line [default: valid= of --data].")
+@click.option("--difficult", type=PATH, metavar="LIST", help="For each image one whose labels need not be found.")
+@click.option(
+    "--thresh",
+    type=UNIT,
+    default=0.25,
+    show_default=True,
+    help="Probability from which precision, recall and F1 are told; AP takes all detections from .005 on.",
+)
+@click.option("--iou-thresh", type=UNIT, default=0.5, show_default=True, help="Least overlap with an object.")
+@click.option(
+    "--points",
+    type=click.Choice(["0", "11", "101"]),
+    default="0",
+    show_default=True,
+    help="AP by the area under the curve, by VOC 2007's 11 recalls, or by COCO's 101.",
+)
+@click.option("--stretch", is_flag=True, help="Stretch images to the input's size, as AlexeyAB's Darknet does.")
+@engine
+@click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
+@click.option("--json", "json_file", metavar="FILE", help="Write everything as JSON to FILE (- for standard output).")
+def evaluate(
+    model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
+    images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool,
+    plot: Path | None, json_file: str | None, **options: Any,
+) -> None:  # fmt: skip
+    """Say how good a detector is: average precision of each class over a set of labelled images.
+
+    Labels are Darknet's (`class x y width height`), in `labels/` where the images are in `images/`, or beside them. A
+    run that was stopped goes on when it is started again.
+    """  # fmt: skip
+    from ..evaluate.average_precision import evaluate as evaluate_found
+    from ..evaluate.found import Setting
+    from ..evaluate.report import document, table_lines
+    from ..evaluate.run import Task, counted
+    from ..evaluate.truth import NOTHING, find_labels, read_truth, read_truths
+
+    if plot is not None:
+        from ..chart import writer
+
+        writer(plot)
+    listed, paths = _find_images(images, data)
+    others = _find_images(difficult, None)[1] if difficult else None
+    if others is not None and len(others) != len(paths):
+        raise click.UsageError(f"{difficult} has {len(others)} images, {listed} has {len(paths)}")
+    detector = open_detector(model, cfg, weights, names, data, **options)
+    classes = detector.network.classes
+    truths, without = read_truths(paths, classes)
+    if without:
+        click.echo(f"{len(without)} of {len(paths)} images have no label file, {without[0]} first", err=True)
+    hard = None
+    if others is not None:
+        labels = [find_labels(image) for image in others]
+        hard = [NOTHING if path is None else read_truth(path, classes) for path in labels]
+    task = Task(detector, paths, listed, Setting(stretch=stretch))
+    with counted(len(paths), "Evaluating") as step:
+        results = task.run(step, lambda text: click.echo(text, err=True))
+    found = evaluate_found(
+        results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=int(points), difficult=hard
+    )
+    class_names = detector.names or [str(number) for number in range(classes)]
+    for line in table_lines(found, class_names, len(paths)):
+        click.echo(line, err=json_file == "-")
+    if plot is not None:
+        from ..evaluate.plot import write_plot
+
+        title = f"{Path(detector.network.path).stem}, {len(paths)} images of {Path(listed).name}"
+        write_plot(found, class_names, title, plot)
+    if json_file:
+        write_json(json_file, document(found, class_names, len(paths)))
+
+
+def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:
+    """The list, and what it names: paths that are taken from the working directory, as Darknet takes them."""
+    from ..evaluate.run import read_list
+
+    if images is None:
+        if data is None:
+            raise click.UsageError("which images? Give --images LIST, or --data with a valid= entry")
+        from ..errors import DataError
+        from ..formats.data import read_data
+        from ..loading import find_data_file
+
+        entry = read_data(data).get("valid")
+        if entry is None:
+            raise DataError("has no valid= entry: name the images with --images LIST", data)
+        images = find_data_file(entry, data)
+    return images, read_list(images)

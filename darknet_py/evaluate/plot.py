@@ -1,0 +1,96 @@
+"""The picture of an evaluation: precision against recall, and each class's average precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..chart import BLUE, GREY, INK, PALE, Axes, Item, write_chart
+from .average_precision import Curve, Evaluation
+from .report import rule_of
+
+COLOURS = ("#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d")
+"""Of the classes' curves, where there are no more classes than these; more are pale."""
+
+TOP, PLOT = 78.0, 380.0
+LEFT, NAMES, BARS = 76.0, 640.0, 180.0
+"""Where the curves begin, where the bars begin (names stand before them), and how long 100% is."""
+
+ROW = 18.0
+RECALLS = np.linspace(0, 1, 101)
+
+
+def write_plot(found: Evaluation, names: Sequence[str], title: str, path: Path) -> None:
+    """Draw to a ``.svg`` or ``.png`` file, which appears at once and whole.
+
+    Args:
+        found: the evaluation.
+        names: class names.
+        title: what was evaluated.
+        path: the file.
+
+    Raises:
+        DarknetError: another kind of file.
+    """
+    classes = sorted(
+        ((name, curve) for name, curve in zip(names, found.curves, strict=True) if curve.truths),
+        key=lambda row: (-row[1].average, row[0]),
+    )
+    items = [
+        Item(16, 28, text=title, size=16),
+        Item(16, 50, text=f"mAP@{found.iou_thresh:.2f} {found.mean_of_present:.1%} ({rule_of(found.points)})", color=GREY),
+        *_curves(classes),
+        *_bars(classes),
+    ]  # fmt: skip
+    height = max(TOP + PLOT + 60, TOP + ROW * len(classes) + 24)
+    write_chart(items, NAMES + BARS + 70, height, path)
+
+
+def _curves(classes: Sequence[tuple[str, Curve]]) -> Iterator[Item]:
+    axes = Axes(LEFT, TOP, PLOT, PLOT, (0, 1), (0, 1))
+    steps = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    yield from axes.frame(steps, steps, "recall", "precision")
+    coloured = len(classes) <= len(COLOURS)
+    for number, (_, curve) in enumerate(classes):
+        color = COLOURS[number] if coloured else "#b8c0cc"
+        yield Item(points=_stairs(axes, curve), color=color, stroke=1.5 if coloured else 1)
+    if len(classes) > 1:
+        mean = np.mean([_at_recalls(curve) for _, curve in classes], axis=0)
+        points = tuple(axes.at(x, y) for x, y in zip(RECALLS.tolist(), mean.tolist(), strict=True))
+        yield Item(points=points, color=BLUE, stroke=3)
+        x, y = axes.at(0.02, 0.04)
+        yield Item(x, y, text="mean of the classes", color=BLUE)
+
+
+def _stairs(axes: Axes, curve: Curve) -> tuple[tuple[float, float], ...]:
+    """Precision as it was measured, from recall 0 to the greatest that was reached."""
+    if not len(curve.recall):
+        return (axes.at(0, 0), axes.at(0, 0))
+    first = (0.0, float(curve.precision[0]))
+    points = [first, *zip(curve.recall.tolist(), curve.precision.tolist(), strict=True)]
+    kept = [
+        point for number, point in enumerate(points) if number in (0, len(points) - 1) or point != points[number - 1]
+    ]
+    return tuple(axes.at(*point) for point in kept)
+
+
+def _at_recalls(curve: Curve) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The best precision at each of `RECALLS` or beyond it; 0 where it is not reached."""
+    best = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    place = np.searchsorted(curve.recall, RECALLS, side="left")
+    return np.append(best, 0.0)[np.minimum(place, len(best))]
+
+
+def _bars(classes: Sequence[tuple[str, Curve]]) -> Iterator[Item]:
+    coloured = len(classes) <= len(COLOURS)
+    yield Item(NAMES, TOP - 14, text="average precision")
+    for number, (name, curve) in enumerate(classes):
+        y = TOP + ROW * number
+        color = COLOURS[number] if coloured else BLUE
+        yield Item(NAMES - 8, y + 13, text=name, size=12, anchor="end")
+        yield Item(NAMES, y + 2, BARS, ROW - 5, color="#f3f4f6")
+        yield Item(NAMES, y + 2, max(1.0, BARS * curve.average), ROW - 5, color=color)
+        yield Item(NAMES + BARS + 8, y + 13, text=f"{curve.average:.1%}", size=12, color=INK)
+    yield Item(points=((NAMES, TOP), (NAMES, TOP + ROW * len(classes))), color=PALE, stroke=1)
