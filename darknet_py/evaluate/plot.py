@@ -14,7 +14,7 @@ from .report import rule_of
 COLOURS = ("#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d")
 """Of the classes' curves, where there are no more classes than these; more are pale."""
 
-TOP, PLOT = 78.0, 380.0
+TOP, PLOT = 100.0, 380.0
 LEFT, NAMES, BARS = 76.0, 640.0, 180.0
 """Where the curves begin, where the bars begin (names stand before them), and how long 100% is."""
 
@@ -38,9 +38,10 @@ def write_plot(found: Evaluation, names: Sequence[str], title: str, path: Path) 
         ((name, curve) for name, curve in zip(names, found.curves, strict=True) if curve.truths),
         key=lambda row: (-row[1].average, row[0]),
     )
+    mean = f"mAP@{found.iou_thresh:.2f} {found.mean_of_present:.1%} ({rule_of(found.points)})"
     items = [
         Item(16, 28, text=title, size=16),
-        Item(16, 50, text=f"mAP@{found.iou_thresh:.2f} {found.mean_of_present:.1%} ({rule_of(found.points)})", color=GREY),
+        Item(16, 50, text=mean, color=GREY),
         *_curves(classes),
         *_bars(classes),
     ]  # fmt: skip
@@ -70,10 +71,7 @@ def _stairs(axes: Axes, curve: Curve) -> tuple[tuple[float, float], ...]:
         return (axes.at(0, 0), axes.at(0, 0))
     first = (0.0, float(curve.precision[0]))
     points = [first, *zip(curve.recall.tolist(), curve.precision.tolist(), strict=True)]
-    kept = [
-        point for number, point in enumerate(points) if number in (0, len(points) - 1) or point != points[number - 1]
-    ]
-    return tuple(axes.at(*point) for point in kept)
+    return tuple(axes.at(*point) for point in dict.fromkeys(points))
 
 
 def _at_recalls(curve: Curve) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

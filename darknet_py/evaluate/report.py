@@ -25,7 +25,8 @@ def table_lines(found: Evaluation, names: Sequence[str], images: int) -> Iterato
         if curve.truths or curve.fp
     ]  # fmt: skip
     width = max([5, *(len(name) for name, _ in rows)])
-    yield f"{'class':<{width}} {'AP':>7} {'objects':>8} {'found':>7} {'false':>7} {'precision':>10} {'recall':>7} {'IoU':>7}"
+    heads = f"{'AP':>7} {'objects':>8} {'found':>7} {'false':>7} {'precision':>10} {'recall':>7} {'IoU':>7}"
+    yield f"{'class':<{width}} {heads}"
     for name, curve in sorted(rows, key=lambda row: (-_sorted_by(row[1]), row[0])):
         average = f"{curve.average:.1%}" if curve.truths else "-"
         yield (
@@ -35,8 +36,8 @@ def table_lines(found: Evaluation, names: Sequence[str], images: int) -> Iterato
         )
     yield ""
     yield (
-        f"mAP@{found.iou_thresh:.2f} = {found.mean_of_present:.2%} ({rule_of(found.points)}; {len(found.present)} classes, "
-        f"{found.truths} objects in {images} images)"
+        f"mAP@{found.iou_thresh:.2f} = {found.mean_of_present:.2%} ({rule_of(found.points)}; "
+        f"{len(found.present)} classes, {found.truths} objects in {images} images)"
     )
     yield (
         f"from probability {found.thresh:g}: precision {_number(found.precision)}, recall {_number(found.recall)}, "
@@ -63,7 +64,8 @@ def document(found: Evaluation, names: Sequence[str], images: int) -> dict[str, 
                 "name": name, "average_precision": curve.average if curve.truths else None, "objects": curve.truths,
                 "true_positives": curve.tp, "false_positives": curve.fp, "average_iou": curve.iou,
                 "curve": {
-                    "score": curve.score.tolist(), "precision": curve.precision.tolist(), "recall": curve.recall.tolist(),
+                    "score": curve.score.tolist(), "precision": curve.precision.tolist(),
+                    "recall": curve.recall.tolist(),
                 },
             }
             for name, curve in zip(names, found.curves, strict=True)
