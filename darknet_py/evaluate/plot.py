@@ -61,8 +61,7 @@ def _curves(classes: Sequence[tuple[str, Curve]]) -> Iterator[Item]:
         mean = np.mean([_at_recalls(curve) for _, curve in classes], axis=0)
         points = tuple(axes.at(x, y) for x, y in zip(RECALLS.tolist(), mean.tolist(), strict=True))
         yield Item(points=points, color=BLUE, stroke=3)
-        x, y = axes.at(0.02, 0.04)
-        yield Item(x, y, text="mean of the classes", color=BLUE)
+        yield Item(LEFT + PLOT, TOP - 14, text="mean of the classes", color=BLUE, anchor="end")
 
 
 def _stairs(axes: Axes, curve: Curve) -> tuple[tuple[float, float], ...]:
