@@ -18,22 +18,47 @@ PORT = click.IntRange(0, 65535)
 @click.argument("source", metavar="SOURCE")
 @network
 @click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection.")
-@click.option("--hier-thresh", type=UNIT, default=0.5, show_default=True,
-              help="Least probability for going down to the children of a WordTree node.")
-@click.option("--nms", type=UNIT, default=0.4, show_default=True,
-              help="Greatest overlap (IoU) of two boxes, of whatever classes; 0 keeps all boxes.")
-@click.option("--avg", type=click.IntRange(1, 100), default=3, show_default=True,
-              help="Average the network's outputs over so many frames; 1: each frame for itself.")
+@click.option(
+    "--hier-thresh",
+    type=UNIT,
+    default=0.5,
+    show_default=True,
+    help="Least probability for going down to the children of a WordTree node.",
+)
+@click.option(
+    "--nms",
+    type=UNIT,
+    default=0.4,
+    show_default=True,
+    help="Greatest overlap (IoU) of two boxes, of whatever classes; 0 keeps all boxes.",
+)
+@click.option(
+    "--avg",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Average the network's outputs over so many frames; 1: each frame for itself.",
+)
 @engine
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Video with the boxes: .mp4, .mkv, .avi, .mov, .webm.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Video with the boxes: .mp4, .mkv, .avi, .mov, .webm.",
+)
 @click.option("--prefix", metavar="NAME", help="Write each frame with its boxes as NAME_00000001.jpg and so on.")
-@click.option("--json", "json_file", metavar="FILE",
-              help="Write a line of JSON for each frame to FILE (- for standard output).")
+@click.option(
+    "--json", "json_file", metavar="FILE", help="Write a line of JSON for each frame to FILE (- for standard output)."
+)
 @click.option("--mjpeg-port", type=PORT, help="Show the video to browsers at this port (0: any free one).")
 @click.option("--json-port", type=PORT, help="Stream the detections as JSON at this port, as AlexeyAB's Darknet.")
-@click.option("--host", default="127.0.0.1", show_default=True,
-              help="Address that the ports are opened on; 0.0.0.0: for everybody in the network.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address that the ports are opened on; 0.0.0.0: for everybody in the network.",
+)
 @click.option("--show", is_flag=True, help="Show a window; Escape ends it, the arrow keys change the thresholds.")
 @click.option("--skip", type=click.IntRange(0), default=0, help="Leave out so many frames after each one.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")

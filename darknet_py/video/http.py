@@ -91,7 +91,7 @@ class Watch:
         self._latest: Result | None = None
         self._ended = False
         self._viewers = 0
-        self._server = Server(host, port, partial(_WatchHandler, self))
+        self._server = Server(host, port, partial(WatchHandler, self))
         self.address = self._server.address
 
     def put(self, result: Result) -> None:
@@ -129,8 +129,8 @@ class Watch:
         return status
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """What the handlers share."""
+class Handler(BaseHTTPRequestHandler):
+    """What the answers of both servers share."""
 
     timeout = CLIENT_TIMEOUT
     server_version = "darknet-py"
@@ -152,12 +152,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-class _WatchHandler(_Handler):
+class WatchHandler(Handler):
+    """Answers one client of `Watch`."""
+
     def __init__(self, watch: Watch, *args: Any) -> None:
         self._watch = watch
         super().__init__(*args)
 
     def do_GET(self) -> None:
+        """Send what the path names."""
         path = self.path.partition("?")[0]
         if path == "/stream.mjpg" or (path == "/" and "text/html" not in self.headers.get("Accept", "")):
             self._stream()

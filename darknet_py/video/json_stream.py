@@ -9,7 +9,7 @@ from typing import Any
 
 from .channel import Channel
 from .frames import Result
-from .http import LOCAL, Server, _Handler
+from .http import LOCAL, Handler, Server
 
 BACKLOG = 256
 """How many frames a client may be behind before it misses some."""
@@ -23,7 +23,7 @@ class JsonStream:
         self._lock = threading.Lock()
         self._clients: set[Channel[str]] = set()
         self._ended = False
-        self._server = Server(host, port, partial(_JsonHandler, self))
+        self._server = Server(host, port, partial(JsonHandler, self))
         self.address = self._server.address
 
     def put(self, result: Result) -> None:
@@ -57,12 +57,15 @@ class JsonStream:
             self._clients.discard(client)
 
 
-class _JsonHandler(_Handler):
+class JsonHandler(Handler):
+    """Answers one client of `JsonStream`."""
+
     def __init__(self, stream: JsonStream, *args: Any) -> None:
         self._stream = stream
         super().__init__(*args)
 
     def do_GET(self) -> None:
+        """Send frames until the end, whatever the path."""
         client = self._stream.join()
         try:
             self.answer("application/json")

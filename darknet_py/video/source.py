@@ -168,7 +168,7 @@ class Video(Source):
             return DarknetError(f"{self.name}: cannot be opened; is it plugged in, and does no other program use it?")
         if "://" in self._target:
             return DarknetError(f"{self.name}: cannot be opened; is the address right, and does it send a video?")
-        return FileError("cannot be read as a video: it is damaged, or in a format that OpenCV does not know", self.name)
+        return FileError("cannot be read as a video: damaged, or in a format that OpenCV does not know", self.name)
 
     def _read(self, capture: Any) -> Generator[Frame, None, None]:
         cv2, step = self._cv2, self._wishes.skip + 1
@@ -211,5 +211,3 @@ class Video(Source):
 
 def _to_rgb(cv2: Any, pixels: Any) -> Any:
     return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
-
-

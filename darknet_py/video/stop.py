@@ -18,7 +18,7 @@ ENOUGH = 1.0
 def stopping(stop: Callable[[], None]) -> Iterator[None]:
     """While inside, an interrupt or a termination signal calls ``stop``.
 
-    Afterwards the program ends as after such a signal: with KeyboardInterrupt, or with exit code 143. A second interrupt
+    Afterwards the program ends as after such a signal: with KeyboardInterrupt, or with exit code 143. A second signal
     ends it without order. Signals that were ignored before still are.
     """
     if threading.current_thread() is not threading.main_thread():

@@ -104,5 +104,3 @@ class VideoFile:
             return bool(capture.isOpened() and capture.read()[0])
         finally:
             capture.release()
-
-
