@@ -76,7 +76,7 @@ def demo(
     written is finished first.
     """
     from ..video.average import Thresholds
-    from ..video.demo import run_demo, say, summary
+    from ..video.demo import run_demo, say
     from ..video.source import Wishes, find_source
 
     width, height = options["camera_size"] or (0, 0)
@@ -84,7 +84,7 @@ def demo(
     found = find_source(source, wishes, say)
     outputs = _outputs(**options)
     detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
-    say(summary(run_demo(detector, found, outputs, Thresholds(thresh, hier_thresh, nms), avg)))
+    run_demo(detector, found, outputs, Thresholds(thresh, hier_thresh, nms), avg)
 
 
 def _outputs(

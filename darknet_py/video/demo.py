@@ -13,6 +13,7 @@ from ..detect.detections import Detections
 from ..errors import DarknetError
 from ..output.text import darknet_lines
 from .average import FRAMES, Averager, Thresholds
+from .frames import Result
 from .http import LOCAL, Watch
 from .json_stream import JsonStream
 from .outputs import FrameFiles, JsonLines, Output, Text, Window
@@ -90,20 +91,22 @@ def run_demo(
         lambda result: _put(sinks, result),
     )
     with stopping(pipeline.stop), ExitStack() as stack:
-        for sink in _open(outputs, source, detector, pipeline, thresholds, stack):
-            sinks.append(sink)
+        sinks += _open(outputs, source, pipeline, thresholds, stack)
         windows = [sink for sink in sinks if isinstance(sink, Window)]
-        pipeline.run(windows[0].update if windows else None)
+        try:
+            pipeline.run(windows[0].update if windows else None)
+        finally:
+            say(summary(pipeline))
     return pipeline
 
 
-def _put(sinks: Sequence[Output], result: object) -> None:
+def _put(sinks: Sequence[Output], result: Result) -> None:
     for sink in sinks:
-        sink.put(result)  # type: ignore[arg-type]
+        sink.put(result)
 
 
 def _open(
-    outputs: Outputs, source: Source, detector: Detector, pipeline: Pipeline, thresholds: Thresholds, stack: ExitStack
+    outputs: Outputs, source: Source, pipeline: Pipeline, thresholds: Thresholds, stack: ExitStack
 ) -> list[Output]:
     """The outputs that are asked for; ``stack`` closes them."""
     sinks: list[Output] = []

@@ -10,7 +10,7 @@ from ..loading import load
 from ..output.text import darknet_lines
 from ..warmup import announce_compiling
 from .average import FRAMES, Thresholds
-from .demo import Outputs, run_demo, say, summary
+from .demo import Outputs, run_demo, say
 from .source import Wishes, find_source
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def demo(data: Path, cfg: Path, weights: Path | None, filename: str | None, flag
     detector = load(cfg, weights, data=data)
     if filename is not None:
         print(f"video file: {filename}", flush=True)
-    say(summary(run_demo(detector, source, outputs, thresholds, _int(flags, "avg", FRAMES))))
+    run_demo(detector, source, outputs, thresholds, _int(flags, "avg", FRAMES))
 
 
 def _outputs(flags: dict[str, object]) -> Outputs:

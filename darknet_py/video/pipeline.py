@@ -142,8 +142,10 @@ class Pipeline:
 
     def _read(self) -> None:
         for frame in self._frames():
-            with self._working("read"):
-                x = self._prepare(frame)
+            x = None
+            if not self._source.live:  # there a frame is prepared when it is known that it is not left out
+                with self._working("read"):
+                    x = self._prepare(frame)
             if not self._inputs.put((frame, x)):
                 return
 
@@ -166,7 +168,7 @@ class Pipeline:
         while (item := self._inputs.get()) is not None:
             frame, x = item
             with self._working("network"):
-                found = self._detect(frame, x)
+                found = self._detect(frame, self._prepare(frame) if x is None else x)
             if not self._results.put(Result(frame, found, self._rate.tick(perf_counter()))):
                 return
 
