@@ -96,7 +96,8 @@ def run_demo(
         try:
             pipeline.run(windows[0].update if windows else None)
         finally:
-            say(summary(pipeline))
+            if pipeline.frames:
+                say(summary(pipeline))
     return pipeline
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -60,22 +61,22 @@ class JsonLines:
         Raises:
             DarknetError: the file cannot be written.
         """
-        self._source = source
-        try:
+        self._target, self._source = target, source
+        with _names_file(target):
             self._stream: TextIO = sys.stdout if target == "-" else open(target, "w", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise DarknetError(f"{target}: cannot be written: {error.strerror}") from error
 
     def put(self, result: Result) -> None:
         entry = json_frame(result.found, result.frame.number, self._source)
         objects = entry.pop("objects")
         line = json.dumps({**entry, "time": round(result.frame.time, 3), "objects": objects}, allow_nan=False)
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        with _names_file(self._target):
+            self._stream.write(line + "\n")
+            self._stream.flush()
 
     def close(self) -> None:
         if self._stream is not sys.stdout:
-            self._stream.close()
+            with _names_file(self._target):
+                self._stream.close()
 
 
 class FrameFiles:
@@ -96,7 +97,8 @@ class FrameFiles:
         self._write(result.frame.number, result.jpeg)
 
     def _write(self, number: int, jpeg: bytes) -> None:
-        with whole_file(f"{self._prefix}_{number:08d}.jpg") as part:
+        name = f"{self._prefix}_{number:08d}.jpg"
+        with _names_file(name), whole_file(name) as part:
             part.write_bytes(jpeg)
 
     def close(self) -> None:
@@ -166,3 +168,14 @@ def check_directory(path: Path) -> None:
         raise DarknetError(f"{path}: is a directory")
     if not os.access(folder, os.W_OK):
         raise DarknetError(f"{path}: the directory {path.parent} cannot be written to")
+
+
+@contextmanager
+def _names_file(name: str) -> Iterator[None]:
+    """Turn what the system says while ``name`` is written into an error that names it."""
+    try:
+        yield
+    except BrokenPipeError:  # the reader of standard output has gone, which is no error to be told
+        raise
+    except OSError as error:
+        raise DarknetError(f"{name}: cannot be written: {error.strerror or error}") from error

@@ -100,15 +100,19 @@ class Pipeline:
         )
         for thread in (reader, *others):
             thread.start()
+        patience = None
         try:
             while not self._done.wait(pause if meanwhile else None):
                 if meanwhile:
                     meanwhile()
+        except BaseException:  # the second Ctrl-C: a stage may hang, for one in writing to a pipe that nobody reads
+            self.stop()
+            self._results.close(drop=True)
+            patience = PATIENCE
+            raise
         finally:
-            if not self._done.is_set():
-                self.stop()
             for thread in others:
-                thread.join()
+                thread.join(patience)
             reader.join(PATIENCE)
             if self._started is not None:
                 self.seconds = perf_counter() - self._started

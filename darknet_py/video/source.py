@@ -10,8 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from ..cli.inputs import SUFFIXES, find_images
 from ..errors import DarknetError, FileError, ImageError
+from ..image.files import SUFFIXES, find_images
 from ..image.load import load_image
 from .frames import Frame
 from .opencv import load_cv2
