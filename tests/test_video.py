@@ -352,7 +352,7 @@ def test_broken_files(tmp_path: Path) -> None:
 def test_without_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     (tmp_path / "a.mp4").write_bytes(b"x")
-    with pytest.raises(DarknetError, match=r"needs OpenCV: pip install 'darknet-py\[video\]'"):
+    with pytest.raises(DarknetError, match=r"video needs OpenCV \(the extra \[video\]\): pip install opencv"):
         find_source(str(tmp_path / "a.mp4"), Wishes(), print)
 
 

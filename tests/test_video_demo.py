@@ -259,7 +259,7 @@ def test_stopped_in_the_middle(files: Path, tmp_path: Path, number: int, times: 
     assert ("Interrupted." in errors) == (number == signal.SIGINT)
     entries = json_lines(tmp_path / "x.jsonl")
     frames, fps = read_video(tmp_path / "out.mp4")
-    assert len(entries) >= 8 and len(frames) >= 8 and fps == pytest.approx(25)
+    assert len(entries) >= 8 and len(frames) >= 4 and fps == pytest.approx(25)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "x.jsonl"]
 
 

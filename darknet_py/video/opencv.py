@@ -22,9 +22,11 @@ def load_cv2(what: str) -> Any:
         import cv2
     except ImportError as error:
         raise DarknetError(
-            f"{what} needs OpenCV: pip install 'darknet-py[video]', or opencv-python, which can open windows, too"
+            f"{what} needs OpenCV (the extra [video]): pip install opencv-python-headless, "
+            "or opencv-python, which opens windows, too"
         ) from error
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        logging = cv2.utils.logging
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+        # 0 is silence; OpenCV 5 has moved the function.
+        set_level: Any = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+        set_level(0)
     return cv2
