@@ -322,6 +322,7 @@ def test_pictures(tmp_path: Path) -> None:
         ("nowhere.mp4", "nowhere.mp4: there is no such file"),
         ("nothing/*.png", "no file matches"),
         ("97", "camera 97: cannot be opened"),
+        ("/dev/video96", "camera 96: cannot be opened"),
         ("rtsp://somebody:secret@127.0.0.1:9/stream", r"rtsp://somebody:\*\*\*@127.0.0.1:9/stream: cannot be opened"),
         ("http://127.0.0.1:9/", "http://127.0.0.1:9/: cannot be opened"),
     ],

@@ -73,16 +73,17 @@ def find_source(text: str, wishes: Wishes, say: Say) -> Source:
     """The source that a user names.
 
     Args:
-        text: a number (camera), an address with ``://``, a directory of images, a pattern such as ``frames/*.png``, an
-            image, or a video file.
+        text: a number (camera; ``/dev/video0``, too), an address with ``://``, a directory of images, a pattern such as
+            ``frames/*.png``, an image, or a video file.
         wishes: see `Wishes`.
         say: takes a line about what is wrong with single frames.
 
     Raises:
         DarknetError: there is no such file or directory, or no image in it.
     """
-    if re.fullmatch(r"\d{1,4}", text):
-        return Video(int(text), f"camera {text}", wishes, say, live=True)
+    camera = re.fullmatch(r"(?:/dev/video)?(\d{1,4})", text)
+    if camera:
+        return Video(int(camera[1]), f"camera {camera[1]}", wishes, say, live=True)
     if "://" in text:
         return Video(text, _without_password(text), wishes, say, live=not text.lower().startswith(("file:", "http")))
     path = Path(text)
