@@ -14,8 +14,8 @@ from . import interrupt
 
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
-    "classify": "Name the most probable classes of images.",
     "demo": "Detect the objects in a video, from a file, a camera or an address.",
+    "classify": "Name the most probable classes of images.",
     "fetch": "Fetch the files of released models, or list them.",
     "anchors": "Find anchors for a data set: k-means over the boxes of its labels.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
