@@ -15,6 +15,7 @@ from . import interrupt
 
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
+    "demo": "Detect the objects in a video, from a file, a camera or an address.",
     "classify": "Name the most probable classes of images.",
     "evaluate": "Say how good a detector is: average precision over labelled images, with curves.",
     "fetch": "Fetch the files of released models, or list them.",

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from ..errors import DarknetError
-from .inputs import decoder, find_images, network, open_detector, progress
+from ..image.files import find_images
+from .inputs import decoder, network, open_detector, progress
 from .options import engine, write_json
 
 

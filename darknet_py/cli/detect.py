@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DarknetError
-from .inputs import decoder, find_images, network, open_detector, progress
+from ..image.files import find_images
+from .inputs import decoder, network, open_detector, progress
 from .options import engine, thresholds
 
 if TYPE_CHECKING:

@@ -10,28 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DarknetError
-
 if TYPE_CHECKING:
     from ..detector import Detector
-
-SUFFIXES = {
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".bmp",
-    ".gif",
-    ".tga",
-    ".ppm",
-    ".pgm",
-    ".pnm",
-    ".psd",
-    ".hdr",
-    ".webp",
-    ".tif",
-    ".tiff",
-}
-"""What counts as an image in a directory."""
 
 
 def network(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,22 +55,6 @@ def open_detector(
     from .fetch import TerminalProgress
 
     return load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
-
-
-def find_images(arguments: Sequence[Path]) -> list[Path]:
-    """The files, and the images of the directories in the order of their names."""
-    files: list[Path] = []
-    for argument in arguments:
-        if argument.is_dir():
-            inside = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-            if not inside:
-                raise DarknetError(f"{argument}: there is no image in this directory")
-            files += inside
-        elif argument.exists():
-            files.append(argument)
-        else:
-            raise DarknetError(f"{argument}: there is no such file or directory")
-    return files
 
 
 @contextmanager

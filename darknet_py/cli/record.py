@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .inputs import find_images, network, open_detector
+from ..image.files import find_images
+from .inputs import network, open_detector
 from .options import engine, thresholds, write_json
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .inputs import find_images, network, open_detector
+from ..image.files import find_images
+from .inputs import network, open_detector
 from .options import UNIT, engine
 
 if TYPE_CHECKING:

@@ -1,0 +1,100 @@
+"""``darknet-py demo``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .inputs import network, open_detector
+from .options import UNIT, Size, engine
+
+PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@network
+@click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection.")
+@click.option(
+    "--hier-thresh",
+    type=UNIT,
+    default=0.5,
+    show_default=True,
+    help="Least probability for going down to the children of a WordTree node.",
+)
+@click.option(
+    "--nms",
+    type=UNIT,
+    default=0.4,
+    show_default=True,
+    help="Greatest overlap (IoU) of two boxes, of whatever classes; 0 keeps all boxes.",
+)
+@click.option(
+    "--avg",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Average the network's outputs over so many frames; 1: each frame for itself.",
+)
+@engine
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Video with the boxes: .mp4, .mkv, .avi, .mov, .webm.",
+)
+@click.option("--prefix", metavar="NAME", help="Write each frame with its boxes as NAME_00000001.jpg and so on.")
+@click.option(
+    "--json", "json_file", metavar="FILE", help="Write a line of JSON for each frame to FILE (- for standard output)."
+)
+@click.option("--mjpeg-port", type=PORT, help="Show the video to browsers at this port (0: any free one).")
+@click.option("--json-port", type=PORT, help="Stream the detections as JSON at this port, as AlexeyAB's Darknet.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address that the ports are opened on; 0.0.0.0: for everybody in the network.",
+)
+@click.option("--show", is_flag=True, help="Show a window; Escape ends it, the arrow keys change the thresholds.")
+@click.option("--skip", type=click.IntRange(0), default=0, help="Leave out so many frames after each one.")
+@click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
+@click.option("--camera-size", type=Size(), metavar="WxH", help="Ask the camera for this size.")
+@click.option("--fps", type=click.FloatRange(1, 480), help="Ask the camera for this rate; the rate of pictures.")
+def demo(
+    source: str, model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
+    thresh: float, hier_thresh: float, nms: float, avg: int, size: tuple[int, int] | None, math: str,
+    threads: int | None, **options: Any,
+) -> None:  # fmt: skip
+    """Detect the objects in a video.
+
+    SOURCE is a video file, a camera's number, an address (rtsp://, http://), a directory of images or a pattern such as
+    'frames/*.png'. Prints FPS and the objects of each frame, as Darknet's demo does. Ctrl-C ends it; what is being
+    written is finished first.
+    """
+    from ..video.average import Thresholds
+    from ..video.demo import run_demo, say
+    from ..video.source import Wishes, find_source
+
+    width, height = options["camera_size"] or (0, 0)
+    wishes = Wishes(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
+    found = find_source(source, wishes, say)
+    outputs = _outputs(**options)
+    detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
+    run_demo(detector, found, outputs, Thresholds(thresh, hier_thresh, nms), avg)
+
+
+def _outputs(
+    output: Path | None, prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None,
+    host: str, show: bool, **_: Any,
+) -> Any:  # fmt: skip
+    from ..video.demo import Outputs
+
+    text = sys.stderr if json_file == "-" else sys.stdout
+    return Outputs(
+        video=output, prefix=prefix, json=json_file, mjpeg_port=mjpeg_port, json_port=json_port, host=host,
+        window=show, clear=text.isatty(),
+    )  # fmt: skip

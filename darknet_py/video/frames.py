@@ -1,0 +1,71 @@
+"""What goes from stage to stage: a frame, then what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..image.draw import draw_detections
+from .opencv import load_cv2
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..detect.detections import Detections
+
+    Pixels = NDArray[np.uint8]
+
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture of a video.
+
+    Attributes:
+        number: from 1; where frames were left out, numbers are, too.
+        time: seconds since the first frame: by the video's frame rate, or by the clock for what is live.
+        pixels: H x W x 3, uint8, RGB.
+    """
+
+    number: int
+    time: float
+    pixels: Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A frame and what was found in it.
+
+    Attributes:
+        frame: the frame.
+        found: the objects.
+        fps: how many frames a second are got through at present.
+    """
+
+    frame: Frame
+    found: Detections
+    fps: float
+
+    @cached_property
+    def picture(self) -> Pixels:
+        """The frame with the boxes drawn on it, H x W x 3, blue, green, red, as OpenCV has it. Drawn when asked for."""
+        cv2: Any = load_cv2("drawing")
+        drawn = draw_detections(self.frame.pixels, self.found)
+        picture: Pixels = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
+        return picture
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """`picture` as a JPEG file."""
+        return to_jpeg(self.picture)
+
+
+def to_jpeg(picture: Pixels) -> bytes:
+    """H x W x 3 pixels (blue, green, red) as a JPEG file."""
+    cv2: Any = load_cv2("writing pictures")
+    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return encoded.tobytes()
