@@ -418,17 +418,14 @@ def test_a_browser_shows_it(files: Path, tmp_path: Path) -> None:
 # Darknet's command line
 
 
-def legacy(folder: Path, filename: str | None, **flags: object) -> subprocess.CompletedProcess[str]:
-    code = (
-        "import sys; from pathlib import Path; from darknet_py.video.legacy import demo\n"
-        f"demo(Path('net.data'), Path('net.cfg'), Path('net.weights'), {filename!r}, {flags!r})"
-    )
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(DISPLAY="", WAYLAND_DISPLAY=""),
+def legacy(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "darknet_py", "detector", "demo", "net.data", "net.cfg", "net.weights"]
+    return subprocess.run([*command, *map(str, words)], cwd=folder, env=environment(DISPLAY="", WAYLAND_DISPLAY=""),
                           capture_output=True, text=True, timeout=120)  # fmt: skip
 
 
 def test_darknets_lines_and_frames(files: Path, tmp_path: Path) -> None:
-    result = legacy(files, "v.avi", thresh=0.4, prefix=str(tmp_path / "f"))
+    result = legacy(files, "v.avi", "-thresh", 0.4, "-prefix", tmp_path / "f")
     assert result.returncode == 0, result.stderr
     head, *frames = result.stdout.split("\033[2J\033[1;1H")
     assert head == "Demo\nvideo file: v.avi\n" and len(frames) == 20
@@ -441,15 +438,9 @@ def test_darknets_lines_and_frames(files: Path, tmp_path: Path) -> None:
 
 def test_alexeyabs_flags(files: Path, tmp_path: Path) -> None:
     result = legacy(
-        files,
-        "v.avi",
-        thresh="0.4",
-        dont_show=True,
-        ext_output=True,
-        out_filename=str(tmp_path / "o.avi"),
-        avg="1",
-        s=3,
-    )
+        files, "v.avi", "-thresh", 0.4, "-dont_show", "-ext_output", "-out_filename", tmp_path / "o.avi", "-avg", 1,
+        "-s", 3,
+    )  # fmt: skip
     assert result.returncode == 0, result.stderr
     lines = [line for line in result.stdout.splitlines() if "%" in line]
     pattern = r"(ant|bee|cat): \d+% \t\(left_x: +\d+   top_y: +\d+   width: +\d+   height: +\d+\)"
@@ -458,10 +449,10 @@ def test_alexeyabs_flags(files: Path, tmp_path: Path) -> None:
 
 
 def test_darknets_demo_without_a_screen_or_a_camera(files: Path) -> None:
-    result = legacy(files, "v.avi", thresh=0.4)
+    result = legacy(files, "v.avi", "-thresh", 0.4)
     assert result.returncode == 0 and "No window: " in result.stderr, result.stderr
-    assert "camera 91: cannot be opened" in legacy(files, None, c=91, dont_show=True).stderr
-    assert "-c two: is not a whole number" in legacy(files, None, c="two", dont_show=True).stderr
+    assert "camera 91: cannot be opened" in legacy(files, "-c", 91, "-dont_show").stderr
+    assert "-c two: not a number" in legacy(files, "-c", "two", "-dont_show").stderr
 
 
 # The released model

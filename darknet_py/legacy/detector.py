@@ -37,9 +37,10 @@ def run_detector(arguments: Arguments) -> int:
 
         test_detector(data, cfg, weights, filename, flags)
     elif command == "demo":
-        from ..video.legacy import demo
+        from .demo import demo
 
-        demo(data, Path(cfg), _path(weights), filename, flags.demo)
+        own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
+        demo(data, cfg, weights, filename, own, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
 
@@ -79,10 +80,10 @@ def run_yolo(arguments: Arguments) -> int:
 
         test_yolo(cfg, weights, filename, flags)
     elif command == "demo":
-        from ..video.legacy import demo
+        from .demo import demo
 
-        thresh_and_average = {"thresh": 0.2, "avg": 1}
-        demo(find_cfg("voc.data"), Path(cfg), _path(weights), filename, {**thresh_and_average, **flags.demo})
+        own = {"thresh": 0.2, "avg": 1, **flags.demo}
+        demo(find_cfg("voc.data"), cfg, weights, filename, own, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
 
@@ -128,7 +129,3 @@ def _needed(weights: str | None, command: str) -> str:
     if weights is None:
         raise DarknetError(f"{command}: needs the weights file, too")
     return weights
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)

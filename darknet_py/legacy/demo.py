@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DarknetError
-from ..loading import load
 from ..output.text import darknet_lines
-from ..warmup import announce_compiling
-from .average import FRAMES, Thresholds
-from .demo import Outputs, run_demo, say
-from .source import Wishes, find_source
+from ..video.average import FRAMES, Thresholds
+from ..video.demo import Outputs, run_demo, say
+from ..video.source import Wishes, find_source
+from .opening import data_names, open_network
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -20,7 +18,7 @@ EVERYWHERE = "0.0.0.0"
 """AlexeyAB's servers listen on all networks; programs elsewhere rely on it."""
 
 
-def demo(data: Path, cfg: Path, weights: Path | None, filename: str | None, flags: dict[str, object]) -> None:
+def demo(data: Path, cfg: str, weights: str | None, filename: str | None, flags: dict[str, Any], **engine: Any) -> None:
     """Run the demo as Darknet's command line asks for it.
 
     Standard output is Darknet's: ``Demo``, the file, then for each frame the sequence that clears a terminal, the rate
@@ -31,30 +29,29 @@ def demo(data: Path, cfg: Path, weights: Path | None, filename: str | None, flag
         cfg: the network.
         weights: its weights.
         filename: a video, an address, pictures; None: the camera.
-        flags: what stands behind the flags, without the dash; a missing key is a flag not given. Numbers may be text.
+        flags: what stands behind the flags, without the dash; a missing key is a flag not given.
             ``thresh hier c avg prefix fullscreen w h fps``, and ``dont_show ext_output json_port mjpeg_port
             out_filename``. ``s`` changes nothing, as in Darknet; nor does ``letter_box``: frames always are
             letterboxed. With ``avg`` one chooses the number of frames, which Darknet reads and forgets.
+        engine: for `darknet_py.load`.
 
     Raises:
-        DarknetError: a file cannot be used, a flag's value is no number.
+        DarknetError: a file or the camera cannot be used.
         KeyboardInterrupt: it was interrupted; everything is finished.
     """
-    if weights is None:
-        raise DarknetError(f"{cfg}: needs its weights file, too: detector demo DATA CFG WEIGHTS [FILE]")
-    wishes = Wishes(_int(flags, "w", 0), _int(flags, "h", 0), _float(flags, "fps", 0.0))
-    source = find_source(str(_int(flags, "c", 0)) if filename is None else filename, wishes, say)
+    names = data_names(data, "names", default="data/names.list")
+    wishes = Wishes(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
+    source = find_source(str(flags.get("c", 0)) if filename is None else filename, wishes, say)
     outputs = _outputs(flags)
-    thresholds = Thresholds(_float(flags, "thresh", 0.5), _float(flags, "hier", 0.5))
+    thresholds = Thresholds(flags.get("thresh", 0.5), flags.get("hier", 0.5))
     print("Demo", flush=True)
-    announce_compiling(say)
-    detector = load(cfg, weights, data=data)
+    detector = open_network(cfg, weights, names, **engine)
     if filename is not None:
         print(f"video file: {filename}", flush=True)
-    run_demo(detector, source, outputs, thresholds, _int(flags, "avg", FRAMES))
+    run_demo(detector, source, outputs, thresholds, flags.get("avg", FRAMES))
 
 
-def _outputs(flags: dict[str, object]) -> Outputs:
+def _outputs(flags: dict[str, Any]) -> Outputs:
     prefix, video = flags.get("prefix"), flags.get("out_filename")
     return Outputs(
         video=None if video is None else Path(str(video)),
@@ -82,23 +79,7 @@ def extended_lines(found: Detections) -> list[str]:
     return lines
 
 
-def _int(flags: dict[str, object], name: str, default: int) -> int:
-    value: Any = flags.get(name, default)
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise DarknetError(f"-{name} {value}: is not a whole number") from None
-
-
-def _float(flags: dict[str, object], name: str, default: float) -> float:
-    value: Any = flags.get(name, default)
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DarknetError(f"-{name} {value}: is not a number") from None
-
-
-def _port(flags: dict[str, object], name: str) -> int | None:
+def _port(flags: dict[str, Any], name: str) -> int | None:
     """A port; none if the flag is missing or, as AlexeyAB's default, not above 0."""
-    port = _int(flags, name, -1)
+    port: int = flags.get(name, -1)
     return port if port > 0 else None
