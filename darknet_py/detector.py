@@ -78,7 +78,8 @@ class Detector:
         self._profile = get_profile(math)
         self._lock = threading.RLock()
         self.weights = weights
-        self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, frozenset(keep))
+        kept = frozenset(_layer_number(network, number) for number in keep)
+        self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
     @property
     def seconds(self) -> float:
@@ -112,7 +113,7 @@ class Detector:
             ImageError: the image cannot be read.
             DarknetError: the network has no head that gives boxes.
         """
-        self._check_detects()
+        self.check_detects()
         [found] = self._detect([as_pixels(image, bgr)], thresh, hier_thresh, nms, tree_path)
         return found
 
@@ -169,16 +170,23 @@ class Detector:
 
         Up to four images at a time go through the network together.
         """
-        self._check_detects()
+        self.check_detects()
         found: list[Detections] = []
         for group in in_groups(images):
             pictures = [as_pixels(image, bgr) for image in group]
             found += self._detect(pictures, thresh, hier_thresh, nms, tree_path)
         return found
 
-    def _check_detects(self) -> None:
+    def check_detects(self) -> None:
+        """Raise `DarknetError` if `detect` is not for this network."""
         if not self.network.heads:
             raise DarknetError(f"{self.network.path}: the network gives no boxes (for a classifier: classify)")
+
+    def check_classifies(self) -> None:
+        """Raise `DarknetError` if `classify` is not for this network."""
+        if self.network.heads:
+            raise DarknetError(f"{self.network.path}: the network is a detector, not a classifier")
+        self.network.check_picture()
 
     def classify(self, image: ImageLike, top: int = 5, bgr: bool = False) -> list[Classification]:
         """The most probable classes of one image (Darknet's ``classifier predict``).
@@ -192,11 +200,13 @@ class Detector:
             ImageError: the image cannot be read.
             DarknetError: the network is a detector.
         """
-        if self.network.heads:
-            raise DarknetError(f"{self.network.path}: the network is a detector, not a classifier")
+        self.check_classifies()
+        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+            raise DarknetError(f"top={top!r} must be a whole number from 1 on")
         layer = self.network.output_layer
+        pixels = as_pixels(image, bgr)
         with self._lock:
-            self._runner.run([self.prepare(as_pixels(image, bgr))])
+            self._runner.run([self.prepare(pixels)])
             output = self._runner.output(layer.index).copy()
         softmaxes = [layer.index for layer in self.network.layers if isinstance(layer, Softmax)]
         tree = self.trees.get(softmaxes[-1]) if softmaxes else None  # Darknet knows that of the last softmax
@@ -214,19 +224,12 @@ class Detector:
             with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
             n inputs are n time steps, and the state goes on from call to call until `reset_state`.
         """
-        shape = self.network.input
-        wanted = (shape.c, shape.h, shape.w) if shape.image else (shape.size,)
         x = np.asarray(x)
-        if x.dtype != np.float32 or x.shape[-len(wanted) :] != wanted or x.ndim > len(wanted) + 1:
-            raise DarknetError(
-                f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
-                f"not {x.dtype} of shape {x.shape}"
-            )
-        heads = self.network.heads or [self.network.output_layer]
-        several = x.ndim > len(wanted)
-        results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
-        done = 0
-        with self._lock:  # nobody else's time steps between those of a sequence
+        with self._lock:  # no other size, and nobody else's time steps between those of a sequence
+            several = self._check_input(x)
+            heads = self.network.heads or [self.network.output_layer]
+            results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
+            done = 0
             for group in in_groups(x if several else [x]):
                 self._runner.run(group)
                 for result, head in zip(results, heads, strict=True):
@@ -234,6 +237,17 @@ class Detector:
                         result[done + number] = self._runner.output(head.index, number).reshape(_shape(head))
                 done += len(group)
         return results if several else [result[0] for result in results]
+
+    def _check_input(self, x: Floats) -> bool:
+        """Whether it is several inputs. Raises `DarknetError` if it is none that the network can take."""
+        shape = self.network.input
+        wanted = (shape.c, shape.h, shape.w) if shape.image else (shape.size,)
+        if x.dtype != np.float32 or x.shape[-len(wanted) :] != wanted or x.ndim > len(wanted) + 1:
+            raise DarknetError(
+                f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
+                f"not {x.dtype} of shape {x.shape}"
+            )
+        return x.ndim > len(wanted)
 
     def reset_state(self) -> None:
         """Let recurrent layers forget: their state is 0 again, as in a new detector.
@@ -251,10 +265,7 @@ class Detector:
         Channels x height x width, or flat where the layer gives no image. Asking for a layer the first time runs the
         network once more, because buffers are reused otherwise.
         """
-        layers = self.network.layers
-        if not -len(layers) <= number < len(layers):
-            raise DarknetError(f"layer {number}: the network has layers 0 to {len(layers) - 1}")
-        layer = layers[number]
+        layer = self.network.layers[_layer_number(self.network, number)]
         with self._lock:
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
@@ -262,9 +273,17 @@ class Detector:
             return self._runner.output(layer.index).reshape(_shape(layer)).copy()
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
-        """Keep the outputs of these layers from now on, too; the last image is run again if some are new."""
+        """Keep the outputs of these layers from now on, too; the last image is run again if some are new.
+
+        Args:
+            numbers: layers; negative ones are counted from the end.
+
+        Raises:
+            DarknetError: there is no such layer; everything stays as it was.
+        """
+        wanted = {_layer_number(self.network, number) for number in numbers}
         with self._lock:
-            self._runner.keep(numbers)
+            self._runner.keep(wanted)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).
@@ -279,8 +298,9 @@ class Detector:
         Raises:
             CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
         """
+        width, height = check_size(size)
         with self._lock:
-            network = self.network.resized(*size)
+            network = self.network.resized(width, height)
             self._runner.resize(network)
             self.network = network
 
@@ -313,3 +333,18 @@ class Detector:
 
 def _shape(layer: Layer) -> tuple[int, ...]:
     return (layer.out.c, layer.out.h, layer.out.w) if layer.out.image else (layer.out.size,)
+
+
+def _layer_number(network: Network, number: int) -> int:
+    """A layer's number, counted from the end if negative. Raises `DarknetError` if there is no such layer."""
+    count = len(network.layers)
+    if not -count <= number < count:
+        raise DarknetError(f"layer {number}: the network has layers 0 to {count - 1}")
+    return number % count
+
+
+def check_size(size: object) -> tuple[int, int]:
+    """Width and height of an input. Raises `DarknetError` if it is something else."""
+    if isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(side, (int, np.integer)) for side in size):
+        return int(size[0]), int(size[1])
+    raise DarknetError(f"size={size!r}: a size is width and height, such as (416, 416)")

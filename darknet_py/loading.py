@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .detector import Detector
+from .detector import Detector, check_size
 from .errors import DarknetError, DataError, WeightsError
 from .formats.data import read_data, read_map, read_names
 from .formats.tree import Tree, read_tree
@@ -64,8 +64,10 @@ def load(
 
         found = locate(get_model(str(model)), fetch_missing=True, progress=progress)
         model, weights = found.cfg, found.weights
-        names = found.names if names is None and data is None else names
+        if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
+            names = found.names
     get_profile(math)
+    size = None if size is None else check_size(size)
     network = read_network(model, cutoff, size)
     class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
     if class_map is not None:
@@ -112,6 +114,8 @@ def _read_names(
     if names is None:
         return []
     found = read_names(names) if isinstance(names, (str, os.PathLike)) else list(names)
+    if not found:
+        return []
     classes = network.classes if class_map is None else len(class_map)
     # A classifier's list may go on: Darknet's own for ImageNet has all 21842 names, the 1000 of the contest first.
     if len(found) != classes and (network.heads or len(found) < classes):

@@ -71,8 +71,12 @@ def cluster(
         say: is told what is being done.
 
     Raises:
-        DarknetError: there are fewer than ``k`` different sizes.
+        DarknetError: there are fewer than ``k`` different sizes, or an argument is wrong.
     """
+    if k < 1 or tries < 1 or centroid not in CENTROIDS:
+        raise DarknetError(f"k={k}, tries={tries}: at least 1; centroid={centroid!r}: one of {', '.join(CENTROIDS)}")
+    if not (np.isfinite(boxes) & (boxes > 0)).all():
+        raise DarknetError("widths and heights of boxes must be above 0")
     different = _different(boxes, k)
     if different < k:
         raise DarknetError(f"{k} clusters need as many different sizes of boxes, but the labels have {different}")

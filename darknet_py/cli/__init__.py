@@ -72,7 +72,8 @@ def main() -> None:
     interrupt.watch()
     try:
         code = _run()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by who started this
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

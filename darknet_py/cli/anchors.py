@@ -65,6 +65,8 @@ def anchors(
     The labels come from the images that a data file lists, or from the files and folders behind --labels. Prints the
     line for a cfg, the average IoU with its values, and how many boxes are nearest to each.
     """
+    import numpy as np
+
     from ..anchors import search
     from ..chart import writer
 
@@ -72,19 +74,20 @@ def anchors(
         raise click.UsageError("give either --data FILE or --labels PATH...")
     if plot is not None:
         writer(plot)
-        curve = curve or (1, 15)
     wanted, own = _settings(cfg, num, size, head, seed=seed, tries=tries, centroid=centroid)
     target = wanted.target
     with status("anchors") as say:
         boxes = _read(data, paths, letterbox, say)
         sizes = boxes.letterboxed(target.width, target.height) if letterbox else boxes.sizes
         found = wanted.run(sizes, wanted.num, say)
+        if plot is not None and curve is None:
+            curve = (1, min(15, len(np.unique(sizes, axis=0))))
         points = _curve(wanted, sizes, found, curve, say)
     theirs = None if own is None else search.measure(sizes, own, target, exact=True)
     err = json_file == "-"
     for note in boxes.notes:
         click.echo(f"Note: {note}", err=True)
-    click.echo(f"{len(sizes)} boxes of {boxes.images} images\n", err=err)
+    click.echo(f"{_count(len(sizes), 'box', 'boxes')} of {_count(boxes.images, 'image', 'images')}\n", err=err)
     click.echo("\n".join(search.anchor_lines(found, target)), err=err)
     if theirs is not None:
         click.echo(f"\n{cfg}: average IoU {theirs.average_iou:.2%} with its own {len(theirs.values)} anchors", err=err)
@@ -93,10 +96,14 @@ def anchors(
     if plot is not None:
         from ..anchors.plot import write_plot
 
-        title = f"{len(sizes)} boxes of {data or ', '.join(path.name for path in paths[:3])}"
+        title = f"{_count(len(sizes), 'box', 'boxes')} of {data or ', '.join(path.name for path in paths[:3])}"
         write_plot(plot, points, found, target, title, None if theirs is None else (str(cfg), theirs))
     if json_file:
         write_json(json_file, _document(wanted, boxes, letterbox, found, (cfg, theirs), points))
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _settings(

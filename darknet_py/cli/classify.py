@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..errors import DarknetError
+from ..errors import ImageError
 from ..image.files import find_images
 from .inputs import decoder, network, open_detector, progress
 from .options import engine, write_json
@@ -39,12 +39,13 @@ def classify(
     files = find_images(images)
     detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
     count = top or _top_of(data)
+    detector.check_classifies()
     results, failed = [], 0
     with progress(len(files), "Classifying") as step:
         for file in files:
             try:
                 found = detector.classify(load_image(file, decoder), count)
-            except DarknetError as error:
+            except ImageError as error:
                 if len(files) == 1:
                     raise
                 failed += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import DarknetError
+from ..errors import DarknetError, ImageError
 from ..image.files import find_images
 from .inputs import decoder, network, open_detector, progress
 from .options import engine, thresholds
@@ -48,13 +48,14 @@ def detect(
     files = find_images(images)
     pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
     detector = open_detector(model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads)
+    detector.check_detects()
     frames: list[dict[str, Any]] = []
     failed = 0
     with progress(len(files)) as step:
         for number, (file, picture) in enumerate(zip(files, pictures, strict=True), start=1):
             try:
                 found, lines = _detect_one(detector, file, picture, decoder, options)
-            except DarknetError as error:
+            except ImageError as error:
                 if len(files) == 1:
                     raise
                 failed += 1

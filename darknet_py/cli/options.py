@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -68,10 +69,18 @@ def engine(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def write_json(target: str, document: Any) -> None:
-    """Write JSON to a file, at once and whole, or to standard output for ``-``."""
-    text = json.dumps(document, indent=1)
+    """Write JSON to a file, at once and whole, or to standard output for ``-``. What is no finite number is null."""
+    text = json.dumps(_finite(document), indent=1, allow_nan=False)
     if target == "-":
         click.echo(text)
         return
     with whole_file(target) as part:
         part.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    return [_finite(entry) for entry in value] if isinstance(value, (list, tuple)) else value

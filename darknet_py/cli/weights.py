@@ -114,6 +114,14 @@ def convert(
         raise click.UsageError("whose weights are they? Give --cfg or --model")
     if fold_batchnorm and reset_batchnorm:
         raise click.UsageError("--fold-batchnorm goes without --reset-batchnorm")
+    changed = fold_batchnorm or reset_batchnorm
+    for option, given, needed, there in (
+        ("--out-cfg", out_cfg is not None, "--fold-batchnorm or --reset-batchnorm", changed),
+        ("--formula", formula != "denormalize", "--fold-batchnorm or --reset-batchnorm", changed),
+        ("--activated", activated, "an OUT that ends with .onnx", out.suffix.lower() == ".onnx"),
+    ):
+        if given and not there:
+            raise click.UsageError(f"{option} needs {needed}")
     batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
     done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated)
     _say_notes(done.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import FileError
@@ -27,14 +27,31 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
     If the block raises, or the program is killed, ``path`` is what it was before. A link's target is replaced, not the
     link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly.
+
+    Raises:
+        FileError: the file cannot be written.
     """
     target = Path(path).resolve()
-    if target.exists() and not target.is_file():
-        yield target
-        return
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    special = target.exists() and not target.is_file()
+    part = target if special else target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         yield part
-        os.replace(part, target)
+        if not special:
+            os.replace(part, target)
+    except OSError as error:
+        if error.filename not in (None, str(part), part):
+            raise
+        raise FileError(f"cannot be written: {error.strerror or error}", path) from error
     finally:
-        part.unlink(missing_ok=True)
+        if not special:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def check_folder(path: str | Path) -> None:
+    """Raise `FileError` where a file can surely not be written, before work is done for it."""
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise FileError("cannot be written: there is no such folder", path)
+    if target.is_dir():
+        raise FileError("cannot be written: this is a folder", path)

@@ -19,6 +19,7 @@ SUFFIXES = {
     ".pnm",
     ".psd",
     ".hdr",
+    ".pic",
     ".webp",
     ".tif",
     ".tiff",
