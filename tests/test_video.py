@@ -333,6 +333,11 @@ def test_sources_that_are_not_there(text: str, message: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs device files")
+def test_a_device_is_live() -> None:
+    assert find_source("/dev/null", Wishes(), print).live
+
+
 def test_broken_files(tmp_path: Path) -> None:
     garbage = tmp_path / "garbage.mp4"
     garbage.write_bytes(b"garbage" * 1000)

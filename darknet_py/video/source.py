@@ -96,7 +96,7 @@ def find_source(text: str, wishes: Wishes, say: Say) -> Source:
         return Pictures(text, find_images([path]), wishes, say)
     if not path.exists():
         raise DarknetError(f"{text}: there is no such file (a camera is a number, a stream an address with ://)")
-    return Video(text, text, wishes, say)
+    return Video(text, text, wishes, say, live=path.is_char_device())  # a capture device by another name
 
 
 def _without_password(address: str) -> str:
