@@ -69,7 +69,7 @@ def progress(length: int, label: str = "Detecting") -> Iterator[Callable[..., No
             click.echo(about, err=True)
         click.echo("\n".join(lines), err=error)
 
-    if length < 2 or not sys.stderr.isatty():
+    if length < 2 or sys.stderr is None or not sys.stderr.isatty():
         yield show
         return
     with click.progressbar(length=length, file=sys.stderr, label=label) as bar:

@@ -143,7 +143,7 @@ def counted(length: int, label: str, plain: Callable[[int], None] | None = None)
     """
     count = 0
     begin = time.perf_counter()
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
 
         def tell() -> None:
             nonlocal count

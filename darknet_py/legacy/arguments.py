@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import DarknetError
+from .prompt import chat
 
 _INTEGER = re.compile(r"\s*([+-]?\d+)", re.ASCII)
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
@@ -39,7 +39,7 @@ class Arguments:
             return None
         place = self.words.index(name)
         if place + 1 == len(self.words):
-            print(f"{name} has no value after it and is ignored", file=sys.stderr)
+            chat(f"{name} has no value after it and is ignored")
             self.words.pop()
             return None
         value = self.words[place + 1]

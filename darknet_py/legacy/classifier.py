@@ -12,8 +12,8 @@ from ..loading import find_data_file
 from ..output.text import class_lines, predicted_line
 from .detector import usage
 from .flags import take_engine
-from .opening import chat, data_names, find_data, open_network, read_classes
-from .prompt import image_paths
+from .opening import data_names, find_data, open_network, read_classes
+from .prompt import chat, for_each_image
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -31,7 +31,7 @@ def run_classifier(arguments: Arguments) -> int:
     command, data, cfg = words[1], Path(words[2]), words[3]
     weights, filename = (words[place] if place < len(words) else None for place in (4, 5))
     if command == "predict":
-        predict_classifier(data, cfg, weights, filename, top, **engine)
+        return predict_classifier(data, cfg, weights, filename, top, **engine)
     elif command == "valid":
         validate_classifier(data, cfg, weights, **engine)
     else:
@@ -46,8 +46,7 @@ def run_classify(arguments: Arguments) -> int:
     if len(words) < 3:
         return usage("classify", "[cfg] [weights] [image]")
     data = find_data("cfg/imagenet1k.data")
-    predict_classifier(data, words[1], words[2], words[3] if len(words) > 3 else None, 5, **engine)
-    return 0
+    return predict_classifier(data, words[1], words[2], words[3] if len(words) > 3 else None, 5, **engine)
 
 
 def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> None:
@@ -66,9 +65,7 @@ def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any
         print(line)
 
 
-def predict_classifier(
-    data: Path, cfg: str, weights: str | None, filename: str | None, top: int, **engine: Any
-) -> None:
+def predict_classifier(data: Path, cfg: str, weights: str | None, filename: str | None, top: int, **engine: Any) -> int:
     """Name the most probable classes (``predict_classifier``): a line each, the time on standard error.
 
     Args:
@@ -77,14 +74,20 @@ def predict_classifier(
         filename: an image, or None for the prompt.
         top: how many classes; 0 for what the data file says.
         engine: for `darknet_py.load`.
+
+    Returns:
+        The exit code.
     """
     if top < 0:
         raise DarknetError(f"-t {top}: how many classes are to be named? At least 1")
     count = top or read_top(data)
     names = data_names(data, "names", "labels", default="data/labels.list")
     detector = open_network(cfg, weights, names, **engine)
-    for path in image_paths(filename):
+
+    def work(path: str) -> None:
         found = detector.classify(load_image(path), count)
         chat(predicted_line(path, detector.seconds))
         for line in class_lines(found):
             print(line)
+
+    return for_each_image(filename, work)

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..formats.cfg import read_cfg
 from ..image.draw import draw_detections, save_image
 from ..models.places import find_cfg
 from ..output.text import darknet_lines, predicted_line
 from . import alexeyab
 from .looking import Look
 from .opening import data_names, open_network
-from .prompt import image_paths
+from .prompt import for_each_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,40 +30,45 @@ SUFFIX = "DARKNET_PY_PICTURES"
 """Environment variable: ``png`` for ``predictions.png``, which Darknets before 2018 wrote; ``jpg`` is today's."""
 
 
-def test_detector(data: Path, cfg: str, weights: str | None, filename: str | None, flags: Flags) -> None:
-    """Detect and print (``test_detector``), as pjreddie's Darknet or as AlexeyAB's."""
+def test_detector(data: Path, cfg: str, weights: str | None, filename: str | None, flags: Flags) -> int:
+    """Detect and print (``test_detector``), as pjreddie's Darknet or as AlexeyAB's; gives the exit code."""
     names = data_names(data, "names", default="data/names.list")
     detector = open_network(cfg, weights, names, **flags.engine)
     nms = 0.45 if flags.nms is None else flags.nms
     if flags.alexeyab:
         thresh = 0.25 if flags.thresh is None else flags.thresh
-        _test_as_alexeyab(detector, filename, Look(thresh, flags.hier, nms, not flags.letter_box, grey=True), flags)
-    else:
-        look = Look(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)
-        _test_as_pjreddie(detector, filename, look, flags.out or PICTURE)
+        letter_box = flags.letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
+        look = Look(thresh, flags.hier, nms, stretch=not letter_box, grey=True)
+        return _test_as_alexeyab(detector, filename, look, flags)
+    look = Look(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)
+    return _test_as_pjreddie(detector, filename, look, flags.out or PICTURE)
 
 
-def test_yolo(cfg: str, weights: str | None, filename: str | None, flags: Flags) -> None:
+def test_yolo(cfg: str, weights: str | None, filename: str | None, flags: Flags) -> int:
     """YOLOv1 with the classes of VOC (``test_yolo``): stretched images, and boxes in an image of 1 x 1."""
     names = find_cfg("voc.names").read_text(encoding="utf-8").split()
     detector = open_network(cfg, weights, names, **flags.engine)
     thresh, nms = 0.2 if flags.thresh is None else flags.thresh, 0.4 if flags.nms is None else flags.nms
-    _test_as_pjreddie(detector, filename, Look(thresh, 0, nms, stretch=True, unit=True), PICTURE)
+    return _test_as_pjreddie(detector, filename, Look(thresh, 0, nms, stretch=True, unit=True), PICTURE)
 
 
-def _test_as_pjreddie(detector: Detector, filename: str | None, look: Look, picture: str) -> None:
-    suffix = os.environ.get(SUFFIX, "jpg")
-    for path in image_paths(filename):
+def _test_as_pjreddie(detector: Detector, filename: str | None, look: Look, picture: str) -> int:
+    file = f"{picture}.{os.environ.get(SUFFIX, 'jpg')}"
+
+    def work(path: str) -> None:
         pixels, found, seconds = look(detector, path)
         print(predicted_line(path, seconds))
         for line in darknet_lines(found):
             print(line)
-        save_image(f"{picture}.{suffix}", draw_detections(pixels, found))
+        save_image(file, draw_detections(pixels, found))
+
+    return for_each_image(filename, work)
 
 
-def _test_as_alexeyab(detector: Detector, filename: str | None, look: Look, flags: Flags) -> None:
+def _test_as_alexeyab(detector: Detector, filename: str | None, look: Look, flags: Flags) -> int:
     with _json_file(flags.out) as add:
-        for path in image_paths(filename):
+
+        def work(path: str) -> None:
             pixels, found, seconds = look(detector, path)
             for line in alexeyab.layer_lines(detector.network):
                 print(line)
@@ -73,6 +79,8 @@ def _test_as_alexeyab(detector: Detector, filename: str | None, look: Look, flag
             add(found, path)
             if flags.save_labels:
                 alexeyab.write_labels(found, path)
+
+        return for_each_image(filename, work)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from ..errors import DarknetError
 from ..models.places import find_cfg
 from .flags import Flags, take_flags
 from .opening import find_data
+from .prompt import chat
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -35,7 +36,7 @@ def run_detector(arguments: Arguments) -> int:
     if command == "test":
         from .detect import test_detector
 
-        test_detector(data, cfg, weights, filename, flags)
+        return test_detector(data, cfg, weights, filename, flags)
     elif command == "demo":
         from .demo import demo
 
@@ -78,11 +79,11 @@ def run_yolo(arguments: Arguments) -> int:
     if command == "test":
         from .detect import test_yolo
 
-        test_yolo(cfg, weights, filename, flags)
+        return test_yolo(cfg, weights, filename, flags)
     elif command == "demo":
         from .demo import demo
 
-        own = {"thresh": 0.2, "avg": 1, **flags.demo}
+        own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
         demo(find_cfg("voc.data"), cfg, weights, filename, own, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
@@ -104,13 +105,12 @@ def run_detect(arguments: Arguments) -> int:
         flags.thresh = 0.24
     from .detect import test_detector
 
-    test_detector(find_data("cfg/coco.data"), words[1], words[2], _at(words, 3), flags)
-    return 0
+    return test_detector(find_data("cfg/coco.data"), words[1], words[2], _at(words, 3), flags)
 
 
 def usage(command: str, rest: str) -> int:
     """Too few words: says what is missing, and gives the exit code."""
-    print(f"usage: {Path(sys.argv[0]).name} {command} {rest}", file=sys.stderr)
+    chat(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
     return 1
 
 

@@ -21,7 +21,8 @@ from ..formats.data import read_data, read_map
 from ..loading import find_data_file
 from ..models.places import find_cfg
 from .alexeyab import layer_lines
-from .opening import chat, data_names, open_network
+from .opening import data_names, open_network
+from .prompt import chat
 
 RECALL_LIST = "data/coco_val_5k.list"
 YOLO_LIST = "data/voc.2007.test"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +12,10 @@ from ..loading import find_data_file, load
 from ..models.places import find_cfg
 from ..network import layer_table, read_network
 from ..warmup import announce_compiling
+from .prompt import chat
 
 if TYPE_CHECKING:
     from ..detector import Detector
-
-
-def chat(text: str, end: str = "\n") -> None:
-    """Something on standard error, at once."""
-    print(text, end=end, file=sys.stderr, flush=True)
 
 
 def find_data(path: str) -> Path:

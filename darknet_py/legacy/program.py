@@ -8,14 +8,12 @@ from pathlib import Path
 
 from ..errors import DarknetError
 from .arguments import Arguments
+from .prompt import chat
 
 HINTS = {
-    "ops": "darknet-py summary CFG",
     "speed": "darknet-py bench CFG",
     "statistics": "darknet-py weights info WEIGHTS --cfg CFG",
     "print": "darknet-py weights convert WEIGHTS OUT.npz --cfg CFG",
-    "denormalize": "darknet-py weights convert WEIGHTS OUT.weights --cfg CFG --fold-batchnorm",
-    "reset": "darknet-py weights convert WEIGHTS OUT.weights --cfg CFG --reset-batchnorm",
     "coco": "darknet detector test|valid with a YOLOv1 cfg",
     **dict.fromkeys(
         (
@@ -35,7 +33,10 @@ HELP = """Darknet's command line, answered by darknet-py:
   yolo test|valid|recall|demo CFG WEIGHTS [IMAGE]
   classifier predict|valid DATA CFG WEIGHTS [IMAGE]
   classify CFG WEIGHTS [IMAGE]
+  ops CFG
   partial CFG WEIGHTS OUT LAYERS
+  denormalize CFG WEIGHTS OUT.weights
+  reset CFG WEIGHTS OUT.weights
 
 Without IMAGE, paths are read from standard input. Flags: -thresh -hier -nms -out -t -c -s -avg -prefix -ext_output
 -dont_show -save_labels -letter_box -iou_thresh -points -out_filename -mjpeg_port -json_port ..., and our own
@@ -56,13 +57,15 @@ def run(argv: Sequence[str]) -> int:
         DarknetError: what is wrong, in one line.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # paths and names may be any bytes; a parent process reads line by line
+        if stream is not None and hasattr(
+            stream, "reconfigure"
+        ):  # paths and names may be any bytes; a parent process reads line by line
             stream.reconfigure(errors="surrogateescape", line_buffering=True)
     arguments = Arguments(argv[1:])
     arguments.integer("-i", 0)  # a GPU's number
     arguments.flag("-nogpu")
     if not arguments.words:
-        print(f"usage: {Path(argv[0]).name} <function>", file=sys.stderr)
+        chat(f"usage: {Path(argv[0]).name} <function>")
         return 0
     command = arguments.words[0]
     if command in {"--help", "-h", "-help", "help"}:
@@ -106,19 +109,32 @@ def _classify(arguments: Arguments) -> int:
     return run_classify(arguments)
 
 
-def _partial(arguments: Arguments) -> int:
+def _tool(arguments: Arguments) -> int:
+    """``ops``, ``partial``, ``denormalize``, ``reset``."""
+    from . import weights
     from .detector import usage
 
-    words = arguments.positions()
-    if len(words) < 5:
-        return usage("partial", "[cfg] [weights] [out] [layers]")
-    if not words[4].isascii() or not words[4].isdigit():
-        raise DarknetError(f"partial: {words[4]} is not a number of layers")
-    from .weights import partial
-
-    partial(words[1], words[2], words[3], int(words[4]))
+    command, *words = arguments.positions()
+    wanted = TOOLS[command]
+    if len(words) < len(wanted):
+        return usage(command, " ".join(f"[{word}]" for word in wanted))
+    words = words[: len(wanted)]
+    if command == "partial":
+        if not words[3].isascii() or not words[3].isdigit():
+            raise DarknetError(f"partial: {words[3]} is not a number of layers")
+        weights.partial(words[0], words[1], words[2], int(words[3]))
+    else:
+        getattr(weights, command)(*words)
     return 0
 
+
+TOOLS = {
+    "ops": ("cfg",),
+    "partial": ("cfg", "weights", "out", "layers"),
+    "denormalize": ("cfg", "weights", "out"),
+    "reset": ("cfg", "weights", "out"),
+}
+"""What must follow each of them."""
 
 COMMANDS: dict[str, Callable[[Arguments], int]] = {
     "detector": _detector,
@@ -126,6 +142,6 @@ COMMANDS: dict[str, Callable[[Arguments], int]] = {
     "yolo": _yolo,
     "classifier": _classifier,
     "classify": _classify,
-    "partial": _partial,
+    **dict.fromkeys(TOOLS, _tool),
 }
 """Darknet's commands that are here."""

@@ -4,28 +4,54 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from ..errors import DarknetError
+from ..errors import FileError, ImageError
 
 PROMPT = "Enter Image Path: "
 
 
-def image_paths(filename: str | None) -> Iterator[str]:
-    """The one image of the command line, or those that standard input names, a line each, until it ends.
+def chat(text: str, end: str = "\n") -> None:
+    """Something on standard error, at once; nothing where the parent has closed it."""
+    if sys.stderr is not None:
+        print(text, end=end, file=sys.stderr, flush=True)
 
-    Before each line that is read the prompt goes to standard output and is flushed: a parent process may wait for it,
-    because everything about the image before has then been written.
+
+def for_each_image(filename: str | None, work: Callable[[str], None]) -> int:
+    """Call ``work`` with the image of the command line, or with each path that standard input gives, a line each.
+
+    An image that cannot be read is a line on standard error, and the others are still worked on. (pjreddie's Darknet
+    ends at the first such image, AlexeyAB's takes a grey picture for it; both end with exit code 0.)
+
+    Returns:
+        The exit code: 1 if an image could not be read.
     """
-    if filename is not None:
-        yield filename
-        return
+    code = 0
+    for path in _ask_paths() if filename is None else [filename]:
+        try:
+            work(path)
+        except ImageError as error:
+            code = 1
+            chat(_complaint(path, error))
+    return code
+
+
+def _ask_paths() -> Iterator[str]:
+    """Prompt for paths until the end of the input; an empty line is asked again.
+
+    The prompt is flushed before each line that is read: a parent process may wait for it, because everything about the
+    image before has then been written.
+    """
     while True:
         print(PROMPT, end="", flush=True)
         line = sys.stdin.buffer.readline() if sys.stdin is not None else b""
         if not line:
             return
         path = os.fsdecode(line.rstrip(b"\r\n"))
-        if not path:
-            raise DarknetError("standard input: an empty line is no path of an image")
-        yield path
+        if path:
+            yield path
+
+
+def _complaint(path: str, error: FileError) -> str:
+    """Darknet's words for an image that cannot be read, and the reason."""
+    return f'Cannot load image "{path}": {error.message}' if error.path == path else f"Error: {error}"

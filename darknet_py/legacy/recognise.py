@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-FAMILIES = {"detector", "classifier", "yolo", "partial", "denormalize", "reset"}
+FAMILIES = {"detector", "classifier", "yolo", "ops", "partial", "denormalize", "reset"}
 """Darknet's commands whose names are no commands of darknet-py."""
 
 SHARED = {"detect", "classify"}
 """Names that both have: Darknet's are followed by a cfg file, ours by images or options with two dashes."""
 
 
+NAMES = {"darknet", "darknet_no_gpu"}
+"""What the program is called, in AlexeyAB's builds for Windows by the second name, too."""
+
+
 def called_darknet(program: str) -> bool:
-    """Whether the program was started by the name ``darknet`` (a link to darknet-py, a copy on Windows)."""
+    """Whether the program was started by Darknet's name (a link to darknet-py, a copy on Windows)."""
     name = PurePath(program.replace("\\", "/")).name.lower()
-    return name in {"darknet", "darknet.exe"}
+    return re.sub(r"(-script)?\.(exe|pyw?|cmd|bat)\Z", "", name) in NAMES
 
 
 def is_darknets(argv: Sequence[str]) -> bool:

@@ -1,14 +1,44 @@
-"""``partial``: the weights of a network's first layers."""
+"""``ops``, ``partial``, ``denormalize`` and ``reset``: small tools for networks and weights."""
 
 from __future__ import annotations
 
-from ..weights import extract
-from .opening import chat
+import os
+
+from ..formats.cfg import to_float32
+from ..network import layer_table, read_network
+from ..weights import convert, extract
+from .prompt import chat
+
+COUNTED = {"convolutional", "connected", "rnn", "gru", "lstm"}
+"""The layers whose operations Darknet's ``numops`` counts."""
+
+
+def ops(cfg: str) -> None:
+    """Print the floating-point operations of one image, two for each multiply-add (``operations``)."""
+    network = read_network(cfg)
+    for line in layer_table(network, verbose=True):
+        chat(line)
+    count = 2 * sum(layer.multiply_adds for layer in network.layers if layer.kind in COUNTED)
+    print(f"Floating Point Operations: {count}")
+    print(f"Floating Point Operations: {to_float32(count) / 1e9:.2f} Bn")
 
 
 def partial(cfg: str, weights: str, out: str, layers: int) -> None:
     """Write the first layers' weights, byte for byte as Darknet does (``partial``)."""
-    notes = extract(cfg, weights, out, layers)
+    _tell(out, extract(cfg, weights, out, layers))
+
+
+def denormalize(cfg: str, weights: str, out: str) -> None:
+    """Write the weights with batch normalisation folded in; as in Darknet, the cfg is left to the user."""
+    _tell(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull).notes)
+
+
+def reset(cfg: str, weights: str, out: str) -> None:
+    """The same, with neutral batch normalisation in its place."""
+    _tell(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull).notes)
+
+
+def _tell(out: str, notes: list[str]) -> None:
     chat(f"Saving weights to {out}")
     for note in notes:
         chat(note)
