@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from .errors import DarknetError
+from .errors import DarknetError, FileError
 from .formats.atomic import whole_file
 
 BLUE, RED, INK, GREY, PALE = "#2563eb", "#dc2626", "#111827", "#6b7280", "#d1d5db"
@@ -96,10 +96,17 @@ def writer(path: Path) -> Callable[[Sequence[Item], float, float, Path], None]:
 
 
 def write_chart(items: Sequence[Item], width: float, height: float, path: Path) -> None:
-    """Draw to a ``.svg`` or ``.png`` file, which appears at once and whole. Raises `DarknetError` for another kind."""
+    """Draw to a ``.svg`` or ``.png`` file, which appears at once and whole.
+
+    Raises:
+        DarknetError: another kind of file, or it cannot be written.
+    """
     draw = writer(path)
-    with whole_file(path) as part:
-        draw(items, width, height, part)
+    try:
+        with whole_file(path) as part:
+            draw(items, width, height, part)
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror or error}", path) from None
 
 
 def _write_svg(items: Sequence[Item], width: float, height: float, path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -286,6 +287,25 @@ def test_the_command(tmp_path: Path) -> None:
     again = run("anchors", "--labels", "labels", "labels/000000.txt", "--cfg", "net.cfg", "--num", 3, "--json", "-",
                 cwd=tmp_path)  # fmt: skip
     assert json.loads(again.stdout)["anchors"] == document["anchors"] and "anchors = " in again.stderr
+
+
+def test_a_plot_of_few_sizes(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0 .5 .5 .2 .4\n")
+    out = run("anchors", "--labels", "a.txt", "--num", 1, "--plot", "a.svg", cwd=tmp_path).stdout
+    assert out.startswith("1 box of 1 image\n") and "anchors = " in out
+    assert (tmp_path / "a.svg").is_file()
+    assert "no-such-folder" in run(
+        "anchors", "--labels", "a.txt", "--num", 1, "--json", "no-such-folder/a.json", cwd=tmp_path, code=1
+    ).stderr.replace("no-such-folder/a.json: cannot be written", "no-such-folder")
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -1}, {"k": 1, "tries": 0}, {"k": 1, "centroid": "median"}], ids=str)
+def test_wrong_arguments(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DarknetError, match="at least 1; centroid="):
+        cluster(np.array([[0.1, 0.2], [0.3, 0.1]]), **wrong)
+    for box in ([0.0, 0.1], [np.nan, 0.1]):
+        with pytest.raises(DarknetError, match="must be above 0"):
+            cluster(np.array([box, [0.3, 0.1]]), 1)
 
 
 def test_the_plot(tmp_path: Path) -> None:

@@ -67,6 +67,25 @@ def test_help_of_every_command() -> None:
         assert line.split(",")[0].split(" ")[0] in text
 
 
+def test_a_wrong_network_is_said_once(files: Path) -> None:
+    found = run("classify", "photo.png", "photo.png", *OWN[:4], cwd=files, code=1)
+    assert found.stderr == "Error: net.cfg: the network is a detector, not a classifier\n"
+
+
+def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> None:
+    for command in (("detect", "photo.png", *OWN, "--output", tmp_path), ("weights", "info", "net.weights")):
+        for target, why in ((tmp_path / "none" / "a.json", "No such file or directory"), (tmp_path, "Is a directory")):
+            found = run(*command, "--json", target, cwd=files, code=1)
+            assert found.stderr.splitlines()[-1] == f"Error: {target}: cannot be written: {why}"
+
+
+def test_json_has_no_nan() -> None:
+    from darknet_py.cli.options import _finite
+
+    odd = {"a": [float("nan"), 1.5, (float("inf"), None)], "b": "nan"}
+    assert _finite(odd) == {"a": [None, 1.5, [None, None]], "b": "nan"}
+
+
 def test_version() -> None:
     assert "0.1" in run("--version").stdout
 

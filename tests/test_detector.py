@@ -301,6 +301,57 @@ def test_resizing_waits_for_its_turn(detector: Detector) -> None:
     assert len(found) == 30 and set(found) <= wanted
 
 
+def test_an_input_of_the_old_size_is_refused_after_a_resize(detector: Detector) -> None:
+    # The new size has as many values as the old one: nothing but the shape tells.
+    x = np.zeros((3, 64, 96), np.float32)
+    failed: list[str] = []
+
+    def predict() -> None:
+        try:
+            detector.predict(x)
+        except DarknetError as error:
+            failed.append(str(error))
+
+    with detector._lock:
+        worker = threading.Thread(target=predict)
+        worker.start()
+        detector.resize((64, 96))
+    worker.join()
+    assert len(failed) == 1 and "of shape (3, 64, 96)" in failed[0]
+
+
+def test_layers_that_are_not_there_cannot_be_kept(tmp_path: Path, x: NDArray[np.float32]) -> None:
+    detector = build(tmp_path, TINY)
+    wanted = [out.tobytes() for out in detector.predict(x[0])]
+    with pytest.raises(DarknetError, match="layer 99: the network has layers 0 to 11"):
+        detector.keep_outputs([3, 99])
+    assert [out.tobytes() for out in detector.predict(x[0])] == wanted
+    with pytest.raises(DarknetError, match="layer -13"):
+        load(tmp_path / "net.cfg", tmp_path / "net.weights", keep=[-13])
+    kept = load(tmp_path / "net.cfg", tmp_path / "net.weights", keep=[-1])
+    kept.predict(x[0])
+    assert kept.layer_output(11).tobytes() == wanted[1]
+
+
+@pytest.mark.parametrize("size", [224, "416", (224.0, 224.0), (64,), None])
+def test_a_size_is_two_whole_numbers(detector: Detector, size: object) -> None:
+    with pytest.raises(DarknetError, match="a size is width and height"):
+        detector.resize(size)  # type: ignore[arg-type]
+
+
+def test_the_first_layers_of_a_model_have_no_names(tmp_path: Path) -> None:
+    build(tmp_path, TINY)
+    part = load(tmp_path / "net.cfg", tmp_path / "net.weights", cutoff=3, names=[])
+    assert part.names == [] and len(part.network.layers) == 3
+
+
+@pytest.mark.parametrize("top", [0, -1, 1.5])
+def test_how_many_classes_is_a_number_from_1_on(tmp_path: Path, top: int) -> None:
+    classifier = build(tmp_path, net(3, 8, 8, "conv filters=4 size=1 activation=linear", "avgpool", "softmax"))
+    with pytest.raises(DarknetError, match="must be a whole number from 1 on"):
+        classifier.classify(np.zeros((8, 8, 3), np.uint8), top=top)
+
+
 def test_many_python_threads_share_one_network_and_use_two(tmp_path: Path, x: NDArray[np.float32]) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -104,6 +104,7 @@ def test_a_header_alone_is_a_file_without_values(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run git lfs pull"),
         (b"PK\3\4" + bytes(60), "zip archive: unpack it"),
         (gzip.compress(bytes(100)), "gzip archive: unpack it"),
+        (b"\x10\0\0\0\0\0\0\0" + b'{"a":[]}        ' + bytes(40), "weights convert"),
     ],
 )  # fmt: skip
 def test_what_is_no_weights_file(tmp_path: Path, content: bytes, says: str) -> None:

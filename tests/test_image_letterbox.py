@@ -20,6 +20,7 @@ from darknet_py.image.letterbox import (
     to_planar,
 )
 from darknet_py.image.load import load_image
+from darknet_py.kernels.resize import resize_into, to_planes
 
 F = np.float32
 
@@ -150,3 +151,16 @@ def test_darknets_network_inputs(name: str, oracle: Path, repository: Path) -> N
     pixels = load_image(oracle / "images" / golden["image"])
     assert hashlib.sha256(to_planar(pixels).tobytes()).hexdigest() == golden["decoded"]["sha256"]
     assert hashlib.sha256(letterbox_pixels(pixels, w, h).tobytes()).hexdigest() == golden["input_sha256"]
+
+
+def test_kernels_see_one_type_of_pixels() -> None:
+    # Another type, such as that of an array that may be written to, would be compiled anew after any warm-up.
+    pixels = np.zeros((5, 7, 3), np.uint8)
+    read_only = np.frombuffer(pixels.tobytes(), np.uint8).reshape(5, 7, 3)
+    for picture in (pixels, read_only, pixels[:, ::-1], np.asfortranarray(pixels)):
+        letterbox_pixels(picture, 8, 8)
+        resize_pixels(picture, 8, 8)
+        to_planar(picture)
+    for kernel in (resize_into, to_planes):
+        types = {str(signature[4 if kernel is resize_into else 1]) for signature in kernel.signatures}
+        assert len([name for name in types if "uint8" in name]) == 1, types

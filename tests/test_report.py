@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from darknet_py.detect.detections import Detections
+from darknet_py.errors import DarknetError
 from darknet_py.validate.compare import ImageResult, LayerResult
 from darknet_py.validate.references import ReferenceBox
 from darknet_py.validate.report import layer_plot, page, write_report
@@ -87,7 +88,7 @@ def test_the_plot_has_a_bar_for_each_layer() -> None:
 
 
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OSError):
+    with pytest.raises(DarknetError, match="r.html: cannot be written: No such file"):
         write_report(tmp_path / "nowhere" / "r.html", results(), {}, {})
 
 

@@ -214,6 +214,9 @@ def test_wrong_usage(cfg: Path, weights: Path, tmp_path: Path) -> None:
     assert "whose weights are they?" in run("weights", "convert", weights, "a.npz", code=2).stderr
     both = ("--fold-batchnorm", "--reset-batchnorm")
     assert "goes without" in run("weights", "convert", weights, "a.npz", "--cfg", cfg, *both, code=2).stderr
+    for words in (["--out-cfg", "b.cfg"], ["--formula", "forward"], ["--activated"]):
+        found = run("weights", "convert", weights, "a.npz", "--cfg", cfg, *words, code=2)
+        assert f"{words[0]} needs " in found.stderr
     error = run("weights", "convert", weights, "no/a.npz", "--cfg", cfg, cwd=tmp_path, code=1).stderr
     assert error == "Error: no/a.npz: cannot write these weights: No such file or directory\n"
     (tmp_path / "folder.npz").mkdir()

@@ -83,8 +83,12 @@ def main() -> None:
         # The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except (DarknetError, OSError) as error:
+    except DarknetError as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {about}{error.strerror or error}", err=True)
         sys.exit(1)
     except MemoryError:
         click.echo("Error: not enough memory for this network or image", err=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..formats.atomic import whole_file
+from ..formats.atomic import write_text
 
 UNIT = click.FloatRange(0.0, 1.0)
 
@@ -74,8 +74,7 @@ def write_json(target: str, document: Any) -> None:
     if target == "-":
         click.echo(text)
         return
-    with whole_file(target) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    write_text(target, text + "\n")
 
 
 def _finite(value: Any) -> Any:

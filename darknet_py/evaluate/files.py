@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import FileError
-from ..formats.atomic import whole_file
 from ..validate.references import COCO_IDS
 
 if TYPE_CHECKING:
@@ -92,13 +89,3 @@ def c_float(value: float, digits: int = 6) -> str:
     if value != value:
         return "-nan" if np.signbit(value) else "nan"
     return f"{value:.{digits}f}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, at once and whole. Raises `FileError`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as part:
-            part.write_bytes(text.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise FileError(f"cannot be written: {error.strerror or error}", path) from None

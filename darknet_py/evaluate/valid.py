@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DarknetError
-from .files import class_lines, coco_text, imagenet_lines, write_text
+from ..errors import DarknetError, FileError
+from ..formats.atomic import write_text
+from .files import class_lines, coco_text, imagenet_lines
 from .found import MAP_ENTRIES
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def write_results(
                 raise DarknetError(f"the class name '{name}' cannot be part of a file's name")
         lines = class_lines(images, results, first)
         texts = {folder / f"{base}{name}.txt": "".join(lines.get(number, [])) for number, name in enumerate(names)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror or error}", folder) from None
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)

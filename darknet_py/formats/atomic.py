@@ -21,6 +21,15 @@ def refuse_input(out: str | Path, *inputs: str | Path) -> None:
             raise FileError("this file is read from: write to another one", out)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file (UTF-8), at once and whole. Raises `FileError` if it cannot be written."""
+    try:
+        with whole_file(path) as part:
+            part.write_bytes(text.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror or error}", path) from None
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Yields a path to write to; what stands there at the end becomes ``path``.
@@ -29,7 +38,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly.
 
     Raises:
-        FileError: the file cannot be written.
+        OSError: the file cannot be written; ``path`` is its ``filename``.
     """
     target = Path(path).resolve()
     special = target.exists() and not target.is_file()
@@ -39,19 +48,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         if not special:
             os.replace(part, target)
     except OSError as error:
-        if error.filename not in (None, str(part), part):
-            raise
-        raise FileError(f"cannot be written: {error.strerror or error}", path) from error
+        if error.filename in (None, str(part), part):
+            error.filename = str(path)  # by the name that its user knows
+        raise
     finally:
         if not special:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-
-
-def check_folder(path: str | Path) -> None:
-    """Raise `FileError` where a file can surely not be written, before work is done for it."""
-    target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise FileError("cannot be written: there is no such folder", path)
-    if target.is_dir():
-        raise FileError("cannot be written: this is a folder", path)

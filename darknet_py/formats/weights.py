@@ -26,8 +26,7 @@ _TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _STRANGERS = {
     b"<": "a web page, not a weights file: download it again",
     b"version https://git-lfs": "a pointer of Git LFS, not the weights file itself: run git lfs pull",
-    b"PK\3\4": "a zip archive: unpack it, or, if it is an .npz, make a weights file of it with "
-    "`darknet-py weights convert`",
+    b"PK\3\4": "a zip archive: unpack it, or, if it is an .npz, run `darknet-py weights convert` on it",
     b"\x1f\x8b": "a gzip archive: unpack it",
 }
 """What stands where weights were expected: its first bytes, and what to say of it."""
@@ -150,7 +149,7 @@ def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
             raise WeightsError(f"this is {what}", path)
     if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < size:
         raise WeightsError(
-            "this is a .safetensors file: make a weights file of it with `darknet-py weights convert`", path
+            "this is a .safetensors file: run `darknet-py weights convert` to make a weights file of it", path
         )
     if len(start) >= 12 and all(byte in _TEXT for byte in start):
         raise WeightsError("this is a text file, not a weights file: download the weights again", path)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import FileError
-from ..formats.atomic import whole_file
+from ..formats.atomic import write_text
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -105,7 +104,7 @@ def json_text(found: Detections, number: int, path: str) -> str:
 
 def write_json(path: str, texts: Sequence[str]) -> None:
     """Write a file of such objects. Raises `FileError`."""
-    _write(Path(path), "[\n" + ", \n".join(texts) + "\n]")
+    write_text(path, "[\n" + ", \n".join(texts) + "\n]")
 
 
 def write_labels(found: Detections, image: str) -> Path:
@@ -120,7 +119,7 @@ def write_labels(found: Detections, image: str) -> Path:
         x, y, w, h = found.box[best]
         lines.append(f"{found.class_id[best]} {x:2.4f} {y:2.4f} {w:2.4f} {h:2.4f}\n")
     path = label_file(image)
-    _write(path, "".join(lines))
+    write_text(path, "".join(lines))
     return path
 
 
@@ -131,14 +130,6 @@ def label_file(image: str) -> Path:
         path = path.replace(images, labels)
     plain = Path(path)
     return plain.with_suffix(".txt") if plain.suffix.lower() in SUFFIXES else Path(f"{path}.txt")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with whole_file(path) as part:
-            part.write_bytes(text.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise FileError(f"cannot be written: {error.strerror or error}", path) from None
 
 
 def _rows_by_box(found: Detections) -> Iterator[list[int]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..anchors.clusters import assign, cluster
 from ..errors import DarknetError, DataError
-from ..formats.atomic import whole_file
+from ..formats.atomic import write_text
 from ..formats.data import read_data, read_lines
 from ..formats.labels import read_labelled
 from .alexeyab import label_file
@@ -59,8 +59,7 @@ def calc_anchors(data: Path, num: int, width: int, height: int) -> None:
     print("\nSaving anchors to the file: anchors.txt ")
     print(f"anchors = {line}")
     for name, text in (("counters_per_class.txt", counters), ("anchors.txt", line)):
-        with whole_file(name) as part:
-            part.write_text(text, encoding="ascii")
+        write_text(name, text)
 
 
 def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], Counter[int]]:

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DarknetError
-from ..formats.atomic import whole_file
+from ..formats.atomic import write_text
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -41,11 +40,7 @@ def write_json(target: str | Path, frames: Iterable[dict[str, Any]]) -> None:
     if str(target) == "-":
         sys.stdout.write(text)
         return
-    try:
-        with whole_file(target) as part:
-            part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DarknetError(f"{target}: cannot be written: {error.strerror}") from error
+    write_text(target, text)
 
 
 def _frame_text(entry: dict[str, Any]) -> str:

@@ -35,10 +35,9 @@ def write_report(
         facts: what is known of engine, network and machine, by its name.
         pictures: image files by the name that the results have.
     """
-    from ..formats.atomic import whole_file
+    from ..formats.atomic import write_text
 
-    with whole_file(path) as part:
-        part.write_text(page(results, facts, pictures), encoding="utf-8")
+    write_text(path, page(results, facts, pictures))
 
 
 def page(results: Sequence[ImageResult], facts: Mapping[str, str], pictures: Mapping[str, Path]) -> str:
