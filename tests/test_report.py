@@ -88,7 +88,7 @@ def test_the_plot_has_a_bar_for_each_layer() -> None:
 
 
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(DarknetError, match="r.html: cannot be written: No such file"):
+    with pytest.raises(DarknetError, match=r"r\.html: cannot be written: No such file"):
         write_report(tmp_path / "nowhere" / "r.html", results(), {}, {})
 
 
