@@ -178,6 +178,32 @@ def test_the_older_alexeyab_module(files: Files) -> None:
     assert len(alexeyab.detect_image(network, meta, image, 0.3)) == len(found)
 
 
+def test_perform_detect(
+    region_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("darknet_py.compat.perform_detect._loaded", {})
+    files = {"configPath": region_files.cfg, "weightPath": region_files.weights, "metaPath": region_files.data}
+    assert alexeyab.performDetect(**files, initOnly=True) is None
+    assert capsys.readouterr().out == "Initialized detector\n"
+    found = alexeyab.performDetect(region_files.photo, 0.3, **files, showImage=False)
+    network, meta = (
+        alexeyab.load_net_custom(region_files.cfg, region_files.weights),
+        alexeyab.load_meta(region_files.data),
+    )
+    older = alexeyab.detect(network, meta, region_files.photo, 0.3)
+    assert found == [(name.decode(), score, box) for name, score, box in older] and found
+    shown = alexeyab.performDetect(imagePath=region_files.photo, thresh=0.3, **files, makeImageOnly=True)
+    assert shown["detections"] == found and shown["caption"].count("\n<br/>") == len(found) - 1
+    assert shown["image"].shape == (60, 50, 3) and (shown["image"] != load_image(region_files.photo)).any()
+    assert len(capsys.readouterr().out.splitlines()) == len(found)
+    with pytest.raises(ValueError, match="Invalid image path"):
+        alexeyab.performDetect(str(tmp_path / "none.jpg"), **files)
+    with pytest.raises(ValueError, match="Invalid config path"):
+        alexeyab.performDetect(region_files.photo, configPath="none.cfg")
+    with pytest.raises(AssertionError, match="between zero and one"):
+        alexeyab.performDetect(region_files.photo, 1.0, **files)
+
+
 def test_batches(files: Files) -> None:
     network, names, _ = alexeyab.load_network(files.cfg, files.data, files.weights, batch_size=2)
     pixels = np.random.RandomState(2).rand(2, 3, 32, 48).astype(np.float32)

@@ -21,6 +21,7 @@ from ..image.letterbox import resize as resize_image
 from ..layers import Region
 from .detection_arrays import read_detections, suppress, to_detections
 from .handles import Handle, handle, load_meta
+from .perform_detect import perform_detect
 from .pjreddie import (
     c_array,
     free_detections,
@@ -235,6 +236,11 @@ def detect(
 ) -> list[Any]:  # fmt: skip
     """`detect_image` of a file, as the older module."""
     return detect_image(net, meta, load_image(image, 0, 0), thresh, hier_thresh, nms)
+
+
+def performDetect(*args: Any, **options: Any) -> Any:
+    """The older module's one call for one image; see `compat.perform_detect`."""
+    return perform_detect(detect, *args, **options)
 
 
 def classify(net: Handle, meta: METADATA, im: IMAGE) -> list[tuple[bytes, float]]:
