@@ -265,8 +265,8 @@ class Detector:
         Channels x height x width, or flat where the layer gives no image. Asking for a layer the first time runs the
         network once more, because buffers are reused otherwise.
         """
-        layer = self.network.layers[_layer_number(self.network, number)]
         with self._lock:
+            layer = self.network.layers[_layer_number(self.network, number)]
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
@@ -281,9 +281,8 @@ class Detector:
         Raises:
             DarknetError: there is no such layer; everything stays as it was.
         """
-        wanted = {_layer_number(self.network, number) for number in numbers}
         with self._lock:
-            self._runner.keep(wanted)
+            self._runner.keep({_layer_number(self.network, number) for number in numbers})
 
     def resize(self, size: tuple[int, int]) -> None:
         """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).

@@ -139,6 +139,8 @@ def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path 
     """A map needs a WordTree, and must name nodes of it."""
     if not any(isinstance(head, Region) and head.tree for head in network.heads):
         raise DarknetError(f"{name}: a map needs a [region] head with a tree, which {network.path} has not")
+    if len(set(network.tree_files.values())) > 1:
+        raise DarknetError(f"{name}: a map is of the nodes of one tree, but {network.path} names several")
     wrong = np.flatnonzero(class_map >= network.classes)
     if wrong.size:
         raise DataError(f"{class_map[wrong[0]]} is no class: the tree has {network.classes}", name, int(wrong[0]) + 1)

@@ -49,7 +49,7 @@ def test_groups() -> None:
 
 @pytest.mark.parametrize("math", ["ieee", "fast"])
 @pytest.mark.parametrize("large", [0, 40_000, 10**9], ids=["one by one", "some layers", "together"])
-@pytest.mark.parametrize("shared", [0, 50_000, 2_000_000])
+@pytest.mark.parametrize("shared", [50_000, *(pytest.param(size, marks=pytest.mark.slow) for size in (0, 2_000_000))])
 def test_same_bits_as_alone(
     files: tuple[Path, Path], x: Floats, math: str, large: int, shared: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,27 @@ def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> 
             assert found.stderr.splitlines()[-1] == f"Error: {target}: cannot be written: {why}"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "weights info net.weights --json net.weights", "synth net.cfg net.cfg",
+        "trace net.cfg net.weights photo.png --json net.cfg",
+        "detect photo.png --cfg net.cfg --weights net.weights --json net.weights",
+        "detect photo.png --cfg net.cfg --weights net.weights --output photo.png",
+        "classify photo.png --cfg net.cfg --weights net.weights --json ./photo.png",
+        "record photo.png --cfg net.cfg --weights net.weights --json net.cfg",
+        "bench net.cfg --plot net.cfg", "anchors --labels net.names --json net.names",
+        "demo photo.png --cfg net.cfg --weights net.weights --json photo.png",
+        "evaluate --cfg net.cfg --weights net.weights --images net.names --plot net.names",
+    ],
+    ids=lambda words: words.split()[0],
+)  # fmt: skip
+def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
+    before = {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()}
+    assert "this file is read from: write to another one" in run(*words.split(), cwd=files, code=1).stderr
+    assert {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()} == before
+
+
 def test_json_has_no_nan() -> None:
     from darknet_py.cli.options import _finite
 

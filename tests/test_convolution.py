@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from darknet_py.kernels.activations import CODES, activate
 from darknet_py.kernels.atomic import CELLS
 from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
-from darknet_py.kernels.tile import AVX, AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.plan import conv_cut
 from darknet_py.plan.convolution import convolution_steps
@@ -29,6 +29,14 @@ Floats = NDArray[np.float32]
 
 UNEVEN = Tile(lanes=8, rows=3, vectors=2, columns=7)
 TILES = [AVX512, AVX2, SSE, NEON, UNEVEN]
+
+
+def each_tile(tiles: list[Tile]) -> list[Any]:
+    """The host's own tile, and the others in the slow tests: each compiles kernels of its own."""
+    others = [pytest.param(tile, marks=pytest.mark.slow) for tile in tiles if tile != host_tile()]
+    return [host_tile(), *others]
+
+
 IEEE, MAKE = PROFILES["ieee"], PROFILES["make"]
 
 
@@ -150,7 +158,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("layer", SHAPES, ids=str)
 @pytest.mark.parametrize("depth", [40, conv_cut.DEPTH], ids=["cut", "whole"])
 def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +172,7 @@ def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkey
             assert_same_bits(fast(layer, arrays, x, tile, threads, profile), wanted)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("layer", SHAPES[::3], ids=str)
 @pytest.mark.parametrize("number", [PIXELS, FILTERS, FEW], ids=["pixels", "filters", "few"])
 def test_each_way_for_each_shape(layer: Conv, tile: Tile, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +184,7 @@ def test_each_way_for_each_shape(layer: Conv, tile: Tile, number: int, monkeypat
         assert_same_bits(fast(layer, arrays, x, tile, 2, profile), plain(layer, arrays, x, profile.make))
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("layer", [layer for layer in SHAPES if layer.size > 1], ids=str)
 @pytest.mark.parametrize("pad", [0, 1])
 def test_pooling_in_the_same_step(layer: Conv, tile: Tile, pad: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,9 +216,13 @@ def layers(draw: st.DrawFn) -> Conv:
 ODD_VALUES = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 3e-39, -2e-38, 1.1754944e-38, 3.4e38, -3.4e38]
 
 
+@pytest.mark.parametrize("tiles", [[host_tile()], pytest.param(TILES, marks=pytest.mark.slow)], ids=["own", "all"])
 @settings(max_examples=200, deadline=None)
-@given(layers(), st.sampled_from(TILES), st.sampled_from([1, 2, 7]), st.integers(0, 2**32 - 1), st.booleans())
-def test_same_bits_for_any_shape(layer: Conv, tile: Tile, threads: int, seed: int, odd: bool) -> None:
+@given(layers(), st.data(), st.sampled_from([1, 2, 7]), st.integers(0, 2**32 - 1), st.booleans())
+def test_same_bits_for_any_shape(
+    tiles: list[Tile], layer: Conv, data: st.DataObject, threads: int, seed: int, odd: bool
+) -> None:
+    tile = data.draw(st.sampled_from(tiles))
     rng = np.random.default_rng(seed)
     arrays = make_arrays(layer, rng)
     x = rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
@@ -234,7 +246,7 @@ def through_a_layer(x: Floats, tile: Tile, filters: int, profile: Any = IEEE, **
     return fast(layer, arrays, x, tile, profile=profile)[0, 0]
 
 
-@pytest.mark.parametrize("tile", [AVX512, AVX2, SSE], ids=str)
+@pytest.mark.parametrize("tile", each_tile([AVX512, AVX2, SSE]), ids=str)
 def test_leaky_of_hard_values(tile: Tile) -> None:
     rng = np.random.default_rng(1)
     bits = rng.integers(0, 2**32, 300_000, np.uint32)

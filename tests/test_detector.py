@@ -320,6 +320,37 @@ def test_an_input_of_the_old_size_is_refused_after_a_resize(detector: Detector) 
     assert len(failed) == 1 and "of shape (3, 64, 96)" in failed[0]
 
 
+def test_the_output_of_a_layer_and_a_resize_take_turns(detector: Detector, x: NDArray[np.float32]) -> None:
+    detector.predict(x[0])
+    answers: list[object] = []
+
+    def ask() -> None:
+        try:
+            answers.append(detector.layer_output(-1).shape)
+        except DarknetError as error:
+            answers.append(str(error))
+
+    with detector._lock:
+        worker = threading.Thread(target=ask)
+        worker.start()
+        detector.resize((64, 32))
+        detector.predict(np.zeros((3, 32, 64), np.float32))
+    worker.join()
+    assert answers == [(16, 16, 32)]
+
+
+def test_a_map_is_of_one_tree(tmp_path: Path) -> None:
+    head = "region classes=2 num=1 softmax=1 anchors=1,1 tree={}"
+    conv = "conv filters=7 size=1 activation=linear"
+    text = net(3, 8, 8, conv, head.format("a.tree"), "route layers=0", head.format("b.tree"))
+    for name in ("a.tree", "b.tree"):
+        (tmp_path / name).write_text("x -1\ny -1\n")
+    (tmp_path / "one.map").write_text("1\n")
+    write_synth(write_cfg(tmp_path, text), tmp_path / "w")
+    with pytest.raises(DarknetError, match="a map is of the nodes of one tree"):
+        load(tmp_path / "net.cfg", tmp_path / "w", map=tmp_path / "one.map", names=["z"])
+
+
 def test_layers_that_are_not_there_cannot_be_kept(tmp_path: Path, x: NDArray[np.float32]) -> None:
     detector = build(tmp_path, TINY)
     wanted = [out.tobytes() for out in detector.predict(x[0])]

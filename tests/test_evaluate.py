@@ -500,6 +500,7 @@ def test_a_run_goes_without_a_journal_where_none_can_be(tmp_path: Path) -> None:
     assert stamp("no such file") == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(root: Path, tmp_path: Path) -> None:
     listed = root / "many.list"
     listed.write_text("".join(f"images/img_{number % 9:03d}.jpg\n" for number in range(160)))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.kernels.tile import AVX2, AVX512, SSE, Tile
+from darknet_py.kernels.tile import AVX2, AVX512, SSE, Tile, host_tile
 from darknet_py.kernels.winograd_code import F2, F4, Winograd
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load
@@ -20,7 +20,7 @@ from darknet_py.plan.profile import PROFILES
 from darknet_py.synth import write_synth
 from tests import naive
 from tests.nets import net, write_cfg
-from tests.test_convolution import SHAPES, UNEVEN, Conv, Floats, Pool, fast, make_arrays, plain
+from tests.test_convolution import SHAPES, UNEVEN, Conv, Floats, Pool, each_tile, fast, make_arrays, plain
 
 FAST = PROFILES["fast"]
 TILES = [AVX512, AVX2, SSE, UNEVEN]
@@ -68,7 +68,7 @@ def test_the_matrices_give_a_convolution(transform: Winograd) -> None:
     assert np.allclose(found, wanted, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("transform", [F2, F4], ids=["F2", "F4"])
 @pytest.mark.parametrize("layer", TILED, ids=str)
 def test_winograd_of_each_shape(layer: Conv, transform: Winograd, tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_winograd_of_each_shape(layer: Conv, transform: Winograd, tile: Tile, mo
             near(fast(layer, arrays, x, tile, threads, FAST, choose=always(transform)), wanted)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("transform", [F2, F4], ids=["F2", "F4"])
 @pytest.mark.parametrize("layer", TILED, ids=str)
 @pytest.mark.parametrize("pad", [0, 1])
@@ -98,7 +98,7 @@ def test_winograd_with_a_pooling(
         near(fast(layer, arrays, x, tile, 2, FAST, Pool(out), choose=always(transform)), wanted)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("layer", SHAPES[::2], ids=str)
 def test_every_other_shape(layer: Conv, tile: Tile) -> None:
     """Products and sums in one rounding, batch normalisation in the weights."""
@@ -113,9 +113,13 @@ def layers(draw: st.DrawFn) -> Conv:
     return Conv(draw(st.integers(1, 40)), draw(side), draw(side), draw(st.integers(1, 70)), 3, pad=pad)
 
 
+@pytest.mark.parametrize("tiles", [[host_tile()], pytest.param(TILES, marks=pytest.mark.slow)], ids=["own", "all"])
 @settings(max_examples=40, deadline=None)
-@given(layers(), st.sampled_from(TILES), st.sampled_from([F2, F4]), st.integers(1, 4), st.integers(1, 10**6))
-def test_winograd_of_any_shape(layer: Conv, tile: Tile, transform: Winograd, threads: int, own: int) -> None:
+@given(layers(), st.data(), st.sampled_from([F2, F4]), st.integers(1, 4), st.integers(1, 10**6))
+def test_winograd_of_any_shape(
+    tiles: list[Tile], layer: Conv, data: st.DataObject, transform: Winograd, threads: int, own: int
+) -> None:
+    tile = data.draw(st.sampled_from(tiles))
     arrays, x = operands(layer)
     with pytest.MonkeyPatch.context() as patch:
         share(patch, own % 2 == 0)

@@ -14,7 +14,7 @@ import pytest
 
 from darknet_py.errors import CfgError
 from darknet_py.image.load import load_image
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.loading import load
 from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network
@@ -120,7 +120,14 @@ def test_golden_of_our_photographs(tmp_path: Path, name: str, profile: str) -> N
     compare(golden, folder / golden["cfg"], OURS.parent / "photos" / golden["image"], tmp_path, profile)
 
 
-@pytest.mark.parametrize(("tile", "threads"), [(AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5)], ids=str)
+@pytest.mark.parametrize(
+    ("tile", "threads"),
+    [
+        pytest.param(tile, threads, marks=[] if tile == host_tile() else pytest.mark.slow)
+        for tile, threads in ((AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5))
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("name", OURS_SMALL)
 def test_golden_with_any_vectors_and_threads(
     tmp_path: Path, name: str, tile: Tile, threads: int, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from ..errors import DarknetError
 from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
+from .guard import keep_inputs
 
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
@@ -44,7 +45,7 @@ class LazyGroup(click.Group):
             return None
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
-        return command
+        return keep_inputs(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -58,7 +58,7 @@ def _(layer: layers.Convolutional, graph: Graph) -> str:
         stride = 1
     found = graph.node(
         "Conv", x, graph.constant(weights, "weights"), graph.constant(biases, "biases"), group=groups,
-        kernel_shape=[layer.size] * 2, strides=[stride] * 2, pads=[layer.pad] * 4,
+        kernel_shape=[layer.size] * 2, strides=[stride] * 2, pads=_pads(layer),
     )  # fmt: skip
     return activate(graph, found, layer.activation)
 
@@ -96,7 +96,7 @@ def _(layer: layers.Local, graph: Graph) -> str:
     picks = np.tile(np.eye(taps, dtype=np.float32).reshape(taps, 1, layer.size, layer.size), (c, 1, 1, 1))
     columns = graph.node(
         "Conv", graph.x(layer), graph.constant(picks, "picks"), group=c, kernel_shape=[layer.size] * 2,
-        strides=[layer.stride] * 2, pads=[layer.pad] * 4,
+        strides=[layer.stride] * 2, pads=_pads(layer),
     )  # fmt: skip
     columns = graph.transpose(graph.reshape(columns, c * taps, places, 1), 1, 0, 2)
     matrices = graph.arrays["weights"].reshape(places, layer.n, c * taps)
@@ -105,3 +105,10 @@ def _(layer: layers.Local, graph: Graph) -> str:
     found = graph.reshape(graph.transpose(sums, 1, 0, 2), *shape)
     biases = graph.constant(graph.arrays["biases"].reshape(shape), "biases")
     return activate(graph, graph.node("Add", found, biases), layer.activation)
+
+
+def _pads(layer: layers.Convolutional | layers.Local) -> list[int]:
+    """Zeros above, left, below and right. Where a filter is larger than the padded image, Darknet's size of the output
+    is still 1 (its division truncates -1/2 to 0): there the image goes on with zeros as far as the filter reaches."""
+    more = [max(0, layer.size - side - 2 * layer.pad) for side in (layer.input.h, layer.input.w)]
+    return [layer.pad, layer.pad, layer.pad + more[0], layer.pad + more[1]]

@@ -1,0 +1,1 @@
+"""Darknet's files, read into plain objects and written whole."""

@@ -1,0 +1,1 @@
+"""Pictures: decoded as Darknet decodes them, fitted into a network's input, drawn on."""

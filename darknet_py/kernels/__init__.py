@@ -1,0 +1,1 @@
+"""Numba's loops and vectors: all arithmetic on arrays."""

@@ -19,6 +19,8 @@ from typing import Any
 
 import numba
 
+_dispatchers: list[Any] = []
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -46,7 +48,13 @@ def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = Fa
     with contextlib.suppress(RuntimeError):  # no folder can be written to: each process compiles for itself
         dispatcher.enable_caching()
         _stamp(dispatcher)
+    _dispatchers.append(dispatcher)
     return dispatcher
+
+
+def times_compiled() -> int:
+    """How often this process has compiled a kernel that it did not find on disk."""
+    return sum(sum(dispatcher.stats.cache_misses.values()) for dispatcher in _dispatchers)
 
 
 def _stamp(dispatcher: Any) -> None:

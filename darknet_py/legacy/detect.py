@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..formats.atomic import refuse_input
 from ..formats.cfg import read_cfg
 from ..image.draw import draw_detections, save_image
 from ..models.places import find_cfg
@@ -56,6 +57,7 @@ def _test_as_pjreddie(detector: Detector, filename: str | None, look: Look, pict
     file = f"{picture}.{os.environ.get(SUFFIX, 'jpg')}"
 
     def work(path: str) -> None:
+        refuse_input(file, path)  # Darknet would draw over it
         pixels, found, seconds = look(detector, path)
         print(predicted_line(path, seconds))
         for line in darknet_lines(found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,11 +54,9 @@ class Look:
         pixels = load_image(path)
         seen = load_image(path, channels=1) if self.grey and shape.c == 1 else pixels
         x = (resize_pixels if self.stretch else letterbox_pixels)(seen, shape.w, shape.h)[: shape.c]
-        start = perf_counter()
         detector.predict(x)
-        seconds = perf_counter() - start
         size = pixels.shape[1], pixels.shape[0]
         asked = (1, 1) if self.unit else (shape.w, shape.h) if self.stretch else size
         candidates = detector.candidates(asked, thresh=self.thresh, hier_thresh=self.hier)
         found = Detections.from_boxes(nms_sort(candidates, self.nms), self.thresh, detector.names, size)
-        return pixels, found, seconds
+        return pixels, found, detector.seconds

@@ -1,0 +1,1 @@
+"""Detections as Darknet's text and as JSON."""

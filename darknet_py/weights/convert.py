@@ -131,7 +131,9 @@ def _write_changed(
 def _cfg_place(out: Path, given: str | Path | None, *inputs: str | Path) -> Path:
     """Where the new cfg goes. A file that nobody has named is not replaced."""
     place = out.with_suffix(".cfg") if given is None else Path(given)
-    refuse_input(place, *inputs, out)
+    if place.absolute() == out.absolute():
+        raise FileError("the weights go there: write their cfg to another file", place)
+    refuse_input(place, *inputs)
     if given is None and place.exists():
         raise FileError("is there already: say where the new cfg goes (--out-cfg)", place)
     return place
