@@ -177,7 +177,7 @@ def test_nothing_is_replaced_that_nobody_named(cfg: Path, weights: Path, tmp_pat
         tmp_path / "new.cfg")  # fmt: skip
     assert (tmp_path / "new.cfg").read_text().startswith("[net]")
     assert all(path.read_bytes() == before for path, before in content.items())
-    with pytest.raises(FileError, match="this file is read from"):
+    with pytest.raises(FileError, match="the weights go there"):
         convert(weights, tmp_path / "b.weights", cfg, batchnorm="fold", out_cfg=tmp_path / "b.weights")
 
 
