@@ -47,7 +47,7 @@ def test_groups() -> None:
     assert [item for group in in_groups(iter("abcdefg")) for item in group] == list("abcdefg")
 
 
-@pytest.mark.parametrize("math", ["ieee", "fast"])
+@pytest.mark.parametrize("math", ["ieee", pytest.param("fast", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("large", [0, 40_000, 10**9], ids=["one by one", "some layers", "together"])
 @pytest.mark.parametrize("shared", [50_000, *(pytest.param(size, marks=pytest.mark.slow) for size in (0, 2_000_000))])
 def test_same_bits_as_alone(
@@ -82,6 +82,7 @@ def test_layers_of_the_last_image(files: tuple[Path, Path], x: Floats) -> None:
         assert detector.layer_output(number).tobytes() == alone.layer_output(number).tobytes()
 
 
+@pytest.mark.slow
 def test_photographs_together(files: tuple[Path, Path], repository: Path) -> None:
     photos = sorted((repository / "tests" / "data" / "photos").glob("*.jpg"))[:3]
     detector = load(*files)

@@ -197,6 +197,7 @@ def test_the_command(tmp_path: Path) -> None:
     run("bench", "net.cfg", "net.cfg", "--weights", "w", cwd=tmp_path, code=2)
 
 
+@pytest.mark.slow
 def test_several_sizes(tmp_path: Path) -> None:
     write_cfg(tmp_path, SMALL)
     out = run(

@@ -567,7 +567,7 @@ def test_what_is_wrong_is_said(root: Path, words: tuple[str, ...], code: int, me
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("valid coco.data region20.cfg region20.weights", "eval = coco is for 80 classes, this network has 20"),
+        ("valid coco.data region200.cfg region200.weights", "eval = coco is for 80 classes, this network has 200"),
         ("valid imagenet.data region20.cfg region20.weights", "eval = imagenet is for 200 classes"),
         ("map coco.data region20.cfg region20.weights", "has 80 names, but region20.cfg has classes=20"),
         ("valid voc.data region20.cfg", "needs the weights file"),

@@ -106,8 +106,8 @@ CONV = "conv filters=6 size=3 pad=1 batch_normalize=1 activation=leaky"
     [
         ["conv filters=8 size=3 stride=2 pad=1 groups=2 batch_normalize=1 activation=relu"],
         ["conv filters=4 size=1 stride=2"],
-        ["conv filters=4 size=15 stride=2 activation=linear"],
-        ["local filters=4 size=13 stride=2 activation=linear"],
+        ["conv filters=4 size=9 stride=2 activation=linear"],
+        ["local filters=4 size=9 stride=2 activation=linear"],
         ["conv filters=8 size=1 stride=3 groups=4"],
         ["conv filters=3 size=5 padding=4 stride=2 flipped=1"],
         ["deconv filters=3 size=3 stride=2 pad=1 batch_normalize=1 activation=leaky"],

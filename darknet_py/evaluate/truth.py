@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,15 +57,22 @@ def read_truth(path: str | Path, classes: int) -> Truth:
     )
 
 
-def read_truths(images: Sequence[str], classes: int) -> tuple[list[Truth], list[str]]:
+def read_truths(
+    images: Sequence[str], classes: int, find: Callable[[str], Path | None] = find_labels
+) -> tuple[list[Truth], list[str]]:
     """The boxes of all images, and the images that have no label file (of which nothing is expected then).
+
+    Args:
+        images: the files.
+        classes: how many the network has.
+        find: says where an image's labels are.
 
     Raises:
         DataError: as `read_truth`; or there is no label file at all.
     """
     truths, without = [], []
     for image in images:
-        path = find_labels(image)
+        path = find(image)
         if path is None:
             without.append(image)
         truths.append(NOTHING if path is None else read_truth(path, classes))

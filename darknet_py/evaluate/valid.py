@@ -22,7 +22,7 @@ COCO_CLASSES = 80
 
 def check_kind(kind: str, classes: int, where: str | Path) -> None:
     """Raise `DarknetError` if a network of so many classes has no result files of that kind."""
-    if kind == "coco" and classes != COCO_CLASSES:
+    if kind == "coco" and classes > COCO_CLASSES:
         raise DarknetError(f"{where}: eval = coco is for {COCO_CLASSES} classes, this network has {classes}")
     if kind == "imagenet" and classes < MAP_ENTRIES:
         raise DarknetError(f"{where}: eval = imagenet is for {MAP_ENTRIES} classes, this network has {classes}")

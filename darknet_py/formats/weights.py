@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import mmap
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 _VERSION = struct.Struct("<iii")
 _TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _STRANGERS = {
-    b"<": "a web page, not a weights file: download it again",
-    b"version https://git-lfs": "a pointer of Git LFS, not the weights file itself: run git lfs pull",
-    b"PK\3\4": "a zip archive: unpack it, or, if it is an .npz, run `darknet-py weights convert` on it",
-    b"\x1f\x8b": "a gzip archive: unpack it",
+    rb"<[!?A-Za-z]": "a web page, not a weights file: download it again",
+    rb"version https://git-lfs": "a pointer of Git LFS, not the weights file itself: run git lfs pull",
+    rb"PK\x03\x04": "a zip archive: unpack it, or, if it is an .npz, run `darknet-py weights convert` on it",
+    rb"\x1f\x8b": "a gzip archive: unpack it",
 }
 """What stands where weights were expected: its first bytes, and what to say of it."""
 
@@ -145,7 +146,7 @@ def drop_pages(values: NDArray[np.float32]) -> None:
 def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
     """The header at the ``start`` of a file of ``size`` bytes. Raises `WeightsError` for what is no weights file."""
     for mark, what in _STRANGERS.items():
-        if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(mark):
+        if re.match(mark, start.removeprefix(codecs.BOM_UTF8).lstrip()):
             raise WeightsError(f"this is {what}", path)
     if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < size:
         raise WeightsError(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DarknetError, DataError
-from ..formats.data import read_data, read_top
+import numpy as np
+
+from ..errors import DarknetError
+from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
 from ..loading import find_data_file
 from ..output.text import class_lines, predicted_line
@@ -16,6 +20,7 @@ from .opening import data_names, find_data, open_network, read_classes
 from .prompt import chat, for_each_image
 
 if TYPE_CHECKING:
+    from ..detector import Detector
     from .arguments import Arguments
 
 
@@ -55,14 +60,23 @@ def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any
     from ..evaluate.run import read_list
 
     options = read_data(data)
-    if options.get("leaves"):
-        raise DataError("leaves= is not supported: a WordTree's leaves are those of its tree file", data)
     labels = data_names(data, "labels", default="data/labels.list")
     images = read_list(find_data_file(options.get("valid", "data/train.list"), data))
     classes = read_classes(options, data, default=2)
-    detector = open_network(cfg, weights, labels, **engine)
+    detector = open_network(cfg, weights, (), **engine)
+    if options.get("leaves"):
+        _change_leaves(detector, read_names(find_data_file(options["leaves"], data)))
     for line in accuracy_lines(detector, images, labels, classes, read_top(data)):
         print(line)
+
+
+def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
+    """Let the nodes of these names be the WordTree's leaves, which alone count (``change_leaves``)."""
+    wanted = set(names)
+    for number, tree in detector.trees.items():
+        leaf = np.array([name in wanted for name in tree.names])
+        detector.trees[number] = replace(tree, leaf=leaf)
+        chat(f"Found {int(leaf.sum())} leaves.")
 
 
 def predict_classifier(data: Path, cfg: str, weights: str | None, filename: str | None, top: int, **engine: Any) -> int:

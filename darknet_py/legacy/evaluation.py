@@ -20,7 +20,7 @@ from ..formats.cfg import read_cfg
 from ..formats.data import read_data, read_map
 from ..loading import find_data_file
 from ..models.places import find_cfg
-from .alexeyab import layer_lines
+from .alexeyab import label_file, layer_lines
 from .opening import data_names, open_network
 from .prompt import chat
 
@@ -123,9 +123,9 @@ def detector_map(
     for line in layer_lines(detector.network):
         print(line)
     start = time.perf_counter()
-    truths, without = read_truths(images, classes)
+    truths, without = read_truths(images, classes, _find_labels)
     for image in without:
-        print(f"Can't open label file. (This can be normal only if you use MSCOCO): {image} ")
+        print(f"Can't open label file. (This can be normal only if you use MSCOCO): {label_file(image)} ")
     difficult = _difficult(options, data, images, classes)
     letter_box = letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
     setting = Setting(hier=0, stretch=not letter_box)
@@ -165,6 +165,12 @@ def map_lines(found: Evaluation, names: Sequence[str]) -> list[str]:
     ]
 
 
+def _find_labels(image: str) -> Path | None:
+    """An image's labels where AlexeyAB's Darknet has them (beside it); else, where pjreddie's has them."""
+    path = label_file(image)
+    return path if path.is_file() else find_labels(image)
+
+
 def _difficult(options: dict[str, str], data: Path, images: Sequence[str], classes: int) -> list[Truth] | None:
     if not options.get("difficult"):
         return None
@@ -172,7 +178,7 @@ def _difficult(options: dict[str, str], data: Path, images: Sequence[str], class
     others = read_list(listed)
     if len(others) != len(images):
         raise DataError(f"has {len(others)} images, but the list of valid= has {len(images)}", listed)
-    labels = [find_labels(image) for image in others]
+    labels = [_find_labels(image) for image in others]
     return [NOTHING if path is None else read_truth(path, classes) for path in labels]
 
 
