@@ -158,6 +158,7 @@ def test_more_tries_are_never_worse() -> None:
     assert values == sorted(values)
 
 
+@pytest.mark.slow
 def test_a_million_boxes_take_seconds() -> None:
     boxes = made_up(1_000_000, 0.3)
     assert len(boxes) > SAMPLE

@@ -17,6 +17,7 @@ from darknet_py.cli import COMMANDS
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
+from .program import failure
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
@@ -207,14 +208,19 @@ DETECT_ERRORS = {
 }  # fmt: skip
 
 
+def test_an_error_of_a_process(files: Path) -> None:
+    result = run("detect", "nowhere.png", *OWN, cwd=files, code=1)
+    assert result.stderr == "Error: nowhere.png: there is no such file or directory\n"
+
+
 @pytest.mark.parametrize("name", DETECT_ERRORS)
 def test_detect_errors_are_one_line(files: Path, name: str) -> None:
     (files / "empty").mkdir(exist_ok=True)
     before = sorted(path.name for path in files.iterdir())
     arguments, message = DETECT_ERRORS[name]
-    result = run("detect", *arguments, cwd=files, code=1)
-    assert result.stderr.count("\n") == 1, result.stderr
-    assert result.stderr.startswith("Error: ") and message in result.stderr
+    said = failure("detect", *arguments, cwd=files)
+    assert said.count("\n") == 1, said
+    assert said.startswith("Error: ") and message in said
     assert sorted(path.name for path in files.iterdir()) == before, "nothing is left behind"
 
 
@@ -291,7 +297,15 @@ def test_classify(tmp_path: Path) -> None:
     assert "classify" in run("detect", *arguments[1:6], cwd=tmp_path, code=1).stderr
 
 
-@pytest.mark.parametrize(("top", "wanted"), [("", 1), ("top = 2", 2), ("top=9", 7), (None, 5)])
+@pytest.mark.parametrize(
+    ("top", "wanted"),
+    [
+        pytest.param("", 1, marks=pytest.mark.slow),
+        pytest.param("top = 2", 2, marks=pytest.mark.slow),
+        ("top=9", 7),
+        (None, 5),
+    ],
+)
 def test_classify_names_as_many_as_darknet(tmp_path: Path, top: str | None, wanted: int) -> None:
     # `classifier predict` reads the number from its data file (1 by default), `darknet classify` names five
     text = net(3, 16, 16, "conv filters=7 activation=linear", "avgpool", "softmax")

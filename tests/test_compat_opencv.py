@@ -146,7 +146,7 @@ def test_shapes_for_one_image_and_for_several(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [YOLO_NET, REGION_NET], ids=["yolo", "region"])
-@pytest.mark.parametrize("size", [(32, 32), (48, 32), (32, 64)])
+@pytest.mark.parametrize("size", [(32, 32), (48, 32), pytest.param((32, 64), marks=pytest.mark.slow)])
 def test_rows_are_decoded_and_suppressed(tmp_path: Path, text: str, size: tuple[int, int]) -> None:
     network = read(tmp_path, text)
     x = noise(1, 3, size[1], size[0])

@@ -274,11 +274,12 @@ def hard_quotients(divisor: float) -> Floats:
     return x[np.argsort(np.abs(rest - 2**28))[:300]].astype(np.float32)
 
 
+@pytest.mark.parametrize("tile", each_tile([AVX512, AVX2, SSE]), ids=str)
 @pytest.mark.parametrize("filters", [1, 40], ids=["pixels", "filters"])
 @pytest.mark.parametrize(
     "variance", [0.7, 0.0, *(pytest.param(value, marks=pytest.mark.slow) for value in (3.75, 4.875, 1e-3, 2e5, 1.0))]
 )
-def test_batch_norm_of_hard_quotients(variance: float, filters: int) -> None:
+def test_batch_norm_of_hard_quotients(variance: float, filters: int, tile: Tile) -> None:
     divisor = np.sqrt(np.float64(np.float32(variance))) + np.float64(np.float32(0.000001))
     x = hard_quotients(divisor)
     x = np.concatenate([x, x[:3]])
@@ -288,9 +289,8 @@ def test_batch_norm_of_hard_quotients(variance: float, filters: int) -> None:
     multiplied = (x.astype(np.float64) * (1 / divisor)).astype(np.float32)
     multiplied[x.size & ~3 :] = wanted[x.size & ~3 :]
     normal = {"rolling_mean": mean, "rolling_variance": np.float32(variance)}
-    for tile in (AVX512, AVX2, SSE):
-        for profile, result in ((IEEE, wanted), (MAKE, multiplied)):
-            assert_same_bits(through_a_layer(shifted, tile, filters, profile, **normal), result)
+    for profile, result in ((IEEE, wanted), (MAKE, multiplied)):
+        assert_same_bits(through_a_layer(shifted, tile, filters, profile, **normal), result)
     if variance in (3.75, 4.875):
         assert np.any(wanted != multiplied), "the values do not tell division from multiplication"
 

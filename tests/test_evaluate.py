@@ -37,6 +37,7 @@ from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
+from .program import failure
 from .test_cli import run
 from .test_legacy import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet
 
@@ -49,6 +50,12 @@ def region(classes: int, w: int = 104, h: int = 72) -> str:
     )  # fmt: skip
 
 
+TREE = net(
+    3, 32, 32, "conv filters=8 size=3 stride=4 pad=1 activation=leaky", "avgpool",
+    "connected output=12 activation=linear", "softmax tree=wood.tree",
+)  # fmt: skip
+PARENTS = {"_000": -1, "_001": -1, "_002": -1, "_003": 0, "_004": 0, "_005": 0, "_006": 1, "_007": 1, "_008": 3,
+           "_0010": 3, "_0011": 3, "_0012": 3}  # fmt: skip
 COCO = net(
     3, 48, 48, "conv batch_normalize=1 filters=8 size=3 stride=8 pad=1 activation=leaky",
     "conv filters=255 size=1 activation=linear", "yolo classes=80 num=3 anchors=9,9,20,30,50,50",
@@ -74,7 +81,10 @@ LABELS: dict[int, list[str]] = {
 }  # fmt: skip
 """Objects by image: some where the network sees something, with other classes, too."""
 
-NETS = {"region20": region(20), "region200": region(200), "coco": COCO, "classifier": CLASSIFIER, "v1": YOLO_V1}
+NETS = {
+    "region20": region(20), "region200": region(200), "coco": COCO, "classifier": CLASSIFIER, "tree": TREE,
+    "v1": YOLO_V1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +100,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_root(folder: Path) -> None:
     """All files; also made for the real Darknet, whose results stand below."""
+    (folder / "wood.tree").write_text("".join(f"{name} {parent}\n" for name, parent in PARENTS.items()))
+    (folder / "some.leaves").write_text("_001\n_004\n_007\n_003\nnothing\n")
     for name, text in NETS.items():
         write_synth(write_cfg(folder, text, f"{name}.cfg"), folder / f"{name}.weights", 7)
     for number, photo in enumerate(sorted(PHOTOS.glob("*.jpg")) * 3):
@@ -107,12 +119,15 @@ def make_root(folder: Path) -> None:
         (folder / name).write_text("".join(f"{image}\n" for image in images))
     for classes in (20, 80, 200):
         (folder / f"{classes}.names").write_text("".join(f"class {number}\n" for number in range(classes)))
-    for name, classes, kind in (("voc", 20, "voc"), ("coco", 80, "coco"), ("imagenet", 200, "imagenet")):
+    sets = (("voc", 20, "voc"), ("coco", 80, "coco"), ("imagenet", 200, "imagenet"), ("coco200", 200, "coco"))
+    for name, classes, kind in sets:
         (folder / f"{name}.data").write_text(
             f"classes={classes}\nvalid=val.list\nnames={classes}.names\neval={kind}\nresults=results_{name}\n"
         )
     (folder / "classifier.names").write_text("".join(f"_00{number}\n" for number in (*range(9), 10, 11, 12)))
-    (folder / "classifier.data").write_text("labels=classifier.names\nvalid=val.list\nclasses=12\ntop=3\n")
+    classes = "labels=classifier.names\nvalid=val.list\nclasses=12\ntop=3\n"
+    (folder / "classifier.data").write_text(classes)
+    (folder / "leaves.data").write_text(f"{classes}leaves=some.leaves\n")
 
 
 def digest(folder: Path) -> str:
@@ -133,7 +148,7 @@ def digest(folder: Path) -> str:
         ("valid2", "voc", "region20", "f538088bc4d4512e"),
         ("valid", "coco", "coco", "e0467615288715ba"),
         ("valid", "imagenet", "region200", "da0e2ee7354cf806"),
-        ("valid2", "imagenet", "region200", "bb1fe786286eec8c"),
+        pytest.param("valid2", "imagenet", "region200", "bb1fe786286eec8c", marks=pytest.mark.slow),
     ],
 )
 def test_result_files_are_darknets(root: Path, command: str, data: str, network: str, wanted: str) -> None:
@@ -162,8 +177,15 @@ def test_classifier_valid_prints_darknets_lines(root: Path) -> None:
     assert found.stdout == ACCURACY
 
 
+def test_classifier_valid_of_some_leaves_of_a_wordtree(root: Path) -> None:
+    found = darknet("classifier", "valid", "leaves.data", "tree.cfg", "tree.weights", cwd=root)
+    assert found.stdout == LEAVES
+    assert "Found 4 leaves." in found.stderr
+
+
 @pytest.mark.parametrize(
-    ("points", "wanted"), [(0, "91663ab002bd3c85"), (11, "67788bee64568d5b"), (101, "05383c0f882b7656")]
+    ("points", "wanted"),
+    [(0, "91663ab002bd3c85"), (11, "67788bee64568d5b"), pytest.param(101, "05383c0f882b7656", marks=pytest.mark.slow)],
 )
 def test_map_prints_alexeyabs_lines(root: Path, points: int, wanted: str) -> None:
     found = darknet(
@@ -173,6 +195,26 @@ def test_map_prints_alexeyabs_lines(root: Path, points: int, wanted: str) -> Non
     assert hashlib.sha256(found.stdout.encode()).hexdigest()[:16] == wanted, found.stdout
 
 
+LEAVES = (
+    "images/img_000.jpg, 0, 0.000000, 0.319222, \n"
+    "0: top 1: 0.000000, top 3: 0.000000\n"
+    "images/img_001.jpg, 1, 0.000000, 0.328953, \n"
+    "1: top 1: 0.500000, top 3: 0.500000\n"
+    "images/img_002.jpg, 2, 0.000000, 0.323781, \n"
+    "2: top 1: 0.333333, top 3: 0.333333\n"
+    "images/img_003.jpg, 3, 0.000000, 0.314291, \n"
+    "3: top 1: 0.250000, top 3: 0.250000\n"
+    "images/img_004.jpg, 4, 0.000000, 0.330356, \n"
+    "4: top 1: 0.200000, top 3: 0.400000\n"
+    "images/img_005.jpg, 5, 0.000000, 0.327373, \n"
+    "5: top 1: 0.166667, top 3: 0.333333\n"
+    "images/img_006.jpg, 6, 0.000000, 0.317135, \n"
+    "6: top 1: 0.142857, top 3: 0.285714\n"
+    "images/img_007.jpg, 7, 0.000000, 0.330723, \n"
+    "7: top 1: 0.125000, top 3: 0.375000\n"
+    "images/img_008.jpg, 8, 0.000000, 0.327761, \n"
+    "8: top 1: 0.111111, top 3: 0.333333\n"
+)
 RECALL = [
     "    0     3     4\tRPs/Img: 118.00\tIOU: 61.06%\tRecall:75.00%",
     "    1     6     8\tRPs/Img: 107.50\tIOU: 63.11%\tRecall:75.00%",
@@ -561,20 +603,20 @@ def test_evaluate_prints_draws_and_writes_json(root: Path) -> None:
 )
 def test_what_is_wrong_is_said(root: Path, words: tuple[str, ...], code: int, message: str) -> None:
     (root / "broken.list").write_text("images/img_000.jpg\nimages/none.jpg\n")
-    assert message in run("evaluate", *words, cwd=root, code=code).stderr
+    assert message in failure("evaluate", *words, cwd=root, code=code)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("valid coco.data region200.cfg region200.weights", "eval = coco is for 80 classes, this network has 200"),
+        ("valid coco200.data region200.cfg region200.weights", "eval = coco is for 80 classes, this network has 200"),
         ("valid imagenet.data region20.cfg region20.weights", "eval = imagenet is for 200 classes"),
         ("map coco.data region20.cfg region20.weights", "has 80 names, but region20.cfg has classes=20"),
         ("valid voc.data region20.cfg", "needs the weights file"),
     ],
 )
 def test_darknets_commands_say_what_is_wrong(root: Path, words: str, message: str) -> None:
-    assert message in darknet("detector", *words.split(), cwd=root, code=1).stderr
+    assert message in failure("detector", *words.split(), cwd=root, program="darknet")
 
 
 def test_a_folder_that_cannot_be_written(root: Path) -> None:

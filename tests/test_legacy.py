@@ -26,6 +26,7 @@ from darknet_py.legacy.recognise import is_darknets
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
+from .program import failure
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
@@ -174,9 +175,13 @@ def test_without_a_command(root: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_and_the_exit_code_is_1(root: Path, words: str, message: str) -> None:
-    found = darknet(*words.split(), cwd=root, code=1)
-    assert message in found.stderr.splitlines()[-1]
+    assert message in failure(*words.split(), cwd=root, program="darknet").splitlines()[-1]
     assert not (root / "out").exists()
+
+
+def test_an_error_of_the_program(root: Path) -> None:
+    found = darknet("detector", "test", "yolo.data", "none.cfg", "yolo.weights", cwd=root, code=1)
+    assert found.stderr.startswith("Error: none.cfg: cannot read") and not found.stdout
 
 
 def test_detector_test_of_one_image(root: Path) -> None:

@@ -227,7 +227,7 @@ def test_a_network_can_be_used_again_after_ctrl_c(tmp_path: Path) -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("delay", [0.3, 1.0, 2.5])
+@pytest.mark.parametrize("delay", [0.3, pytest.param(1.0, marks=pytest.mark.slow), 2.5])
 @pytest.mark.parametrize("cache", ["cold", "warm"])
 def test_ctrl_c_ends_a_command_within_a_second(cache: str, delay: float, tmp_path: Path) -> None:
     # Cold: it strikes while kernels are compiled; warm: while photographs are read and networks run, again and again.

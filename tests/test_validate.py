@@ -20,6 +20,7 @@ from darknet_py.validate.live import run_library
 from darknet_py.validate.references import read_references
 
 from .nets import net, write_cfg
+from .program import failure
 from .test_cli import run
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
@@ -160,18 +161,18 @@ BROKEN: dict[str, tuple[str, str]] = {
 def test_broken_references_are_one_line(folder: Path, name: str) -> None:
     text, message = BROKEN[name]
     (folder / "r").write_text(text)
-    result = run("validate", "-r", "r", *OWN, cwd=folder, code=1)
-    assert result.stderr.count("\n") == 1 and message in result.stderr
+    said = failure("validate", "-r", "r", *OWN, cwd=folder)
+    assert said.count("\n") == 1 and message in said
 
 
 def test_what_validate_needs(folder: Path) -> None:
-    assert "compare with what" in run("validate", *OWN, cwd=folder, code=2).stderr
-    assert "needs images" in run("validate", *OWN, "--against", "x.so", cwd=folder, code=2).stderr
-    assert "cannot read" in run("validate", "-r", "nowhere", *OWN, cwd=folder, code=1).stderr
+    assert "compare with what" in failure("validate", *OWN, cwd=folder, code=2)
+    assert "needs images" in failure("validate", *OWN, "--against", "x.so", cwd=folder, code=2)
+    assert "cannot read" in failure("validate", "-r", "nowhere", *OWN, cwd=folder)
     (folder / "empty").mkdir()
-    assert "no comp4_det_test" in run("validate", "-r", "empty", *OWN, cwd=folder, code=1).stderr
+    assert "no comp4_det_test" in failure("validate", "-r", "empty", *OWN, cwd=folder)
     (folder / "r").write_text('[{"frame_id": 1, "filename": "b.png", "objects": []}]')
-    assert "none of the images" in run("validate", "a_000000000007.png", "-r", "r", *OWN, cwd=folder, code=1).stderr
+    assert "none of the images" in failure("validate", "a_000000000007.png", "-r", "r", *OWN, cwd=folder)
 
 
 def test_a_comp4_line_that_is_broken(tmp_path: Path) -> None:

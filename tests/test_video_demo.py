@@ -27,6 +27,7 @@ from PIL import Image
 from darknet_py.synth import write_synth
 
 from .nets import write_cfg
+from .program import failure
 from .test_video import NET, make_video, read_video, result_at
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
@@ -128,8 +129,8 @@ def test_one_frame_for_itself_is_what_detect_finds(files: Path, tmp_path: Path) 
     ],
 )  # fmt: skip
 def test_what_cannot_be(files: Path, arguments: list[str], message: str) -> None:
-    result = run(files, *arguments, *OWN, code=1)
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    said = failure("demo", *arguments, *OWN, cwd=files)
+    (line,) = [line for line in said.splitlines() if line.startswith("Error: ")]
     assert message in line
     assert not list(files.glob("*.part*"))
 
@@ -230,7 +231,8 @@ def wait_for_lines(path: Path, count: int, seconds: float = 60) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "times", "code"), [(signal.SIGINT, 1, 130), (signal.SIGINT, 2, 130), (signal.SIGTERM, 1, 143)]
+    ("number", "times", "code"),
+    [pytest.param(signal.SIGINT, 1, 130, marks=pytest.mark.slow), (signal.SIGINT, 2, 130), (signal.SIGTERM, 1, 143)],
 )
 def test_stopped_in_the_middle(files: Path, tmp_path: Path, number: int, times: int, code: int) -> None:
     with (
