@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .detect.classify import Classification, best_classes
-from .detect.decode import Candidates, decode
 from .detect.detections import Detections
-from .detect.nms import nms_sort
 from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError
-from .image.letterbox import letterbox_pixels, resize_pixels
 from .image.pixels import as_pixels
+from .inference import find_boxes, find_candidates, network_input, to_detections
 from .layers import Region, Softmax
 from .plan.pool import usable_cores
 from .plan.profile import get_profile
 from .plan.runner import Runner, in_groups
+from .view import DEFAULT, Fit, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .detect.candidates import Candidates
+    from .detect.nms import Boxes
     from .formats.tree import Tree
     from .image.pixels import ImageLike
     from .layers import Layer
@@ -45,7 +46,7 @@ class Detector:
         network: the layer graph.
         names: class names, or an empty list.
         trees: WordTrees, by number of the layer that has one.
-        map: with a WordTree, the nodes that count as classes 0, 1, ... (None: every node is a class).
+        view: how images are looked at unless a call says otherwise: the fit, thresholds, a WordTree's map.
         node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
@@ -59,7 +60,7 @@ class Detector:
         *,
         names: Sequence[str] = (),
         trees: dict[int, Tree] | None = None,
-        map: NDArray[np.int32] | None = None,
+        view: View = DEFAULT,
         node_names: Sequence[str] = (),
         math: str = "ieee",
         threads: int | None = None,
@@ -71,7 +72,7 @@ class Detector:
         self.network = network
         self.names = list(names)
         self.trees = trees or {}
-        self.map = map
+        self.view = view
         self.node_names = list(node_names)
         self.math = math
         self.threads = threads or usable_cores()
@@ -95,6 +96,7 @@ class Detector:
         nms: float = 0.45,
         bgr: bool = False,
         tree_path: bool = False,
+        stretch: bool | None = None,
     ) -> Detections:
         """Detect the objects in one image (Darknet's ``detector test``; for YOLOv1, its ``yolo test``).
 
@@ -105,6 +107,8 @@ class Detector:
             nms: greatest intersection over union of two boxes of one class; 0 keeps all.
             bgr: the array's channels are blue, green, red (as OpenCV reads images).
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
+            stretch: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does, instead
+                of letterboxing; by default as `load` was told.
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -114,31 +118,33 @@ class Detector:
             DarknetError: the network has no head that gives boxes.
         """
         self.check_detects()
-        [found] = self._detect([as_pixels(image, bgr)], thresh, hier_thresh, nms, tree_path)
+        [found] = self._detect([as_pixels(image, bgr)], self._view(thresh, hier_thresh, nms, stretch), tree_path)
         return found
 
-    def _detect(
-        self, pictures: Sequence[NDArray[np.uint8]], thresh: float, hier_thresh: float, nms: float, tree_path: bool
-    ) -> list[Detections]:
+    def _view(self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None) -> View:
+        """The detector's view with what a call says."""
+        fit = self.view.fit if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
+        return replace(self.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, fit=fit)
+
+    def _detect(self, pictures: Sequence[NDArray[np.uint8]], view: View, tree_path: bool) -> list[Detections]:
         """`detect` of pictures that run together."""
         network = self.network
-        inputs = [self.prepare(pixels) for pixels in pictures]
+        inputs = [self.prepare(pixels, view) for pixels in pictures]
         sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in pictures]
-        candidates, outputs = [], []
+        boxes: list[Boxes] = []
+        outputs: list[Floats] = []
         with self._lock:
             if network is not self.network:  # resized meanwhile
-                inputs = [self.prepare(pixels) for pixels in pictures]
+                inputs = [self.prepare(pixels, view) for pixels in pictures]
             self._runner.run(inputs)
             for number, size in enumerate(sizes):
-                candidates.append(self._decode((1, 1) if self._stretches else size, thresh, hier_thresh, number))
+                values = [self._runner.output(head.index, number) for head in self.network.heads]
+                boxes.append(self.boxes(values, size, view))
                 if tree_path:
-                    outputs.append(self._runner.output(self.network.heads[0].index, number).copy())
+                    outputs.append(values[0].copy())
         results = []
         for number, size in enumerate(sizes):
-            boxes = nms_sort(candidates[number], nms)
-            if self.map is not None:
-                boxes = replace(boxes, prob=boxes.prob[:, : len(self.map)])
-            found = Detections.from_boxes(boxes, thresh, self.names, size)
+            found = to_detections(boxes[number], view, self.names, size)
             results.append(replace(found, tree_paths=self._tree_paths(found, outputs[number])) if tree_path else found)
         return results
 
@@ -148,10 +154,11 @@ class Detector:
         tree = self.trees.get(head.index)
         if not isinstance(head, Region) or tree is None or len(self.network.heads) > 1:
             raise DarknetError(f"{self.network.path}: tree paths need one [region] head with a tree")
-        names = self.names if self.map is None and self.names else self.node_names or tree.names
+        class_map = self.view.class_map
+        names = self.names if class_map is None and self.names else self.node_names or tree.names
         paths = []
         for box_id, class_id in zip(found.box_id, found.class_id, strict=True):
-            node = int(class_id) if self.map is None else int(self.map[class_id])
+            node = int(class_id) if class_map is None else class_map[class_id]
             steps = tree_steps(head, output, int(box_id), node, tree)
             paths.append([step._replace(name=names[step.class_id]) for step in steps])
         return paths
@@ -165,16 +172,18 @@ class Detector:
         nms: float = 0.45,
         bgr: bool = False,
         tree_path: bool = False,
+        stretch: bool | None = None,
     ) -> list[Detections]:
         """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`.
 
         Up to four images at a time go through the network together.
         """
         self.check_detects()
+        view = self._view(thresh, hier_thresh, nms, stretch)
         found: list[Detections] = []
         for group in in_groups(images):
             pictures = [as_pixels(image, bgr) for image in group]
-            found += self._detect(pictures, thresh, hier_thresh, nms, tree_path)
+            found += self._detect(pictures, view, tree_path)
         return found
 
     def check_detects(self) -> None:
@@ -227,7 +236,7 @@ class Detector:
         x = np.asarray(x)
         with self._lock:  # no other size, and nobody else's time steps between those of a sequence
             several = self._check_input(x)
-            heads = self.network.heads or [self.network.output_layer]
+            heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
             results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
             done = 0
             for group in in_groups(x if several else [x]):
@@ -303,31 +312,33 @@ class Detector:
             self._runner.resize(network)
             self.network = network
 
-    def candidates(self, image_size: tuple[int, int], *, thresh: float, hier_thresh: float) -> Candidates:
-        """Boxes of the last image before NMS, for an image of (width, height) (Darknet's ``get_network_boxes``)."""
-        with self._lock:
-            return self._decode(image_size, thresh, hier_thresh)
+    def prepare(self, pixels: NDArray[np.uint8], view: View | None = None) -> Floats:
+        """H x W x 3 pixels -> the network's input (`inference.network_input`)."""
+        return network_input(self.network, pixels, view or self.view)
 
-    def _decode(self, image_size: tuple[int, int], thresh: float, hier_thresh: float, number: int = -1) -> Candidates:
-        """`candidates` of image ``number`` of those that ran together."""
-        outputs = {head.index: self._runner.output(head.index, number) for head in self.network.heads}
-        profile = "make" if self._profile.make else "ieee"
-        return decode(
-            self.network, outputs, *image_size, thresh, hier_thresh, trees=self.trees, map=self.map,
-            profile=profile, cpu=self._profile.cpu,
-        )  # fmt: skip
+    def candidates(self, outputs: Sequence[Floats], image_size: tuple[int, int], view: View) -> Candidates:
+        """Boxes before non-maximum suppression.
 
-    def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
-        """H x W x 3 pixels -> the network's input: letterboxed, for YOLOv1 stretched (as Darknet does)."""
-        shape = self.network.input
-        self.network.check_picture()
-        fit = resize_pixels if self._stretches else letterbox_pixels
-        # Darknet decodes three channels whatever the network has; the network reads the first ones.
-        return fit(pixels, shape.w, shape.h)[: shape.c]
+        Args:
+            outputs: what `predict` gave: the output of each head, in order.
+            image_size: width and height of the image.
+            view: how the image is looked at.
+        """
+        return find_candidates(self.network, self._by_layer(outputs), image_size, view, self.trees, self._profile)
 
-    @property
-    def _stretches(self) -> bool:
-        return any(head.kind == "detection" for head in self.network.heads)
+    def boxes(self, outputs: Sequence[Floats], image_size: tuple[int, int], view: View) -> Boxes:
+        """Boxes after non-maximum suppression; arguments as for `candidates`."""
+        return find_boxes(self.network, self._by_layer(outputs), image_size, view, self.trees, self._profile)
+
+    def detections(self, outputs: Sequence[Floats], image_size: tuple[int, int], view: View) -> Detections:
+        """What is found, in Darknet's order; arguments as for `candidates`."""
+        return to_detections(self.boxes(outputs, image_size, view), view, self.names, image_size)
+
+    def _by_layer(self, outputs: Sequence[Floats]) -> dict[int, Floats]:
+        heads = self.network.heads
+        if len(outputs) != len(heads):
+            raise DarknetError(f"{len(outputs)} outputs are not those of {len(heads)} heads")
+        return {head.index: output for head, output in zip(heads, outputs, strict=True)}
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:

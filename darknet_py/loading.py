@@ -17,6 +17,7 @@ from .layers import Region
 from .network import Network, read_network
 from .parameters import load_parameters
 from .plan.profile import get_profile
+from .view import Fit, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ def load(
     size: tuple[int, int] | None = None,
     cutoff: int | None = None,
     keep: Iterable[int] = (),
+    stretch: bool = False,
     progress: Progress | None = None,
 ) -> Detector:
     """Load a network.
@@ -54,6 +56,7 @@ def load(
         size: width and height of the network's input instead of the cfg's; for most networks multiples of 32.
         cutoff: use only the first layers of the cfg, for a partial weights file.
         keep: layers whose outputs will be asked for with `Detector.layer_output`.
+        stretch: images are stretched to the network's size, as AlexeyAB's Darknet does, not letterboxed.
         progress: is told about downloads.
 
     Raises:
@@ -77,7 +80,9 @@ def load(
         _load_parameters(network, weights, cutoff, size),
         names=_read_names(network, names, data, class_map),
         trees=load_trees(network),
-        map=class_map,
+        view=View(
+            fit=Fit.STRETCH if stretch else None, class_map=None if class_map is None else tuple(class_map.tolist())
+        ),
         node_names=[] if class_map is None else _node_names(network),
         math=math,
         threads=threads,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .errors import CfgError
 from .formats.cfg import read_cfg
-from .layers import HEADS, Cost, Layer, Place, Region, Shape, Softmax, make_layer
+from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer
 from .layers.base import INT32_MAX, read_training
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Network:
     sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
 
     @property
-    def heads(self) -> list[Layer]:
+    def heads(self) -> list[Head]:
         """Layers whose outputs are decoded into boxes, in order."""
-        return [layer for layer in self.layers if isinstance(layer, HEADS)]
+        return [layer for layer in self.layers if isinstance(layer, Head)]
 
     @property
     def output_layer(self) -> Layer:
@@ -56,7 +56,7 @@ class Network:
     def classes(self) -> int:
         """Number of classes that the heads know (of a classifier: number of outputs)."""
         heads = self.heads
-        return int(heads[-1].classes) if heads else self.output_layer.out.size  # type: ignore[attr-defined]
+        return heads[-1].classes if heads else self.output_layer.out.size
 
     @property
     def tree_files(self) -> dict[int, str]:
@@ -201,7 +201,7 @@ def _check_heads(network: Network) -> None:
     """All heads must know the same classes: Darknet gives every box an array as long as the last layer's."""
     heads = network.heads
     for head in heads[1:]:
-        if head.classes != heads[0].classes:  # type: ignore[attr-defined]
+        if head.classes != heads[0].classes:
             raise network.error(head, f"[{head.kind}] has other classes than the head of layer {heads[0].index}")
 
 

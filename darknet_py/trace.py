@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .detect.nms import nms_sort
 from .image.letterbox import letterbox, to_planar
+from .view import Asked, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .detect.decode import Candidates
+    from .detect.candidates import Candidates
     from .detect.nms import Boxes
     from .detector import Detector
 
@@ -43,7 +43,7 @@ def trace(
     channels, height, width = planar.shape
     x = letterbox(planar, network.input.w, network.input.h)[: network.input.c]
     detector.keep_outputs(range(len(network.layers)))
-    detector.predict(np.ascontiguousarray(x))
+    outputs = detector.predict(np.ascontiguousarray(x))
     result: dict[str, Any] = {
         "thresh": thresh,
         "hier_thresh": hier_thresh,
@@ -54,9 +54,10 @@ def trace(
         "layers": [_describe_layer(detector, number) for number in range(len(network.layers))],
     }
     if network.heads:
-        candidates = detector.candidates((width, height), thresh=thresh, hier_thresh=hier_thresh)
+        view = View(asked=Asked.IMAGE, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
+        candidates = detector.candidates(outputs, (width, height), view)
         result["detections_before_nms"] = _describe_candidates(candidates, thresh)
-        result["detections"] = _describe_boxes(nms_sort(candidates, nms), thresh)
+        result["detections"] = _describe_boxes(view.suppress(candidates, nms), thresh)
     return result
 
 

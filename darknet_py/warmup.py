@@ -23,6 +23,7 @@ from numba.core.dispatcher import Dispatcher
 from . import warmup_samples as samples
 from .errors import DarknetError
 from .plan.profile import PROFILES, get_profile
+from .view import View
 
 if TYPE_CHECKING:
     from .detector import Detector
@@ -179,7 +180,7 @@ def _use(detector: Detector, pixels: Any) -> None:
     detector.detect(pixels, thresh=0.0, hier_thresh=0.1)
     if detector.trees:
         detector.detect(pixels, thresh=0.0, tree_path=True)
-        detector.map = np.array([2, 3], np.int32)
+        detector.view = View(class_map=(2, 3))
         detector.detect(pixels, thresh=0.0)
 
 

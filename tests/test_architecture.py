@@ -15,10 +15,13 @@ ROWS = [
     {"network", "parameters", "synth"},
     {"export"},
     {"kernels"},
+    {"numeric"},
     {"plan"},
     {"detect"},
     {"image"},
     {"output"},
+    {"view"},
+    {"inference"},
 ]
 """A module imports only from its own row's folder and from rows above; what is not listed wires and may import all."""
 

@@ -22,6 +22,7 @@ from darknet_py.image.letterbox import resize, to_planar
 from darknet_py.image.load import load_image
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
+from darknet_py.view import View
 
 from .nets import net, write_cfg
 
@@ -151,8 +152,8 @@ def test_alexeyab_stretches_and_reports_percents_as_text(files: Files) -> None:
     image = alexeyab.load_image(files.photo.encode(), 0, 0)
     found = alexeyab.detect_image(network, names, image, thresh=0.3, nms=0)
     detector = files.detector()
-    detector.predict(resize(to_planar(load_image(files.photo)), *size))
-    expected = detector.candidates(size, thresh=0.3, hier_thresh=0.5)
+    outputs = detector.predict(resize(to_planar(load_image(files.photo)), *size))
+    expected = detector.candidates(outputs, size, View(thresh=0.3))
     percents = [str(round(float(p) * 100, 2)) for p in expected.prob[expected.prob > 0]]
     assert len(percents) > 20
     assert [row[1] for row in found] == sorted(percents)  # as text: "9.5" comes after "82.39"

@@ -17,8 +17,13 @@ from PIL import Image
 import darknet_py
 from darknet_py import DarknetError, Detector, ImageError
 from darknet_py.detect.classify import best_classes
+from darknet_py.detect.decode import decode
+from darknet_py.detect.detections import Detections
+from darknet_py.detect.nms import nms_sort
+from darknet_py.image.letterbox import resize, to_planar
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
+from darknet_py.view import Fit, View
 
 from .nets import build, net, write_cfg
 
@@ -195,6 +200,23 @@ def test_yolov1_is_stretched_and_relative(tmp_path: Path) -> None:
     found = build(tmp_path, text).detect(np.full((30, 60, 3), 90, np.uint8), thresh=0.0, nms=0)
     assert len(found) > 0
     assert np.abs(found.box[:, :2]).max() < 10, "fractions of the image, not pixels"
+
+
+def test_stretched_images_fill_the_input_and_give_fractions(tmp_path: Path) -> None:
+    text = net(3, 32, 64, "conv filters=16 size=3 pad=1 stride=16 activation=leaky", "yolo classes=3 num=2 anchors=9,9")
+    stretched = build(tmp_path, text, view=View(fit=Fit.STRETCH))
+    pixels = np.random.RandomState(5).randint(0, 256, (90, 70, 3), np.uint8)
+    x = resize(to_planar(pixels), 64, 32)
+    assert (stretched.prepare(pixels) == x).all()
+    head = stretched.network.heads[0]
+    wanted = nms_sort(decode(stretched.network, {head.index: stretched.predict(x)[0]}, 64, 32, 0.2), 0.45)
+    found = stretched.detect(pixels, thresh=0.2)
+    assert found.image_size == (70, 90) and len(found) > 0
+    assert (found.box == Detections.from_boxes(wanted, 0.2).box).all()
+    other = build(tmp_path, text)
+    assert (other.detect(pixels, thresh=0.2, stretch=True).box == found.box).all()
+    assert not np.array_equal(other.detect(pixels, thresh=0.2).box, found.box)
+    assert (other.detect_batch([pixels, pixels], thresh=0.2, stretch=True)[1].box == found.box).all()
 
 
 def test_a_grey_network_reads_the_first_channel(tmp_path: Path) -> None:

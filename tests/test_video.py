@@ -21,15 +21,18 @@ from darknet_py.detect.nms import nms_obj
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError
 from darknet_py.image.load import load_image
-from darknet_py.video.average import Averager, Thresholds
+from darknet_py.loading import load
+from darknet_py.synth import write_synth
+from darknet_py.video.average import Adjustable, Averager, demo_view
 from darknet_py.video.channel import Channel
 from darknet_py.video.frames import Frame, Result
 from darknet_py.video.outputs import Window
 from darknet_py.video.pipeline import Pipeline
 from darknet_py.video.source import Source, Video, Wishes, find_source
 from darknet_py.video.writer import VideoFile
+from darknet_py.view import View
 
-from .nets import build, net
+from .nets import build, net, write_cfg
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -83,10 +86,10 @@ def rows(found: Detections) -> list[str]:
 
 def test_darknets_own_demo(detector: Detector, crops: list[np.ndarray]) -> None:
     averager = Averager(detector)
-    limits = Thresholds(GOLDEN["thresh"])
+    view = demo_view(detector, GOLDEN["thresh"])
     assert sum(map(len, GOLDEN["frames"])) > 100
     for pixels, expected in zip(crops, GOLDEN["frames"], strict=True):
-        found = averager.detect(detector.prepare(pixels), (140, 90), limits)
+        found = averager.detect(detector.prepare(pixels), (140, 90), view)
         same = [" ".join([row.split()[0], *(float.fromhex(v).hex() for v in row.split()[1:])]) for row in expected]
         assert rows(found) == same
 
@@ -118,7 +121,7 @@ def test_averaging_against_its_naive_twin(detector: Detector, crops: list[np.nda
             detector.network, {head.index: mean for head, mean in zip(heads, means, strict=True)}, 140, 90, 0.3
         )
         expected = Detections.from_boxes(nms_obj(candidates, 0.4), 0.3, (), (140, 90))
-        found = averager.detect(x, (140, 90), Thresholds(0.3))
+        found = averager.detect(x, (140, 90), demo_view(detector, 0.3))
         assert rows(found) == rows(expected)
         turned = [ring[number % count :] + ring[: number % count] for ring in rings]
         order_matters |= any((naive_mean(a) != m).any() for a, m in zip(turned, means, strict=True))
@@ -128,9 +131,29 @@ def test_averaging_against_its_naive_twin(detector: Detector, crops: list[np.nda
 def test_probabilities_rise_over_the_first_frames(detector: Detector, crops: list[np.ndarray]) -> None:
     averager = Averager(detector)
     x = detector.prepare(crops[0])
-    counts = [len(averager.detect(x, (140, 90), Thresholds(0.3))) for _ in range(4)]
+    counts = [len(averager.detect(x, (140, 90), demo_view(detector, 0.3))) for _ in range(4)]
     assert counts[0] == 0 < counts[2] == counts[3]
-    assert len(Averager(detector, 1).detect(x, (140, 90), Thresholds(0.3))) > 0
+    assert len(Averager(detector, 1).detect(x, (140, 90), demo_view(detector, 0.3))) > 0
+
+
+def test_a_map_counts_in_videos_as_in_images(tmp_path: Path) -> None:
+    (tmp_path / "pets.tree").write_text("animal -1\ndog 0\ncat 0\n", encoding="utf-8")
+    (tmp_path / "pets.map").write_text("2\n1\n", encoding="utf-8")
+    head = "region num=1 classes=3 softmax=1 anchors=1,1 tree=pets.tree"
+    cfg = write_cfg(tmp_path, net(3, 32, 64, "conv filters=8 size=3 pad=1 stride=32 activation=linear", head))
+    write_synth(cfg, tmp_path / "w")
+    detector = load(cfg, tmp_path / "w", map=tmp_path / "pets.map", names=["cat", "dog"])
+    pixels = np.random.RandomState(3).randint(0, 256, (40, 70, 3), np.uint8)
+    view = demo_view(detector, thresh=0.0, nms=0)
+    found = Averager(detector, 1).detect(detector.prepare(pixels, view), (70, 40), view)
+    assert rows(found) == rows(detector.detect(pixels, thresh=0.0, nms=0)) and len(found) > 0
+    assert found.classes == 2 and set(found.names) == {"cat", "dog"}
+
+
+def test_a_stretched_video_gives_the_boxes_of_stretched_images(detector: Detector, crops: list[np.ndarray]) -> None:
+    view = demo_view(detector, thresh=0.3, nms=0, stretch=True)
+    found = Averager(detector, 1).detect(detector.prepare(crops[0], view), (140, 90), view)
+    assert rows(found) == rows(detector.detect(crops[0], thresh=0.3, nms=0, stretch=True)) and len(found) > 0
 
 
 def test_what_cannot_be_averaged(tmp_path: Path, detector: Detector) -> None:
@@ -444,18 +467,18 @@ def test_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cv2, name, lambda *args: None, raising=False)
     monkeypatch.setattr(cv2, "imshow", lambda name, picture: shown.append(picture), raising=False)
     monkeypatch.setattr(cv2, "waitKey", lambda wait: next(keys), raising=False)
-    limits, stopped = Thresholds(0.5, 0.5), []
+    limits, stopped = Adjustable(View()), []
     window = Window(limits, lambda: stopped.append(True))
     window.put(result_at(1, 0.0))
     for _ in range(6):
         window.update()
     assert len(shown) == 1 and shown[0].shape == (64, 96, 3)
-    assert (limits.thresh, limits.hier_thresh) == (pytest.approx(0.48), pytest.approx(0.52))
+    assert (limits.view.thresh, limits.view.hier_thresh) == (pytest.approx(0.48), pytest.approx(0.52))
     assert stopped == [True]
 
 
 def test_no_window_without_a_display() -> None:
-    code = "from darknet_py.video.outputs import *; Window(Thresholds(), print)"
+    code = "from darknet_py.video.outputs import *; Window(None, print)"
     for display in ({}, {"DISPLAY": ":77"}):
         run = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, timeout=60,

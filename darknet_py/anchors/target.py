@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CfgError
-from ..layers import Region, Yolo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,10 +69,10 @@ def target_of(network: Network) -> tuple[Target, Floats]:
     """
     shape = network.input
     for head in network.heads:
-        if isinstance(head, (Region, Yolo)):
+        if head.anchors:
             break
     else:
         raise CfgError("the network has no [region] or [yolo] head: it has no anchors", network.path)
-    cell = (shape.w / head.w, shape.h / head.h)
-    target = Target(head.kind, shape.w, shape.h, cell if isinstance(head, Region) else (CELL, CELL))
-    return target, np.array(head.biases, np.float64).reshape(-1, 2) / target.scale
+    scale = np.array(head.anchor_scale(shape), np.float64)
+    cell = (shape.w / head.out.w, shape.h / head.out.h) if head.kind == "region" else (CELL, CELL)
+    return Target(head.kind, shape.w, shape.h, cell), np.array(head.anchors, np.float64) / scale

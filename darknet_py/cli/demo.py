@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .inputs import network, open_detector
-from .options import UNIT, Size, engine
+from .options import UNIT, Size, class_map, engine, stretch
 
 PORT = click.IntRange(0, 65535)
 
@@ -17,6 +17,8 @@ PORT = click.IntRange(0, 65535)
 @click.command()
 @click.argument("source", metavar="SOURCE")
 @network
+@class_map
+@stretch
 @click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection.")
 @click.option(
     "--hier-thresh",
@@ -66,8 +68,8 @@ PORT = click.IntRange(0, 65535)
 @click.option("--fps", type=click.FloatRange(1, 480), help="Ask the camera for this rate; the rate of pictures.")
 def demo(
     source: str, model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
-    thresh: float, hier_thresh: float, nms: float, avg: int, size: tuple[int, int] | None, math: str,
-    threads: int | None, **options: Any,
+    class_map: Path | None, stretch: bool, thresh: float, hier_thresh: float, nms: float, avg: int,
+    size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in a video.
 
@@ -75,7 +77,7 @@ def demo(
     'frames/*.png'. Prints FPS and the objects of each frame, as Darknet's demo does. Ctrl-C ends it; what is being
     written is finished first.
     """
-    from ..video.average import Thresholds
+    from ..video.average import demo_view
     from ..video.demo import run_demo, say
     from ..video.source import Wishes, find_source
 
@@ -83,8 +85,10 @@ def demo(
     wishes = Wishes(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
     found = find_source(source, wishes, say)
     outputs = _outputs(**options)
-    detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
-    run_demo(detector, found, outputs, Thresholds(thresh, hier_thresh, nms), avg)
+    detector = open_detector(
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
+    )
+    run_demo(detector, found, outputs, demo_view(detector, thresh, hier_thresh, nms), avg)
 
 
 def _outputs(

@@ -11,7 +11,7 @@ import click
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
 from .inputs import decoder, network, open_detector, progress
-from .options import engine, thresholds
+from .options import class_map, engine, stretch, thresholds
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
 @network
-@click.option("--map", "class_map", type=click.Path(path_type=Path), help="WordTree nodes that count as classes.")
+@class_map
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
+@stretch
 @thresholds
 @engine
 @decoder
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 )
 def detect(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, class_map: Path | None, json_file: str | None, output: Path | None,
+    data: Path | None, class_map: Path | None, stretch: bool, json_file: str | None, output: Path | None,
     size: tuple[int, int] | None, math: str, threads: int | None, decoder: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE (a file, or a directory of files).
@@ -47,7 +48,9 @@ def detect(
     """
     files = find_images(images)
     pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
-    detector = open_detector(model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads)
+    detector = open_detector(
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
+    )
     detector.check_detects()
     frames: list[dict[str, Any]] = []
     failed = 0

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +27,17 @@ def thresholds(command: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+class_map = click.option(
+    "--map", "class_map", type=click.Path(path_type=Path), help="WordTree nodes that count as classes."
+)
+"""``--map``."""
+
+stretch = click.option(
+    "--stretch", is_flag=True, help="Stretch images to the network's size, as AlexeyAB's Darknet does; no letterbox."
+)
+"""``--stretch``."""
 
 
 class Size(click.ParamType):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..detect.decode import decode
+from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError, DataError
 from ..formats.data import read_data, read_names
 from ..loading import find_data_file, load
+from ..view import Asked, View
 from .structs import METADATA, floats_at, text, to_pointer
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from ..detect.candidates import Candidates
 
     Floats = NDArray[np.float32]
-
-_MAP_ENTRIES = 200
-"""How many entries of a map Darknet reads."""
 
 
 class Handle:
@@ -81,18 +79,18 @@ class Handle:
             relative: boxes as fractions of the picture instead of its pixels (YOLOv1: pixels always).
             letter: the picture was letterboxed into the input, not stretched.
         """
-        network = self.detector.network
+        detector = self.detector
         if not self._outputs:
             raise DarknetError("get_network_boxes: no image has run yet")
-        outputs = {head.index: values[image] for head, values in zip(network.heads, self._outputs, strict=False)}
-        v1 = any(head.kind == "detection" for head in network.heads)
-        size = (w, h) if letter or v1 else (network.input.w, network.input.h)
-        found = decode(
-            network, outputs, *size, thresh, hier, trees=self.detector.trees, map=_map_entries(classes_map)
-        )  # fmt: skip
-        if not relative and not v1:
-            found.box[:] *= np.array([w, h] * 2, np.float32)
-        return found
+        asks_unit = any(head.asks_unit for head in detector.network.heads)
+        view = View(
+            asked=Asked.IMAGE if letter or asks_unit else Asked.INPUT,
+            thresh=thresh,
+            hier_thresh=hier,
+            class_map=_map_entries(classes_map),
+            relative=relative,
+        )
+        return detector.candidates([values[image] for values in self._outputs], (w, h), view)
 
 
 def handle(net: Any) -> Handle:
@@ -102,12 +100,12 @@ def handle(net: Any) -> Handle:
     return net
 
 
-def _map_entries(classes_map: Any) -> NDArray[np.int32] | None:
+def _map_entries(classes_map: Any) -> tuple[int, ...] | None:
     if classes_map is None:
         return None
     if not isinstance(classes_map, (ct.Array, np.ndarray, list, tuple)):
         raise DarknetError("a map must be an array whose length is known: (c_int * n)(...)")
-    return np.asarray(classes_map, np.int32)[:_MAP_ENTRIES]
+    return tuple(np.asarray(classes_map, np.int32)[:MAP_ENTRIES].tolist())
 
 
 def load_meta(f: str | bytes | Path) -> METADATA:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from ..kernels.denormals import denormals_as_zero
-from ..layers import Detection, Layer, Region, Yolo
-from .box import Frame
+from ..layers import Detection, Head, Region, Yolo
+from ..numeric.boxes import Frame
+from ..plan.profile import PROFILES, Profile
 from .candidates import Candidates, Floats, join
 from .region import decode_region
 from .tree import check_map
@@ -20,8 +22,22 @@ from .yolo import decode_yolo
 from .yolov1 import decode_detection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..formats.tree import Tree
     from ..network import Network
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What every head's decoder is asked."""
+
+    frame: Frame
+    thresh: np.float32
+    hier_thresh: np.float32
+    trees: Mapping[int, Tree]
+    class_map: NDArray[np.int32] | None
+    profile: Profile
 
 
 def decode(
@@ -33,9 +49,8 @@ def decode(
     hier_thresh: float = 0.5,
     trees: Mapping[int, Tree] | None = None,
     map: NDArray[np.int32] | None = None,
-    profile: str = "ieee",
-    relative: bool = True,
-    cpu: str = "intel",
+    profile: Profile = PROFILES["ieee"],
+    pixels_of: tuple[int, int] | None = None,
 ) -> Candidates:
     """Decode all heads of a network, in Darknet's order and with Darknet's bits.
 
@@ -48,17 +63,13 @@ def decode(
         hier_thresh: least probability of a WordTree node for going down to its children.
         trees: WordTrees, by layer number.
         map: with a WordTree, report only these nodes, as classes 0, 1, ... (``coco9k.map``, ``inet9k.map``).
-        profile: "ieee": what the C source says; "make": what gcc -Ofast makes of it.
-        relative: boxes as fractions of the image; False: in its pixels (as ``python/darknet.py`` asks for). A
-            ``[detection]`` head gives pixels always; pass an image of 1 x 1 for fractions.
-        cpu: with "make": gcc divides by way of the processor's reciprocal estimate, which differs between makers.
-            "intel": Intel's; "own": that of the processor here, to compare with a Darknet that runs here.
+        profile: the arithmetic.
+        pixels_of: boxes in the pixels of a picture of this width and height (as ``python/darknet.py`` asks for); None:
+            as fractions. A ``[detection]`` head gives pixels of the image always; pass one of 1 x 1 for fractions.
 
     Raises:
         DarknetError: an output, tree or map does not fit the network; a threshold is negative or no number.
     """
-    if profile not in ("ieee", "make"):
-        raise DarknetError(f"unknown arithmetic profile '{profile}'; choose from ieee, make")
     if not network.heads:
         raise DarknetError(f"{network.path}: the network has no head that gives boxes")
     if image_w < 1 or image_h < 1:
@@ -66,42 +77,40 @@ def decode(
     for name, value in (("thresh", thresh), ("hier_thresh", hier_thresh)):
         if math.isnan(value) or value < 0:
             raise DarknetError(f"{name}={value} must be a number from 0 to 1")
-    frame = Frame(network.input.w, network.input.h, image_w, image_h, profile == "make", cpu, relative)
-    limits = np.float32(thresh), np.float32(hier_thresh)
-    with denormals_as_zero(frame.make):
-        parts = [
-            _decode_head(head, _flat_output(head, outputs), frame, *limits, (trees or {}).get(head.index), map)
-            for head in network.heads
-        ]
-    return join(parts, frame.make)
+    frame = Frame(network.input.w, network.input.h, image_w, image_h, pixels_of)
+    request = _Request(frame, np.float32(thresh), np.float32(hier_thresh), trees or {}, map, profile)
+    with denormals_as_zero(profile.boxes.flushes):
+        parts = [_DECODERS[type(head)](head, _flat_output(head, outputs), request) for head in network.heads]
+    return join(parts, profile.boxes.flushes)
 
 
-def _decode_head(
-    head: Layer,
-    output: Floats,
-    frame: Frame,
-    thresh: np.float32,
-    hier_thresh: np.float32,
-    tree: Tree | None,
-    classes_map: NDArray[np.int32] | None,
-) -> Candidates:
-    if isinstance(head, Yolo):
-        return decode_yolo(head, output, frame, thresh)
-    if isinstance(head, Detection):
-        return decode_detection(head, output, frame, thresh)
-    if not isinstance(head, Region):
-        raise DarknetError(f"layer {head.index}: [{head.kind}] has no boxes")
+def _yolo(head: Yolo, output: Floats, request: _Request) -> Candidates:
+    return decode_yolo(head, output, request.frame, request.thresh, request.profile.boxes)
+
+
+def _detection(head: Detection, output: Floats, request: _Request) -> Candidates:
+    return decode_detection(head, output, request.frame, request.thresh, request.profile.boxes)
+
+
+def _region(head: Region, output: Floats, request: _Request) -> Candidates:
+    tree = request.trees.get(head.index) if head.tree else None
     if head.tree:
         if tree is None:
             raise DarknetError(f"layer {head.index}: needs its tree {head.tree}")
         if tree.n != head.classes:
             raise DarknetError(f"layer {head.index}: the tree has {tree.n} nodes, [region] has {head.classes} classes")
-        if classes_map is not None:
-            check_map(classes_map, head.classes)
-    return decode_region(head, output, frame, thresh, hier_thresh, tree if head.tree else None, classes_map)
+        if request.class_map is not None:
+            check_map(request.class_map, head.classes)
+    return decode_region(
+        head, output, request.frame, request.thresh, request.hier_thresh, request.profile.boxes, tree, request.class_map
+    )
 
 
-def _flat_output(head: Layer, outputs: Mapping[int, Floats]) -> Floats:
+_DECODERS: dict[type[Head], Callable[..., Candidates]] = {Detection: _detection, Region: _region, Yolo: _yolo}
+"""Decoder by kind of head."""
+
+
+def _flat_output(head: Head, outputs: Mapping[int, Floats]) -> Floats:
     """A head's output as the kernels need it: flat, float32, of the right size."""
     if head.index not in outputs:
         raise DarknetError(f"the output of layer {head.index} ([{head.kind}]) is missing")

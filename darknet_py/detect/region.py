@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.boxes import anchor_boxes
-from .box import Frame
 from .candidates import Candidates, Floats, Indices
 from .tree import mapped_probabilities, top_classes
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
     from ..layers import Region
+    from ..numeric.boxes import BoxArithmetic, Frame
 
 
 def decode_region(
@@ -23,6 +23,7 @@ def decode_region(
     frame: Frame,
     thresh: np.float32,
     hier_thresh: np.float32,
+    boxes: BoxArithmetic,
     tree: Tree | None,
     classes_map: NDArray[np.int32] | None,
 ) -> Candidates:
@@ -34,6 +35,7 @@ def decode_region(
         frame: the image behind it.
         thresh: least objectness, and least probability of a class.
         hier_thresh: with a tree, least probability for going down to the children.
+        boxes: the arithmetic of boxes.
         tree: the WordTree, of as many nodes as the head has classes.
         classes_map: with a tree, report only these nodes, as classes 0, 1, ...
     """
@@ -51,7 +53,7 @@ def decode_region(
         prob = class_probabilities(planes[:, head.coords + 1 :], kept, objectness, thresh)
     else:
         prob = _tree_probabilities(head, output, objectness, kept, thresh, hier_thresh, tree, classes_map)
-    return Candidates(frame.correct(box.reshape(-1, 4)), objectness, kept, prob)
+    return Candidates(boxes.correct(frame, box.reshape(-1, 4)), objectness, kept, prob)
 
 
 def class_probabilities(planes: Floats, kept: Indices, objectness: Floats, thresh: np.float32) -> Floats:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ..layers import Region
 
 
+MAP_ENTRIES = 200
+"""How many entries of a map Darknet's programs read, and how many classes its ImageNet detection has."""
+
+
 class TreeStep(NamedTuple):
     """One node on the path from the root to a class."""
 

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .box import Frame
 from .candidates import Candidates, Floats
 
 if TYPE_CHECKING:
     from ..layers import Detection
+    from ..numeric.boxes import BoxArithmetic, Frame
 
 f32 = np.float32
 
 
-def decode_detection(head: Detection, output: Floats, frame: Frame, thresh: np.float32) -> Candidates:
+def decode_detection(
+    head: Detection, output: Floats, frame: Frame, thresh: np.float32, boxes: BoxArithmetic
+) -> Candidates:
     """Decode one head; candidates are the boxes of each cell, row after row.
 
     As in Darknet, objectness is reported whatever its value, and an objectness and a class score that are both negative
@@ -28,6 +30,7 @@ def decode_detection(head: Detection, output: Floats, frame: Frame, thresh: np.f
         output: its flat output.
         frame: the image behind it.
         thresh: least probability of a class.
+        boxes: the arithmetic of boxes.
     """
     cells = head.side * head.side
     classes = output[: cells * head.classes].reshape(cells, head.classes)
@@ -36,10 +39,7 @@ def decode_detection(head: Detection, output: Floats, frame: Frame, thresh: np.f
     cell = np.arange(cells).repeat(head.n)
     corner = np.stack([cell % head.side, cell // head.side], axis=1).astype(f32)
     image = np.array([frame.image_w, frame.image_h], f32)
-    if frame.make:
-        centre = (values[:, :2] + corner) * (image * (f32(1) / f32(head.side)))
-    else:
-        centre = (values[:, :2] + corner) / f32(head.side) * image
+    centre = boxes.cell_centre(values[:, :2], corner, head.side, image)
     size = values[:, 2:].astype(np.float64)
     if head.sqrt:
         size *= size

@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..detect.decode import decode
 from ..detect.nms import nms_obj, nms_sort
+from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError
-from ..image.letterbox import letterbox_pixels, resize_pixels
-from ..layers import Region, Yolo
+from ..view import Asked, Fit, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detect.nms import Boxes
     from ..detector import Detector
-    from ..layers import Layer
+    from ..layers import Head
 
     Floats = NDArray[np.float32]
     Pixels = NDArray[np.uint8]
-
-MAP_ENTRIES = 200
-"""How many entries of a map Darknet reads, and how many classes its ImageNet detection has."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +45,20 @@ class Setting:
     by_objectness: bool = False
     mirrored: bool = False
     classes: int | None = None
+
+    def view(self, class_map: NDArray[np.int32] | None = None) -> View:
+        """The same as a view; of a map the entries that Darknet reads."""
+        return View(
+            # For a stretched image as large as the input nothing is undone: its boxes are fractions of any picture.
+            fit=Fit.STRETCH if self.stretch else Fit.LETTERBOX,
+            asked=Asked.INPUT if self.stretch and not self.pixels else Asked.IMAGE,
+            thresh=self.thresh,
+            hier_thresh=self.hier,
+            nms=self.nms,
+            suppress=nms_obj if self.by_objectness else nms_sort,
+            class_map=None if class_map is None else tuple(class_map[:MAP_ENTRIES].tolist()),
+            relative=not self.pixels,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,50 +123,32 @@ def find(
     Raises:
         DarknetError: the network gives no boxes.
     """
-    network, shape = detector.network, detector.network.input
+    network = detector.network
     if not network.heads:
         raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier valid)")
-    fit = resize_pixels if setting.stretch else letterbox_pixels
-    inputs = [fit(pixels, shape.w, shape.h)[: shape.c] for pixels in pictures]
+    view = setting.view(class_map)
+    inputs = [detector.prepare(pixels, view) for pixels in pictures]
     if setting.mirrored:
         inputs = [x for image in inputs for x in (image, image[:, :, ::-1])]
     outputs = detector.predict(np.stack(inputs))
     found = []
     for number, pixels in enumerate(pictures):
         size = pixels.shape[1], pixels.shape[0]
-        own = {
-            head.index: average_mirrored(head, *values[2 * number : 2 * number + 2])
-            if setting.mirrored
-            else values[number]
+        own = [
+            average_mirrored(head, *values[2 * number : 2 * number + 2]) if setting.mirrored else values[number]
             for head, values in zip(network.heads, outputs, strict=True)
-        }
-        found.append(Found.of(_boxes(detector, own, size, setting, class_map), size, setting))
+        ]
+        found.append(Found.of(detector.boxes(own, size, view), size, setting))
     return found
 
 
-def _boxes(
-    detector: Detector, outputs: dict[int, Floats], size: tuple[int, int], setting: Setting,
-    class_map: NDArray[np.int32] | None,
-) -> Boxes:  # fmt: skip
-    shape = detector.network.input
-    # For a stretched image as large as the input nothing is undone: its boxes are fractions of any picture.
-    asked = (shape.w, shape.h) if setting.stretch and not setting.pixels else size
-    profile = "make" if detector.math.startswith("make") else "ieee"
-    candidates = decode(
-        detector.network, outputs, *asked, setting.thresh, setting.hier, detector.trees,
-        None if class_map is None else class_map[:MAP_ENTRIES], profile, not setting.pixels,
-        "own" if detector.math == "make-own" else "intel",
-    )  # fmt: skip
-    return (nms_obj if setting.by_objectness else nms_sort)(candidates, setting.nms)
-
-
-def average_mirrored(head: Layer, output: Floats, mirrored: Floats) -> Floats:
+def average_mirrored(head: Head, output: Floats, mirrored: Floats) -> Floats:
     """The mean of a head's outputs for an image and for its mirror image (``avg_flipped_yolo``).
 
     Darknet means to turn the sign of each box's x, but takes the first planes of the output for it, as many as there
     are anchors, whatever they hold; and a middle column keeps its sign.
     """
-    if not isinstance(head, (Region, Yolo)):
+    if not head.mirrored:
         return output  # Darknet averages nothing there
     flipped = mirrored.reshape(-1, head.out.h, head.out.w)[:, :, ::-1].copy()
     sides = np.arange(head.out.w) != head.out.w // 2 if head.out.w % 2 else np.ones(head.out.w, bool)

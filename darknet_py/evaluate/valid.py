@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError, FileError
 from ..formats.atomic import write_text
 from .files import class_lines, coco_text, imagenet_lines
-from .found import MAP_ENTRIES
 
 if TYPE_CHECKING:
     from .found import Found

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError
 from ..formats.atomic import whole_file
-from ..layers import Detection, Layer, Region, Yolo
 from ..version import __version__
 from . import onnx_heads, onnx_moves, onnx_weighted  # noqa: F401  (they register their layers)
 from .graph import Graph, need_onnx
@@ -121,7 +120,10 @@ def _head(network: Network, parameters: Parameters) -> Any:
     """The model without its graph: versions, and what it takes to decode its outputs."""
     head = need_onnx().ModelProto(ir_version=IR_VERSION, producer_name="darknet-py", producer_version=__version__)
     head.opset_import.add().version = OPSET
-    facts = {"heads": [_facts(layer) for layer in network.heads], "seen": parameters.header.seen}
+    heads = [
+        {"output": f"{head.kind}_{head.index}", "kind": head.kind, **head.export_facts()} for head in network.heads
+    ]
+    facts = {"heads": heads, "seen": parameters.header.seen}
     for key, value in facts.items():
         head.metadata_props.add(key=f"darknet.{key}", value=json.dumps(value))
     return head
@@ -136,16 +138,3 @@ def _needed(network: Network, ends: list[int]) -> set[int]:
             needed.add(number)
             waiting += network.layers[number].sources
     return needed
-
-
-def _facts(head: Layer) -> dict[str, Any]:
-    """What it takes to decode a head's output."""
-    facts: dict[str, Any] = {"output": f"{head.kind}_{head.index}", "kind": head.kind}
-    if isinstance(head, Yolo):
-        return {**facts, "classes": head.classes, "mask": head.mask, "anchors": head.biases}
-    if isinstance(head, Region):
-        return {**facts, "classes": head.classes, "num": head.n, "coords": head.coords, "anchors": head.biases,
-                "softmax": head.softmax, "background": head.background, "tree": head.tree}  # fmt: skip
-    assert isinstance(head, Detection)
-    return {**facts, "classes": head.classes, "num": head.n, "side": head.side, "sqrt": head.sqrt,
-            "softmax": head.softmax}  # fmt: skip

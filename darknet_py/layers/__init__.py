@@ -18,6 +18,7 @@ from .crop import Crop
 from .deconvolutional import Deconvolutional
 from .detection import Detection
 from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
+from .head import Head
 from .iseg import Iseg
 from .local import Local
 from .maxpool import MaxPool
@@ -44,9 +45,6 @@ _CLASSES: tuple[Any, ...] = (
 LAYERS: dict[str, Any] = {layer.kind: layer for layer in _CLASSES}
 """Layer class by the canonical name of its section."""
 
-HEADS = (Region, Yolo, Detection)
-"""Layers whose outputs are decoded into boxes."""
-
 
 def make_layer(section: Section, place: Place) -> Layer:
     """The layer that a section describes, at its place in the network. Raises `CfgError`."""
@@ -60,8 +58,8 @@ def make_layer(section: Section, place: Place) -> Layer:
 
 
 __all__ = [
-    "ACTIVATIONS", "HEADS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Convolutional", "Cost",
-    "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Gru", "Iseg", "L2Norm", "Layer", "Local", "Logistic",
-    "Lstm", "MaxPool", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Rnn", "Route", "Shape", "Shortcut",
-    "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
+    "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Convolutional", "Cost",
+    "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Gru", "Head", "Iseg", "L2Norm", "Layer", "Local",
+    "Logistic", "Lstm", "MaxPool", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Rnn", "Route", "Shape",
+    "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
 ]  # fmt: skip

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .base import Layer, Place, Shape, positive, read_training
+from .base import Place, Shape, positive, read_training
+from .head import Head
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detection(Layer):
+class Detection(Head):
     """``n`` boxes and one set of class scores for each cell of a ``side`` x ``side`` grid.
 
     Values: all cells' class scores, then all boxes' confidences, then all boxes' 4 coordinates.
     """
 
     kind = "detection"
+    asks_unit = True
+    mirrored = False
 
     side: int
-    n: int
-    classes: int
     coords: int
     sqrt: bool
     softmax: bool
@@ -51,6 +52,11 @@ class Detection(Layer):
             classes=classes, coords=coords, sqrt=bool(section.find_int("sqrt", 0)),
             softmax=bool(section.find_int("softmax", 0)),
         )  # fmt: skip
+
+    def export_facts(self) -> dict[str, Any]:
+        return {
+            "classes": self.classes, "num": self.n, "side": self.side, "sqrt": self.sqrt, "softmax": self.softmax,
+        }  # fmt: skip
 
     def describe(self) -> str:
         return "Detection Layer"

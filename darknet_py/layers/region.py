@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .base import Layer, Place, anchors, need_image, positive, read_training
+from .base import Place, Shape, anchors, need_image, positive, read_training
+from .head import Head, pairs
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 
 @dataclass(frozen=True, kw_only=True)
-class Region(Layer):
+class Region(Head):
     """Boxes at ``n`` anchors per cell (paper, section 2), classes by softmax, logistic or WordTree (section 4).
 
     Channels of an anchor: ``coords`` box values, objectness, ``classes`` class values. ``biases`` are the anchors'
@@ -21,8 +22,6 @@ class Region(Layer):
 
     kind = "region"
 
-    n: int
-    classes: int
     coords: int
     biases: tuple[float, ...]
     softmax: bool
@@ -64,6 +63,19 @@ class Region(Layer):
     def h(self) -> int:
         """Height of the grid, in cells."""
         return self.input.h
+
+    @property
+    def anchors(self) -> tuple[tuple[float, float], ...]:
+        return pairs(self.biases)
+
+    def anchor_scale(self, net: Shape) -> tuple[float, float]:
+        return self.w, self.h
+
+    def export_facts(self) -> dict[str, Any]:
+        return {
+            "classes": self.classes, "num": self.n, "coords": self.coords, "anchors": self.biases,
+            "softmax": self.softmax, "background": self.background, "tree": self.tree,
+        }  # fmt: skip
 
     def describe(self) -> str:
         return "detection"

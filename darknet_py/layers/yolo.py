@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .base import Layer, Place, anchors, need_image, positive, read_training
+from .base import Place, Shape, anchors, need_image, positive, read_training
+from .head import Head, pairs
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 
 @dataclass(frozen=True, kw_only=True)
-class Yolo(Layer):
+class Yolo(Head):
     """Boxes at the anchors of ``mask``, with independent logistic classes.
 
     Channels of an anchor: 4 box values, objectness, ``classes`` class values. ``biases`` are the widths and heights of
@@ -23,7 +24,6 @@ class Yolo(Layer):
 
     total: int
     mask: tuple[int, ...]
-    classes: int
     biases: tuple[float, ...]
     map: str | None
 
@@ -44,14 +44,9 @@ class Yolo(Layer):
             )
         read_training(section, "max", "jitter", "ignore_thresh", "truth_thresh", "random")
         return cls(
-            index=place.index, line=section.line, input=shape, out=shape, total=total, mask=mask, classes=classes,
-            biases=anchors(section, 2 * total), map=section.find_str("map", "") or None,
+            index=place.index, line=section.line, input=shape, out=shape, n=len(mask), total=total, mask=mask,
+            classes=classes, biases=anchors(section, 2 * total), map=section.find_str("map", "") or None,
         )  # fmt: skip
-
-    @property
-    def n(self) -> int:
-        """Anchors of this head."""
-        return len(self.mask)
 
     @property
     def w(self) -> int:
@@ -62,6 +57,16 @@ class Yolo(Layer):
     def h(self) -> int:
         """Height of the grid, in cells."""
         return self.input.h
+
+    @property
+    def anchors(self) -> tuple[tuple[float, float], ...]:
+        return pairs(self.biases)
+
+    def anchor_scale(self, net: Shape) -> tuple[float, float]:
+        return net.w, net.h
+
+    def export_facts(self) -> dict[str, Any]:
+        return {"classes": self.classes, "mask": self.mask, "anchors": self.biases}
 
     def describe(self) -> str:
         return "yolo"

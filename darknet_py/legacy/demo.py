@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..output.text import darknet_lines
-from ..video.average import FRAMES, Thresholds
+from ..video.average import FRAMES, demo_view
 from ..video.demo import Outputs, run_demo, say
 from ..video.source import Wishes, find_source
 from .opening import data_names, open_network
@@ -43,12 +43,12 @@ def demo(data: Path, cfg: str, weights: str | None, filename: str | None, flags:
     wishes = Wishes(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
     source = find_source(str(flags.get("c", 0)) if filename is None else filename, wishes, say)
     outputs = _outputs(flags)
-    thresholds = Thresholds(flags.get("thresh", 0.5), flags.get("hier", 0.5))
     print("Demo", flush=True)
     detector = open_network(cfg, weights, names, **engine)
     if filename is not None:
         print(f"video file: {filename}", flush=True)
-    run_demo(detector, source, outputs, thresholds, flags.get("avg", FRAMES))
+    view = demo_view(detector, flags.get("thresh", 0.5), flags.get("hier", 0.5))
+    run_demo(detector, source, outputs, view, flags.get("avg", FRAMES))
 
 
 def _outputs(flags: dict[str, Any]) -> Outputs:

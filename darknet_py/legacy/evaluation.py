@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
 from ..evaluate.average_precision import Evaluation, evaluate
 from ..evaluate.files import c_float
-from ..evaluate.found import MAP_ENTRIES, Found, Setting
+from ..evaluate.found import Found, Setting
 from ..evaluate.recall import recall_lines
 from ..evaluate.run import Task, counted, read_list
 from ..evaluate.truth import NOTHING, Truth, find_labels, read_truth, read_truths

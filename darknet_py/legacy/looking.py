@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..detect.detections import Detections
-from ..detect.nms import nms_sort
 from ..errors import DarknetError
-from ..image.letterbox import letterbox_pixels, resize_pixels
 from ..image.load import load_image
+from ..view import Asked, Fit, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..detect.detections import Detections
     from ..detector import Detector
 
     Pixels = NDArray[np.uint8]
@@ -50,13 +49,19 @@ class Look:
         if not network.heads:
             raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier predict)")
         network.check_picture()
-        shape = network.input
         pixels = load_image(path)
-        seen = load_image(path, channels=1) if self.grey and shape.c == 1 else pixels
-        x = (resize_pixels if self.stretch else letterbox_pixels)(seen, shape.w, shape.h)[: shape.c]
-        detector.predict(x)
+        seen = load_image(path, channels=1) if self.grey and network.input.c == 1 else pixels
+        x = detector.prepare(seen, self.view)
         size = pixels.shape[1], pixels.shape[0]
-        asked = (1, 1) if self.unit else (shape.w, shape.h) if self.stretch else size
-        candidates = detector.candidates(asked, thresh=self.thresh, hier_thresh=self.hier)
-        found = Detections.from_boxes(nms_sort(candidates, self.nms), self.thresh, detector.names, size)
-        return pixels, found, detector.seconds
+        return pixels, detector.detections(detector.predict(x), size, self.view), detector.seconds
+
+    @property
+    def view(self) -> View:
+        """The same as a view."""
+        return View(
+            fit=Fit.STRETCH if self.stretch else Fit.LETTERBOX,
+            asked=Asked.UNIT if self.unit else Asked.INPUT if self.stretch else Asked.IMAGE,
+            thresh=self.thresh,
+            hier_thresh=self.hier,
+            nms=self.nms,
+        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
+from ..numeric.boxes import MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
 
 if TYPE_CHECKING:
     from ..layers import Layer
@@ -21,15 +22,15 @@ class Profile:
         make: compute as the program that Darknet's stock Makefile builds (gcc -Ofast) instead of as its source says.
         fast: speed before bits: fused multiply-add, batch normalisation folded into the weights, Winograd's filtering.
         flush_denormals: denormal numbers count as zero while a network runs.
-        cpu: whose reciprocal estimate ``make`` divides with when it decodes boxes: "intel", or "own", the one of the
-            processor here. (The estimate's last bits are the maker's choice.)
+        boxes: the arithmetic of boxes. That of ``make`` divides with a processor's reciprocal estimate, whose last bits
+            are the maker's choice: Intel's, or with ``make-own`` those of the processor here.
     """
 
     name: str
     make: bool = False
     fast: bool = False
     flush_denormals: bool = False
-    cpu: str = "intel"
+    boxes: BoxArithmetic = SOURCE
 
     @property
     def exact(self) -> bool:
@@ -39,9 +40,9 @@ class Profile:
 
 PROFILES = {
     "ieee": Profile("ieee"),
-    "make": Profile("make", make=True, flush_denormals=True),
+    "make": Profile("make", make=True, flush_denormals=True, boxes=MAKEFILE),
     "fast": Profile("fast", fast=True, flush_denormals=True),
-    "make-own": Profile("make-own", make=True, flush_denormals=True, cpu="own"),
+    "make-own": Profile("make-own", make=True, flush_denormals=True, boxes=MAKEFILE_HERE),
 }
 """Profiles by name."""
 

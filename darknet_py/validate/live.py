@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..detect.nms import nms_sort
 from ..errors import DarknetError
 from ..image.letterbox import letterbox, to_planar
 from ..image.load import load_image
+from ..view import Asked, View
 from .compare import ImageResult, LayerResult, Tolerance, ulps
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def compare_with_library(
     _check(result, "the network's input", letterbox(planar, shape.w, shape.h), theirs["input"], tolerance)
     x = theirs["input"].reshape(3, shape.h, shape.w)[: shape.c]
     detector.keep_outputs(range(len(detector.network.layers)))
-    detector.predict(np.ascontiguousarray(x))
+    outputs = detector.predict(np.ascontiguousarray(x))
     for layer in detector.network.layers:
         wanted = theirs[f"layer{layer.index}"]
         ours = detector.layer_output(layer.index).reshape(-1)
@@ -96,9 +96,8 @@ def compare_with_library(
         if apart > tolerance.ulp:
             result.problems.append(f"layer {layer.index} ({layer.kind}) is up to {apart:.0f} ulp off")
     if detector.network.heads:
-        limits = {key: thresholds[key] for key in ("thresh", "hier_thresh")}
-        candidates = detector.candidates((width, height), **limits)
-        boxes = nms_sort(candidates, thresholds["nms"])
+        limits = {key: thresholds[key] for key in ("thresh", "hier_thresh", "nms")}
+        boxes = detector.boxes(outputs, (width, height), View(asked=Asked.IMAGE, **limits))
         ours_after = {"box": boxes.box, "objectness": boxes.objectness, "prob": boxes.prob}
         _check_boxes(result, "boxes", ours_after, theirs, "after", thresholds["thresh"], tolerance)
     return result

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..detect.decode import decode
-from ..detect.detections import Detections
 from ..detect.nms import nms_obj
 from ..errors import DarknetError
 from ..kernels.denormals import denormals_as_zero
 from ..plan.profile import get_profile
+from ..view import Fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..detect.detections import Detections
     from ..detector import Detector
+    from ..view import View
 
     Floats = NDArray[np.float32]
 
@@ -28,19 +29,34 @@ NMS = 0.4
 """``nms`` of Darknet's demo."""
 
 
-@dataclass
-class Thresholds:
-    """What counts as a detection; may be changed while a video runs.
+def demo_view(
+    detector: Detector, thresh: float = 0.5, hier_thresh: float = 0.5, nms: float = NMS, stretch: bool | None = None
+) -> View:
+    """How the demo looks at frames: as the detector does, with ``do_nms_obj``, whatever the boxes' classes.
 
-    Attributes:
-        thresh: least probability.
-        hier_thresh: least probability of a WordTree node for going down to its children.
-        nms: greatest intersection over union of two boxes, whatever their classes (``do_nms_obj``); 0 keeps all.
+    Args:
+        detector: the network.
+        thresh, hier_thresh: as for `Detector.detect`.
+        nms: greatest intersection over union of two boxes; 0 keeps all.
+        stretch: as for `Detector.detect`.
     """
+    view = replace(detector.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, suppress=nms_obj)
+    return view if stretch is None else replace(view, fit=Fit.STRETCH if stretch else Fit.LETTERBOX)
 
-    thresh: float = 0.5
-    hier_thresh: float = 0.5
-    nms: float = NMS
+
+@dataclass
+class Adjustable:
+    """A view that may be changed while a video runs: the window's arrow keys do."""
+
+    view: View
+
+    def shift(self, thresh: float = 0.0, hier_thresh: float = 0.0) -> None:
+        """Move the thresholds, as far as they stay useful."""
+        self.view = replace(
+            self.view,
+            thresh=min(max(0.02, self.view.thresh + thresh), 1.0),
+            hier_thresh=min(max(0.0, self.view.hier_thresh + hier_thresh), 1.0),
+        )
 
 
 class Averager:
@@ -68,34 +84,20 @@ class Averager:
         self._sums = [np.zeros(head.out.size, np.float32) for head in detector.network.heads]
         self._next = 0
 
-    def detect(self, x: Floats, image_size: tuple[int, int], thresholds: Thresholds) -> Detections:
+    def detect(self, x: Floats, image_size: tuple[int, int], view: View) -> Detections:
         """The objects in the next frame.
 
         Args:
-            x: the network's input, made by `Detector.prepare`.
+            x: the network's input, made by `Detector.prepare` with the same view.
             image_size: width and height of the frame.
-            thresholds: for this frame.
+            view: how it is looked at (`demo_view`).
 
         Returns:
             The rows in the order in which Darknet's demo prints them.
         """
-        outputs = self._average(self.detector.predict(x))
-        network = self.detector.network
         # YOLOv1's frames are stretched and its boxes relative, as in `yolo test`; Darknet's demo letterboxes them and
         # then multiplies the boxes by the picture's size twice, so that it draws none where they belong.
-        stretched = any(head.kind == "detection" for head in network.heads)
-        candidates = decode(
-            network,
-            {head.index: output for head, output in zip(network.heads, outputs, strict=True)},
-            *((1, 1) if stretched else image_size),
-            thresholds.thresh,
-            thresholds.hier_thresh,
-            trees=self.detector.trees,
-            profile="make" if self._profile.make else "ieee",
-            cpu=self._profile.cpu,
-        )
-        boxes = nms_obj(candidates, thresholds.nms)
-        return Detections.from_boxes(boxes, thresholds.thresh, self.detector.names, image_size)
+        return self.detector.detections(self._average(self.detector.predict(x)), image_size, view)
 
     def _average(self, outputs: list[Floats]) -> list[Floats]:
         """Keep the heads' outputs of this frame; the mean of all that are kept."""

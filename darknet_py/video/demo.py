@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..detect.detections import Detections
 from ..errors import DarknetError
 from ..output.text import darknet_lines
-from .average import FRAMES, Averager, Thresholds
+from .average import FRAMES, Adjustable, Averager
 from .frames import Result
 from .http import LOCAL, Watch
 from .json_stream import JsonStream
@@ -24,6 +24,7 @@ from .writer import VideoFile
 
 if TYPE_CHECKING:
     from ..detector import Detector
+    from ..view import View
 
 
 @dataclass
@@ -63,16 +64,14 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def run_demo(
-    detector: Detector, source: Source, outputs: Outputs, thresholds: Thresholds, average: int = FRAMES
-) -> Pipeline:
+def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, average: int = FRAMES) -> Pipeline:
     """Detect in a video until it ends; Ctrl-C ends it, too, and all files are finished first.
 
     Args:
         detector: the network.
         source: the frames.
         outputs: where the results go.
-        thresholds: what counts as a detection.
+        view: how frames are looked at (`average.demo_view`).
         average: over how many frames the network's outputs are averaged.
 
     Returns:
@@ -83,15 +82,16 @@ def run_demo(
         KeyboardInterrupt: it was interrupted; everything is finished.
     """
     averager = Averager(detector, average)
+    adjustable = Adjustable(view)
     sinks: list[Output] = []
     pipeline = Pipeline(
         source,
-        lambda frame: detector.prepare(frame.pixels),
-        lambda frame, x: averager.detect(x, (frame.pixels.shape[1], frame.pixels.shape[0]), thresholds),
+        lambda frame: detector.prepare(frame.pixels, view),
+        lambda frame, x: averager.detect(x, (frame.pixels.shape[1], frame.pixels.shape[0]), adjustable.view),
         lambda result: _put(sinks, result),
     )
     with stopping(pipeline.stop), ExitStack() as stack:
-        sinks += _open(outputs, source, pipeline, thresholds, stack)
+        sinks += _open(outputs, source, pipeline, adjustable, stack)
         windows = [sink for sink in sinks if isinstance(sink, Window)]
         try:
             pipeline.run(windows[0].update if windows else None)
@@ -107,7 +107,7 @@ def _put(sinks: Sequence[Output], result: Result) -> None:
 
 
 def _open(
-    outputs: Outputs, source: Source, pipeline: Pipeline, thresholds: Thresholds, stack: ExitStack
+    outputs: Outputs, source: Source, pipeline: Pipeline, adjustable: Adjustable, stack: ExitStack
 ) -> list[Output]:
     """The outputs that are asked for; ``stack`` closes them."""
     sinks: list[Output] = []
@@ -133,7 +133,7 @@ def _open(
         say(f"JSON at {stream.address}")
     if outputs.window:
         try:
-            add(Window(thresholds, pipeline.stop, outputs.fullscreen))
+            add(Window(adjustable, pipeline.stop, outputs.fullscreen))
         except DarknetError as error:
             if outputs.window_needed:
                 raise

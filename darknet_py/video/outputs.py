@@ -15,7 +15,7 @@ from ..errors import DarknetError
 from ..formats.atomic import whole_file
 from ..output.json import frame as json_frame
 from ..output.text import darknet_lines
-from .average import Thresholds
+from .average import Adjustable
 from .frames import Result, to_jpeg
 from .opencv import load_cv2
 
@@ -108,14 +108,14 @@ class FrameFiles:
 class Window:
     """A window; the arrow keys change the thresholds by .02, as in Darknet, and Escape ends the run."""
 
-    def __init__(self, thresholds: Thresholds, stop: Callable[[], None], fullscreen: bool = False) -> None:
+    def __init__(self, adjustable: Adjustable, stop: Callable[[], None], fullscreen: bool = False) -> None:
         """Open it; in the main thread, as OpenCV wants it.
 
         Raises:
             DarknetError: this OpenCV opens no windows, or there is no display.
         """
         self._cv2: Any = load_cv2("a window")
-        self._thresholds, self._stop = thresholds, stop
+        self._adjustable, self._stop = adjustable, stop
         self._latest: Result | None = None
         if sys.platform.startswith("linux") and not os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
             # OpenCV's Qt would end the whole process.
@@ -142,18 +142,17 @@ class Window:
         if latest is not None:
             self._cv2.imshow("Demo", latest.picture)
         key = self._cv2.waitKey(1)
-        limits = self._thresholds
         match key % 256 if key != -1 else None:
             case 27:
                 self._stop()
             case 82:
-                limits.thresh += 0.02
+                self._adjustable.shift(thresh=0.02)
             case 84:
-                limits.thresh = max(0.02, limits.thresh - 0.02)
+                self._adjustable.shift(thresh=-0.02)
             case 83:
-                limits.hier_thresh += 0.02
+                self._adjustable.shift(hier_thresh=0.02)
             case 81:
-                limits.hier_thresh = max(0.0, limits.hier_thresh - 0.02)
+                self._adjustable.shift(hier_thresh=-0.02)
 
     def close(self) -> None:
         self._cv2.destroyAllWindows()

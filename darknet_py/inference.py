@@ -1,0 +1,108 @@
+"""The one way from an image to what is found in it: every command and surface goes through these functions.
+
+``pixels -> network_input -> (the network runs) -> find_candidates -> View.suppress -> to_detections``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .detect.decode import decode
+from .detect.detections import Detections
+from .image.letterbox import letterbox_pixels, resize_pixels
+from .view import Fit, View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .detect.candidates import Candidates
+    from .detect.nms import Boxes
+    from .formats.tree import Tree
+    from .network import Network
+    from .plan.profile import Profile
+
+    Floats = NDArray[np.float32]
+    Pixels = NDArray[np.uint8]
+
+_FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels}
+
+
+def network_input(network: Network, pixels: Pixels, view: View) -> Floats:
+    """Pixels as the network's input.
+
+    Args:
+        network: the graph.
+        pixels: uint8, H x W x 3, RGB (or H x W x 1 for a network of one channel).
+        view: says how they are fitted.
+
+    Returns:
+        float32, channels x height x width, from 0 to 1, of the network's size.
+
+    Raises:
+        CfgError: the network's input is no picture.
+    """
+    network.check_picture()
+    fit = view.of(network).fit
+    assert fit is not None
+    shape = network.input
+    # Darknet decodes three channels whatever the network has; the network reads the first ones.
+    return _FITS[fit](pixels, shape.w, shape.h)[: shape.c]
+
+
+def find_candidates(
+    network: Network,
+    outputs: Mapping[int, Floats],
+    image_size: tuple[int, int],
+    view: View,
+    trees: Mapping[int, Tree] | None,
+    profile: Profile,
+) -> Candidates:
+    """Boxes before non-maximum suppression (Darknet's ``get_network_boxes``).
+
+    Args:
+        network: the graph.
+        outputs: float32 output of each head, by layer number; not changed.
+        image_size: width and height of the image.
+        view: how the image is looked at.
+        trees: WordTrees, by layer number.
+        profile: the arithmetic.
+
+    Raises:
+        DarknetError: an output, tree, map or threshold does not fit.
+    """
+    asked = view.asked_size(network, image_size)
+    return decode(
+        network,
+        outputs,
+        *asked,
+        view.thresh,
+        view.hier_thresh,
+        trees,
+        None if view.class_map is None else np.array(view.class_map, np.int32),
+        profile,
+        pixels_of=None if view.relative else image_size,
+    )
+
+
+def find_boxes(
+    network: Network,
+    outputs: Mapping[int, Floats],
+    image_size: tuple[int, int],
+    view: View,
+    trees: Mapping[int, Tree] | None,
+    profile: Profile,
+) -> Boxes:
+    """Boxes after non-maximum suppression, with the classes that the view knows. Arguments as `find_candidates`."""
+    boxes = view.suppress(find_candidates(network, outputs, image_size, view, trees, profile), view.nms)
+    if view.class_map is None:
+        return boxes
+    return replace(boxes, prob=boxes.prob[:, : len(view.class_map)])
+
+
+def to_detections(boxes: Boxes, view: View, names: Sequence[str], image_size: tuple[int, int]) -> Detections:
+    """Boxes (relative ones) as the rows that Darknet prints: every class above the view's threshold."""
+    return Detections.from_boxes(boxes, view.thresh, names, image_size)

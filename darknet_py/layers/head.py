@@ -1,0 +1,45 @@
+"""What heads have in common: layers whose outputs are decoded into boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .base import Layer, Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head(Layer):
+    """A layer whose output is decoded into boxes.
+
+    Attributes:
+        n: boxes of each cell.
+        classes: number of classes that it knows.
+    """
+
+    asks_unit: ClassVar[bool] = False
+    """Its boxes are in units of the picture's size, of an image stretched over the input (YOLOv1's ``yolo test``)."""
+
+    mirrored: ClassVar[bool] = True
+    """``valid2`` averages its outputs for an image and for its mirror image (``avg_flipped_yolo``)."""
+
+    n: int
+    classes: int
+
+    @property
+    def anchors(self) -> tuple[tuple[float, float], ...]:
+        """Widths and heights of all anchors, as the cfg has them; nothing for a head without anchors."""
+        return ()
+
+    def anchor_scale(self, net: Shape) -> tuple[float, float]:
+        """What a width and a height in fractions of the network's input are multiplied by to be an anchor's."""
+        raise NotImplementedError(f"[{self.kind}] has no anchors")
+
+    def export_facts(self) -> dict[str, Any]:
+        """What it takes to decode its output elsewhere (the metadata of an ONNX model)."""
+        raise NotImplementedError
+
+
+def pairs(values: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    """Widths and heights from a list in which they alternate."""
+    return tuple(zip(values[::2], values[1::2], strict=True))

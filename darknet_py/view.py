@@ -1,0 +1,80 @@
+"""How an image is looked at, in one value: from pixels to the network's input, from its outputs to detections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .detect.nms import nms_sort
+
+if TYPE_CHECKING:
+    from .detect.candidates import Candidates
+    from .detect.nms import Boxes
+    from .network import Network
+
+    Suppress = Callable[[Candidates, float], Boxes]
+
+
+class Fit(Enum):
+    """How an image gets the size of the network's input."""
+
+    LETTERBOX = "letterbox"
+    """Scaled as a whole, grey above and below or left and right (``letterbox_image``)."""
+    STRETCH = "stretch"
+    """Width and height scaled each for itself (``resize_image``), as AlexeyAB's Darknet does."""
+
+
+class Asked(Enum):
+    """The size of the picture that boxes are asked for (``w`` and ``h`` of Darknet's ``get_network_boxes``)."""
+
+    IMAGE = "image"
+    """The image's own: the letterbox is undone."""
+    INPUT = "input"
+    """The network's input: nothing is undone, which is right for a stretched image."""
+    UNIT = "unit"
+    """1 x 1: what ``yolo test`` asks of a ``[detection]`` head, whose boxes are in units of the picture's size."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How images are looked at.
+
+    Attributes:
+        fit: how an image is fitted into the input. None: as the network's heads want it.
+        asked: the size of the picture that boxes are asked for. None: the one that belongs to the fit.
+        thresh: least probability of what is reported.
+        hier_thresh: least probability of a WordTree node for going down to its children.
+        nms: greatest intersection over union of two boxes; 0 keeps all.
+        suppress: the kind of non-maximum suppression (`detect.nms`).
+        class_map: with a WordTree, the nodes that count as classes 0, 1, ...; None: every node is a class.
+        relative: boxes as fractions of the picture; else in its pixels.
+    """
+
+    fit: Fit | None = None
+    asked: Asked | None = None
+    thresh: float = 0.5
+    hier_thresh: float = 0.5
+    nms: float = 0.45
+    suppress: Suppress = nms_sort
+    class_map: tuple[int, ...] | None = None
+    relative: bool = True
+
+    def of(self, network: Network) -> View:
+        """The same view with the fit and the size asked for that it implies for a network."""
+        wants_unit = any(head.asks_unit for head in network.heads)
+        fit = self.fit or (Fit.STRETCH if wants_unit else Fit.LETTERBOX)
+        asked = self.asked or (Asked.UNIT if wants_unit else Asked.INPUT if fit is Fit.STRETCH else Asked.IMAGE)
+        return replace(self, fit=fit, asked=asked)
+
+    def asked_size(self, network: Network, image_size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the picture that boxes are asked for."""
+        asked = self.of(network).asked
+        if asked is Asked.UNIT:
+            return 1, 1
+        return (network.input.w, network.input.h) if asked is Asked.INPUT else image_size
+
+
+DEFAULT = View()
+"""Darknet's own: ``detector test``, and for YOLOv1 ``yolo test``."""
