@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+QUICK = (
+    "test_architecture", "test_cfg_files", "test_decode", "test_detections", "test_format_*", "test_goldens",
+    "test_image_letterbox", "test_network", "test_nms", "test_quirks", "test_weights*",
+)  # fmt: skip
+"""Files of the quick inner loop (``pytest -m quick``, under a minute with warm kernels): files, graphs, goldens of small
+networks, boxes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick inner loop."""
+    for item in items:
+        quick = any(fnmatch(item.path.stem, pattern) for pattern in QUICK)
+        if quick and not item.get_closest_marker("slow") and not item.get_closest_marker("network"):
+            item.add_marker(pytest.mark.quick)
 
 
 @pytest.fixture(scope="session")
