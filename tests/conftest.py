@@ -19,8 +19,7 @@ QUICK = (
     "test_architecture", "test_cfg_files", "test_decode", "test_detections", "test_format_*", "test_goldens",
     "test_image_letterbox", "test_network", "test_nms", "test_quirks", "test_weights*",
 )  # fmt: skip
-"""Files of the quick inner loop (``pytest -m quick``, under a minute with warm kernels): files, graphs, goldens of small
-networks, boxes."""
+"""Test files of the quick inner loop (``pytest -m quick``, under a minute with warm kernels)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

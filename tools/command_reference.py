@@ -20,7 +20,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
 HEAD = """# Commands
 
 Every command, argument and option. The page is generated from the commands themselves
-(`python tools/command_reference.py`), and a test compares it with them. `darknet-py COMMAND --help` shows the same on a terminal.
+(`python tools/command_reference.py`), and a test compares it with them. `darknet-py COMMAND --help`
+shows the same on a terminal.
 """
 
 
