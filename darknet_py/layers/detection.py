@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, positive, read_training
+from .base import Layer, Place, Shape, positive
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -42,10 +42,6 @@ class Detection(Layer):
                 f"[detection] needs {needed} inputs (side={side}, num={n}, coords={coords}, classes={classes}), but "
                 f"the layer before it gives {place.input.size}"
             )
-        read_training(
-            section, "rescore", "max", "coord_scale", "forced", "object_scale", "noobject_scale", "class_scale",
-            "jitter", "random", "reorg",
-        )  # fmt: skip
         return cls(
             index=place.index, line=section.line, input=place.input, out=Shape(needed, image=False), side=side, n=n,
             classes=classes, coords=coords, sqrt=bool(section.find_int("sqrt", 0)),
