@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from darknet_py.errors import CfgError, DarknetError, DarknetWarning, FileError, WeightsError, printable, warn
 from darknet_py.formats.cfg import read_cfg
@@ -140,6 +141,21 @@ def test_finite_weights_are_no_warning_though_their_sum_is_not_finite(tmp_path: 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_parameters(network, path)
+
+
+def test_too_few_names_are_told_with_their_file(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, net(3, 4, 4, "conv filters=16 size=1", "yolo classes=3 num=2 anchors=1,2,3,4"))
+    write_synth(cfg, tmp_path / "a.weights", 7)
+    (tmp_path / "two.names").write_text("a\nb\n")
+    (tmp_path / "a.data").write_text("classes=3\nnames=two.names\n")
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    for command in (
+        ("detect", "a.png", "--cfg", "net.cfg", "--weights", "a.weights", "--names", "two.names"),
+        ("detect", "a.png", "--cfg", "net.cfg", "--weights", "a.weights", "--data", "a.data"),
+        ("detector", "test", "a.data", "net.cfg", "a.weights", "a.png"),
+    ):
+        said = failure(*command, cwd=tmp_path).splitlines()[-1]
+        assert said == "Error: two.names: has 2 names, but net.cfg has 3 classes", command
 
 
 def test_warnings_are_printable() -> None:
