@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from .errors import CfgError
 from .formats.cfg import read_cfg
-from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer
-from .layers.base import INT32_MAX, read_training
+from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer, refuse_foreign
+from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
     from .formats.cfg import Section
@@ -178,12 +178,12 @@ def _build_resized(
 
 def _read_net(section: Section) -> Shape:
     """The network's input, from ``[net]`` (Darknet's ``parse_net_options``)."""
+    refuse_foreign(section)
     h, w, c = (section.find_int(key, 0) for key in ("height", "width", "channels"))
     for key, value in (("height", h), ("width", w), ("channels", c)):
         if value < 0:
             raise section.error(f"{key}={value} must not be negative", key)
     inputs = section.find_int("inputs", h * w * c)
-    read_training(section, "batch", "subdivisions", "time_steps", "max_batches")
     if h and w and c:
         if inputs != h * w * c:
             raise section.error(f"inputs={inputs} is not height x width x channels = {h * w * c}", "inputs")

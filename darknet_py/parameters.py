@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import WeightsError
-from .formats.weights import Header, WeightsReader, WeightsWriter
+from .errors import WeightsError, warn
+from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
 from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
 
 if TYPE_CHECKING:
@@ -64,7 +64,33 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         arrays.append(stored)
     if not partial:
         reader.finish(last)
+    _warn_of_nan(network, arrays, reader.path)
     return Parameters(arrays, reader.header.seen, reader.header)
+
+
+def _has_finite_sum(values: NDArray[np.float32]) -> bool:
+    """Quicker than a look at each value; always false where one of them is NaN or infinite."""
+    with np.errstate(all="ignore"):
+        finite = bool(np.isfinite(values.sum()))
+    drop_pages(values)
+    return finite
+
+
+def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
+    """Warn once if weights are NaN or infinite: the network's outputs will be, too."""
+    doubtful = [
+        (layer, name, values)
+        for layer, stored in zip(network.layers, arrays, strict=True)
+        for name, values in stored.items()
+        if not _has_finite_sum(values)
+    ]
+    wrong = [(layer, name, values) for layer, name, values in doubtful if not np.isfinite(values).all()]
+    if wrong:
+        layer, name, values = wrong[0]
+        count = int(values.size - np.count_nonzero(np.isfinite(values)))
+        others = f", and in {len(wrong) - 1} more arrays" if len(wrong) > 1 else ""
+        warn(f"NaN or infinite values: {count} of {values.size} in layer {layer.index} ({layer.kind}), {name}{others}; "
+             "what the network computes from them is of no use", path)  # fmt: skip
 
 
 def _check_long_enough(network: Network, reader: WeightsReader) -> None:
@@ -76,11 +102,12 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     for layer in network.layers:
         for array in layer.stored():
             if 4 * array.count > left:
+                header = "has its header only 4 ints where version 0.2 has 5, " if missing == 4 else ""
                 raise WeightsError(
                     f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} "
-                    f"({layer.kind}), {array.name}; is it another network's file, a partial one, or a broken download?",
-                    reader.path,
-                )
+                    f"({layer.kind}), {array.name}; {header}is it another network's file, a partial one, or a broken "
+                    "download?", reader.path,
+                )  # fmt: skip
             left -= 4 * array.count
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,15 +60,15 @@ class Layout:
     pools: dict[int, int]
 
 
-def owner(layers: tuple[Layer, ...], number: int, pools: Mapping[int, int]) -> int:
-    """The layer whose buffer holds the output of layer ``number``: some layers only hand on what they get."""
-    while number != INPUT:
-        layer = layers[number]
+def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int]:
+    """Whose buffer holds a layer's output, by number: some layers only hand on what they get."""
+    pooled = set(pools.values())
+    result = {INPUT: INPUT}
+    for layer in layers:
         hands_on = isinstance(layer, Dropout) or (isinstance(layer, Route) and len(layer.layers) == 1)
-        if not hands_on and number not in pools.values():
-            break
-        number = layer.sources[0]
-    return number
+        given = hands_on or layer.index in pooled
+        result[layer.index] = result[layer.sources[0]] if given else layer.index
+    return result
 
 
 def lay_out(network: Network, keep: Collection[int]) -> Layout:
@@ -78,36 +80,55 @@ def lay_out(network: Network, keep: Collection[int]) -> Layout:
     """
     layers = network.layers
     pools = pooled_convolutions(network, keep)
+    owner = owners(layers, pools)
     end = len(layers)
     last_use = {INPUT: end}
     for layer in layers:
         for source in layer.sources:
-            holder = owner(layers, source, pools)
+            holder = owner[source]
             last_use[holder] = max(last_use.get(holder, 0), layer.index)
     for number in keep:
-        last_use[owner(layers, number, pools)] = end
-    live: list[tuple[int, int, int]] = []
+        last_use[owner[number]] = end
+    room_left = _Room()
+    ending: dict[int, list[tuple[int, int]]] = {}
     buffers: dict[int, Buffer] = {}
     total = 0
     for number in range(INPUT, end):
-        if owner(layers, number, pools) == number:
+        if owner[number] == number:
             size = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
             room = -(-size // ALIGNMENT) * ALIGNMENT
-            live = [buffer for buffer in live if buffer[2] >= number]
-            offset = _first_fit(live, room)
-            live.append((offset, room, last_use.get(number, number)))
+            offset = room_left.take(room)
+            ending.setdefault(last_use.get(number, number), []).append((offset, room))
             buffers[number] = Buffer(offset, size)
             total = max(total, offset + room)
         else:
-            buffers[number] = buffers[owner(layers, number, pools)]
+            buffers[number] = buffers[owner[number]]
+        for offset, room in ending.pop(number, ()):
+            room_left.give(offset, room)
     return Layout(buffers, total, pools)
 
 
-def _first_fit(live: list[tuple[int, int, int]], room: int) -> int:
-    """Lowest offset with ``room`` free values among live (offset, room, last use) buffers."""
-    offset = 0
-    for start, taken, _ in sorted(live):
-        if start - offset >= room:
-            break
-        offset = max(offset, start + taken)
-    return offset
+class _Room:
+    """Gaps between buffers, from the lowest offset on: (start, end); the last one has no end."""
+
+    def __init__(self) -> None:
+        self._gaps: list[tuple[int, int]] = [(0, sys.maxsize)]
+
+    def take(self, room: int) -> int:
+        """The lowest offset with ``room`` free values (first fit)."""
+        for i, (start, end) in enumerate(self._gaps):
+            if end - start >= room:
+                self._gaps[i : i + 1] = [(start + room, end)] if end - start > room else []
+                return start
+        raise MemoryError
+
+    def give(self, offset: int, room: int) -> None:
+        """Take values back."""
+        start, end = offset, offset + room
+        i = bisect(self._gaps, (start, end))
+        if i < len(self._gaps) and self._gaps[i][0] == end:
+            end = self._gaps.pop(i)[1]
+        if i and self._gaps[i - 1][1] == start:
+            i -= 1
+            start = self._gaps.pop(i)[0]
+        self._gaps.insert(i, (start, end))
