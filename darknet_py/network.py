@@ -9,13 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .dialect import AUTO, PJREDDIE, Dialect
 from .errors import CfgError
 from .formats.cfg import read_cfg
 from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer, refuse_foreign
 from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
-    from .formats.cfg import Section
+    from .formats.cfg import Cfg, Section
 
 TABLE_HEADER = "layer     filters    size              input                output"
 """First line of Darknet's layer table."""
@@ -30,6 +31,10 @@ class Network:
         input: shape of the network's input image.
         layers: in order of execution.
         notes: what Darknet would print about lines that it cannot read.
+        dialect: whose Darknet it is computed as.
+        reason: what decided for the dialect.
+        letter_box: the cfg asks for letterboxed images where its dialect stretches them.
+        cfg: the file's contents.
         sections: what the layers were made from.
     """
 
@@ -37,6 +42,10 @@ class Network:
     input: Shape
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
+    dialect: Dialect = PJREDDIE
+    reason: str = ""
+    letter_box: bool = False
+    cfg: Cfg | None = field(default=None, compare=False, repr=False)
     sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -101,7 +110,8 @@ class Network:
         """
         if not self.input.image:
             raise CfgError(f"the input is no image: it cannot be {w} x {h}", self.path)
-        other = _build_resized(self.path, self.input, (w, h), self.sections, self.notes)
+        assert self.cfg is not None
+        other = _build_resized(self.cfg, self.input, (w, h), self.sections)
         for layer, new in zip(self.layers, other.layers, strict=True):
             if layer.stored() != new.stored():
                 raise self.error(
@@ -116,18 +126,21 @@ class Network:
         return CfgError(message, self.path, layer.line)
 
 
-def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, int] | None = None) -> Network:
+def read_network(
+    path: str | Path, cutoff: int | None = None, size: tuple[int, int] | None = None, dialect: str = AUTO
+) -> Network:
     """Read a cfg file into a graph (Darknet's ``parse_network_cfg``).
 
     Args:
         path: the cfg file.
         cutoff: keep only this many layers, for partial weights such as ``darknet19_448.conv.23``.
         size: width and height of the input instead of the cfg's, as if it were edited (multi-scale, section 2).
+        dialect: whose Darknet it is for: ``darknet``, ``alexeyab``, or ``auto``: what the file itself says.
 
     Raises:
         CfgError: with file and line.
     """
-    cfg = read_cfg(path)
+    cfg = read_cfg(path, dialect)
     shape = _read_net(cfg.net)
     sections = cfg.layers
     if not sections:
@@ -137,13 +150,13 @@ def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, i
             raise CfgError(f"cutoff={cutoff}: the network has layers 1 to {len(sections)}", path)
         sections = sections[:cutoff]
     if size is None:
-        return _build(str(path), shape, sections, cfg.notes)
+        return _build(cfg, shape, sections)
     if not shape.image:
         raise cfg.net.error(f"the input is no image: it cannot be {size[0]} x {size[1]}")
-    return _build_resized(str(path), shape, size, sections, cfg.notes)
+    return _build_resized(cfg, shape, size, sections)
 
 
-def _build(path: str, shape: Shape, sections: Sequence[Section], notes: Sequence[str]) -> Network:
+def _build(cfg: Cfg, shape: Shape, sections: Sequence[Section]) -> Network:
     """The layers, one after the other, for an input's shape."""
     given = shape
     layers: list[Layer] = []
@@ -151,23 +164,24 @@ def _build(path: str, shape: Shape, sections: Sequence[Section], notes: Sequence
         layer = make_layer(section, Place(index, shape, layers))
         layers.append(layer)
         shape = layer.out
-    network = Network(path, given, tuple(layers), tuple(notes), tuple(sections))
+    network = Network(
+        cfg.path, given, tuple(layers), tuple(cfg.notes), cfg.dialect, cfg.reason,
+        bool(cfg.net.find_int("letter_box", 0)), cfg, tuple(sections),
+    )  # fmt: skip
     _check_heads(network)
     return network
 
 
-def _build_resized(
-    path: str, shape: Shape, size: tuple[int, int], sections: Sequence[Section], notes: Sequence[str]
-) -> Network:
+def _build_resized(cfg: Cfg, shape: Shape, size: tuple[int, int], sections: Sequence[Section]) -> Network:
     """`_build` for an input of another size; an error says which sizes would do, if the network's own does."""
     w, h = size
     if w < 1 or h < 1 or shape.c * w * h > INT32_MAX:
-        raise CfgError(f"an input of {w} x {h} is not possible", path)
+        raise CfgError(f"an input of {w} x {h} is not possible", cfg.path)
     try:
-        return _build(path, Shape(shape.c, h, w), sections, notes)
+        return _build(cfg, Shape(shape.c, h, w), sections)
     except CfgError as error:
         try:
-            stride = _build(path, shape, sections, notes).stride
+            stride = _build(cfg, shape, sections).stride
         except CfgError:
             raise error from None
         if w % stride == 0 and h % stride == 0:

@@ -59,7 +59,9 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
             what = f"layer {layer.index} ({layer.kind}), {array.name}"
             stored[array.name] = reader.take(array.count, what).reshape(array.shape)
             last = f"layer {layer.index} ({layer.kind})"
-        if stored or isinstance(layer, Weighted):
+        if isinstance(layer, Convolutional) and layer.shares is not None:
+            stored = arrays[layer.shares]
+        elif stored or isinstance(layer, Weighted):
             stored = _in_order_of_use(layer, stored, reader.header.transposed)
         arrays.append(stored)
     if not partial:
@@ -129,7 +131,7 @@ def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
 
 def with_defaults(layer: Layer, stored: Arrays) -> Arrays:
     """A layer's arrays, and those that no file has: the values that Darknet gives them."""
-    if isinstance(layer, BatchNorm):
+    if isinstance(layer, BatchNorm) and not layer.stored_biases:
         stored["biases"] = np.zeros(layer.input.c, np.float32)
     if isinstance(layer, Weighted) and layer.batch_normalize and layer.dontloadscales:
         channels = stored["biases"].size

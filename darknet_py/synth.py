@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .dialect import AUTO
 from .formats.weights import WeightsWriter
-from .layers import Recurrent, Weighted
+from .layers import Dropout, Implicit, MultiShortcut, Recurrent, Weighted
 from .network import Network, read_network
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ SEEN = 32013312
 _CHUNK = 1 << 20
 
 
-def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2) -> Network:
+def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2, dialect: str = AUTO) -> Network:
     """Write stand-in weights for ``cfg`` to ``out``; nothing is left behind if that fails.
 
     Args:
@@ -38,27 +39,41 @@ def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2)
         out: the weights file to write.
         seed: of the generator, 0 to 2**32 - 1.
         minor: version in the header; 2 and above store ``seen`` in 8 bytes, below in 4.
+        dialect: as for `read_network`.
 
     Raises:
         CfgError, WeightsError
     """
-    network = read_network(cfg)
+    network = read_network(cfg, dialect=dialect)
     random = np.random.RandomState(seed)
     with WeightsWriter(out, SEEN, minor=minor) as writer:
         for layer in network.layers:
             for array in layer.stored():
-                low, high = _bounds(layer, array)
+                low, high = _bounds(layer, array, _before_a_sum(network, layer))
                 for chunk in _draw(random, low, high, array.count):
                     writer.put(chunk)
     return network
 
 
-def _bounds(layer: Layer, array: Stored) -> tuple[float, float]:
+def _before_a_sum(network: Network, layer: Layer) -> bool:
+    """In AlexeyAB's dialect: whether a [shortcut] follows, with [dropout] at most between."""
+    following = network.layers[layer.index + 1 :]
+    first = next((other for other in following if not isinstance(other, Dropout)), None)
+    return isinstance(first, MultiShortcut)
+
+
+def _bounds(layer: Layer, array: Stored, before_a_sum: bool) -> tuple[float, float]:
     """The interval of an array's values; that of weights keeps the signal's size through the network."""
     if isinstance(layer, Recurrent):
         part, name = array.name.split(".")
-        return _bounds(layer.parts[part], replace(array, name=name))
+        return _bounds(layer.parts[part], replace(array, name=name), before_a_sum)
+    if isinstance(layer, Implicit):
+        return layer.mean - layer.std, layer.mean + layer.std
+    if isinstance(layer, MultiShortcut):
+        return -0.5, 1.5
     fixed = {"biases": (-0.5, 0.5), "scales": (0.5, 1.5), "rolling_mean": (-0.3, 0.3), "rolling_variance": (0.5, 2.0)}
+    if array.name == "scales" and before_a_sum:
+        return 0.1, 0.3  # or deep residual networks would overflow
     if array.name in fixed:
         return fixed[array.name]
     assert isinstance(layer, Weighted)

@@ -111,7 +111,12 @@ OPTIONS = {
     "gru": SectionOptions(options("output batch_normalize")),
     "lstm": SectionOptions(options("output batch_normalize")),
     "conv_lstm": SectionOptions(
-        (*_GATES, *options("peephole bottleneck state_constrain lstm_activation")), keys("time_normalizer")
+        (
+            *_GATES,
+            *options("peephole bottleneck state_constrain"),
+            Option("lstm_activation", ("tanh",)),  # GPU
+        ),
+        keys("time_normalizer"),
     ),
     "history": SectionOptions(options("history_size")),
     "maxpool": SectionOptions(
@@ -181,15 +186,25 @@ OPTIONS = {
     ),
 }
 
+_CONVOLUTIONS = ("convolutional", "crnn", "conv_lstm")
+
 ALEXEYAB = Dialect(
+    "alexeyab",
     "AlexeyAB's Darknet",
     SECTIONS,
     ACTIVATIONS,
     OPTIONS,
     SectionOptions(
         options("dontload dontloadscales"),
-        keys(
-            "clip onlyforward dont_update burnin_update stopbackward train_only_bn learning_rate",
-        ),
+        keys("clip onlyforward dont_update burnin_update stopbackward train_only_bn learning_rate"),
     ),
-)
+    only_in={
+        "swish": (*_CONVOLUTIONS, "shortcut"), "mish": (*_CONVOLUTIONS, "shortcut"), "hard_mish": _CONVOLUTIONS,
+        "normalize_channels": _CONVOLUTIONS, "normalize_channels_softmax": _CONVOLUTIONS,
+        "normalize_channels_softmax_maxval": _CONVOLUTIONS,
+    },
+    stretches=True,
+    strided_1x1=True,
+    batchnorm_biases=True,
+    flat_regions=True,
+)  # fmt: skip

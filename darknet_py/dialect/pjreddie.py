@@ -76,6 +76,7 @@ OPTIONS = {
 }
 
 PJREDDIE = Dialect(
+    "darknet",
     "pjreddie's Darknet",
     SECTIONS,
     ACTIVATIONS,

@@ -45,23 +45,39 @@ class SectionOptions:
         return next((option for option in self.result if option.key == key), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """What one Darknet reads.
 
     Attributes:
+        key: what the user calls it.
         name: whose Darknet it is, as messages say it.
         sections: name of a section -> its canonical name (``string_to_layer_type``).
         activations: names of activations (``get_activation``).
         options: what is read in a section, by its canonical name.
         everywhere: what is read in every layer's section besides.
+        only_in: activations that work in these kinds of sections only; elsewhere that Darknet gives zeros.
+        stretches: images are stretched to the network's size, unless the cfg has ``letter_box=1``.
+        strided_1x1: a 1x1 convolution skips pixels as its stride says; else it reads on as its input lies in memory.
+        flat_regions: ``[region]`` puts the values of a cell side by side, and all its boxes have objectness 1.
+        batchnorm_biases: weights files have biases of ``[batchnorm]``.
     """
 
+    key: str
     name: str
     sections: Mapping[str, str]
     activations: tuple[str, ...]
     options: Mapping[str, SectionOptions]
     everywhere: SectionOptions = field(default_factory=SectionOptions)
+    only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stretches: bool = False
+    strided_1x1: bool = False
+    batchnorm_biases: bool = False
+    flat_regions: bool = False
+
+    def reads(self, kind: str, key: str) -> bool:
+        """Whether it reads an option in sections of a kind, for whatever."""
+        return self.find(kind, key) is not None or key in self.without_result(kind)
 
     def find(self, kind: str, key: str) -> Option | None:
         """The row of an option that changes the result in sections of a kind."""

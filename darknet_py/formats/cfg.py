@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..dialect import ALEXEYAB, PJREDDIE
+from ..dialect import ALEXEYAB, AUTO, PJREDDIE, Dialect
+from ..dialect.choose import choose
 from ..errors import CfgError, warn
 from .binary import why_no_cfg
 
-KINDS: Mapping[str, str] = PJREDDIE.sections
-"""Name of a section -> its canonical name (Darknet's ``string_to_layer_type``)."""
+KINDS: Mapping[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
+"""Name of a section in any dialect -> its canonical name (Darknet's ``string_to_layer_type``)."""
 
 _REMOVED = str.maketrans("", "", " \t\r\n")
 _COMMENT = re.compile("[#;]")
@@ -49,7 +50,7 @@ class Section:
     """A section: its canonical ``kind``, its ``name`` as written, and its options.
 
     Of two equal keys the first counts. Numbers are read as C's ``atoi`` and ``atof`` do (what follows the number is
-    ignored), but a value without any number is an error.
+    ignored), but a value without any number is an error. ``dialect``: whose options count.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Section:
     line: int
     path: str
     options: list[Option] = field(default_factory=list)
+    dialect: Dialect = PJREDDIE
 
     def error(self, message: str, key: str | None = None) -> CfgError:
         """An error at the line of option ``key``, or of the section."""
@@ -154,12 +156,15 @@ class Section:
 
 @dataclass
 class Cfg:
-    """A whole file: ``[net]``, the layers' sections, and notes on lines that Darknet reports and ignores."""
+    """A whole file: ``[net]``, the layers' sections, notes on lines that Darknet reports and ignores, the dialect."""
 
     path: str
     net: Section
     layers: list[Section]
     notes: list[str]
+    dialect: Dialect = PJREDDIE
+    reason: str = ""
+    """What decided for the dialect."""
 
 
 def to_float32(value: float) -> float:
@@ -191,8 +196,12 @@ def _match_float(text: str) -> re.Match[str] | None:
     return _HEXADECIMAL.match(text) or _DECIMAL.match(text)
 
 
-def read_cfg(path: str | Path) -> Cfg:
+def read_cfg(path: str | Path, dialect: str = AUTO) -> Cfg:
     """Read a cfg file.
+
+    Args:
+        path: the file.
+        dialect: whose Darknet it is for: a key of `dialect.DIALECTS`, or ``auto``.
 
     Raises:
         CfgError: with file and line.
@@ -203,10 +212,10 @@ def read_cfg(path: str | Path) -> Cfg:
         raise CfgError(f"cannot read this cfg: {error.strerror or error}", path) from None
     if b"\0" in data:
         raise CfgError(f"is not a cfg file: {why_no_cfg(data)}", path)
-    return parse_cfg(data.decode("utf-8-sig", errors="surrogateescape"), str(path))
+    return parse_cfg(data.decode("utf-8-sig", errors="surrogateescape"), str(path), dialect)
 
 
-def parse_cfg(text: str, path: str = "<cfg>") -> Cfg:
+def parse_cfg(text: str, path: str = "<cfg>", dialect: str = AUTO) -> Cfg:
     """Parse the text of a cfg; ``path`` is what errors name."""
     sections: list[Section] = []
     notes: list[str] = []
@@ -224,7 +233,12 @@ def parse_cfg(text: str, path: str = "<cfg>") -> Cfg:
         raise CfgError("has no sections; a cfg starts with [net]", path)
     if sections[0].kind != "net":
         raise sections[0].error(f"the first section must be [net] or [network], not [{sections[0].name}]")
-    return Cfg(path, sections[0], sections[1:], notes)
+    choice = choose(sections, dialect, path)
+    for section in sections:
+        if section.name not in choice.dialect.sections:
+            raise section.error(f"[{section.name}] is no section of {choice.dialect.name} ({choice.reason})")
+        section.kind, section.dialect = choice.dialect.sections[section.name], choice.dialect
+    return Cfg(path, sections[0], sections[1:], notes, choice.dialect, choice.reason)
 
 
 def _section(line: str, number: int, path: str) -> Section:
@@ -232,8 +246,6 @@ def _section(line: str, number: int, path: str) -> Section:
     name = line[1:-1]
     if line.endswith("]") and name in KINDS:
         return Section(KINDS[name], name, number, path)
-    if line.endswith("]") and name in ALEXEYAB.sections:
-        raise CfgError(f"{line} is a section of {ALEXEYAB.name} that is not computed here yet", path, number)
     raise CfgError(f"unknown section {line}", path, number)
 
 

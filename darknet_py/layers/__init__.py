@@ -9,26 +9,33 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from ..dialect import PJREDDIE
+from ..dialect import ALEXEYAB, PJREDDIE
 from .avgpool import AvgPool
 from .base import INT32_MAX, Layer, Place, Shape, Stored
 from .batchnorm import BatchNorm
 from .connected import Connected
+from .conv_lstm import ConvCrnn, ConvLstm
 from .convolutional import Convolutional
 from .crop import Crop
 from .deconvolutional import Deconvolutional
 from .detection import Detection
 from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
 from .foreign import refuse_foreign
-from .head import Head
+from .gaussian_yolo import GaussianYolo
+from .head import Head, NmsOptions
 from .iseg import Iseg
 from .local import Local
+from .local_avgpool import LocalAvgPool
 from .maxpool import MaxPool
+from .multi_shortcut import MultiShortcut
 from .normalization import Normalization
+from .passing import Contrastive, Empty, History, Implicit
 from .recurrent import Crnn, Gru, Lstm, Recurrent, Rnn
 from .region import Region
 from .reorg import Reorg
+from .reorg3d import Reorg3d
 from .route import Route
+from .scale_channels import Sam, ScaleChannels
 from .shortcut import Shortcut
 from .softmax import Softmax
 from .upsample import Upsample
@@ -38,33 +45,43 @@ from .yolo import Yolo
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
-_CLASSES: tuple[Any, ...] = (
-    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crnn, Crop, Deconvolutional, Detection, Dropout,
-    Gru, Iseg, L2Norm, Local, Logistic, Lstm, MaxPool, Normalization, Region, Reorg, Rnn, Route, Shortcut, Softmax,
-    Upsample, Yolo,
+_SHARED: tuple[Any, ...] = (
+    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crop, Detection, Dropout, Gru, Local, Lstm, MaxPool,
+    Normalization, Region, Reorg, Rnn, Route, Softmax, Upsample, Yolo,
+)  # fmt: skip
+_PJREDDIES: tuple[Any, ...] = (Crnn, Deconvolutional, Iseg, L2Norm, Logistic, Shortcut)
+_ALEXEYABS: tuple[Any, ...] = (
+    Contrastive, ConvCrnn, ConvLstm, Empty, GaussianYolo, History, Implicit, LocalAvgPool, MultiShortcut, Reorg3d, Sam,
+    ScaleChannels,
 )  # fmt: skip
 
-LAYERS: dict[str, Any] = {layer.kind: layer for layer in _CLASSES}
-"""Layer class by the canonical name of its section."""
+LAYERS: dict[str, dict[str, Any]] = {
+    PJREDDIE.key: {layer.kind: layer for layer in (*_SHARED, *_PJREDDIES)},
+    ALEXEYAB.key: {layer.kind: layer for layer in (*_SHARED, *_ALEXEYABS)},
+}
+"""Layer class by dialect and by the canonical name of its section."""
 
 
 def make_layer(section: Section, place: Place) -> Layer:
     """The layer that a section describes, at its place in the network. Raises `CfgError`."""
-    if section.kind not in LAYERS:
+    classes = LAYERS[section.dialect.key]
+    if section.kind not in classes:
         raise section.error(f"[{section.name}] may stand only at the beginning of a cfg")
     refuse_foreign(section)
-    layer: Layer = LAYERS[section.kind].parse(section, place)
+    layer: Layer = classes[section.kind].parse(section, place)
     for array in layer.stored():
         if array.count > INT32_MAX:
             raise section.error(f"[{section.name}] has {array.count} {array.name}, more than Darknet can count")
-    section.mark_used({*PJREDDIE.without_result(section.kind), "dontload", "numload", "dontloadscales"})
+    section.mark_used({*section.dialect.without_result(section.kind), "dontload", "numload", "dontloadscales"})
     unused = tuple(f"{option.key} = {option.value}{option.comment}" for option in section.unused())
     return dataclasses.replace(layer, unused=unused)
 
 
 __all__ = [
-    "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Convolutional", "Cost",
-    "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Gru", "Head", "Iseg", "L2Norm", "Layer", "Local",
-    "Logistic", "Lstm", "MaxPool", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Rnn", "Route", "Shape",
-    "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer", "refuse_foreign",
+    "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Contrastive", "ConvCrnn", "ConvLstm",
+    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty", "GaussianYolo", "Gru",
+    "Head", "History", "Implicit", "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
+    "MultiShortcut", "NmsOptions", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route",
+    "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
+    "refuse_foreign",
 ]  # fmt: skip

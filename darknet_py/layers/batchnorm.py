@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm(Weighted):
-    """Batch normalisation alone. Its biases are not in the file: they are zero."""
+    """Batch normalisation alone. A file has its biases in AlexeyAB's dialect only; else they are zero."""
 
     kind = "batchnorm"
+
+    stored_biases: bool = False
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> BatchNorm:
@@ -24,10 +26,11 @@ class BatchNorm(Weighted):
         shape = need_image(section, place)
         read_load_rules(section)
         return cls(index=place.index, line=section.line, input=shape, out=shape, activation="linear",
-                   batch_normalize=True)  # fmt: skip
+                   batch_normalize=True, stored_biases=section.dialect.batchnorm_biases)  # fmt: skip
 
     def stored(self) -> list[Stored]:
-        return self.normalization(self.input.c)
+        biases = [Stored("biases", (self.input.c,))] if self.stored_biases else []
+        return [*biases, *self.normalization(self.input.c)]
 
     def describe(self) -> str:
         return f"Batch Normalization Layer: {self.input.w} x {self.input.h} x {self.input.c} image"

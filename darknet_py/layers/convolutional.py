@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Place, Shape, Stored, c_divide, checked_output, need_image, not_negative, positive, within_reach
+from .base import Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
+from .strides import blur_window, read_strides, window_output
 from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+
+
+NOBODY = -1000000000
+"""``share_index`` of a layer that shares nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,17 +26,32 @@ class Convolutional(Weighted):
     lies in memory: ``stride`` then shortens the output but skips nothing (Darknet's ``forward_convolutional_layer``).
     With ``xnor`` it multiplies signs (XNOR-Net, Rastegari et al. 2016): an input's, and a weight's times the mean of
     its filter.
+
+    In AlexeyAB's dialect also:
+
+    Attributes:
+        stride_x, stride_y: strides across and down.
+        dilation: distance of two taps; the first is at ``-pad * dilation``.
+        skips: a 1x1 convolution skips pixels as its strides say.
+        blur: 1 or 2: it runs with strides 1, and a depthwise blur with the strides follows the activation
+            (``antialiasing``); ``out`` is the blurred map.
+        shares: number of the layer whose stored arrays it uses (``share_index``).
     """
 
     kind = "convolutional"
 
     n: int
     size: int
-    stride: int
+    stride_x: int
+    stride_y: int
     pad: int
     groups: int
     flipped: bool = False
     xnor: bool = False
+    dilation: int = 1
+    skips: bool = False
+    blur: int = 0
+    shares: int | None = None
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Convolutional:
@@ -38,29 +59,51 @@ class Convolutional(Weighted):
         shape = need_image(section, place)
         n = positive(section, "filters", 1)
         size = positive(section, "size", 1)
-        stride = positive(section, "stride", 1)
+        stride_x, stride_y = read_strides(section)
+        dilation = positive(section, "dilation", 1) if size > 1 else 1
         padding = not_negative(section, "padding", 0)
         if section.find_int("pad", 0):
             padding = size // 2
-        within_reach(section, "padding", padding, size)
-        within_reach(section, "stride", stride, max(shape.h, shape.w) + 2 * padding)
-        groups = positive(section, "groups", 1)
+        within_reach(section, "padding", padding, max(shape.h, shape.w))
+        xnor = bool(section.find_int("xnor", 0))
+        groups = 1 if xnor and section.dialect.key == "alexeyab" else positive(section, "groups", 1)
         if shape.c % groups or n % groups:
             raise section.error(f"groups={groups} must divide both {shape.c} channels and {n} filters", "groups")
         flipped = bool(section.find_int("flipped", 0))
         if flipped and groups > 1:
             raise section.error("flipped=1 does not go with groups (Darknet would write beyond its weights)", "flipped")
-        if size == 1 and padding:
+        skips = section.dialect.strided_1x1 and stride_x > 1
+        if size == 1 and padding and not skips:
             raise section.error("a 1x1 convolution takes no padding (Darknet reads beyond its input there)", "padding")
-        out = Shape(
-            n, c_divide(shape.h + 2 * padding - size, stride) + 1, c_divide(shape.w + 2 * padding - size, stride) + 1
-        )
-        return cls(
+        if dilation > 1 and (padding != size // 2 or size % 2 == 0):
+            raise section.error(
+                f"dilation={dilation} needs an odd size and padding={size // 2} (pad=1): with padding={padding} the "
+                "output has another size than AlexeyAB's Darknet reckons with", "dilation",
+            )  # fmt: skip
+        blur = section.find_int("antialiasing", 0)
+        strides = (1, 1) if blur else (stride_x, stride_y)
+        out = window_output(n, shape, size, 2 * padding, *strides)
+        if blur:
+            checked_output(section, out, shape)
+            out = window_output(n, out, *blur_window(blur), stride_x, stride_y)
+        normalize = bool(section.find_int("batch_normalize", 0)) or bool(section.find_int("cbn", 0))
+        layer = cls(
             index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape), n=n, size=size,
-            stride=stride, pad=padding, groups=groups, flipped=flipped, xnor=bool(section.find_int("xnor", 0)),
-            batch_normalize=bool(section.find_int("batch_normalize", 0)),
-            activation=read_activation(section, "logistic"), dontloadscales=read_load_rules(section),
+            stride_x=stride_x, stride_y=stride_y, pad=padding, groups=groups, flipped=flipped, xnor=xnor,
+            batch_normalize=normalize, activation=read_activation(section, "logistic"),
+            dontloadscales=read_load_rules(section), dilation=dilation, skips=skips, blur=blur,
         )  # fmt: skip
+        return dataclasses.replace(layer, shares=_shared(section, place, layer))
+
+    @property
+    def stride(self) -> int:
+        """Stride across; in pjreddie's dialect also down."""
+        return self.stride_x
+
+    @property
+    def sharp(self) -> Shape:
+        """Shape of the map before the blur."""
+        return window_output(self.n, self.input, self.size, 2 * self.pad, 1, 1) if self.blur else self.out
 
     @property
     def c(self) -> int:
@@ -89,9 +132,12 @@ class Convolutional(Weighted):
 
     @property
     def multiply_adds(self) -> int:
-        return self.n * self.size * self.size * (self.c // self.groups) * self.out_h * self.out_w
+        sharp = self.sharp
+        return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
 
     def stored(self) -> list[Stored]:
+        if self.shares is not None:
+            return []
         weights = Stored("weights", (self.n, self.c // self.groups, self.size, self.size))
         return [Stored("biases", (self.n,)), *self.normalization(self.n), weights]
 
@@ -101,3 +147,26 @@ class Convolutional(Weighted):
             f"conv  {self.n:5d} {self.size:2d} x{self.size:2d} /{self.stride:2d}  {self.w:4d} x{self.h:4d} x{self.c:4d}"
             f"   ->  {self.out_w:4d} x{self.out_h:4d} x{self.n:4d}  {flops / 1e9:5.3f} BFLOPs"
         )
+
+
+def _shared(section: Section, place: Place, layer: Convolutional) -> int | None:
+    """The layer whose arrays ``layer`` uses, if it has ``share_index``."""
+    reference = section.find_int("share_index", NOBODY)
+    if reference == NOBODY:
+        return None
+    number = place.resolve(reference)
+    other = None if number is None else place.layers[number]
+    if not isinstance(other, Convolutional):
+        raise section.error(
+            f"share_index={reference} names no [convolutional] before this one (layer {place.index})", "share_index"
+        )
+    own, theirs = (
+        (layer.n, layer.c, layer.size, layer.groups, layer.batch_normalize, layer.flipped, layer.xnor)
+        for layer in (layer, other)
+    )
+    if own != theirs:
+        raise section.error(
+            f"share_index={reference}: filters, channels, size, groups or batch_normalize differ from layer {number}'s",
+            "share_index",
+        )
+    return number if other.shares is None else other.shares

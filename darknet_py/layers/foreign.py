@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING
 from ..dialect import ALEXEYAB, PJREDDIE
 from ..formats.cfg import c_float, c_int, to_float32
 
+NOT_COMPUTED = {
+    "bin_output": "it drops the activation of bit counts",
+    "coordconv": f"{ALEXEYAB.name} has it on a GPU only",
+    "maxpool_zero_nonmax": f"{ALEXEYAB.name} has it on a GPU only",
+    "lstm_activation": f"{ALEXEYAB.name} has it on a GPU only",
+}
+"""Options of AlexeyAB's dialect that change the result of his GPU code or of bit counts."""
+
 if TYPE_CHECKING:
     from ..dialect import Option
     from ..dialect.rows import Value
@@ -14,18 +22,25 @@ if TYPE_CHECKING:
 
 
 def refuse_foreign(section: Section) -> None:
-    """Raise `CfgError` for the first option that is computed by AlexeyAB's Darknet, but not by this package."""
+    """Raise `CfgError` for the first option that changes the result and is not computed.
+
+    In pjreddie's dialect: those of AlexeyAB's. In AlexeyAB's: what his GPU code alone does, and binarised outputs.
+    """
     for key in dict.fromkeys(option.key for option in section.options):
-        row, own = ALEXEYAB.find(section.kind, key), PJREDDIE.find(section.kind, key)
-        text = section.value(key)
-        if row is None or text is None:
+        row, text = ALEXEYAB.find(section.kind, key), section.value(key)
+        if row is None or text is None or _is_neutral(row, section, text):
             continue
+        if section.dialect is ALEXEYAB:
+            if key in NOT_COMPUTED:
+                raise section.error(f"[{section.name}] {key}={text} is not computed here: {NOT_COMPUTED[key]}", key)
+            continue
+        own = PJREDDIE.find(section.kind, key)
         lists = own is not None and row.many and not own.many and "," in text
-        if lists or (own is None and not _is_neutral(row, section, text)):
-            what = "with several values" if lists else "is"
+        if lists or own is None:
+            what = "with several values is" if lists else "is"
             raise section.error(
-                f"[{section.name}] {key}={text} {what} {'is ' * lists}an option of {ALEXEYAB.name} that changes the "
-                "result, and is not computed here yet", key,
+                f"[{section.name}] {key}={text} {what} an option of {ALEXEYAB.name} that changes the result: "
+                "choose dialect alexeyab", key,
             )  # fmt: skip
 
 

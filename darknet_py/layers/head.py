@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .base import Layer, Shape
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
+"""Kinds of non-maximum suppression (``nms_kind``); every other word means the default, as in AlexeyAB's Darknet."""
+
+
+@dataclass(frozen=True)
+class NmsOptions:
+    """The suppression that a head asks for: that of a cfg's last head counts for all.
+
+    Attributes:
+        kind: one of `NMS_KINDS`.
+        beta: exponent of the distance's share in ``diounms``.
+    """
+
+    kind: str = "default"
+    beta: float = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +35,7 @@ class Head(Layer):
     Attributes:
         n: boxes of each cell.
         classes: number of classes that it knows.
+        nms: the suppression that it asks for.
     """
 
     asks_unit: ClassVar[bool] = False
@@ -25,6 +46,7 @@ class Head(Layer):
 
     n: int
     classes: int
+    nms: NmsOptions = NmsOptions()
 
     @property
     def anchors(self) -> tuple[tuple[float, float], ...]:
@@ -38,6 +60,12 @@ class Head(Layer):
     def export_facts(self) -> dict[str, Any]:
         """What it takes to decode its output elsewhere (the metadata of an ONNX model)."""
         raise NotImplementedError
+
+
+def read_nms(section: Section, kinds: tuple[str, ...] = NMS_KINDS[:3]) -> NmsOptions:
+    """``nms_kind`` and ``beta_nms``; a kind that the head does not know is the default."""
+    kind = section.find_str("nms_kind", "default")
+    return NmsOptions(kind if kind in kinds else "default", section.find_float("beta_nms", 0.6))
 
 
 def pairs(values: tuple[float, ...]) -> tuple[tuple[float, float], ...]:

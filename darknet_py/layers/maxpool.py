@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, c_divide, checked_output, need_image, not_negative, positive, within_reach
+from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive, within_reach
+from .strides import blur_window, read_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -16,27 +17,58 @@ class MaxPool(Layer):
     """Largest value of each window; the window starts at ``-pad/2``, and what is outside counts as -FLT_MAX.
 
     ``pad`` is the padding of both sides together, ``size - 1`` unless the cfg says otherwise.
+
+    In AlexeyAB's dialect also:
+
+    Attributes:
+        stride_x, stride_y: strides across and down.
+        depth: channels of the output if it pools over channels instead: channel g is the largest of g, g + depth, ...
+        blur: as in `Convolutional`.
     """
 
     kind = "maxpool"
 
     size: int
-    stride: int
+    stride_x: int
+    stride_y: int
     pad: int
+    depth: int = 0
+    blur: int = 0
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> MaxPool:
         """Read a section."""
         shape = need_image(section, place)
-        stride = positive(section, "stride", 1)
-        size = positive(section, "size", stride)
+        stride_x, stride_y = read_strides(section)
+        size = positive(section, "size", positive(section, "stride", 1))
         within_reach(section, "size", size, max(shape.h, shape.w))
         pad = not_negative(section, "padding", size - 1)
-        out = Shape(shape.c, c_divide(shape.h + pad - size, stride) + 1, c_divide(shape.w + pad - size, stride) + 1)
+        depth, blur = 0, 0
+        if section.find_int("maxpool_depth", 0):
+            depth = positive(section, "out_channels", 1)
+            if depth > shape.c:
+                raise section.error(f"out_channels={depth} is more than {shape.c} channels", "out_channels")
+            out = Shape(depth, shape.h, shape.w)
+        else:
+            blur = section.find_int("antialiasing", 0)
+            out = window_output(shape.c, shape, size, pad, *((1, 1) if blur else (stride_x, stride_y)))
+            if blur:
+                checked_output(section, out, shape)
+                out = window_output(shape.c, out, *blur_window(blur), stride_x, stride_y)
         return cls(
             index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape), size=size,
-            stride=stride, pad=pad,
+            stride_x=stride_x, stride_y=stride_y, pad=pad, depth=depth, blur=blur,
         )  # fmt: skip
+
+    @property
+    def stride(self) -> int:
+        """Stride across; in pjreddie's dialect also down."""
+        return self.stride_x
+
+    @property
+    def sharp(self) -> Shape:
+        """Shape of the map before the blur."""
+        return window_output(self.input.c, self.input, self.size, self.pad, 1, 1) if self.blur else self.out
 
     def describe(self) -> str:
         return (

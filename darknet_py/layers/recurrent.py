@@ -174,7 +174,7 @@ class Crnn(Recurrent):
         def part(x: Shape, out: Shape) -> Convolutional:
             return Convolutional(
                 index=place.index, line=section.line, input=x, out=checked_output(section, out, x), n=out.c, size=3,
-                stride=1, pad=1, groups=1, activation=activation, batch_normalize=normalize,
+                stride_x=1, stride_y=1, pad=1, groups=1, activation=activation, batch_normalize=normalize,
             )  # fmt: skip
 
         out = Shape(filters, shape.h, shape.w)

@@ -17,7 +17,8 @@ class Region(Head):
     """Boxes at ``n`` anchors per cell (paper, section 2), classes by softmax, logistic or WordTree (section 4).
 
     Channels of an anchor: ``coords`` box values, objectness, ``classes`` class values. ``biases`` are the anchors'
-    widths and heights in cells. ``tree`` and ``map`` are file names as the cfg writes them.
+    widths and heights in cells. ``tree`` and ``map`` are file names as the cfg writes them. ``flat``: as in AlexeyAB's
+    dialect the output has the values of each cell, anchor after anchor, side by side.
     """
 
     kind = "region"
@@ -28,6 +29,7 @@ class Region(Head):
     background: bool
     tree: str | None
     map: str | None
+    flat: bool = False
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Region:
@@ -48,6 +50,7 @@ class Region(Head):
             biases=read_anchors(section, n), softmax=bool(section.find_int("softmax", 0)),
             background=bool(section.find_int("background", 0)), tree=section.find_str("tree", "") or None,
             map=section.find_str("map", "") or None,
+            flat=section.dialect.flat_regions,
         )  # fmt: skip
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, checked_output
+from .base import Layer, Place, Shape, checked_output, not_negative, positive
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Route(Layer):
-    """The outputs of earlier layers, one after another."""
+    """The outputs of earlier layers, one after another; with ``groups`` only part ``group_id`` of each one's values."""
 
     kind = "route"
 
     layers: tuple[int, ...]
+    groups: int = 1
+    group_id: int = 0
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Route:
@@ -42,9 +44,15 @@ class Route(Layer):
                     f"[route] joins unlike shapes: layer {numbers[0]} gives {first}, layer {number} gives {shape}",
                     "layers",
                 )
-        out = Shape(sum(shape.c for shape in shapes), first.h, first.w, first.image)
+        groups, group_id = positive(section, "groups", 1), not_negative(section, "group_id", 0)
+        if group_id >= groups:
+            raise section.error(f"group_id={group_id} must be less than groups={groups}", "group_id")
+        for number, shape in zip(numbers, shapes, strict=True):
+            if shape.c % groups:
+                raise section.error(f"groups={groups} does not divide {shape.c} channels of layer {number}", "groups")
+        out = Shape(sum(shape.c for shape in shapes) // groups, first.h, first.w, first.image)
         return cls(index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
-                   layers=tuple(numbers))  # fmt: skip
+                   layers=tuple(numbers), groups=groups, group_id=group_id)  # fmt: skip
 
     @property
     def sources(self) -> tuple[int, ...]:

@@ -36,11 +36,19 @@ def read_activation(section: Section, default: str) -> str:
     Darknet warns about an unknown one and goes on with ReLU; a network trained with another activation would give
     silent nonsense, so here it is an error.
     """
-    name = section.find_str("activation", default)
-    if name in ALEXEYAB.activations and name not in ACTIVATIONS:
-        raise section.error(f"activation={name} is one of {ALEXEYAB.name} that is not computed here yet", "activation")
-    if name not in ACTIVATIONS:
-        raise section.error(f"unknown activation '{name}'; Darknet has {', '.join(ACTIVATIONS)}", "activation")
+    name, dialect = section.find_str("activation", default), section.dialect
+    if name not in dialect.activations:
+        his = name in ALEXEYAB.activations
+        hint = f" (it is one of {ALEXEYAB.name}: dialect alexeyab)" if his else ""
+        raise section.error(
+            f"unknown activation '{name}'{hint}; {dialect.name} has {', '.join(dialect.activations)}", "activation"
+        )
+    if section.kind not in dialect.only_in.get(name, (section.kind,)):
+        kinds = ", ".join(f"[{kind}]" for kind in dialect.only_in[name])
+        raise section.error(
+            f"activation={name} works in {kinds} only: in [{section.name}] {dialect.name} makes zeros of it",
+            "activation",
+        )
     return name
 
 

@@ -1,0 +1,130 @@
+"""``[conv_lstm]`` and ``[crnn]`` of AlexeyAB's Darknet: recurrent layers of convolutions of any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Place, Shape, checked_output, need_image, not_negative, positive, within_reach
+from .convolutional import Convolutional
+from .recurrent import Crnn, Part, Recurrent
+from .strides import window_output
+from .weighted import read_activation, read_load_rules
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Reads what the convolutions of a section have in common, and makes them."""
+
+    section: Section
+    place: Place
+    size: int
+    stride: int
+    dilation: int
+    pad: int
+    groups: int
+    activation: str
+    normalize: bool
+    xnor: bool
+
+    @classmethod
+    def read(cls, section: Section, place: Place, activation: str) -> _Gate:
+        size = positive(section, "size", 3)
+        dilation = positive(section, "dilation", 1) if size > 1 else 1
+        pad = size // 2 if section.find_int("pad", 0) else not_negative(section, "padding", 0)
+        within_reach(section, "padding", pad, max(place.input.h, place.input.w))
+        if dilation > 1 and (pad != size // 2 or size % 2 == 0):
+            raise section.error(f"dilation={dilation} needs an odd size and padding={size // 2} (pad=1)", "dilation")
+        read_load_rules(section)
+        return cls(
+            section, place, size, positive(section, "stride", 1), dilation, pad, positive(section, "groups", 1),
+            read_activation(section, activation), bool(section.find_int("batch_normalize", 0)),
+            bool(section.find_int("xnor", 0)),
+        )  # fmt: skip
+
+    def make(self, x: Shape, filters: int) -> Convolutional:
+        """One of the convolutions."""
+        groups = 1 if self.xnor else self.groups
+        if x.c % groups or filters % groups:
+            raise self.section.error(f"groups={groups} must divide both {x.c} channels and {filters} filters", "groups")
+        out = window_output(filters, x, self.size, 2 * self.pad, self.stride, self.stride)
+        return Convolutional(
+            index=self.place.index, line=self.section.line, input=x, out=checked_output(self.section, out, x),
+            n=filters, size=self.size, stride_x=self.stride, stride_y=self.stride, pad=self.pad, groups=groups,
+            activation=self.activation, batch_normalize=self.normalize, xnor=self.xnor, dilation=self.dilation,
+            skips=self.stride > 1,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvCrnn(Crnn):
+    """The recurrence of `Rnn` with convolutions (AlexeyAB's ``make_crnn_layer``): no exchange of rows and columns."""
+
+    kind = "crnn"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> ConvCrnn:
+        """Read a section; the convolutions must keep the image's size."""
+        shape = need_image(section, place)
+        gate = _Gate.read(section, place, "logistic")
+        filters, hidden = positive(section, "output", 1), positive(section, "hidden", 1)
+        given = gate.make(shape, hidden)
+        if (given.out.w, given.out.h) != (shape.w, shape.h):
+            raise section.error(f"[crnn] must keep the size of its input, {shape}; it makes {given.out} of it")
+        state = Shape(hidden, shape.h, shape.w)
+        parts: dict[str, Part] = {
+            "input_layer": given, "self_layer": gate.make(state, hidden), "output_layer": gate.make(state, filters)
+        }  # fmt: skip
+        return cls(
+            index=place.index, line=section.line, input=shape, out=parts["output_layer"].out, parts=parts,
+            batch_normalize=gate.normalize, shortcut=bool(section.find_int("shortcut", 0)),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvLstm(Recurrent):
+    """Convolutional long short-term memory (``make_conv_lstm_layer``): keeps its cells and its last output.
+
+    Attributes:
+        peephole: gates see the cells, too.
+        constrain: cells are kept within this after the output was made of them; 0: they are not.
+    """
+
+    kind = "conv_lstm"
+    table_order = ("uf", "ui", "ug", "uo", "wf", "wi", "wg", "wo")
+
+    peephole: bool
+    constrain: int
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> ConvLstm:
+        """Read a section."""
+        shape = need_image(section, place)
+        gate = _Gate.read(section, place, "linear")
+        if section.find_int("bottleneck", 0):
+            raise section.error("bottleneck=1 cannot run on a CPU (AlexeyAB's Darknet stops there)", "bottleneck")
+        filters = positive(section, "output", 1)
+        peephole = bool(section.find_int("peephole", 0))
+        out = gate.make(shape, filters).out
+        recurrent = [*(("vf", "vi", "vo") if peephole else ()), "wf", "wi", "wg", "wo"]
+        parts: dict[str, Part] = {name: gate.make(out, filters) for name in recurrent}
+        if parts["wf"].out != out:
+            raise section.error(
+                f"[conv_lstm] must keep the size of its output, {out}; it makes {parts['wf'].out} of it"
+            )
+        parts |= {name: gate.make(shape, filters) for name in ("uf", "ui", "ug", "uo")}
+        return cls(
+            index=place.index, line=section.line, input=shape, out=out, parts=parts, batch_normalize=gate.normalize,
+            peephole=peephole, constrain=not_negative(section, "state_constrain", 32),
+        )  # fmt: skip
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        return (self.out.size, self.out.size)
+
+    def _title(self) -> str:
+        x = self.input
+        return f"CONV_LSTM Layer: {x.h} x {x.w} x {x.c} image, {self.out.c} filters"

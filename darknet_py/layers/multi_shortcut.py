@@ -1,0 +1,81 @@
+"""``[shortcut]`` of AlexeyAB's Darknet: ``make_shortcut_layer`` with several layers and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Layer, Place, Stored, need_image
+from .weighted import read_activation
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+WEIGHTS = ("none", "per_feature", "per_layer", "per_channel")
+NORMALIZATIONS = {"none": "none", "relu": "relu", "avg_relu": "relu", "softmax": "softmax"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiShortcut(Layer):
+    """The input plus the outputs of earlier layers of the same width and height, then activation.
+
+    Of a layer with fewer channels those that it has are added, of one with more the first ones.
+
+    Attributes:
+        added: numbers of the layers, in the order of the cfg.
+        counts: how many values of each are added.
+        activation: its name.
+        weights: factors stored for the input and each layer (0: none): one each, or one for each channel.
+        normalization: ``none``, ``relu`` or ``softmax``: how they become shares of a sum.
+    """
+
+    kind = "shortcut"
+
+    added: tuple[int, ...]
+    counts: tuple[int, ...]
+    activation: str
+    weights: int = 0
+    normalization: str = "none"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> MultiShortcut:
+        """Read a section."""
+        shape = need_image(section, place)
+        references = section.find_ints("from")
+        if not references:
+            raise section.error("[shortcut] must name layers, as in from=-3")
+        added, counts = [], []
+        for reference in references:
+            number = place.resolve(reference)
+            if number is None:
+                raise section.error(f"from={reference} leads to no layer before this one (layer {place.index})", "from")
+            other = place.layers[number].out
+            if not other.image or (other.w, other.h) != (shape.w, shape.h):
+                raise section.error(f"[shortcut] joins unlike shapes: {shape} and layer {number}'s {other}", "from")
+            added.append(number)
+            counts.append(min(other.size, shape.size))
+        kind = section.find_str("weights_type", "none")
+        normalization = section.find_str("weights_normalization", "none")
+        if kind not in WEIGHTS:
+            raise section.error(f"weights_type={kind}: there are {', '.join(WEIGHTS)}", "weights_type")
+        if normalization not in NORMALIZATIONS or (kind != "none" and NORMALIZATIONS[normalization] == "none"):
+            raise section.error(
+                f"weights_type={kind} needs weights_normalization: relu, avg_relu or softmax", "weights_type"
+            )
+        weights = {"none": 0, "per_channel": shape.c}.get(kind, 1)
+        return cls(
+            index=place.index, line=section.line, input=shape, out=shape, added=tuple(added), counts=tuple(counts),
+            activation=read_activation(section, "linear"), weights=weights,
+            normalization=NORMALIZATIONS[normalization] if weights else "none",
+        )  # fmt: skip
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return (self.index - 1, *self.added)
+
+    def stored(self) -> list[Stored]:
+        return [Stored("weights", (len(self.added) + 1, self.weights))] if self.weights else []
+
+    def describe(self) -> str:
+        return f"Shortcut Layer: {', '.join(str(number) for number in self.added)}"

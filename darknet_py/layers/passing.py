@@ -1,0 +1,96 @@
+"""Small sections of AlexeyAB's Darknet: ``[implicit] [history] [empty] [contrastive]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..formats.cfg import c_float
+from .base import Layer, Place, Shape, Stored, checked_output, need_image, positive
+
+if TYPE_CHECKING:
+    from ..formats.cfg import Section
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implicit(Layer):
+    """Its stored values, whatever the input (implicit knowledge of YOLOR; ``make_implicit_layer``).
+
+    ``mean`` and ``std`` are what training starts from.
+    """
+
+    kind = "implicit"
+
+    mean: float
+    std: float
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Implicit:
+        """Read a section."""
+        filters, atoms = positive(section, "filters", 128), positive(section, "atoms", 1)
+        out = checked_output(section, Shape(filters, atoms, 1), place.input)
+        mean, std = (
+            default if (text := section.value(key)) is None else c_float(text)
+            for key, default in (("mean", 0.0), ("std", 0.2))
+        )
+        return cls(index=place.index, line=section.line, input=place.input, out=out, mean=mean, std=std)
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return ()
+
+    def stored(self) -> list[Stored]:
+        return [Stored("weights", (self.out.c, self.out.h))]
+
+    def describe(self) -> str:
+        return f"implicit Layer: {self.out.c} x {self.out.h}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(Layer):
+    """The input, then zeros in the place of earlier steps: one image is one step (``make_history_layer``)."""
+
+    kind = "history"
+
+    steps: int
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> History:
+        """Read a section."""
+        shape = need_image(section, place)
+        steps = positive(section, "history_size", 4)
+        out = checked_output(section, Shape(shape.c * steps, shape.h, shape.w), shape)
+        return cls(index=place.index, line=section.line, input=shape, out=out, steps=steps)
+
+    def describe(self) -> str:
+        return f"HISTORY b = 1, s = 1, steps = {self.steps}, {self.input}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Empty(Layer):
+    """Nothing: its output is its input (also ``[silence]``)."""
+
+    kind = "empty"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Empty:
+        """Read a section."""
+        return cls(index=place.index, line=section.line, input=place.input, out=place.input)
+
+    def describe(self) -> str:
+        return "empty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrastive(Layer):
+    """A loss of training (``make_contrastive_layer``): otherwise its output is never written, so zeros."""
+
+    kind = "contrastive"
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Contrastive:
+        """Read a section."""
+        return cls(index=place.index, line=section.line, input=place.input, out=place.input)
+
+    def describe(self) -> str:
+        return "contrastive"
