@@ -137,6 +137,7 @@ def _run_tiles(profile: Profile, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
     from .kernels.winograd_code import F2, F4
     from .network import read_network
+    from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
     from .plan.pool import Schedule, get_pool
 
@@ -147,9 +148,9 @@ def _run_tiles(profile: Profile, threads: int | None) -> None:
     arrays = {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32), "biases": np.ones(layer.n, np.float32)}
     x, out = np.zeros(layer.c * layer.h * layer.w, np.float32), np.zeros(layer.out.size, np.float32)
     pool = get_pool(threads)
+    context = LayerContext([x], out, arrays, profile, pool.threads)
     for transform in (F2, F4):
-        choose = partial(_always, transform)
-        steps = convolution_steps(layer, arrays, x, out, pool.threads, profile, choose=choose)
+        steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))
 

@@ -67,7 +67,8 @@ def test_packed_weights_are_shared(files: tuple[Path, Path], x: Floats) -> None:
     plans = detector._runner._plans
     assert sorted(plans) == [1, 2, 4]
     packed = [
-        {step.layer: step.args[2] for step in plan.steps if step.kernel is convolution} for plan in plans.values()
+        {step.layer: step.arguments["weights"] for step in plan.steps if step.kernel is convolution}
+        for plan in plans.values()
     ]
     assert len(packed[0]) == 7
     for others in packed[1:]:

@@ -13,9 +13,10 @@ import darknet_py
 SCRIPT = """
 import numpy as np
 from darknet_py.kernels.activations import activate_channels
+from darknet_py.kernels.atomic import new_queue
 from darknet_py.kernels.tile import host_tile
 out, x = np.zeros(1, np.float32), np.full(1, -8, np.float32)
-activate_channels(np.zeros(16, np.int64), out, x, np.array([13]), 1, host_tile())
+activate_channels(new_queue(1), out, x, np.array([13]), 1, host_tile())
 print(out[0], sum(activate_channels.stats.cache_hits.values()))
 """
 

@@ -24,7 +24,7 @@ def summary(cfg: Path, verbose: bool) -> None:
     click.echo(f"layers      {len(network.layers)}")
     click.echo(f"input       {network.input}")
     click.echo(f"parameters  {network.parameters:,} ({network.parameters * 4 / megabyte:.1f} MB)")
-    click.echo(f"memory      {lay_out(network, kept).size * 4 / megabyte:.1f} MB for activations")
+    click.echo(f"memory      {lay_out(network, kept).size / megabyte:.1f} MB for activations")
     click.echo(
         f"work        {network.multiply_adds / 1e9:.3f} G multiply-adds ({2 * network.multiply_adds / 1e9:.3f} BFLOPs)"
     )

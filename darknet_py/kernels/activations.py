@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
+from .atomic import next_task
 from .jit import kernel
 from .libm import exp
 from .simd import pointer
 from .vector_exp import logistic_values
+from .work import plan_kernel
 
 CODES = {
     name: code
@@ -29,7 +30,12 @@ LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR,
 
 @kernel
 def activate(x, code):
-    """One float32 value through one activation; returns float32."""
+    """One value through one activation; returns float32.
+
+    Args:
+        x: float32
+        code: int: number of the activation, see `CODES`
+    """
     if code == LINEAR:
         return x
     if code == LEAKY:
@@ -45,7 +51,12 @@ def activate(x, code):
 
 @kernel
 def _activate_rare(x, code):
-    # float32 products, where C has int * float; everything that touches a decimal constant is double.
+    """As `activate`: float32 products, where C has int * float; everything that touches a decimal constant is double.
+
+    Args:
+        x: float32
+        code: int: number of the activation
+    """
     positive = np.float32(x > 0)
     at_least_0 = np.float32(x >= 0)
     below_0 = np.float32(x < 0)
@@ -82,7 +93,11 @@ def _activate_rare(x, code):
 
 @kernel
 def _stair(x):
-    # ``int n = floor(x)``: what does not fit an int becomes INT_MIN on x86, which is even.
+    """The activation ``stair``. ``int n = floor(x)``: what does not fit an int becomes INT_MIN on x86, which is even.
+
+    Args:
+        x: float32
+    """
     half = np.floor(np.float64(x) / 2.0)
     if not (-2147483648.0 <= x < 2147483648.0):
         return np.float32(half)
@@ -92,12 +107,20 @@ def _stair(x):
     return np.float32(np.float64(np.float32(x - np.float32(n))) + half)
 
 
-@kernel
+@plan_kernel(tasks=lambda codes: codes.size)
 def activate_channels(queue, out, x, codes, cells, tile):
-    # out, x: (channels, cells) flat; codes: (channels,) int64, one activation per channel
+    """Each channel through an activation of its own; a channel whose code is UNTOUCHED is left alone.
+
+    Args:
+        out: written float32[codes.size, cells]
+        x: float32[codes.size, cells]
+        codes: int64[codes.size]: number of each channel's activation
+        cells: int: values of a channel
+        tile: Tile
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= codes.size:
+        channel = next_task(queue)
+        if channel < 0:
             return
         code = codes[channel]
         if code == UNTOUCHED:

@@ -5,31 +5,46 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
+from .atomic import next_task
 from .jit import kernel
+from .work import plan_kernel
 
 BLOCK = 4096
 """Inputs that one task binarises."""
 
 
-@kernel
+@plan_kernel(tasks=lambda x: -(-x.size // BLOCK))
 def binarize_input(queue, out, x):
-    # out, x: float32 of one size; what is not above 0 (a nan, too) becomes -1
+    """What is above 0 becomes 1; all else (a NaN, too) becomes -1.
+
+    Args:
+        out: written float32[x.size]
+        x: float32[out.size]
+    """
     while True:
-        first = claim(queue, 0) * BLOCK
-        if first >= x.size:
+        block = next_task(queue)
+        if block < 0:
             return
+        first = block * BLOCK
         for i in range(first, min(first + BLOCK, x.size)):
             out[i] = np.float32(1) if x[i] > 0 else np.float32(-1)
 
 
-@kernel
+@plan_kernel(tasks=lambda weights, size: weights.size // size)
 def binarize_weights(queue, out, weights, size, by_four):
-    # out, weights: (filters, size) flat. by_four: the mean as gcc's -Ofast takes it.
+    """Each weight becomes its sign times the mean of its filter's absolute values.
+
+    Args:
+        out: written float32[weights.size]
+        weights: float32[weights.size // size, size]: filter by filter
+        size: int: weights of a filter
+        by_four: bool: the mean as gcc's -Ofast takes it
+    """
     while True:
-        row = claim(queue, 0) * size
-        if row >= weights.size:
+        filter_ = next_task(queue)
+        if filter_ < 0:
             return
+        row = filter_ * size
         if by_four:
             mean = _sum_by_four(weights, row, size) * (np.float32(1) / np.float32(size))
         else:
@@ -40,6 +55,13 @@ def binarize_weights(queue, out, weights, size, by_four):
 
 @kernel
 def _sum(total, weights, first, end):
+    """``total`` + the absolute values of ``weights[first:end]``, one by one; returns float32.
+
+    Args:
+        total: float32
+        weights: float32[...]
+        first, end: int
+    """
     for i in range(first, end):
         total += abs(weights[i])
     return total
@@ -47,7 +69,13 @@ def _sum(total, weights, first, end):
 
 @kernel
 def _sum_by_four(weights, first, size):
-    # four sums side by side, added as (0 + 2) + (1 + 3); what is left over is added to them
+    """The sum of absolute values, of four sums side by side: (0 + 2) + (1 + 3), then what is left over, one by one.
+
+    Args:
+        weights: float32[...]
+        first: int: where the values start
+        size: int: how many
+    """
     s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     main = size & ~3
     for i in range(first, first + main, 4):

@@ -17,10 +17,17 @@ ONE = np.float32(1)
 
 @kernel
 def anchor_boxes(box, values, where, anchors, entries, w, h, unit_w, unit_h):
-    # box      float32[m * 4]: centre x, y, width, height
-    # values   float32[n * entries * h * w]: a head's output; x, y, w, h are the first four planes of each anchor
-    # where    int64[m]: the boxes wanted, each as (anchor * h + row) * w + column
-    # anchors  float32[n * 2]: widths and heights, in units of which the image has unit_w and unit_h
+    """Centre, width and height of some of a head's boxes, of the image's.
+
+    Args:
+        box: written float32[m * 4]: centre x, y, width, height
+        values: float32[n * entries * h * w]: a head's output; x, y, w, h are the first four planes of each anchor
+        where: int64[m]: the boxes wanted, each as (anchor * h + row) * w + column
+        anchors: float32[n * 2]: widths and heights, in units of which the image has unit_w and unit_h
+        entries: int: planes of an anchor
+        w, h: int: sides of the grid
+        unit_w, unit_h: int
+    """
     stride = w * h
     for b in range(where.size):
         anchor = where[b] // stride
@@ -36,13 +43,22 @@ def anchor_boxes(box, values, where, anchors, entries, w, h, unit_w, unit_h):
 
 @kernel
 def tree_classes(top, values, where, entries, first, stride, parent, child, offset, size, thresh):
-    # top     int64[m]: the deepest class of each box that stays above thresh
-    # values  float32[n * entries * stride]: conditional probabilities, class c of an anchor in plane first + c
-    # where   int64[m]: the boxes, each as anchor * stride + cell
-    # parent, child int32[classes]; offset, size int32[groups]: the tree
-    #
-    # Darknet multiplies every class by its parent, all down the tree, before it walks; only the groups on the way are
-    # ever looked at, and `above` carries their parent's product to them. The walk itself multiplies once more (p).
+    """The deepest class of each box that stays above a threshold.
+
+    Darknet multiplies every class by its parent, all down the tree, before it walks; only the groups on the way are
+    ever looked at, and `above` carries their parent's product to them. The walk itself multiplies once more (p).
+
+    Args:
+        top: written int64[m]: a class for each box
+        values: float32[n * entries * stride]: conditional probabilities, class c of an anchor in plane first + c
+        where: int64[m]: the boxes, each as anchor * stride + cell
+        entries: int: planes of an anchor
+        first: int: plane of the first class
+        stride: int: values of a plane
+        parent, child: int32[classes]: of the tree
+        offset, size: int32[groups]: of the tree
+        thresh: float32
+    """
     for b in range(where.size):
         anchor = where[b] // stride
         base = (anchor * entries + first) * stride + (where[b] - anchor * stride)
@@ -71,13 +87,18 @@ def tree_classes(top, values, where, entries, first, stride, parent, child, offs
 
 @kernel
 def sort_boxes(order, spare, score, margin, start, count):
-    # order  int64[n]: boxes; order[start : start + count] is sorted by descending score, equal ones stay in order
-    # spare  int64[n]: room to work in
-    # score  float32[n], by box
-    # margin float32: positive differences below it count as zero (0: none do)
-    #
-    # The merge sort of the C library's qsort, split by split: Darknet compares by the *difference* of two scores, and
-    # where denormals are flushed, close tiny scores count as equal, so that the result depends on who meets whom.
+    """Sort by descending score; equal ones stay in order.
+
+    The merge sort of the C library's qsort, split by split: Darknet compares by the *difference* of two scores, and
+    where denormals are flushed, close tiny scores count as equal, so that the result depends on who meets whom.
+
+    Args:
+        order: updated int64[n]: boxes; order[start : start + count] is sorted
+        spare: written int64[n]: room to work in
+        score: float32[n]: by box
+        margin: float32: positive differences below it count as zero (0: none do)
+        start, count: int
+    """
     if count < 2:
         return
     half = count // 2
@@ -101,10 +122,14 @@ def sort_boxes(order, spare, score, margin, start, count):
 
 @kernel
 def suppress(score, side, box, thresh):
-    # score  float32[m], best first: set to 0 for each box that overlaps a better one by more than thresh
-    # side   float32[5, m]: room to work in: left, right, top, bottom, area
-    # box    float32[m * 4]
-    # thresh float32: greatest intersection over union (box_iou of Darknet's box.c, in float32)
+    """Set the score of each box that overlaps a better one too much to 0.
+
+    Args:
+        score: updated float32[m]: best first
+        side: written float32[5, m]: room to work in: left, right, top, bottom, area
+        box: float32[m * 4]: centre x, y, width, height
+        thresh: float32: greatest intersection over union (box_iou of Darknet's box.c, in float32)
+    """
     for i in range(score.size):
         b = 4 * i
         side[0, i] = box[b] - box[b + 2] * HALF

@@ -13,7 +13,18 @@ VECTORS = 4
 
 @kernel
 def multiply_few(tile, vectors, sums, fresh, weights, pixels, offsets, depth):
-    # sums: (vectors * lanes,), weights: (depth,); as conv_multiply.multiply_pixels of one filter
+    """As `conv_multiply.multiply_pixels`, of one filter.
+
+    Args:
+        tile: Tile
+        vectors: int: vectors of pixels, at most VECTORS
+        sums: updated float32*: (vectors, lanes)
+        fresh: bool: the sums start from 0
+        weights: float32*: (depth,)
+        pixels: float32*: the first pixel
+        offsets: int64*: (depth,), where each tap's pixels lie from there
+        depth: int: how many k
+    """
     lanes = tile.lanes
     if fresh:
         for v in range(vectors):

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
+from .atomic import next_task
 from .jit import kernel
 from .simd import even_lanes, load, load_between, odd_lanes, prefetch, shifted, splat, store
+from .work import plan_kernel
 
 AHEAD = 2400
 """About how many float32 values before their use the cache is asked for pixels."""
 
 
-@kernel
+@plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
 def pack_weights(queue, packed, weights, filters, depth, part, rows):
-    # packed: per group, per part of the depth, per block of filters: (part, rows); absent filters are 0
-    # weights: (groups, filters, depth); part: the depth is cut into parts of this length, the last may be shorter
+    """Weights in the order in which `convolution` reads them.
+
+    Args:
+        packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]: per group, per
+            part of the depth, per block of filters: (part, rows); absent filters are 0
+        weights: float32[weights.size // (filters * depth), filters, depth]
+        filters: int: filters of a group
+        depth: int: weights of a filter
+        part: int: the depth is cut into parts of this length; the last may be shorter
+        rows: int: filters of a block
+    """
     blocks = (filters + rows - 1) // rows
-    groups = weights.size // (filters * depth)
     while True:
-        task = claim(queue, 0)
-        if task >= groups * blocks:
+        task = next_task(queue)
+        if task < 0:
             return
         group, block = task // blocks, task % blocks
         first = group * filters + block * rows
@@ -36,10 +45,22 @@ def pack_weights(queue, packed, weights, filters, depth, part, rows):
 
 @kernel
 def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channels):
-    # window: (channels, height, row), ``plane`` apart: columns and rows of the input from (x0, y0) on (which may lie in
-    # the padding), 0 outside of the image. A row consists of ``phases`` parts: phase p holds the columns
-    # x0 + p, x0 + p + stride, ..., so that each tap finds the pixels of a row of the output next to each other.
-    # A part's length is a multiple of ``lanes``.
+    """Columns and rows of the input from (x0, y0) on (which may lie in the padding), 0 outside of the image.
+
+    A row consists of ``phases`` parts: phase p holds the columns x0 + p, x0 + p + stride, ..., so that each tap finds
+    the pixels of a row of the output next to each other. A part's length is a multiple of ``lanes``.
+
+    Args:
+        tile: Tile
+        window: written float32*: (channels, height, row), channels ``plane`` apart
+        source: float32*: the first channel
+        shape: ConvShape
+        row: int: values of a row of the window
+        plane: int: values of a channel of the window
+        x0, y0: int: column and row of the input where the window starts
+        height: int: rows of the window
+        channels: int
+    """
     phases = min(shape.stride, shape.size)
     width = row // phases
     top = min(max(-y0, 0), height)
@@ -69,7 +90,18 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
 
 @kernel(forceinline=True)
 def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
-    # Meanwhile the cache is asked for what lies ``ahead``: the same rows of a channel to come.
+    """Rows of a window for stride 1. Meanwhile the cache is asked for the same rows of a channel to come.
+
+    Args:
+        tile: Tile
+        lines: written float32*: the window's first row that lies in the image
+        row: int: values of a row of the window
+        start: float32*: the image's row
+        w: int: width of the image
+        x0: int: column of the image where the window starts
+        height: int: how many rows
+        ahead: int: how far away the channel to come is, in values
+    """
     if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
         for i in range(0, row, tile.lanes):
             low, high = _inside(tile, x0 + i, w)
@@ -85,7 +117,11 @@ def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
 
 @kernel(forceinline=True)
 def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
-    # Even columns (from x0 on) to the first half of each row, odd ones to the second. ``ahead``: as above.
+    """For stride 2: even columns (from x0 on) to the first half of each row, odd ones to the second.
+
+    Args:
+        tile, lines, row, start, w, x0, height, ahead: any: as for `_copy_rows`
+    """
     lanes, half = tile.lanes, row // 2
     if half <= 4 * lanes:
         for i in range(0, half, lanes):
@@ -110,7 +146,11 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
 
 @kernel(forceinline=True)
 def _copy_quarters(tile, lines, row, start, w, x0, height):
-    # Every fourth column to each quarter of a row, likewise
+    """For stride 4: every fourth column to each quarter of a row, likewise.
+
+    Args:
+        tile, lines, row, start, w, x0, height: any: as for `_copy_rows`
+    """
     lanes, quarter = tile.lanes, row // 4
     for _ in range(height):
         for i in range(0, quarter, lanes):
@@ -127,6 +167,14 @@ def _copy_quarters(tile, lines, row, start, w, x0, height):
 
 @kernel(forceinline=True)
 def _pixels(tile, start, x, w):
+    """A vector of pixels of a row, +0 where it is beyond the row's ends.
+
+    Args:
+        tile: Tile
+        start: float32*: the row
+        x: int: column of the first pixel; may lie outside
+        w: int: length of the row
+    """
     if x >= 0 and x + tile.lanes <= w:
         return load(tile, start, x)
     low, high = _inside(tile, x, w)
@@ -135,6 +183,12 @@ def _pixels(tile, start, x, w):
 
 @kernel(forceinline=True)
 def _inside(tile, x, w):
-    # Which lanes of a vector that starts at column x lie in the image
+    """Which lanes of a vector lie in the image: the first one, and the one behind the last.
+
+    Args:
+        tile: Tile
+        x: int: column of the vector's first lane
+        w: int: width of the image
+    """
     high = max(min(w - x, tile.lanes), 0)
     return min(max(-x, 0), high), high

@@ -9,10 +9,21 @@ from .simd import even_lanes, larger, load, shifted, splat, store_first
 
 @kernel
 def pool_rows(tile, out, plane, out_w, band, band_plane, rows, width, filters, pooled):
-    # out: (filters, ``pooled`` rows, out_w), channels ``plane`` apart; band: (filters, rows, width), channels
-    # ``band_plane`` apart, with room for reading two vectors behind it. Rows and columns may be odd in number: a window
-    # that reaches beyond them sees its own values again, which changes nothing. Window values in Darknet's order, each
-    # replacing a smaller one: between +0 and -0 the first stays.
+    """Rows and columns may be odd in number: a window that reaches beyond them sees its own values again.
+
+    Window values in Darknet's order, each replacing a smaller one: between +0 and -0 the first stays.
+
+    Args:
+        tile: Tile
+        out: written float32*: (filters, pooled, out_w), channels ``plane`` apart
+        plane: int
+        out_w: int: width of the output
+        band: float32*: (filters, rows, width), channels ``band_plane`` apart, with room for reading two vectors behind
+        band_plane: int
+        rows, width: int: sides of a channel of the band
+        filters: int
+        pooled: int: rows of the output
+    """
     lanes = tile.lanes
     lowest = splat(tile, LOWEST)
     for f in range(filters):
@@ -31,7 +42,14 @@ def pool_rows(tile, out, plane, out_w, band, band_plane, rows, width, filters, p
 
 @kernel(forceinline=True)
 def _pair(tile, row, i, largest):
-    # The larger ones of ``largest`` and of two neighbours each, from row[i] on
+    """The larger ones of ``largest`` and of two neighbours each; returns a vector.
+
+    Args:
+        tile: Tile
+        row: float32*
+        i: int: the first neighbour
+        largest: vector
+    """
     lanes = tile.lanes
     largest = larger(even_lanes(load(tile, row, i), load(tile, row, i + lanes)), largest)
     return larger(even_lanes(load(tile, row, i + 1), load(tile, row, i + lanes + 1)), largest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .atomic import claim, stay_away
+from .atomic import join, next_task
 from .conv_few import multiply_few
 from .conv_multiply import multiply_filters, multiply_pixels
 from .conv_pack import copy_window
@@ -13,6 +13,7 @@ from .conv_pool import pool_rows
 from .epilogue import finish_filters, finish_pixels
 from .jit import kernel
 from .simd import pointer, shifted
+from .work import plan_kernel
 
 TASK_NUMBERS = 8
 """Numbers of a task, see `convolution`."""
@@ -71,6 +72,16 @@ class Cut(NamedTuple):
     scratch: int
 
 
+def count_images(tasks):
+    """How many images the tasks of a `convolution` are for."""
+    return int(tasks[::TASK_NUMBERS].max()) + 1
+
+
+def output_plane(shape, cut):
+    """Values of a channel of the output of a `convolution`."""
+    return cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
+
+
 class Operands(NamedTuple):
     """Pointers to what one group of filters works with: see `convolution`."""
 
@@ -81,27 +92,51 @@ class Operands(NamedTuple):
     offsets: Any
 
 
-@kernel
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"scratch": lambda workers, cut: workers * cut.scratch},
+)
 def convolution(
     queue, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
 ):
-    # out: (groups, n, out_h, out_w), or (groups, n, pool_h, pool_w) with a pooling, cut.next_out apart for each image;
-    # source: (groups, c, h, w), cut.next_in apart; weights: see pack_weights; singles, doubles: see Finish;
-    # scratch: (workers, cut.scratch);
-    # tasks: (tasks, 8) int64: image; group; first block of filters and the one behind the last; the same of rows, of
-    # pieces;
-    # pieces: columns of the output at which the pieces of a row start, and out_w;
-    # offsets: (cut.channels, size, size) int64: where each tap lies in the window
-    worker = claim(queue, 1)
-    if (worker + 1) * cut.scratch > scratch.size:
-        stay_away(queue)  # more threads than there is memory for: the others do it
+    """A convolution with all that follows it, for some images. A dimension ``count:pitch`` has its values pitch apart.
+
+    Args:
+        out: written float32[count_images(tasks):cut.next_out, shape.groups, shape.n, output_plane(shape, cut)]
+        source: float32[count_images(tasks):cut.next_in, shape.groups:shape.group, shape.c:shape.plane, shape.h,
+            shape.w] or more
+        weights: float32[shape.groups, -(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: in the
+            order of `pack_weights`
+        singles: float32[6, finish.pitch]: see `Finish`
+        doubles: float64[2, finish.pitch]: see `Finish`
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: image; group; first block of filters and the one behind
+            the last; the same of rows, of pieces
+        pieces: int64[pieces.size]: columns of the output at which the pieces of a row start, and out_w
+        offsets: int64[cut.channels, shape.size, shape.size]: where each tap lies in the window
+        shape: ConvShape
+        cut: Cut
+        finish: Finish
+        tile: Tile
+
+    Requires:
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        finish.pitch >= shape.groups * shape.n + tile.filters
+        pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
+        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        offsets.min() >= 0
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
         return
     window = pointer(scratch, worker * cut.scratch)
     blocks = (shape.n + cut.block - 1) // cut.block
     while True:
-        task = claim(queue, 0) * TASK_NUMBERS
-        if task >= tasks.size:
+        number = next_task(queue)
+        if number < 0:
             return
+        task = number * TASK_NUMBERS
         image, group = tasks[task], tasks[task + 1]
         f = group * shape.n
         spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
@@ -116,7 +151,16 @@ def convolution(
 
 @kernel
 def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
-    # Part by part of k; the sums of parts wait behind the window.
+    """One task: part by part of k; the sums of parts wait behind the window.
+
+    Args:
+        operands: Operands: of the task's group
+        source: float32*: the group's first channel
+        window: float32*: the worker's scratch memory
+        task: int64*: first block and the one behind the last; the same of rows, of pieces
+        pieces: int64*: as for `convolution`
+        shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
+    """
     block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
     filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)
     x0 = pieces[i0] * shape.stride - shape.pad
@@ -175,8 +219,24 @@ def _block(
     operands, out, plane, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, rows, piece,
     step,
 ):  # fmt: skip
-    # One block of sums on one part of k: ``count`` pixels from number ``first`` on, piece ``piece`` of the task's;
-    # rows: all filters, absent ones included
+    """One block of sums on one part of k, and what follows it if it is the last part.
+
+    Args:
+        operands: Operands
+        out: written float32*: channel 0 of the group
+        plane: int: values of a channel of ``out``
+        sums: updated float32*: where the block's sums wait
+        pixels: float32*: the piece's first pixel in the window
+        shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
+        block: int: number of the block of filters
+        first: int: number of the piece's first pixel in a channel of ``out``
+        count: int: pixels of the piece
+        channel: int: first channel of the part
+        channels: int: channels of the part
+        rows: int: all filters of the group, absent ones included
+        piece: int: number of the piece in the task
+        step: int: lines of the next block's weights that this piece asks the cache for
+    """
     f, taps = block * cut.block, shape.size * shape.size
     weights = shifted(operands.weights, (channel * rows + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps

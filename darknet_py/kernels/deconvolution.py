@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
-from .jit import kernel
+from .atomic import next_task
+from .work import plan_kernel
 
 
-@kernel
+@plan_kernel(tasks=lambda n: n)
 def deconvolution(queue, out, x, weights, n, c, h, w, out_h, out_w, size, stride, pad):
-    # out: (n, out_h, out_w), x: (c, h, w), weights: (c, n, size, size), flat; sums only, from 0.
-    # Darknet first sums over the channels for every tap, then adds the taps in the order (row, column).
+    """Sums only, from 0. Darknet first sums over the channels for every tap, then adds the taps by (row, column).
+
+    Args:
+        out: written float32[n, out_h, out_w]
+        x: float32[c, h, w]
+        weights: float32[c, n, size, size]
+        n: int: filters
+        c, h, w: int: channels and sides of the input
+        out_h, out_w: int: sides of the output
+        size: int: side of a filter
+        stride: int: pixels of the output from one pixel of the input to the next
+        pad: int: pixels cut off each side of the output
+
+    Requires:
+        out_h == (h - 1) * stride + size - 2 * pad
+        out_w == (w - 1) * stride + size - 2 * pad
+    """
     while True:
-        f = claim(queue, 0)
-        if f >= n:
+        f = next_task(queue)
+        if f < 0:
             return
         for i in range(out_h):
             for j in range(out_w):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from .activations import activate
-from .atomic import claim
+from .atomic import join, next_task
 from .jit import kernel
+from .work import plan_kernel
 
 ROWS = 8
 """Outputs that one task of ``connected`` computes side by side."""
@@ -18,7 +19,17 @@ ROWS = 8
 
 @kernel
 def _eight_sums(sums, first, weights, row, k, x, start):
-    # sums[first + r] += sum over i of weights[row + r * k + i] * x[start + i], for r in 0..7, each in the order of i
+    """sums[first + r] += sum over i of weights[row + r * k + i] * x[start + i], for r in 0..7, each in the order of i.
+
+    Args:
+        sums: updated float32[...]
+        first: int: place of the first sum
+        weights: float32[...]
+        row: int: place of the first weight
+        k: int: weights of a row
+        x: float32[...]
+        start: int: place of the first input
+    """
     r0, r1, r2, r3, r4, r5, r6, r7 = (
         row,
         row + k,
@@ -47,7 +58,18 @@ def _eight_sums(sums, first, weights, row, k, x, start):
 
 @kernel
 def _sums(sums, first, rows, weights, row, k, x, start):
-    # as _eight_sums, for any number of rows
+    """As `_eight_sums`, for any number of rows.
+
+    Args:
+        sums: updated float32[...]
+        first: int: place of the first sum
+        rows: int: how many sums
+        weights: float32[...]
+        row: int: place of the first weight
+        k: int: weights of a row
+        x: float32[...]
+        start: int: place of the first input
+    """
     done = 0
     while done + ROWS <= rows:
         _eight_sums(sums, first + done, weights, row + done * k, k, x, start)
@@ -59,29 +81,60 @@ def _sums(sums, first, rows, weights, row, k, x, start):
         sums[first + r] = total
 
 
-@kernel
+@plan_kernel(tasks=lambda out: -(-out.size // ROWS))
 def connected(queue, out, x, weights):
-    # out: (outputs,), x: (inputs,), weights: (outputs, inputs) flat; sums only, from 0
+    """Sums only, from 0.
+
+    Args:
+        out: written float32[weights.size // x.size]
+        x: float32[weights.size // out.size]
+        weights: float32[out.size, x.size]
+    """
     while True:
-        first = claim(queue, 0) * ROWS
-        if first >= out.size:
+        block = next_task(queue)
+        if block < 0:
             return
+        first = block * ROWS
         rows = min(ROWS, out.size - first)
         for r in range(first, first + rows):
             out[r] = np.float32(0)
         _sums(out, first, rows, weights, first * x.size, x.size, x, 0)
 
 
-@kernel
+@plan_kernel(
+    tasks=lambda out_h, out_w: out_h * out_w,
+    temporary={"scratch": lambda workers, n, c, size: workers * (c * size * size + n)},
+)
 def local(queue, out, x, weights, biases, scratch, n, c, h, w, out_h, out_w, size, stride, pad, code):
-    # out, biases: (n, out_h * out_w), x: (c, h, w), weights: (out_h * out_w, n, c * size * size), flat.
-    # scratch: (workers, c * size * size + n): the input of one location, and its n sums (which start from the biases).
+    """A convolution with filters of its own at every location.
+
+    Args:
+        out: written float32[n, out_h, out_w]
+        x: float32[c, h, w]
+        weights: float32[out_h, out_w, n, c, size, size]
+        biases: float32[n, out_h, out_w]
+        scratch: temporary float32[workers, c * size * size + n]: the input of one location, and its n sums
+        n: int: filters of a location
+        c, h, w: int: channels and sides of the input
+        out_h, out_w: int: sides of the output
+        size: int: side of a filter
+        stride: int: pixels from one location to the next
+        pad: int: pixels of zeros around the input
+        code: int: number of the activation
+
+    Requires:
+        out_h == windows(h + 2 * pad, size, stride)
+        out_w == windows(w + 2 * pad, size, stride)
+    """
     k = c * size * size
-    start = claim(queue, 1) * (k + n)
+    worker = join(queue, scratch.size // (k + n))
+    if worker < 0:
+        return
+    start = worker * (k + n)
     locations = out_h * out_w
     while True:
-        place = claim(queue, 0)
-        if place >= locations:
+        place = next_task(queue)
+        if place < 0:
             return
         _gather(scratch, start, x, c, h, w, place // out_w * stride - pad, place % out_w * stride - pad, size)
         for f in range(n):
@@ -93,7 +146,16 @@ def local(queue, out, x, weights, biases, scratch, n, c, h, w, out_h, out_w, siz
 
 @kernel
 def _gather(scratch, start, x, c, h, w, top, left, size):
-    # the window at (top, left) of all channels, zeros outside, in the order (channel, row, column)
+    """The window at (top, left) of all channels, zeros outside, in the order (channel, row, column).
+
+    Args:
+        scratch: written float32[...]
+        start: int: where in it the window goes
+        x: float32[c, h, w]
+        c, h, w: int
+        top, left: int: row and column of the window's corner; they may lie outside
+        size: int: side of the window
+    """
     for channel in range(c):
         for n in range(size):
             y = top + n

@@ -56,10 +56,19 @@ LEAKY_SMALLEST = np.float32(-(2.0**-100))
 
 @kernel(forceinline=True)
 def _quotient(tile, x, divisor, near, below, above):
-    # float32(x / divisor), as if divided in double. ``near + below`` and ``near + above`` lie on both sides of
-    # 1/divisor, far enough apart that the two products enclose the quotient, rounded to double, too. Rounding to
-    # float32 keeps order: where both products round to the same number the quotient between them does as well. Where
-    # they do not (one vector in 2**17), divide. Which filters this holds for, and why: `plan.convolution.enclose`.
+    """float32(x / divisor), as if divided in double; returns a vector.
+
+    ``near + below`` and ``near + above`` lie on both sides of 1/divisor, far enough apart that the two products enclose
+    the quotient, rounded to double, too. Rounding to float32 keeps order: where both products round to the same number
+    the quotient between them does as well. Where they do not (one vector in 2**17), divide. Which filters this holds
+    for, and why: `plan.coefficients.enclose`.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+        divisor: vector: of float64
+        near, below, above: vector: of float32
+    """
     if tile.fused:
         low = fma(x, near, mul(x, below))
         if not any_unequal(low, fma(x, near, mul(x, above))):
@@ -69,8 +78,15 @@ def _quotient(tile, x, divisor, near, below, above):
 
 @kernel(forceinline=True)
 def _leaky(tile, x):
-    # x < 0 ? float32(.1 * double(x)) : x. .1 as two float32 gives the same float32 for every x <= -2**-119 (all of them
-    # were tried: tests/test_convolution.py); nearer to 0 the small part's product would round as a denormal.
+    """x < 0 ? float32(.1 * double(x)) : x; returns a vector.
+
+    .1 as two float32 gives the same float32 for every x <= -2**-119 (all of them were tried:
+    tests/test_convolution.py); nearer to 0 the small part's product would round as a denormal.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+    """
     if tile.fused and not any_between_and_zero(x, splat(tile, LEAKY_SMALLEST)):
         return where_negative(x, fma(x, splat(tile, LEAKY_HIGH), mul(x, splat(tile, LEAKY_LOW))), x)
     return where_negative(x, narrow(mul(widen(x), splat(tile, 0.1))), x)
@@ -78,6 +94,13 @@ def _leaky(tile, x):
 
 @kernel(forceinline=True)
 def activated(tile, x, code):
+    """One of the activations that have a vector form; returns a vector.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+        code: int: number of the activation; others count as linear
+    """
     if code == LEAKY:
         return _leaky(tile, x)
     if code == RELU:
@@ -89,11 +112,22 @@ def activated(tile, x, code):
 
 @kernel(forceinline=True)
 def has_vector_form(code):
+    """Whether `activated` computes an activation.
+
+    Args:
+        code: int: number of the activation
+    """
     return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE
 
 
 @kernel(forceinline=True)
 def _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, normalize, code, divided):
+    """The vectors of `finish_pixels`.
+
+    Args:
+        tile, out, plane, sums, rows, count, singles, doubles: any: as for `finish_pixels`
+        pitch, normalize, code, divided: int: of `Finish`
+    """
     whole = count // tile.lanes * tile.lanes
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
     for r in range(rows):
@@ -120,9 +154,19 @@ def _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, no
 
 @kernel
 def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
-    # out: (rows, plane) at the block's first filter and pixel; ``first``: number of that pixel in the plane;
-    # sums: (rows, count rounded up to whole vectors); singles, doubles: see Finish, from the block's first filter on.
-    # All pointers.
+    """Finish a block whose lanes hold pixels.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane) at the block's first filter and pixel
+        plane: int: values of a channel of the output
+        first: int: number of the first pixel in the plane
+        sums: float32*: (rows, count rounded up to whole vectors)
+        rows: int: filters
+        count: int: pixels
+        singles, doubles: float32*: see `Finish`, from the block's first filter on; doubles: float64
+        finish: Finish
+    """
     pitch, divided = finish.pitch, finish.divided
     if finish.normalize == 1 and finish.code == LEAKY and divided == 0:  # the usual case, in a loop without branches
         _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 1, LEAKY, 0)
@@ -142,6 +186,13 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
 
 @kernel
 def _activate_rest(out, plane, rows, count, code):
+    """The activations that have no vector form, in place.
+
+    Args:
+        out: updated float32*: (rows, plane)
+        plane, rows, count: int: as for `finish_pixels`
+        code: int: number of the activation
+    """
     if not has_vector_form(code):
         for r in range(rows):
             for j in range(r * plane, r * plane + count):
@@ -150,6 +201,15 @@ def _activate_rest(out, plane, rows, count, code):
 
 @kernel(forceinline=True)
 def _filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize, code, divided):
+    """A vector of filters of `finish_filters`, in place.
+
+    Args:
+        tile: Tile
+        sums: updated float32*: (count, filters), at the first of the vector's filters
+        first, count: int: as for `finish_filters`
+        singles, doubles: float32*: at the first of the vector's filters; doubles: float64
+        pitch, normalize, code, divided: int: of `Finish`
+    """
     mean, scale, bias = load(tile, singles, 0), load(tile, singles, pitch), load(tile, singles, 2 * pitch)
     near, below = load(tile, singles, 3 * pitch), load(tile, singles, 4 * pitch)
     above = load(tile, singles, 5 * pitch)
@@ -169,7 +229,13 @@ def _filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize
 
 @kernel
 def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
-    # As finish_pixels, of sums: (count, filters), which are overwritten; what lies behind them is read.
+    """Finish a block whose lanes hold filters.
+
+    Args:
+        tile, out, plane, first: any: as for `finish_pixels`
+        sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
+        rows, count, singles, doubles, finish: any: as for `finish_pixels`
+    """
     pitch, divided = finish.pitch, finish.divided
     usual = finish.normalize == 1 and finish.code == LEAKY and divided == 0
     for v in range(0, rows, tile.lanes):

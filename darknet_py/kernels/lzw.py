@@ -17,9 +17,15 @@ _LONGEST_CODE = 12
 
 @kernel
 def decode_lzw(out, data, position, bits, tables):
-    # out: uint8, the pixels; more than fit are passed over. data from `position` on: blocks, each behind its length.
-    # tables: int32 (4, MOST_CODES): each code's prefix, first and last pixel, and how many it stands for; scratch.
-    # Returns how many pixels there are, or BROKEN.
+    """Returns how many pixels there are, or BROKEN.
+
+    Args:
+        out: written uint8[...]: the pixels; more than fit are passed over
+        data: uint8[...]: from ``position`` on blocks, each behind its length
+        position: int
+        bits: int: of a pixel
+        tables: written int32[4, MOST_CODES]: each code's prefix, first and last pixel, and how many it stands for
+    """
     out, data, tables = borrow(out), borrow(data), borrow(tables)
     prefix, first, last, length = tables[0], tables[1], tables[2], tables[3]
     clear = 1 << bits
@@ -67,7 +73,14 @@ def decode_lzw(out, data, position, bits, tables):
 
 @kernel
 def _put(out, at, code, prefix, last, length):
-    # A code's pixels, the last one first: each code is its prefix and one more pixel.
+    """A code's pixels, the last one first: each code is its prefix and one more pixel. Returns the place behind.
+
+    Args:
+        out: written uint8[...]
+        at: int: where in it the pixels go
+        code: int
+        prefix, last, length: int32[MOST_CODES]: see `decode_lzw`
+    """
     end = at + length[code]
     place = end - 1
     while code >= 0:

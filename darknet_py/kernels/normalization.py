@@ -7,24 +7,42 @@ import math
 import numpy as np
 
 from .activations import activate
-from .atomic import claim
+from .atomic import next_task
 from .jit import kernel
 from .libm import pow
+from .work import plan_kernel
 
 
 @kernel
 def batch_normalized(x, mean, deviation, scale, bias):
-    """One value: ``(x - mean) / deviation * scale + bias`` with C's roundings; ``deviation`` is a double."""
+    """One value: ``(x - mean) / deviation * scale + bias`` with C's roundings; returns float32.
+
+    Args:
+        x, mean: float32
+        deviation: float64
+        scale, bias: float32
+    """
     return np.float32(np.float64(x - mean) / deviation) * scale + bias
 
 
-@kernel
+@plan_kernel(tasks=lambda biases: biases.size)
 def normalize_channels(queue, out, x, mean, deviation, scales, biases, cells, normalize, code):
-    # out, x: (channels, cells) flat; mean, scales, biases: (channels,) float32; deviation: (channels,) float64.
-    # Batch normalisation (or only biases, without normalize), then activation.
+    """Batch normalisation (or only biases, without ``normalize``), then activation.
+
+    Args:
+        out: written float32[biases.size, cells], may be x
+        x: float32[biases.size, cells]
+        mean: float32[biases.size if normalize else 0]
+        deviation: float64[biases.size if normalize else 0]
+        scales: float32[biases.size if normalize else 0]
+        biases: float32[out.size // cells]
+        cells: int: values of a channel
+        normalize: bool
+        code: int: number of the activation
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= biases.size:
+        channel = next_task(queue)
+        if channel < 0:
             return
         bias = biases[channel]
         for i in range(channel * cells, (channel + 1) * cells):
@@ -35,14 +53,23 @@ def normalize_channels(queue, out, x, mean, deviation, scales, biases, cells, no
             out[i] = activate(value, code)
 
 
-@kernel
+@plan_kernel(tasks=lambda cells: cells)
 def local_response(queue, out, x, channels, cells, size, alpha, beta, kappa):
-    # out, x: (channels, cells) flat; alpha, beta, kappa: float32. The running norm of a pixel goes up the channels.
+    """Local response normalisation. The running norm of a pixel goes up the channels.
+
+    Args:
+        out: written float32[channels, cells]
+        x: float32[channels, cells]
+        channels: int
+        cells: int: values of a channel
+        size: int: channels of the neighbourhood
+        alpha, beta, kappa: float32: factor, exponent and start of the norm
+    """
     before = (size - 1) // 2 + 1
     after = size // 2
     while True:
-        cell = claim(queue, 0)
-        if cell >= cells:
+        cell = next_task(queue)
+        if cell < 0:
             return
         norm = kappa
         for k in range(after):
@@ -59,15 +86,27 @@ def local_response(queue, out, x, channels, cells, size, alpha, beta, kappa):
 
 @kernel
 def _square(x):
+    """``pow(x, 2)`` in double, as float32.
+
+    Args:
+        x: float32
+    """
     return np.float32(pow(np.float64(x), 2.0))
 
 
-@kernel
+@plan_kernel(tasks=lambda cells: cells)
 def l2norm(queue, out, x, channels, cells):
-    # out, x: (channels, cells) flat; each cell's channels divided by their Euclidean length
+    """Each cell's channels divided by their Euclidean length.
+
+    Args:
+        out: written float32[channels, cells]
+        x: float32[channels, cells]
+        channels: int
+        cells: int: values of a channel
+    """
     while True:
-        cell = claim(queue, 0)
-        if cell >= cells:
+        cell = next_task(queue)
+        if cell < 0:
             return
         total = np.float32(0)
         for k in range(channels):

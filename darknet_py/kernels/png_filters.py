@@ -10,9 +10,15 @@ from .jit import kernel
 
 @kernel
 def unfilter(lines, filtered, row_bytes, rows, distance):
-    # lines: uint8 (1 + rows, row_bytes) flat, its first row 0; filtered: uint8 (rows, 1 + row_bytes) flat, each row
-    # behind the number of its filter. distance: bytes from a value to the one to its left.
-    # Returns 0, or 1 if a number is none of a filter.
+    """Returns 0, or 1 if a number is none of a filter.
+
+    Args:
+        lines: updated uint8[1 + rows, row_bytes]: its first row is 0
+        filtered: uint8[rows, 1 + row_bytes]: each row behind the number of its filter
+        row_bytes: int
+        rows: int
+        distance: int: bytes from a value to the one to its left
+    """
     lines, filtered = borrow(lines), borrow(filtered)
     for y in range(rows):
         kind = filtered[y * (row_bytes + 1)]
@@ -48,7 +54,11 @@ def unfilter(lines, filtered, row_bytes, rows, distance):
 
 @kernel(forceinline=True)
 def _paeth(left, above, corner):
-    # the one of the three that is nearest to left + above - corner
+    """The one of the three that is nearest to left + above - corner.
+
+    Args:
+        left, above, corner: int
+    """
     to_left, to_above, to_corner = abs(above - corner), abs(left - corner), abs(left + above - 2 * corner)
     if to_left <= to_above and to_left <= to_corner:
         return left

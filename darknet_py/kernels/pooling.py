@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
+from .atomic import next_task
 from .jit import kernel
 from .simd import even_lanes, larger, load, pointer, store
+from .work import plan_kernel
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 """-FLT_MAX: what Darknet's pooling sees outside of the image."""
 
 
-@kernel
+@plan_kernel(tasks=lambda channels: channels)
 def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride, offset, tile):
-    # out: (channels, out_h, out_w), x: (channels, h, w), flat; the window of output (i, j) starts at
-    # (i * stride + offset, j * stride + offset). Windows are walked row by row: between +0 and -0 the first one stays.
+    """Maximum of each window. Windows are walked row by row: between +0 and -0 the first one stays.
+
+    Args:
+        out: written float32[channels, out_h, out_w]
+        x: float32[channels, h, w]
+        channels, h, w: int: channels and sides of the input
+        out_h, out_w: int: sides of the output
+        size: int: side of a window
+        stride: int: pixels from one window to the next
+        offset: int: the window of output (i, j) starts at (i * stride + offset, j * stride + offset)
+        tile: Tile
+
+    Requires:
+        offset <= 0
+        out_h in (windows(h - 2 * offset, size, stride), windows(h - 2 * offset + 1, size, stride))
+        out_w in (windows(w - 2 * offset, size, stride), windows(w - 2 * offset + 1, size, stride))
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= channels:
+        channel = next_task(queue)
+        if channel < 0:
             return
         plane = channel * h * w
         for i in range(out_h):
@@ -34,7 +50,15 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride, offset, t
 
 @kernel
 def _maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
-    # line, source: pointers to a row of the output and of the input
+    """What one row of the input adds to the windows of one row of the output.
+
+    Args:
+        line: updated float32*: the row of the output
+        source: float32*: the row of the input
+        out_w, w: int: their lengths
+        size, stride, offset: int: as for `maxpool`
+        tile: Tile
+    """
     lanes = tile.lanes
     for m in range(size):
         shift = offset + m
@@ -56,12 +80,19 @@ def _maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
             j += 1
 
 
-@kernel
+@plan_kernel(tasks=lambda channels: channels)
 def avgpool(queue, out, x, channels, cells):
-    # out: (channels,), x: (channels, cells) flat
+    """Mean of each channel, summed in the order of its values.
+
+    Args:
+        out: written float32[channels]
+        x: float32[channels, cells]
+        channels: int
+        cells: int: values of a channel
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= channels:
+        channel = next_task(queue)
+        if channel < 0:
             return
         total = np.float32(0)
         for i in range(channel * cells, (channel + 1) * cells):

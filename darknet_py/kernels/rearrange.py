@@ -4,40 +4,60 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
-from .jit import kernel
+from .atomic import next_task
+from .work import plan_kernel
 
 BLOCK = 16384
 """Values that one task of ``copy`` moves."""
 
 
-@kernel
+@plan_kernel(tasks=lambda x: -(-x.size // BLOCK))
 def copy(queue, out, x):
-    # out, x: equally long; out[:] = x in blocks
+    """``out[:] = x``, in blocks.
+
+    Args:
+        out: written float32[x.size]
+        x: float32[out.size]
+    """
     while True:
-        first = claim(queue, 0) * BLOCK
-        if first >= x.size:
+        block = next_task(queue)
+        if block < 0:
             return
+        first = block * BLOCK
         for i in range(first, min(first + BLOCK, x.size)):
             out[i] = x[i]
 
 
-@kernel
+@plan_kernel(tasks=lambda: 1)
 def fill(queue, out, value):
-    # out: any length; a single task
-    while claim(queue, 0) < 1:
+    """``out[:] = value``.
+
+    Args:
+        out: written float32[out.size]
+        value: float32
+    """
+    while next_task(queue) >= 0:
         for i in range(out.size):
             out[i] = value
 
 
-@kernel
+@plan_kernel(tasks=lambda c: c)
 def reorg(queue, out, x, c, h, w, stride, reverse):
-    # out, x: c * h * w values each. Darknet's reorg_cpu with the shape of the *input* in both directions: the "small"
-    # side is walked as (c, h, w), the "large" side as (c / stride^2, h * stride, w * stride); reverse: small -> large.
+    """Darknet's reorg_cpu with the shape of the *input* in both directions.
+
+    The "small" side is walked as (c, h, w), the "large" side as (c / stride^2, h * stride, w * stride).
+
+    Args:
+        out: written float32[c, h, w]
+        x: float32[c, h, w]
+        c, h, w: int: channels and sides of the input
+        stride: int: side of the blocks of pixels that become channels
+        reverse: bool: small -> large
+    """
     large_c = c // (stride * stride)
     while True:
-        k = claim(queue, 0)
-        if k >= c:
+        k = next_task(queue)
+        if k < 0:
             return
         block = k // large_c
         plane = (k % large_c) * h * stride
@@ -52,12 +72,20 @@ def reorg(queue, out, x, c, h, w, stride, reverse):
                     out[small + i] = x[large + i * stride]
 
 
-@kernel
+@plan_kernel(tasks=lambda channels: channels)
 def flatten(queue, out, x, channels, cells, forward):
-    # forward: (channels, cells) -> (cells, channels); else the other way round
+    """Channel by channel to cell by cell, or the other way round.
+
+    Args:
+        out: written float32[channels * cells]: (cells, channels) if ``forward``, else (channels, cells)
+        x: float32[channels * cells]: the other one
+        channels: int
+        cells: int: values of a channel
+        forward: bool
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= channels:
+        channel = next_task(queue)
+        if channel < 0:
             return
         for i in range(cells):
             if forward:
@@ -66,12 +94,20 @@ def flatten(queue, out, x, channels, cells, forward):
                 out[channel * cells + i] = x[i * channels + channel]
 
 
-@kernel
+@plan_kernel(tasks=lambda channels: channels)
 def upsample(queue, out, x, channels, h, w, stride, scale):
-    # out: (channels, h * stride, w * stride), x: (channels, h, w), flat; scale float32
+    """Each pixel becomes a block of ``stride`` x ``stride`` times ``scale``.
+
+    Args:
+        out: written float32[channels, h * stride, w * stride]
+        x: float32[channels, h, w]
+        channels, h, w: int: channels and sides of the input
+        stride: int: side of a block
+        scale: float32
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= channels:
+        channel = next_task(queue)
+        if channel < 0:
             return
         for y in range(h):
             source = (channel * h + y) * w
@@ -85,12 +121,20 @@ def upsample(queue, out, x, channels, h, w, stride, scale):
                     out[first + n * w * stride + i] = out[first + i]
 
 
-@kernel
+@plan_kernel(tasks=lambda channels: channels)
 def downsample(queue, out, x, channels, h, w, stride, scale):
-    # out: (channels, h, w); x is read as (channels, h * stride, w * stride); sums of blocks, from 0, row by row
+    """Sums of blocks of ``stride`` x ``stride`` pixels times ``scale``, from 0, row by row.
+
+    Args:
+        out: written float32[channels, h, w]
+        x: float32[channels, h * stride, w * stride]
+        channels, h, w: int: channels and sides of the output
+        stride: int: side of a block
+        scale: float32
+    """
     while True:
-        channel = claim(queue, 0)
-        if channel >= channels:
+        channel = next_task(queue)
+        if channel < 0:
             return
         for y in range(h):
             for i in range(w):
@@ -102,14 +146,22 @@ def downsample(queue, out, x, channels, h, w, stride, scale):
                 out[(channel * h + y) * w + i] = total
 
 
-@kernel
+@plan_kernel(tasks=lambda channels: channels)
 def crop(queue, out, x, channels, h, w, out_h, out_w, scale, shift):
-    # out: (channels, out_h, out_w), the middle of x: (channels, h, w), times scale plus shift (float32)
+    """The middle of an image, times ``scale`` plus ``shift``.
+
+    Args:
+        out: written float32[channels, out_h, out_w]
+        x: float32[channels, h, w]
+        channels, h, w: int: channels and sides of the input
+        out_h, out_w: int: sides of the output
+        scale, shift: float32
+    """
     top = (h - out_h) // 2
     left = (w - out_w) // 2
     while True:
-        channel = claim(queue, 0)
-        if channel >= channels:
+        channel = next_task(queue)
+        if channel < 0:
             return
         for i in range(out_h):
             source = (channel * h + top + i) * w + left

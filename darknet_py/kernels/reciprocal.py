@@ -55,5 +55,10 @@ def _rcp(typingctx: Any, x: Any) -> Any:
 
 @kernel
 def _estimate(out, x):
-    # out float32[1], x float32
+    """The processor's estimate of 1 / x.
+
+    Args:
+        out: written float32[1]
+        x: float32
+    """
     out[0] = _rcp(x)

@@ -25,7 +25,14 @@ def _value_of_type(x, i, table):
 
 @kernel
 def to_planes(out, pixels, table, channels):
-    # out: (channels, h * w) float32, pixels: (h * w, channels) uint8, flat; table: (256,) float32
+    """Bytes, pixel by pixel, to floats, channel by channel.
+
+    Args:
+        out: written float32[channels, h * w]
+        pixels: uint8[h * w, channels]
+        table: float32[256]: the value of each byte
+        channels: int
+    """
     cells = pixels.size // channels
     for k in range(channels):
         for i in range(cells):
@@ -34,7 +41,14 @@ def to_planes(out, pixels, table, channels):
 
 @kernel
 def columns_between(index, weight, w, out_w, step):
-    # For each output column but the last: index of the input column to its left (times step), weight of the right one.
+    """For each output column but the last: the input column to its left, and the weight of the right one.
+
+    Args:
+        index: written int64[out_w]: of the left column, times ``step``
+        weight: written float32[out_w]
+        w, out_w: int: width of the input and of the output
+        step: int: values from one column of the input to the next
+    """
     scale = np.float32(w - 1) / np.float32(out_w - 1) if out_w > 1 else np.float32(0)
     for c in range(out_w - 1):
         place = np.float32(c) * scale
@@ -48,10 +62,21 @@ def columns_between(index, weight, w, out_w, step):
 def resize_into(
     out, start, out_row, out_plane, x, step, row, plane, table, channels, h, w, out_h, out_w, index, weight, lines
 ):
-    # out: value (k, r, c) at start + k * out_plane + r * out_row + c.
-    # x: value (k, r, c) at k * plane + r * row + c * step, floats, or bytes that the table makes floats.
-    # index, weight: of columns_between; lines: (2, out_w) float32, flat.
-    # Only those input rows are narrowed that some output row needs, and each of them once.
+    """Only those input rows are narrowed that some output row needs, and each of them once.
+
+    Args:
+        out: written float32[...]: value (k, r, c) at start + k * out_plane + r * out_row + c
+        start, out_row, out_plane: int
+        x: any: value (k, r, c) at k * plane + r * row + c * step, float32, or uint8 that the table makes float32
+        step, row, plane: int
+        table: float32[256]: the value of each byte
+        channels: int
+        h, w: int: sides of the input
+        out_h, out_w: int: sides of the output
+        index: int64[out_w]: of `columns_between`
+        weight: float32[out_w]: of `columns_between`
+        lines: written float32[2, out_w]: room to work in
+    """
     scale = np.float32(h - 1) / np.float32(out_h - 1) if out_h > 1 else np.float32(0)
     for k in range(channels):
         held_upper = held_lower = -1
@@ -83,7 +108,18 @@ def resize_into(
 
 @kernel
 def _narrow(lines, target, x, source, step, table, w, out_w, index, weight):
-    # lines[target : target + out_w] = the input row at x[source], resized to out_w values
+    """lines[target : target + out_w] = the input row at x[source], resized to out_w values.
+
+    Args:
+        lines: written float32[2, out_w]
+        target: int
+        x: any: as for `resize_into`
+        source, step: int: place of the row's first value, and values from one to the next
+        table: float32[256]
+        w, out_w: int: width of the input and of the output
+        index: int64[out_w]: of `columns_between`
+        weight: float32[out_w]: of `columns_between`
+    """
     if w == 1:
         for c in range(out_w):
             lines[target + c] = _value(x, source, table)

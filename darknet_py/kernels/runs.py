@@ -12,8 +12,14 @@ DONE, BROKEN, TRUNCATED = 0, -1, -2
 
 @kernel
 def decode_tga_runs(out, data, position, size):
-    # out: uint8, values of `size` bytes each, all 0. A byte below 128: so many and one more values follow; else so many
-    # and one more, less 128, times the one value that follows.
+    """TGA. A byte below 128: so many and one more values follow; else so many and one more, less 128, times one value.
+
+    Args:
+        out: written uint8[...]: values of ``size`` bytes each, all 0 before
+        data: uint8[...]: the file
+        position: int: where in it the runs start
+        size: int: bytes of a value
+    """
     out, data = borrow(out), borrow(data)
     at = 0
     while at < out.size and position < data.size:
@@ -30,8 +36,15 @@ def decode_tga_runs(out, data, position, size):
 
 @kernel
 def decode_packed_bits(out, data, position):
-    # PSD (Apple's PackBits). A byte below 128: so many and one more bytes follow; above: 257 less it times the byte
-    # that follows. out: uint8, all 0. Returns the position behind, or BROKEN if a run goes beyond out.
+    """PSD (Apple's PackBits). A byte below 128: so many and one more bytes follow; above: 257 less it times one byte.
+
+    Returns the position behind, or BROKEN if a run goes beyond ``out``.
+
+    Args:
+        out: written uint8[...]: all 0 before
+        data: uint8[...]: the file
+        position: int: where in it the runs start
+    """
     out, data = borrow(out), borrow(data)
     at = 0
     while at < out.size:
@@ -55,8 +68,16 @@ def decode_packed_bits(out, data, position):
 
 @kernel
 def decode_hdr_rows(out, data, position, width, height):
-    # out: uint8 (height, 4, width) flat: each row's four channels behind each other; in the data behind four bytes that
-    # say that they are encoded, and their number. Returns DONE, BROKEN, TRUNCATED, or the position of a row without.
+    """Each row's four channels behind each other, behind four bytes that say that they are encoded, and their number.
+
+    Returns DONE, BROKEN, TRUNCATED, or the position of a row without.
+
+    Args:
+        out: written uint8[height, 4, width]
+        data: uint8[...]: the file
+        position: int: where in it the rows start
+        width, height: int
+    """
     out, data = borrow(out), borrow(data)
     for row in range(height):
         if position + 4 > data.size:
@@ -75,6 +96,14 @@ def decode_hdr_rows(out, data, position, width, height):
 
 @kernel
 def _decode_hdr_channel(out, at, end, data, position):
+    """One channel of a row. Returns the position behind, BROKEN or TRUNCATED.
+
+    Args:
+        out: written uint8[...]
+        at, end: int: where in it the channel goes
+        data: uint8[...]: the file
+        position: int: where in it the channel starts
+    """
     while at < end:
         if position >= data.size:
             return TRUNCATED

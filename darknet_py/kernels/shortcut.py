@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from .activations import activate
-from .atomic import claim
+from .atomic import next_task
 from .epilogue import activated, has_vector_form
 from .jit import kernel
 from .simd import add, load, mul, pointer, splat, store
+from .work import plan_kernel
 
 
-@kernel
+@plan_kernel(tasks=lambda c: c)
 def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, beta, code, tile):
-    # out, x: (c, h, w), added: (added_c, added_h, added_w), flat; alpha, beta float32.
-    # out = activation(alpha * x + beta * added) where both have a value, activation(x) elsewhere.
+    """activation(alpha * x + beta * added) where both have a value, activation(x) elsewhere.
+
+    Args:
+        out: written float32[c, h, w]
+        x: float32[c, h, w]
+        added: float32[added_c, added_h, added_w]
+        c, h, w: int: channels and sides of the input and of the output
+        added_c, added_h, added_w: int: of what is added
+        alpha, beta: float32
+        code: int: number of the activation
+        tile: Tile
+    """
     stride = max(added_w // w, 1)
     sample = max(w // added_w, 1)
     rows = min(h, added_h)
     columns = min(w, added_w)
     while True:
-        channel = claim(queue, 0)
-        if channel >= c:
+        channel = next_task(queue)
+        if channel < 0:
             return
         plane = channel * h * w
         if channel < added_c and added_h == h and added_w == w and has_vector_form(code):
@@ -45,7 +56,16 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
 
 @kernel
 def _add_planes(out, x, added, count, alpha, beta, code, tile):
-    # The usual case: two inputs of the same shape
+    """The usual case: two inputs of the same shape.
+
+    Args:
+        out: written float32*
+        x, added: float32*
+        count: int: how many values
+        alpha, beta: float32
+        code: int: number of the activation, of those that `epilogue.has_vector_form`
+        tile: Tile
+    """
     whole = count // tile.lanes * tile.lanes
     a, b = splat(tile, alpha), splat(tile, beta)
     for i in range(0, whole, tile.lanes):

@@ -8,29 +8,39 @@ from __future__ import annotations
 
 import numpy as np
 
-from .atomic import claim
+from .atomic import join, next_task
 from .jit import kernel
 from .libm import expf
 from .libmvec import expf_four
-from .softmax import BLOCK, find_largest
+from .softmax import BLOCK, count_tasks, find_largest, task_cells
+from .work import plan_kernel
 
 SCALAR_BELOW = 11
 """Groups smaller than this are summed one by one."""
 
 
-@kernel
+@plan_kernel(tasks=count_tasks, temporary={"scratch": lambda workers: workers * 6 * BLOCK})
 def softmax_make(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch):
-    # As softmax.softmax; scratch: (workers, 6, BLOCK): largest values, four sums, a row of exponentials.
-    start = 6 * BLOCK * claim(queue, 1)
-    blocks = (cells + BLOCK - 1) // BLOCK
+    """As `softmax.softmax`.
+
+    Args:
+        out: written float32[parts:part_stride, first + (offsets + sizes).max() * cells] or more
+        x: float32[parts:part_stride, first + (offsets + sizes).max() * cells] or more
+        offsets, sizes: int64[offsets.size]: first channel and channels of each group
+        parts, part_stride, first, cells: int: as for `softmax.softmax`
+        temperature: float32
+        scratch: temporary float32[workers, 6, BLOCK]: largest values, four sums, a row of exponentials
+    """
+    worker = join(queue, scratch.size // (6 * BLOCK))
+    if worker < 0:
+        return
+    start = 6 * BLOCK * worker
     inverse = np.float32(1) / temperature
     while True:
-        task = claim(queue, 0)
-        if task >= parts * blocks:
+        task = next_task(queue)
+        if task < 0:
             return
-        cell = (task % blocks) * BLOCK
-        width = min(BLOCK, cells - cell)
-        base = (task // blocks) * part_stride + first + cell
+        base, width = task_cells(task, part_stride, first, cells)
         for g in range(offsets.size):
             row = base + offsets[g] * cells
             find_largest(x, row, row + sizes[g] * cells, cells, width, scratch, start)
@@ -39,6 +49,19 @@ def softmax_make(queue, out, x, offsets, sizes, parts, part_stride, first, cells
 
 @kernel
 def _group(out, x, row, size, cells, width, inverse, scratch, largest):
+    """One group of some cells.
+
+    Args:
+        out: written float32[...]
+        x: float32[...]
+        row: int: place of the first channel
+        size: int: channels
+        cells: int: values of a channel
+        width: int: how many cells
+        inverse: float32: 1 / temperature
+        scratch: written float32[...]
+        largest: int: where in it the largest values are, and room behind them
+    """
     sums = largest + BLOCK
     exponentials = sums + 4 * BLOCK
     for i in range(4 * BLOCK):
@@ -72,6 +95,11 @@ def _group(out, x, row, size, cells, width, inverse, scratch, largest):
 
 @kernel
 def _join_lanes(scratch, sums):
-    # (0 + 2) + (1 + 3), then the other lanes start anew
+    """Four sums to one: (0 + 2) + (1 + 3).
+
+    Args:
+        scratch: updated float32[...]
+        sums: int: where in it the sums are, BLOCK of each
+    """
     for i in range(sums, sums + BLOCK):
         scratch[i] = (scratch[i] + scratch[i + 2 * BLOCK]) + (scratch[i + BLOCK] + scratch[i + 3 * BLOCK])

@@ -46,12 +46,23 @@ the logistic function has two more, here and in Darknet; glibc's exp is within 2
 
 @kernel(forceinline=True)
 def _add_product(tile, c, a, b):
+    """``c + a * b``, in one rounding where the processor can; returns a vector.
+
+    Args:
+        tile: Tile
+        c, a, b: vector: of float64
+    """
     return fma(a, b, c) if tile.fused else add(mul(a, b), c)
 
 
 @kernel(forceinline=True)
 def _exp_nearly(tile, x):
-    # exp of float64 lanes within LIMIT, to a relative 2**-49: 2**n * exp(r) with r = x - n ln 2, |r| < 0.35
+    """exp to a relative 2**-49: 2**n * exp(r) with r = x - n ln 2, |r| < 0.35; returns a vector.
+
+    Args:
+        tile: Tile
+        x: vector: of float64, within LIMIT
+    """
     rounded = add(mul(x, splat(tile, _LOG2_E)), splat(tile, _ROUND))
     n = sub(rounded, splat(tile, _ROUND))
     r = sub(sub(x, mul(n, splat(tile, _LN2_HIGH))), mul(n, splat(tile, _LN2_LOW)))
@@ -74,7 +85,14 @@ def _exp_nearly(tile, x):
 
 @kernel(forceinline=True)
 def exp_of(tile, out, place, x):
-    # out[place + i] = float32(exp(double(x[i]))) for each lane of a float32 vector; out: pointer
+    """out[place + i] = float32(exp(double(x[i]))) for each lane.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        place: int
+        x: vector: of float32
+    """
     if not any_beyond(x, splat(tile, LIMIT)):
         near = _exp_nearly(tile, widen(x))
         low = narrow(mul(near, splat(tile, _LOW)))
@@ -88,7 +106,14 @@ def exp_of(tile, out, place, x):
 
 @kernel(forceinline=True)
 def logistic_of(tile, out, place, x):
-    # out[place + i] = float32(1. / (1. + exp(-x[i]))), likewise
+    """out[place + i] = float32(1. / (1. + exp(-x[i]))) for each lane.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        place: int
+        x: vector: of float32
+    """
     if not any_beyond(x, splat(tile, LIMIT)):
         one = splat(tile, 1.0)
         near = div(one, add(one, _exp_nearly(tile, widen(negated(x)))))
@@ -103,7 +128,14 @@ def logistic_of(tile, out, place, x):
 
 @kernel
 def logistic_values(out, x, count, tile):
-    # out[i] = logistic(x[i]) for i < count; both pointers
+    """out[i] = logistic(x[i]) for i < count.
+
+    Args:
+        out: written float32*
+        x: float32*
+        count: int
+        tile: Tile
+    """
     whole = count // tile.lanes * tile.lanes
     for i in range(0, whole, tile.lanes):
         logistic_of(tile, out, i, load(tile, x, i))

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .atomic import claim, stay_away
+from .atomic import join, next_task
 from .conv_multiply import multiply_filters
 from .conv_pack import copy_window
 from .conv_pool import pool_rows
+from .convolution import output_plane  # noqa: F401 (for the shapes in a docstring)
 from .epilogue import finish_filters
 from .jit import kernel
 from .simd import pointer, shifted
 from .winograd_code import transform_inputs, transform_outputs
+from .work import plan_kernel
 
 TASK_NUMBERS = 4
 """Numbers of a task, see `winograd`."""
@@ -60,15 +62,33 @@ class WinogradCut(NamedTuple):
     scratch: int
 
 
-@kernel
+def count_images(tasks, cut):
+    """How many images the tasks of a `winograd` are for."""
+    return int(tasks[TASK_NUMBERS - 1 :: TASK_NUMBERS].max()) // cut.down
+
+
+def shared_tiles(shape, cut, transform):
+    """Values of the transformed tiles that a step of their own makes."""
+    return transform.positions * shape.c * cut.pitch if cut.shared else 0
+
+
+@plan_kernel(tasks=lambda n, block: -(-n // block))
 def pack_winograd(queue, packed, weights, matrix, n, c, inputs, block):
-    # packed: per block of filters (positions, c, block), G g G' of each filter; absent filters are 0
-    # weights: (n, c, 3, 3); matrix: G, (inputs, 3) float64
-    blocks = (n + block - 1) // block
+    """G g G' of each filter, in the order in which `winograd` reads them.
+
+    Args:
+        packed: written float32[-(-n // block), inputs, inputs, c, block]: absent filters are 0
+        weights: float32[n, c, 3, 3]
+        matrix: float64[inputs, 3]: G
+        n: int: filters
+        c: int: channels
+        inputs: int: side of a tile of the input
+        block: int: filters of a block
+    """
     positions = inputs * inputs
     while True:
-        b = claim(queue, 0)
-        if b >= blocks:
+        b = next_task(queue)
+        if b < 0:
             return
         present = min(block, n - b * block)
         for channel in range(c):
@@ -84,19 +104,34 @@ def pack_winograd(queue, packed, weights, matrix, n, c, inputs, block):
                         packed[((b * positions + i * inputs + j) * c + channel) * block + r] = value
 
 
-@kernel
+@plan_kernel(
+    tasks=lambda shape, cut: -(-shape.c // cut.channels),
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
 def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform, tile):
-    # tiles: (positions, c, cut.pitch), all tiles of all images; source: (c, h, w), cut.next_in apart for each image;
-    # scratch: see `winograd`. A task is some channels of all images.
-    worker = claim(queue, 1)
-    if (worker + 1) * cut.scratch > scratch.size:
-        stay_away(queue)  # more threads than there is memory for: the others do it
+    """All tiles of all images, transformed. A task is some channels.
+
+    Args:
+        tiles: written float32[transform.positions, shape.c, cut.pitch]
+        source: float32[images:cut.next_in, shape.c, shape.h, shape.w]
+        scratch: temporary float32[workers, cut.scratch]: see `winograd`
+        images: int
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        cut.shared == 1
+        cut.pitch >= images * cut.down * cut.across
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
         return
     window = pointer(scratch, worker * cut.scratch)
-    parts = (shape.c + cut.channels - 1) // cut.channels
     while True:
-        task = claim(queue, 0)
-        if task >= parts:
+        task = next_task(queue)
+        if task < 0:
             return
         first, end = task * cut.channels, min((task + 1) * cut.channels, shape.c)
         for image in range(images):
@@ -107,8 +142,19 @@ def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform
 
 @kernel
 def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut, transform, tile):
-    # The rows of tiles row0 .. row1 - 1 of one image; tiles: pointer to the first one's place; shape: with the size and
-    # the stride of tiles
+    """The rows of tiles row0 .. row1 - 1 of one image, transformed.
+
+    Args:
+        tiles: written float32*: the first one's place
+        source: float32*: the image
+        window: written float32*: the worker's scratch memory
+        channel0, channel1: int: first channel, and behind the last
+        row0, row1: int: first row of tiles, and behind the last
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+    """
     height = (row1 - row0) * transform.outputs + 2
     part = cut.row // transform.outputs
     for channel in range(channel0, channel1, cut.channels):
@@ -127,24 +173,48 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
                     )  # fmt: skip
 
 
-@kernel
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
 def winograd(
     queue, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile
 ):
-    # out: (n, out_h, out_w), or (n, pool_h, pool_w) with a pooling, cut.next_out apart for each image;
-    # source: (c, h, w), cut.next_in apart; tiles: see transform_tiles, if cut.shared; weights: see pack_winograd;
-    # singles, doubles: see Finish; scratch: (workers, cut.scratch); tasks: (tasks, 4) int64: first block of filters and
-    # the one behind the last, the same of rows of tiles; offsets: (c,) int64: multiples of cut.pitch;
-    # shape: with the size and the stride of tiles
-    worker = claim(queue, 1)
-    if (worker + 1) * cut.scratch > scratch.size:
-        stay_away(queue)  # more threads than there is memory for: the others do it
+    """A convolution with all that follows it, tile by tile, for some images.
+
+    Args:
+        out: written float32[count_images(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
+        source: float32[count_images(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
+        tiles: float32[shared_tiles(shape, cut, transform)]: of `transform_tiles`
+        weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
+        singles: float32[6, finish.pitch]: see `epilogue.Finish`
+        doubles: float64[2, finish.pitch]: see `epilogue.Finish`
+        scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: first block of filters and the one behind the last, the
+            same of rows of tiles
+        offsets: int64[shape.c]: multiples of cut.pitch
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        finish: Finish
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        shape.size == transform.inputs and shape.stride == transform.outputs
+        cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
+        finish.pitch >= shape.n + tile.filters
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        offsets.max() == (shape.c - 1) * cut.pitch
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
         return
     window = pointer(scratch, worker * cut.scratch)
     while True:
-        task = claim(queue, 0) * TASK_NUMBERS
-        if task >= tasks.size:
+        number = next_task(queue)
+        if number < 0:
             return
+        task = number * TASK_NUMBERS
         block0, block1, row0, row1 = tasks[task], tasks[task + 1], tasks[task + 2], tasks[task + 3]
         if cut.shared:
             seen = pointer(tiles, row0 * cut.across)
@@ -169,7 +239,19 @@ def winograd(
 
 @kernel
 def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile):
-    # Sums of one block of filters: position by position, its weights meet all tiles
+    """Sums of one block of filters: position by position, its weights meet all tiles.
+
+    Args:
+        window: written float32*: the worker's scratch memory
+        seen: float32*: the first of the transformed tiles
+        weights: float32*: of the block
+        offsets: int64*: as for `winograd`
+        tiles: int: how many
+        shape: ConvShape
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+    """
     pieces = (tiles + tile.columns - 1) // tile.columns
     step = (tile.filters + pieces - 1) // pieces  # each piece fetches its share of the next position's weights
     for position in range(transform.positions):
@@ -189,7 +271,20 @@ def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile
 
 @kernel
 def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile):
-    # Outputs of one block of filters: a vector of pixels of a row of tiles at a time
+    """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
+
+    Args:
+        out: written float32*: of the first image
+        window: updated float32*: the worker's scratch memory
+        row0, row1: int: first row of tiles, and behind the last
+        filter0: int: first filter of the block
+        singles, doubles: float32*: see `epilogue.Finish`, from that filter on; doubles: float64
+        shape: ConvShape
+        cut: WinogradCut
+        finish: Finish
+        transform: Winograd
+        tile: Tile
+    """
     present = min(tile.filters, shape.n - filter0)
     together = max(tile.lanes // transform.outputs, 1)
     width = together * transform.outputs

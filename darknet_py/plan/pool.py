@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
-from ..kernels.atomic import CELLS, EXPECTED, TASKS
+from ..kernels.atomic import CELLS, COUNT, EXPECTED, TASKS
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
@@ -39,6 +39,7 @@ class Schedule:
         self._fresh = np.zeros(CELLS * (len(steps) + 1), np.int64)
         for i, step in enumerate(steps, 1):
             self._fresh[CELLS * i + EXPECTED] = step.tasks + threads
+            self._fresh[CELLS * i + COUNT] = step.tasks
         self._counters = self._fresh.copy()
         queues = [self._counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
         self._calls = [(step.kernel, (queue, *step.args)) for step, queue in zip(steps, queues, strict=True)]

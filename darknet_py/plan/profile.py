@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
+from ..kernels import softmax
+from ..kernels.activations import CODES
+from .number_format import FLOAT32, NumberFormat
 
 if TYPE_CHECKING:
+    from ..kernels.tile import Tile
     from ..layers import Layer
     from ..network import Network
 
@@ -23,6 +27,9 @@ class Profile:
         flush_denormals: denormal numbers count as zero while a network runs.
         cpu: whose reciprocal estimate ``make`` divides with when it decodes boxes: "intel", or "own", the one of the
             processor here. (The estimate's last bits are the maker's choice.)
+        numbers: what activations and weights consist of.
+
+    Whoever computes something in another way under another profile asks for that way here, not for the profile.
     """
 
     name: str
@@ -30,11 +37,51 @@ class Profile:
     fast: bool = False
     flush_denormals: bool = False
     cpu: str = "intel"
+    numbers: NumberFormat = FLOAT32
 
     @property
     def exact(self) -> bool:
         """Whether it gives some Darknet's bits."""
         return not self.fast
+
+    def activation_code(self, activation: str) -> int:
+        """The number by which kernels know an activation."""
+        return CODES["relu+0" if self.make and activation == "relu" else activation]
+
+    def multiplied_pixels(self, spatial: int) -> int | None:
+        """How many pixels of a plane batch normalisation multiplies by a reciprocal; None: it divides all of them.
+
+        gcc's -Ofast does so with whole vectors of four, and divides the rest.
+        """
+        return spatial & ~3 if self.make else None
+
+    @property
+    def mean_by_four(self) -> bool:
+        """Whether the mean of a binary filter is taken of four sums side by side, and its division is a product."""
+        return self.make
+
+    @property
+    def folds_normalization(self) -> bool:
+        """Whether batch normalisation becomes part of a convolution's weights."""
+        return self.fast
+
+    @property
+    def transforms(self) -> bool:
+        """Whether a convolution may be computed by Winograd's minimal filtering."""
+        return self.fast
+
+    def tile(self, tile: Tile) -> Tile:
+        """The micro-kernels' shape with the arithmetic of this profile."""
+        return tile.contracted if self.fast else tile
+
+    @property
+    def softmax(self) -> Any:
+        """The kernel that computes softmax."""
+        if not self.make:
+            return softmax.softmax
+        from ..kernels.softmax_make import softmax_make  # needs libmvec, see `check_covers`
+
+        return softmax_make
 
 
 PROFILES = {
