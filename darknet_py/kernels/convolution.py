@@ -6,14 +6,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .atomic import join, next_task
-from .conv_few import multiply_few
+from .conv_few import VECTORS, multiply_few
 from .conv_multiply import multiply_filters, multiply_pixels
 from .conv_pack import copy_window
 from .conv_pool import pool_rows
 from .epilogue import finish_filters, finish_pixels
 from .jit import kernel
 from .simd import pointer, shifted
-from .work import plan_kernel
+from .work import each_part_once, plan_kernel
 
 TASK_NUMBERS = 8
 """Numbers of a task, see `convolution`."""
@@ -82,6 +82,21 @@ def output_plane(shape, cut):
     return cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
 
 
+def block_sides(cut, tile):
+    """Filters of a block and most pixels of a piece, for the way of a cut."""
+    if cut.way == FEW:
+        return 1, VECTORS * tile.lanes
+    return (tile.rows, tile.pixels) if cut.way == PIXELS else (tile.filters, tile.columns)
+
+
+def covers_all(tasks, pieces, shape, cut):
+    """Whether the tasks of a `convolution` are all of it, each part once."""
+    numbers = tasks.reshape(-1, TASK_NUMBERS)
+    first, end = numbers[:, [0, 1, 2, 4, 6]], numbers[:, [0, 1, 3, 5, 7]] + [1, 1, 0, 0, 0]
+    blocks = -(-shape.n // cut.block)
+    return each_part_once(first, end, [count_images(tasks), shape.groups, blocks, shape.out_h, pieces.size - 1])
+
+
 class Operands(NamedTuple):
     """Pointers to what one group of filters works with: see `convolution`."""
 
@@ -123,9 +138,16 @@ def convolution(
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
         finish.pitch >= shape.groups * shape.n + tile.filters
+        covers_all(tasks, pieces, shape, cut)
+        cut.way in (PIXELS, FILTERS, FEW)
+        cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
+        (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
+        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
+        cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
+        finish.normalize in (0, 1) and 0 <= finish.divided <= shape.out_h * shape.out_w + 1
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
         cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
-        offsets.min() >= 0
+        offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:

@@ -53,6 +53,9 @@ def reorg(queue, out, x, c, h, w, stride, reverse):
         c, h, w: int: channels and sides of the input
         stride: int: side of the blocks of pixels that become channels
         reverse: bool: small -> large
+
+    Requires:
+        c >= stride * stride
     """
     large_c = c // (stride * stride)
     while True:

@@ -23,6 +23,9 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
         alpha, beta: float32
         code: int: number of the activation
         tile: Tile
+
+    Requires:
+        added_w // w == added_h // h and w // added_w == h // added_h
     """
     stride = max(added_w // w, 1)
     sample = max(w // added_w, 1)

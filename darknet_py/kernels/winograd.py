@@ -17,7 +17,7 @@ from .epilogue import finish_filters
 from .jit import kernel
 from .simd import pointer, shifted
 from .winograd_code import transform_inputs, transform_outputs
-from .work import plan_kernel
+from .work import each_part_once, plan_kernel
 
 TASK_NUMBERS = 4
 """Numbers of a task, see `winograd`."""
@@ -65,6 +65,13 @@ class WinogradCut(NamedTuple):
 def count_images(tasks, cut):
     """How many images the tasks of a `winograd` are for."""
     return int(tasks[TASK_NUMBERS - 1 :: TASK_NUMBERS].max()) // cut.down
+
+
+def covers_all(tasks, shape, cut, tile):
+    """Whether the tasks of a `winograd` are all of it, each part once."""
+    numbers = tasks.reshape(-1, TASK_NUMBERS)
+    blocks = -(-shape.n // tile.filters)
+    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_images(tasks, cut) * cut.down])
 
 
 def shared_tiles(shape, cut, transform):
@@ -200,6 +207,7 @@ def winograd(
         tile: Tile
 
     Requires:
+        covers_all(tasks, shape, cut, tile)
         shape.size == transform.inputs and shape.stride == transform.outputs
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters

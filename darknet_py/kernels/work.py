@@ -5,10 +5,12 @@ Both counts are functions beside the kernel, of its own arguments: nobody else k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from .jit import kernel
 
@@ -46,6 +48,17 @@ def windows(extent: int, size: int, stride: int) -> int:
     """How many windows of ``size``, ``stride`` apart, an extent has, as C divides (for ``Requires`` in docstrings)."""
     rest = extent - size
     return (rest // stride if rest >= 0 else -(-rest // stride)) + 1
+
+
+def each_part_once(first: Any, end: Any, extents: Sequence[int]) -> bool:
+    """Whether boxes of a grid fill it and do not overlap: first, end: (boxes, dimensions), the end not included.
+
+    (Boxes that start at different places inside, and are as large as the grid together, may still overlap if they are
+    no parts of one division of each side; those of a plan always are.)
+    """
+    inside = bool((first >= 0).all() and (first < end).all() and (end <= np.asarray(extents)).all())
+    distinct = len(np.unique(first, axis=0)) == len(first)
+    return inside and distinct and int((end - first).prod(axis=1).sum()) == int(np.prod(extents))
 
 
 def argument_names(function: Any) -> tuple[str, ...]:
