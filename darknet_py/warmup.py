@@ -105,7 +105,7 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
 
 def usable_profiles() -> list[str]:
     """Names of the arithmetic profiles that this machine can run."""
-    from .kernels.libmvec import AVAILABLE
+    from .kernels.runtime.libmvec import AVAILABLE
 
     return [name for name, profile in PROFILES.items() if AVAILABLE or not profile.make]
 
@@ -135,7 +135,7 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
 
 def _run_tiles(profile: Profile, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
-    from .kernels.winograd_code import F2, F4
+    from .kernels.conv.winograd_code import F2, F4
     from .network import read_network
     from .plan.context import LayerContext
     from .plan.convolution import convolution_steps

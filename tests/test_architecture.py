@@ -72,7 +72,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_kernels_import_nothing_of_ours_but_kernels() -> None:
-    for path in (PACKAGE / "kernels").glob("*.py"):
+    for path in (PACKAGE / "kernels").rglob("*.py"):
         assert imported_parts(path) <= {"kernels"}, path
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darknet_py.kernels.convolution import convolution
+from darknet_py.kernels.conv.convolution import convolution
 from darknet_py.loading import load
 from darknet_py.plan import fusion, winograd
 from darknet_py.plan.runner import BATCH, in_groups

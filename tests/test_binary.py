@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.kernels.atomic import new_queue
-from darknet_py.kernels.binary import binarize_weights
+from darknet_py.kernels.layers.binary import binarize_weights
+from darknet_py.kernels.runtime.atomic import new_queue
 from darknet_py.parameters import load_parameters
 
 from . import naive

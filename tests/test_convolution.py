@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from darknet_py.kernels.activations import CODES, activate
-from darknet_py.kernels.atomic import CELLS, new_queue
-from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
-from darknet_py.kernels.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.layers.activations import CODES, activate
+from darknet_py.kernels.runtime.atomic import CELLS, new_queue
+from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.plan import conv_cut
 from darknet_py.plan.context import LayerContext
@@ -342,8 +342,8 @@ def test_each_tile_is_compiled_for_itself() -> None:
 
 
 HOST = """
-from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
-from darknet_py.kernels.tile import host_tile
+from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.vector.tile import host_tile
 print(host_tile())
 """
 

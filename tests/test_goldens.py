@@ -14,7 +14,7 @@ import pytest
 
 from darknet_py.errors import CfgError
 from darknet_py.image.load import load_image
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.loading import load
 from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network

@@ -13,7 +13,7 @@ import pytest
 
 from darknet_py import warmup_samples as samples
 from darknet_py.formats.tree import Tree, read_tree
-from darknet_py.kernels.pooling import avgpool, maxpool
+from darknet_py.kernels.layers.pooling import avgpool, maxpool
 from darknet_py.layers import LAYERS
 from darknet_py.loading import load_trees
 from darknet_py.network import Network, read_network

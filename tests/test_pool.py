@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from darknet_py import warmup_samples as samples
-from darknet_py.kernels.atomic import ABSENT, CELLS, COUNT, EXPECTED, TASKS, claim, new_queue, next_task
-from darknet_py.kernels.work import plan_kernel
+from darknet_py.kernels.runtime.atomic import ABSENT, CELLS, COUNT, EXPECTED, TASKS, claim, new_queue, next_task
+from darknet_py.kernels.runtime.work import plan_kernel
 from darknet_py.loading import load_trees
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan

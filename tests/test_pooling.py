@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from darknet_py.kernels.activations import CODES, activate
-from darknet_py.kernels.atomic import new_queue
-from darknet_py.kernels.pooling import LOWEST, maxpool
-from darknet_py.kernels.shortcut import shortcut
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.layers.activations import CODES, activate
+from darknet_py.kernels.layers.pooling import LOWEST, maxpool
+from darknet_py.kernels.layers.shortcut import shortcut
+from darknet_py.kernels.runtime.atomic import new_queue
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
 
 Floats = NDArray[np.float32]
 

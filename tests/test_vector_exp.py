@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darknet_py.kernels.activations import LOGISTIC, activate_channels
-from darknet_py.kernels.atomic import new_queue
 from darknet_py.kernels.jit import kernel
-from darknet_py.kernels.libm import exp
-from darknet_py.kernels.simd import load, pointer
-from darknet_py.kernels.softmax import softmax
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
-from darknet_py.kernels.vector_exp import exp_of
+from darknet_py.kernels.layers.activations import LOGISTIC, activate_channels
+from darknet_py.kernels.layers.softmax import softmax
+from darknet_py.kernels.runtime.atomic import new_queue
+from darknet_py.kernels.runtime.libm import exp
+from darknet_py.kernels.vector.exp import exp_of
+from darknet_py.kernels.vector.simd import load, pointer
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
 
 Floats = NDArray[np.float32]
 

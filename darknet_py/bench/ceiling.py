@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.atomic import join, next_task
-from ..kernels.conv_multiply import multiply_filters, multiply_pixels
-from ..kernels.simd import pointer
-from ..kernels.tile import host_tile
-from ..kernels.work import plan_kernel
+from ..kernels.conv.multiply import multiply_filters, multiply_pixels
+from ..kernels.runtime.atomic import join, next_task
+from ..kernels.runtime.work import plan_kernel
+from ..kernels.vector.simd import pointer
+from ..kernels.vector.tile import host_tile
 from ..plan.pool import get_pool
 from ..plan.step import Step
 
 if TYPE_CHECKING:
-    from ..kernels.tile import Tile
+    from ..kernels.vector.tile import Tile
 
 DEPTH = 192
 """How many k a block has: so many that its beginning and end hardly count, and still all is in the first cache."""

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DarknetError
-from ..kernels.reciprocal import HAS_ESTIMATE, intel_estimate, own_estimate
+from ..kernels.runtime.reciprocal import HAS_ESTIMATE, intel_estimate, own_estimate
 from .candidates import Floats
 
 f32 = np.float32

@@ -72,7 +72,7 @@ def add_normalization(layer: layers.Normalization, graph: Graph) -> str:
 def _window(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """How often the square of each channel (column) counts in the norm of each channel (row).
 
-    Darknet's running sum never adds the channel ``size / 2`` but takes it away later (`kernels.normalization`).
+    Darknet's running sum never adds the channel ``size / 2`` but takes it away later (`kernels.layers.normalization`).
     """
     before, after = (size - 1) // 2 + 1, size // 2
     rows = np.zeros((channels, channels), np.float32)

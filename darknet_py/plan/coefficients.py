@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..kernels.tile import Tile
+    from ..kernels.vector.tile import Tile
 
     Floats = NDArray[np.float32]
     Doubles = NDArray[np.float64]
@@ -32,7 +32,7 @@ def deviations(variance: Floats) -> Doubles:
 
 
 def coefficients(arrays: Mapping[str, Floats], normalize: bool, tile: Tile) -> tuple[Floats, Doubles]:
-    """What `kernels.epilogue.Finish` lists, by filter, with room for reading whole vectors."""
+    """What `kernels.conv.epilogue.Finish` lists, by filter, with room for reading whole vectors."""
     n = arrays["biases"].size
     singles = np.zeros((6, n + tile.filters), np.float32)
     doubles = np.ones((2, n + tile.filters), np.float64)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..kernels.tile import host_tile
+from ..kernels.vector.tile import host_tile
 from .conv_cut import ONE, Images
 from .pool import get_pool
 from .step import Step
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..formats.tree import Tree
-    from ..kernels.tile import Tile
+    from ..kernels.vector.tile import Tile
     from ..layers import MaxPool
     from .pool import Context
     from .profile import Profile

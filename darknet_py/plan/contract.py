@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..kernels import work
+from ..kernels.runtime import work
 
 _ENTRY = re.compile(r"(\w+(?:, \w+)*): (?:(written|updated|temporary) )?(\w+)(\*?)(.*)", re.DOTALL)
 

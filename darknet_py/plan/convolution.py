@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..kernels.convolution import ConvShape, Cut
-from ..kernels.epilogue import Finish
+from ..kernels.conv.convolution import ConvShape, Cut
+from ..kernels.conv.epilogue import Finish
 from .coefficients import coefficients, folded
 from .conv_cut import cut_work, offsets
 from .memory import aligned_floats, frozen
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..kernels.tile import Tile
-    from ..kernels.winograd_code import Winograd
+    from ..kernels.conv.winograd_code import Winograd
+    from ..kernels.vector.tile import Tile
     from ..layers import Convolutional
     from .context import LayerContext
 

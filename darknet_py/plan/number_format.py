@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.conv_pack import pack_weights
-from ..kernels.convolution import convolution
+from ..kernels.conv.convolution import convolution
+from ..kernels.conv.pack import pack_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..kernels.tile import Tile
+    from ..kernels.vector.tile import Tile
 
 
 @dataclass(frozen=True)

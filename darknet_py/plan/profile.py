@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
-from ..kernels import softmax
-from ..kernels.activations import CODES
+from ..kernels.layers import softmax
+from ..kernels.layers.activations import CODES
 from .number_format import FLOAT32, NumberFormat
 
 if TYPE_CHECKING:
-    from ..kernels.tile import Tile
+    from ..kernels.vector.tile import Tile
     from ..layers import Layer
     from ..network import Network
 
@@ -79,7 +79,7 @@ class Profile:
         """The kernel that computes softmax."""
         if not self.make:
             return softmax.softmax
-        from ..kernels.softmax_make import softmax_make  # needs libmvec, see `check_covers`
+        from ..kernels.layers.softmax_make import softmax_make  # needs libmvec, see `check_covers`
 
         return softmax_make
 
@@ -110,7 +110,7 @@ def check_covers(profile: Profile, network: Network) -> None:
     """Raise `CfgError` at the first layer whose bits a profile does not promise."""
     if not profile.make:
         return
-    from ..kernels.libmvec import AVAILABLE
+    from ..kernels.runtime.libmvec import AVAILABLE
 
     if not AVAILABLE:
         raise DarknetError("math=make needs the vector functions of glibc on x86-64 (libmvec.so.1); use math=ieee")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.convolution import FEW, FILTERS, PIXELS, convolution
-from ..kernels.winograd import winograd
+from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
+from ..kernels.conv.winograd import winograd
 from .contract import read_contract
 from .memory import owner
 from .regions import address_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..kernels.work import WORKERS
+from ..kernels.runtime.work import WORKERS
 from .memory import aligned_floats
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ class Step:
     """One kernel call of a plan; `Step.of` makes one.
 
     ``kernel(queue, *args)`` runs on several threads at once; each takes tasks until none is left (see
-    `kernels.atomic`).
+    `kernels.runtime.atomic`).
 
     Attributes:
-        kernel: made by `kernels.work.plan_kernel`.
+        kernel: made by `kernels.runtime.work.plan_kernel`.
         arguments: by name, in the kernel's order.
         tasks: how many there are.
         workers: for how many threads there is temporary memory.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.work import WORKERS
+from ..kernels.runtime.work import WORKERS
 from ..layers import Cost
 from .contract import Argument, blocks, evaluate, read_contract
 from .memory import INPUT, owner

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
-from ..kernels.winograd_code import F2, F4
+from ..kernels.conv.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
+from ..kernels.conv.winograd_code import F2, F4
 from .memory import aligned_floats, frozen
 from .step import Step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..kernels.convolution import ConvShape
-    from ..kernels.epilogue import Finish
-    from ..kernels.tile import Tile
-    from ..kernels.winograd_code import Winograd
+    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.conv.epilogue import Finish
+    from ..kernels.conv.winograd_code import Winograd
+    from ..kernels.vector.tile import Tile
     from .context import LayerContext
     from .conv_cut import Images
 
@@ -86,7 +86,7 @@ def winograd_steps(
         transform: the tiles.
         shape: the convolution, of one group, 3x3, stride 1.
         weights: see `pack_tiles`.
-        coefficients: what `kernels.epilogue.Finish` lists, by filter.
+        coefficients: what `kernels.conv.epilogue.Finish` lists, by filter.
         finish: what follows the sums.
         tile: the micro-kernels' shape.
         context: the layer's buffers, images, threads and pooling.
@@ -135,7 +135,7 @@ def _steps_of_some(
 def cut_winograd(
     transform: Winograd, shape: ConvShape, threads: int, tile: Tile, pooled: tuple[int, int], images: Images
 ) -> tuple[WinogradCut, Ints]:
-    """Blocks and tasks (see `kernels.winograd.winograd`)."""
+    """Blocks and tasks (see `kernels.conv.winograd.winograd`)."""
     m, positions = transform.outputs, transform.positions
     across, down = -(-shape.out_w // m), -(-shape.out_h // m)
     lines, blocks = images.count * down, -(-shape.n // tile.filters)

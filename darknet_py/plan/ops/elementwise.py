@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels import normalization, rearrange
-from ...kernels.activations import activate_channels
-from ...kernels.shortcut import shortcut
+from ...kernels.layers import normalization, rearrange
+from ...kernels.layers.activations import activate_channels
+from ...kernels.layers.shortcut import shortcut
 
 if TYPE_CHECKING:
     from ...layers import Activation, Cost, Dropout, L2Norm, Logistic, Normalization, Shortcut

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels.activations import CODES, UNTOUCHED, activate_channels
+from ...kernels.layers.activations import CODES, UNTOUCHED, activate_channels
 from .moves import copy_step
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels import rearrange
+from ...kernels.layers import rearrange
 from ..step import Step
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...kernels import pooling
+from ...kernels.layers import pooling
 
 if TYPE_CHECKING:
     from ...layers import AvgPool, MaxPool

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...kernels import recurrent
-from ...kernels.activations import LOGISTIC, TANH
+from ...kernels.layers import recurrent
+from ...kernels.layers.activations import LOGISTIC, TANH
 from ...layers import Connected, Convolutional
 from ..memory import aligned_floats
 from .convolutional import convolutional_steps
@@ -53,7 +53,7 @@ class _Parts:
             self.steps += _PARTS[type(part)](part, context)
 
     def between(self, kernel: Any, *names: str, **arguments: Any) -> None:
-        """A kernel of `kernels.recurrent`; it gets the outputs of the named parts, too."""
+        """A kernel of `kernels.layers.recurrent`; it gets the outputs of the named parts, too."""
         self.steps.append(self.context.step(kernel, **{name: self.out[name] for name in names}, **arguments))
 
 

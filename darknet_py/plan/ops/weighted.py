@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels import dense
-from ...kernels.deconvolution import deconvolution
-from ...kernels.normalization import normalize_channels
+from ...kernels.layers import dense
+from ...kernels.layers.deconvolution import deconvolution
+from ...kernels.layers.normalization import normalize_channels
 from ..coefficients import deviations
 from ..memory import frozen
 
