@@ -86,7 +86,7 @@ def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
                 "njit",
                 "jit",
             }
-            assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.jit.kernel"  # type: ignore[attr-defined]
+            assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.runtime.jit.kernel"  # type: ignore[attr-defined]
 
 
 def test_every_package_is_installed() -> None:

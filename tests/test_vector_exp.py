@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darknet_py.kernels.jit import kernel
 from darknet_py.kernels.layers.activations import LOGISTIC, activate_channels
 from darknet_py.kernels.layers.softmax import softmax
 from darknet_py.kernels.runtime.atomic import new_queue
+from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.runtime.libm import exp
 from darknet_py.kernels.vector.exp import exp_of
 from darknet_py.kernels.vector.simd import load, pointer

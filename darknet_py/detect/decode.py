@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DarknetError
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import Detection, Layer, Region, Yolo
 from .box import Frame
 from .candidates import Candidates, Floats, join

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.denormals import denormals_as_zero
 from ..kernels.layers import binary
+from ..kernels.runtime.denormals import denormals_as_zero
 from .memory import aligned_floats, frozen
 from .step import Step
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..formats.weights import drop_pages
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import Convolutional
 from .context import LayerContext
 from .conv_cut import Images

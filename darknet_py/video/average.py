@@ -11,7 +11,7 @@ from ..detect.decode import decode
 from ..detect.detections import Detections
 from ..detect.nms import nms_obj
 from ..errors import DarknetError
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import denormals_as_zero
 from ..plan.profile import get_profile
 
 if TYPE_CHECKING:

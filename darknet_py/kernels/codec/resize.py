@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ..jit import kernel
+from ..runtime.jit import kernel
 
 ONE = np.float32(1)
 

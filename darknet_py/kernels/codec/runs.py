@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
 from ..runtime.borrow import borrow
+from ..runtime.jit import kernel
 
 DONE, BROKEN, TRUNCATED = 0, -1, -2
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..jit import kernel
 from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
 from .epilogue import finish_filters, finish_pixels

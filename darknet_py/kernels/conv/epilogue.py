@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..jit import kernel
 from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate
+from ..runtime.jit import kernel
 from ..vector.simd import (
     add,
     any_between_and_zero,

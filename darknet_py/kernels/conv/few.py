@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
+from ..runtime.jit import kernel
 from ..vector.simd import add_product, load, shifted, splat, store
 
 VECTORS = 4

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..jit import kernel
 from ..layers.pooling import LOWEST
+from ..runtime.jit import kernel
 from ..vector.simd import even_lanes, larger, load, shifted, splat, store_first
 
 

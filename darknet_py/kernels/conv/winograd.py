@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..jit import kernel
 from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
 from .convolution import output_plane  # noqa: F401 (for the shapes in a docstring)

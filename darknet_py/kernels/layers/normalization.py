@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..jit import kernel
 from ..runtime.atomic import next_task
+from ..runtime.jit import kernel
 from ..runtime.libm import pow
 from ..runtime.work import plan_kernel
 from .activations import activate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
 from ..runtime.atomic import next_task
+from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import even_lanes, larger, load, pointer, store
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..conv.epilogue import activated, has_vector_form
-from ..jit import kernel
 from ..runtime.atomic import next_task
+from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, splat, store
 from .activations import activate

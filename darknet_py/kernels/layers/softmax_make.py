@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
 from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
 from ..runtime.libm import expf
 from ..runtime.libmvec import expf_four
 from ..runtime.work import plan_kernel

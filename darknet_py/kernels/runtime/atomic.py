@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..jit import kernel
+from .jit import kernel
 
 CELLS = 8
 """Counters of a step."""

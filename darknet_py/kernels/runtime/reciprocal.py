@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..jit import kernel
+from .jit import kernel
 
 HAS_ESTIMATE = platform.machine().lower() in ("x86_64", "amd64")
 """Whether this processor has the instruction."""

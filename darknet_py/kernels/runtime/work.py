@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import kernel
+from .jit import kernel
 
 WORKERS = "workers"
 """The name under which counts of temporary memory get the number of threads."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import kernel
+from ..runtime.jit import kernel
 from ..runtime.libm import exp
 from .simd import (
     add,

@@ -21,7 +21,7 @@ import numba
 
 _dispatchers: list[Any] = []
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def _hash_of_sources() -> str:
