@@ -287,3 +287,33 @@ def test_each_argument_of_a_kernel_is_described(node: ast.FunctionDef) -> None:
     function.__doc__, function.__name__ = ast.get_docstring(node, clean=False), node.name
     arguments = [argument.arg for argument in node.args.args if argument.arg != "queue"]
     assert list(read_contract(function).arguments) == arguments
+
+
+def test_summary_shows_a_plan() -> None:
+    from click.testing import CliRunner
+
+    from darknet_py.cli.summary import summary
+
+    cfg = str(REPOSITORY / "cfg" / "yolov3-tiny.cfg")
+    plain = CliRunner().invoke(summary, [cfg])
+    shown = CliRunner().invoke(summary, [cfg, "--plan", "--size", "320x256", "--math", "fast", "--threads", "3"])
+    assert shown.exit_code == plain.exit_code == 0
+    assert "plan of" not in plain.output and "input 320 x 256 x 3, math fast" in shown.output
+    assert "3 threads" in shown.output and shown.output.rstrip().endswith("steps; verified")
+
+
+def test_trace_shows_a_plan(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from darknet_py.cli.trace import trace
+    from darknet_py.synth import write_synth
+
+    cfg = write_cfg(tmp_path, net(3, 32, 32, "convolutional filters=8 size=3 pad=1 activation=leaky", "maxpool size=2"))
+    write_synth(cfg, tmp_path / "net.weights")
+    photo = next((REPOSITORY / "tests" / "data" / "photos").glob("*.jpg"))
+    command = [str(cfg), str(tmp_path / "net.weights"), str(photo)]
+    plain = CliRunner().invoke(trace, command)
+    shown = CliRunner().invoke(trace, [*command, "--plan"])
+    assert shown.exit_code == plain.exit_code == 0
+    assert shown.output.endswith(plain.output), "the trace itself does not depend on it"
+    assert "2 steps; verified" in shown.output, "all outputs are kept: nothing is done by another layer's step"

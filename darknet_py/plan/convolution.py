@@ -59,7 +59,7 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
     packed = context.stored(key, lambda: pack(arrays["weights"], shape, cut, context))
     return [
         context.step(
-            profile.numbers.convolution, out=context.out, source=context.x, weights=packed,
+            profile.numbers.kernels.convolution, out=context.out, source=context.x, weights=packed,
             singles=singles.reshape(-1), doubles=doubles.reshape(-1), tasks=tasks.reshape(-1), pieces=pieces,
             offsets=offsets(shape, cut), shape=shape, cut=cut, finish=finish, tile=tile,
         )
@@ -101,7 +101,7 @@ def pack(weights: Floats, shape: ConvShape, cut: Cut, context: LayerContext) -> 
         raise ValueError(f"{flat.size} weights are not those of {shape}")
     context.prepare(
         Step.of(
-            context.profile.numbers.pack, packed=out, weights=flat, filters=shape.n, depth=shape.c * taps,
+            context.profile.numbers.kernels.pack, packed=out, weights=flat, filters=shape.n, depth=shape.c * taps,
             part=cut.channels * taps, rows=cut.block,
         )
     )  # fmt: skip

@@ -6,18 +6,29 @@ micro-kernel multiplies and whose epilogue finishes numbers of that format), not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-
-from ..kernels.conv.convolution import convolution
-from ..kernels.conv.pack import pack_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..kernels.vector.tile import Tile
+
+
+class ConvolutionKernels(NamedTuple):
+    """Kernels of one number format.
+
+    Attributes:
+        pack: brings a convolution's weights into the order of its micro-kernel.
+        convolution: multiplies, sums up and finishes.
+    """
+
+    pack: Any
+    convolution: Any
 
 
 @dataclass(frozen=True)
@@ -27,14 +38,17 @@ class NumberFormat:
     Attributes:
         name: what plans show.
         storage: one number in memory.
-        pack: the kernel that brings a convolution's weights into the order of its micro-kernel.
-        convolution: the kernel that multiplies, sums up and finishes numbers of this format.
+        load_kernels: gives its kernels; called when the first plan is made, as loading Numba takes long.
     """
 
     name: str
     storage: np.dtype[Any]
-    pack: Any
-    convolution: Any
+    load_kernels: Callable[[], ConvolutionKernels]
+
+    @cached_property
+    def kernels(self) -> ConvolutionKernels:
+        """The kernels that work on it."""
+        return self.load_kernels()
 
     @property
     def itemsize(self) -> int:
@@ -50,4 +64,11 @@ class NumberFormat:
         return memory[offset : offset + count * self.itemsize].view(self.storage)
 
 
-FLOAT32 = NumberFormat("float32", np.dtype(np.float32), pack_weights, convolution)
+def _float32_kernels() -> ConvolutionKernels:
+    from ..kernels.conv.convolution import convolution
+    from ..kernels.conv.pack import pack_weights
+
+    return ConvolutionKernels(pack_weights, convolution)
+
+
+FLOAT32 = NumberFormat("float32", np.dtype(np.float32), _float32_kernels)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
-from ..kernels.layers import softmax
-from ..kernels.layers.activations import CODES
 from .number_format import FLOAT32, NumberFormat
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ class Profile:
 
     def activation_code(self, activation: str) -> int:
         """The number by which kernels know an activation."""
+        from ..kernels.layers.activations import CODES
+
         return CODES["relu+0" if self.make and activation == "relu" else activation]
 
     def multiplied_pixels(self, spatial: int) -> int | None:
@@ -78,7 +78,9 @@ class Profile:
     def softmax(self) -> Any:
         """The kernel that computes softmax."""
         if not self.make:
-            return softmax.softmax
+            from ..kernels.layers.softmax import softmax
+
+            return softmax
         from ..kernels.layers.softmax_make import softmax_make  # needs libmvec, see `check_covers`
 
         return softmax_make

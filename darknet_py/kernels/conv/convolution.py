@@ -9,7 +9,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
-from .epilogue import finish_filters, finish_pixels
+from .epilogue import finish_filters, finish_pixels, is_finish  # noqa: F401 (for `Requires` in a docstring)
 from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_window
@@ -144,7 +144,7 @@ def convolution(
         (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
         cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
         cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
-        finish.normalize in (0, 1) and 0 <= finish.divided <= shape.out_h * shape.out_w + 1
+        is_finish(finish, shape.out_h * shape.out_w)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
         cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)

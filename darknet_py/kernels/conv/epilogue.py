@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate
+from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate, is_code
 from ..runtime.jit import kernel
 from ..vector.simd import (
     add,
@@ -47,6 +47,11 @@ class Finish(NamedTuple):
     code: int
     divided: int
     pitch: int
+
+
+def is_finish(finish, plane):
+    """Whether the fields of a `Finish` are what they can be, for channels of ``plane`` values."""
+    return finish.normalize in (0, 1) and is_code(finish.code) and 0 <= finish.divided <= plane + 1
 
 
 LEAKY_HIGH = np.float32(float.fromhex("0x1.999998p-4"))

@@ -13,7 +13,7 @@ from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
 from .convolution import output_plane  # noqa: F401 (for the shapes in a docstring)
-from .epilogue import finish_filters
+from .epilogue import finish_filters, is_finish  # noqa: F401 (for `Requires` in a docstring)
 from .multiply import multiply_filters
 from .pack import copy_window
 from .pool import pool_rows
@@ -208,6 +208,7 @@ def winograd(
 
     Requires:
         covers_all(tasks, shape, cut, tile)
+        is_finish(finish, shape.out_h * shape.out_w)
         shape.size == transform.inputs and shape.stride == transform.outputs
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters

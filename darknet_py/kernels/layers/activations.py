@@ -23,9 +23,14 @@ CODES = {
 UNTOUCHED = -1
 """Code of a channel that ``activate_channels`` leaves alone."""
 
-LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR, HARDTAN, LHTAN, RELU_POSITIVE = range(
-    15
-)
+(
+    LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR, HARDTAN, LHTAN, RELU_POSITIVE,
+) = CODES.values()  # fmt: skip
+
+
+def is_code(code):
+    """Whether a number, or each of an array, stands for an activation."""
+    return bool(np.isin(code, list(CODES.values())).all())
 
 
 @kernel
@@ -117,6 +122,9 @@ def activate_channels(queue, out, x, codes, cells, tile):
         codes: int64[codes.size]: number of each channel's activation
         cells: int: values of a channel
         tile: Tile
+
+    Requires:
+        is_code(codes[codes != UNTOUCHED])
     """
     while True:
         channel = next_task(queue)

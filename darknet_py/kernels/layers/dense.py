@@ -11,7 +11,7 @@ import numpy as np
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .activations import activate
+from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
 
 ROWS = 8
 """Outputs that one task of ``connected`` computes side by side."""
@@ -123,6 +123,7 @@ def local(queue, out, x, weights, biases, scratch, n, c, h, w, out_h, out_w, siz
         code: int: number of the activation
 
     Requires:
+        is_code(code)
         out_h == windows(h + 2 * pad, size, stride)
         out_w == windows(w + 2 * pad, size, stride)
     """

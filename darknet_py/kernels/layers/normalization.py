@@ -10,7 +10,7 @@ from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.libm import pow
 from ..runtime.work import plan_kernel
-from .activations import activate
+from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
 
 
 @kernel
@@ -39,6 +39,9 @@ def normalize_channels(queue, out, x, mean, deviation, scales, biases, cells, no
         cells: int: values of a channel
         normalize: bool
         code: int: number of the activation
+
+    Requires:
+        is_code(code)
     """
     while True:
         channel = next_task(queue)

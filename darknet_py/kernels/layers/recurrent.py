@@ -7,7 +7,7 @@ import numpy as np
 
 from ..runtime.atomic import next_task
 from ..runtime.work import plan_kernel
-from .activations import LOGISTIC, TANH, activate
+from .activations import LOGISTIC, TANH, activate, is_code  # noqa: F401 (for `Requires` in a docstring)
 
 BLOCK = 256
 """Values that one task computes."""
@@ -61,6 +61,9 @@ def gru_output(queue, out, state, update, uh, wh, code):
         update: float32[state.size]: of `gru_gates`
         uh, wh: float32[state.size]: outputs of the layer's parts
         code: int: number of the activation
+
+    Requires:
+        is_code(code)
     """
     one = np.float32(1)
     while True:

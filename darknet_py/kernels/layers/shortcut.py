@@ -7,7 +7,7 @@ from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, splat, store
-from .activations import activate
+from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
 
 
 @plan_kernel(tasks=lambda c: c)
@@ -25,6 +25,7 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
         tile: Tile
 
     Requires:
+        is_code(code)
         added_w // w == added_h // h and w // added_w == h // added_h
     """
     stride = max(added_w // w, 1)
