@@ -67,6 +67,14 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
     return Parameters(arrays, reader.header.seen, reader.header)
 
 
+def zero_parameters(network: Network) -> Parameters:
+    """Zeros for all arrays of a network: memory that the system provides only when it is touched."""
+    return Parameters([
+        _in_order_of_use(layer, {array.name: np.zeros(array.shape, np.float32) for array in layer.stored()}, False)
+        for layer in network.layers
+    ])  # fmt: skip
+
+
 def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     """Raise `WeightsError` if the file ends early: by how many bytes, and in which layer."""
     missing = 4 * network.parameters - reader.remaining

@@ -106,7 +106,7 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
 
 def usable_profiles() -> list[str]:
     """Names of the arithmetic profiles that this machine can run."""
-    from .kernels.libmvec import AVAILABLE
+    from .kernels.runtime.libmvec import AVAILABLE
 
     return [name for name, profile in PROFILES.items() if AVAILABLE or not profile.make]
 
@@ -136,8 +136,9 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
 
 def _run_tiles(profile: Profile, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
-    from .kernels.winograd_code import F2, F4
+    from .kernels.conv.winograd_code import F2, F4
     from .network import read_network
+    from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
     from .plan.pool import Schedule, get_pool
 
@@ -148,9 +149,9 @@ def _run_tiles(profile: Profile, threads: int | None) -> None:
     arrays = {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32), "biases": np.ones(layer.n, np.float32)}
     x, out = np.zeros(layer.c * layer.h * layer.w, np.float32), np.zeros(layer.out.size, np.float32)
     pool = get_pool(threads)
+    context = LayerContext([x], out, arrays, profile, pool.threads)
     for transform in (F2, F4):
-        choose = partial(_always, transform)
-        steps = convolution_steps(layer, arrays, x, out, pool.threads, profile, choose=choose)
+        steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))
 

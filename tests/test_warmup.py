@@ -191,6 +191,6 @@ def test_without_any_place_kernels_are_compiled_each_time(installation: Path, tm
 
 
 def test_kernels_are_found_by_their_full_names() -> None:
-    import darknet_py.kernels.pooling
+    import darknet_py.kernels.layers.pooling
 
-    assert kernels()["darknet_py.kernels.pooling.maxpool"] is darknet_py.kernels.pooling.maxpool
+    assert kernels()["darknet_py.kernels.layers.pooling.maxpool"] is darknet_py.kernels.layers.pooling.maxpool

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .options import engine, thresholds, write_json
+from .plans import plan_option, print_plan
 
 
 @click.command()
@@ -16,8 +17,9 @@ from .options import engine, thresholds, write_json
 @click.argument("image", type=click.Path(path_type=Path))
 @thresholds
 @engine
+@plan_option
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **options: Any) -> None:
+def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, show_plan: bool, **options: Any) -> None:
     """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
 
     The hashes are of the little-endian float32 values, those of the decoded image and of the network's input included;
@@ -30,8 +32,11 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
     from ..trace import trace as run
 
     pixels = load_image(image)
-    layers = len(read_network(cfg).layers)
     settings = {key: options.pop(key) for key in ("size", "math", "threads")}
+    network = read_network(cfg, size=settings["size"])
+    layers = len(network.layers)
+    if show_plan:
+        print_plan(network, settings["math"], settings["threads"], range(layers), err=json_file == "-")
     detector = load(cfg, weights, keep=range(layers), **settings)
     result = {
         "cfg": cfg.name,
