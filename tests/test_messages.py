@@ -159,5 +159,6 @@ def test_too_few_names_are_told_with_their_file(tmp_path: Path) -> None:
 
 
 def test_warnings_are_printable() -> None:
-    with pytest.warns(DarknetWarning, match=r"^a\\n.cfg:3: odd\\x1b$"):
+    with pytest.warns(DarknetWarning, match=r"^a\\n.cfg:3: odd\\x1b$") as caught:
         warn("odd\x1b", "a\n.cfg", 3)
+    assert caught[0].filename == __file__, "the line outside of the package"
