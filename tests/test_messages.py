@@ -14,8 +14,9 @@ from PIL import Image
 from darknet_py.errors import CfgError, DarknetError, DarknetWarning, FileError, WeightsError, printable, warn
 from darknet_py.formats.cfg import read_cfg
 from darknet_py.formats.weights import WeightsReader
-from darknet_py.network import read_network
+from darknet_py.network import layer_table, read_network
 from darknet_py.parameters import load_parameters
+from darknet_py.plan.memory import aligned_floats
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
@@ -61,6 +62,32 @@ def test_files_that_do_things_to_a_terminal(tmp_path: Path) -> None:
     said = failure("summary", name, cwd=tmp_path)
     assert said.startswith("Error: two\\nlines.cfg:2: width=\\x1b]0")
     assert said.count("\n") == 1 and said.strip().isprintable() and len(said) < 1000
+
+
+def test_what_is_in_a_cfg_is_printed_without_control_characters(tmp_path: Path) -> None:
+    text = SMALL.replace("size=1", "size=1\nco\x1b[31mlour=r\udce9d # gr\udcfcn\nx\x07=", 1)
+    (tmp_path / "net.cfg").write_text(text, encoding="utf-8", errors="surrogateescape")
+    table = "\n".join(layer_table(read_network(tmp_path / "net.cfg"), verbose=True))
+    assert "could parse: x\\x07=\n" in table
+    assert "Unused field: 'co\\x1b[31mlour = r\\xe9d#gr\\xfcn'" in table
+
+
+def test_a_path_with_a_zero_byte() -> None:
+    for read in (read_cfg, WeightsReader):
+        with pytest.raises(FileError, match=r"a\\x00b: cannot read (this cfg|these weights): embedded null byte"):
+            read("a\0b")
+
+
+def test_a_file_without_an_end_is_no_cfg() -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("no /dev/zero here")
+    with pytest.raises(CfgError, match="/dev/zero: is not a cfg file"):
+        read_cfg("/dev/zero")
+
+
+def test_too_little_memory_is_said() -> None:
+    with pytest.raises(DarknetError, match=r"not enough memory: this network needs 4000000000\.0 GB at once"):
+        aligned_floats(10**18)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..errors import DarknetError, DarknetWarning
+from ..errors import DarknetError, DarknetWarning, printable
 from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
@@ -105,7 +105,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {about}{error.strerror or error}", err=True)
+        click.echo(f"Error: {printable(f'{about}{error.strerror or error}')}", err=True)
         sys.exit(1)
     except MemoryError:
         click.echo("Error: not enough memory for this network or image", err=True)

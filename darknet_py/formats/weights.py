@@ -85,8 +85,9 @@ class WeightsReader:
                 self._bytes = os.fstat(file.fileno()).st_size
                 self.header = _parse_header(start, self._bytes, path)
                 self._values: NDArray[np.float32] = _map_values(file, self.header.size, self._bytes)
-        except OSError as error:
-            raise WeightsError(f"cannot read these weights: {error.strerror or error}", path) from None
+        except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
+            why = getattr(error, "strerror", None) or error
+            raise WeightsError(f"cannot read these weights: {why}", path) from None
         self.offset = self.header.size
 
     def __enter__(self) -> WeightsReader:

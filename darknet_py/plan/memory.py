@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DarknetError
 from ..layers import Dropout, Route
 from .fusion import pooled_convolutions
 
@@ -28,7 +29,10 @@ INPUT = -1
 
 def aligned_floats(count: int) -> NDArray[np.float32]:
     """Zeros that start on a 128-byte boundary."""
-    raw = np.zeros(count + ALIGNMENT, np.float32)
+    try:
+        raw = np.zeros(count + ALIGNMENT, np.float32)
+    except (MemoryError, ValueError):  # a ValueError: more than an array can have
+        raise DarknetError(f"not enough memory: this network needs {4 * count / 1e9:.1f} GB at once") from None
     start = (-raw.ctypes.data % (4 * ALIGNMENT)) // 4
     return raw[start : start + count]
 
