@@ -136,6 +136,8 @@ def test_a_header_with_five_ints_that_should_have_four(tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<5i", 0, 0, 0, 9, 0) + weights)
     with pytest.raises(WeightsError, match=r"4 bytes too long .* version 0.0, which has four ints, .* fifth byte to 2"):
         load_parameters(network, path)
+    with pytest.raises(WeightsError, match=r"which has four ints"):
+        load_parameters(network, path, partial=True)
     data = bytearray(path.read_bytes())
     data[4] = 2  # as the message says
     path.write_bytes(data)
@@ -157,8 +159,21 @@ def test_weights_that_are_not_finite_are_one_warning(tmp_path: Path, value: floa
         load_parameters(network, path)
     (warning,) = caught
     assert str(warning.message).startswith(
-        f"{path}: NaN or infinite values: 1 of 2 in layer 0 (convolutional), biases, and in 1 more arrays; what the"
+        f"{path}: NaN or infinite values: 1 of 2 in layer 0 (convolutional), biases, and more in 1 other arrays; "
     )
+
+
+def test_negative_variances_are_one_warning(tmp_path: Path) -> None:
+    """Released networks of AlexeyAB's Darknet have some near 0: it adds .00001 before it takes the root."""
+    path = tmp_path / "a.weights"
+    network = write_synth(write_cfg(tmp_path, SMALL), path, 7)
+    data = bytearray(path.read_bytes())
+    data[-12:-8] = np.float32(-1e-43).tobytes()
+    path.write_bytes(data)
+    with pytest.warns(
+        DarknetWarning, match=r"negative values: 1 of 1 in layer 1 \(convolutional\), rolling_variance; "
+    ):
+        load_parameters(network, path)
 
 
 def test_finite_weights_are_no_warning_though_their_sum_is_not_finite(tmp_path: Path) -> None:

@@ -106,6 +106,11 @@ class WeightsReader:
         """Bytes that have not been taken."""
         return self._bytes - self.offset
 
+    @property
+    def has_fifth_int(self) -> bool:
+        """Of a file of which all has been taken: it is longer by what PyTorch programs write into a header of four."""
+        return self.remaining == 4 and not self.header.wide
+
     def take(self, count: int, what: str) -> NDArray[np.float32]:
         """The next ``count`` values, a flat view; ``what`` is what an error calls them."""
         wanted = 4 * count
@@ -117,7 +122,7 @@ class WeightsReader:
 
     def finish(self, last_layer: str) -> None:
         """Check that all bytes were taken. Raises `WeightsError` with the number of bytes left."""
-        if self.remaining == 4 and not self.header.wide:
+        if self.has_fifth_int:
             raise WeightsError(
                 "the file is 4 bytes too long for its cfg: its header says version "
                 f"{self.header.major}.{self.header.minor}, which has four ints, but some PyTorch programs write five, "
