@@ -35,6 +35,8 @@ from .weighted import ACTIVATIONS, Weighted
 from .yolo import Yolo
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..formats.cfg import Section
 
 _CLASSES: tuple[Any, ...] = (
@@ -50,11 +52,14 @@ HEADS = (Region, Yolo, Detection)
 """Layers whose outputs are decoded into boxes."""
 
 
-def make_layer(section: Section, place: Place) -> Layer:
-    """The layer that a section describes, at its place in the network. Raises `CfgError`."""
+def make_layer(section: Section, place: Place, decoded: Collection[str] = ()) -> Layer:
+    """The layer that a section describes, at its place in the network. Raises `CfgError`.
+
+    ``decoded``: options of heads that the caller takes care of (`refuse_foreign`).
+    """
     if section.kind not in LAYERS:
         raise section.error(f"[{section.name}] may stand only at the beginning of a cfg")
-    refuse_foreign(section)
+    refuse_foreign(section, decoded if LAYERS[section.kind] in HEADS else ())
     layer: Layer = LAYERS[section.kind].parse(section, place)
     for array in layer.stored():
         if array.count > INT32_MAX:

@@ -8,14 +8,19 @@ from ..dialect import ALEXEYAB, PJREDDIE
 from ..formats.cfg import c_float, c_int, to_float32
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..dialect import Option
     from ..dialect.rows import Value
     from ..formats.cfg import Section
 
 
-def refuse_foreign(section: Section) -> None:
-    """Raise `CfgError` for the first option that is computed by AlexeyAB's Darknet, but not by this package."""
-    for key in dict.fromkeys(option.key for option in section.options):
+def refuse_foreign(section: Section, decoded: Collection[str] = ()) -> None:
+    """Raise `CfgError` for the first option that is computed by AlexeyAB's Darknet, but not by this package.
+
+    ``decoded``: options that the caller takes care of.
+    """
+    for key in dict.fromkeys(option.key for option in section.options if option.key not in decoded):
         row, own = ALEXEYAB.find(section.kind, key), PJREDDIE.find(section.kind, key)
         text = section.value(key)
         if row is None or text is None:
