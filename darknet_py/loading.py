@@ -124,7 +124,7 @@ def _read_names(
     classes = network.classes if class_map is None else len(class_map)
     # A classifier's list may go on: Darknet's own for ImageNet has all 21842 names, the 1000 of the contest first.
     if len(found) != classes and (network.heads or len(found) < classes):
-        given = names if isinstance(names, (str, os.PathLike)) else "names"
+        given = names if isinstance(names, (str, os.PathLike)) else getattr(names, "path", "names")
         what = network.path if class_map is None else "the map"
         raise DarknetError(f"{given}: has {len(found)} names, but {what} has {classes} classes")
     return found

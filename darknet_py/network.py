@@ -9,10 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import CfgError
+from .errors import CfgError, printable
 from .formats.cfg import read_cfg
-from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer
-from .layers.base import INT32_MAX, read_training
+from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer, refuse_foreign
+from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
     from .formats.cfg import Section
@@ -31,6 +31,7 @@ class Network:
         layers: in order of execution.
         notes: what Darknet would print about lines that it cannot read.
         sections: what the layers were made from.
+        decoded: options of heads of another Darknet's that whoever reads their outputs takes care of.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Network:
     layers: tuple[Layer, ...]
     notes: tuple[str, ...] = ()
     sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
+    decoded: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def heads(self) -> list[Head]:
@@ -101,7 +103,7 @@ class Network:
         """
         if not self.input.image:
             raise CfgError(f"the input is no image: it cannot be {w} x {h}", self.path)
-        other = _build_resized(self.path, self.input, (w, h), self.sections, self.notes)
+        other = _build_resized(self.path, self.input, (w, h), self.sections, self.notes, self.decoded)
         for layer, new in zip(self.layers, other.layers, strict=True):
             if layer.stored() != new.stored():
                 raise self.error(
@@ -116,13 +118,20 @@ class Network:
         return CfgError(message, self.path, layer.line)
 
 
-def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, int] | None = None) -> Network:
+def read_network(
+    path: str | Path,
+    cutoff: int | None = None,
+    size: tuple[int, int] | None = None,
+    decoded: frozenset[str] = frozenset(),
+) -> Network:
     """Read a cfg file into a graph (Darknet's ``parse_network_cfg``).
 
     Args:
         path: the cfg file.
         cutoff: keep only this many layers, for partial weights such as ``darknet19_448.conv.23``.
         size: width and height of the input instead of the cfg's, as if it were edited (multi-scale, section 2).
+        decoded: options of heads that only AlexeyAB's Darknet has and that the caller takes care of (of other layers
+            and other options such as change the result are errors).
 
     Raises:
         CfgError: with file and line.
@@ -137,37 +146,44 @@ def read_network(path: str | Path, cutoff: int | None = None, size: tuple[int, i
             raise CfgError(f"cutoff={cutoff}: the network has layers 1 to {len(sections)}", path)
         sections = sections[:cutoff]
     if size is None:
-        return _build(str(path), shape, sections, cfg.notes)
+        return _build(str(path), shape, sections, cfg.notes, decoded)
     if not shape.image:
         raise cfg.net.error(f"the input is no image: it cannot be {size[0]} x {size[1]}")
-    return _build_resized(str(path), shape, size, sections, cfg.notes)
+    return _build_resized(str(path), shape, size, sections, cfg.notes, decoded)
 
 
-def _build(path: str, shape: Shape, sections: Sequence[Section], notes: Sequence[str]) -> Network:
+def _build(
+    path: str, shape: Shape, sections: Sequence[Section], notes: Sequence[str], decoded: frozenset[str]
+) -> Network:
     """The layers, one after the other, for an input's shape."""
     given = shape
     layers: list[Layer] = []
     for index, section in enumerate(sections):
-        layer = make_layer(section, Place(index, shape, layers))
+        layer = make_layer(section, Place(index, shape, layers), decoded)
         layers.append(layer)
         shape = layer.out
-    network = Network(path, given, tuple(layers), tuple(notes), tuple(sections))
+    network = Network(path, given, tuple(layers), tuple(notes), tuple(sections), decoded)
     _check_heads(network)
     return network
 
 
 def _build_resized(
-    path: str, shape: Shape, size: tuple[int, int], sections: Sequence[Section], notes: Sequence[str]
+    path: str,
+    shape: Shape,
+    size: tuple[int, int],
+    sections: Sequence[Section],
+    notes: Sequence[str],
+    decoded: frozenset[str],
 ) -> Network:
     """`_build` for an input of another size; an error says which sizes would do, if the network's own does."""
     w, h = size
     if w < 1 or h < 1 or shape.c * w * h > INT32_MAX:
         raise CfgError(f"an input of {w} x {h} is not possible", path)
     try:
-        return _build(path, Shape(shape.c, h, w), sections, notes)
+        return _build(path, Shape(shape.c, h, w), sections, notes, decoded)
     except CfgError as error:
         try:
-            stride = _build(path, shape, sections, notes).stride
+            stride = _build(path, shape, sections, notes, decoded).stride
         except CfgError:
             raise error from None
         if w % stride == 0 and h % stride == 0:
@@ -178,12 +194,12 @@ def _build_resized(
 
 def _read_net(section: Section) -> Shape:
     """The network's input, from ``[net]`` (Darknet's ``parse_net_options``)."""
+    refuse_foreign(section)
     h, w, c = (section.find_int(key, 0) for key in ("height", "width", "channels"))
     for key, value in (("height", h), ("width", w), ("channels", c)):
         if value < 0:
             raise section.error(f"{key}={value} must not be negative", key)
     inputs = section.find_int("inputs", h * w * c)
-    read_training(section, "batch", "subdivisions", "time_steps", "max_batches")
     if h and w and c:
         if inputs != h * w * c:
             raise section.error(f"inputs={inputs} is not height x width x channels = {h * w * c}", "inputs")
@@ -207,10 +223,10 @@ def _check_heads(network: Network) -> None:
 
 def layer_table(network: Network, verbose: bool = False) -> list[str]:
     """Darknet's layer table, line for line as it prints it; ``verbose`` adds its "Unused field" lines."""
-    lines = [*network.notes] if verbose else []
+    lines = [printable(note) for note in network.notes] if verbose else []
     lines.append(TABLE_HEADER)
     for layer in network.layers:
         lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:
-            lines += [f"Unused field: '{field}'" for field in layer.unused]
+            lines += [printable(f"Unused field: '{field}'") for field in layer.unused]
     return lines

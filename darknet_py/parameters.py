@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import WeightsError
-from .formats.weights import Header, WeightsReader, WeightsWriter
+from .errors import WeightsError, warn
+from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
 from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         if stored or isinstance(layer, Weighted):
             stored = _in_order_of_use(layer, stored, reader.header.transposed)
         arrays.append(stored)
-    if not partial:
+    if not partial or reader.has_fifth_int:
         reader.finish(last)
+    _warn_of_nan(network, arrays, reader.path)
     return Parameters(arrays, reader.header.seen, reader.header)
 
 
@@ -75,6 +76,34 @@ def zero_parameters(network: Network) -> Parameters:
     ])  # fmt: skip
 
 
+def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
+    """Warn once if the network's outputs will be NaN or infinite because of its weights."""
+    wrong = [
+        (layer, name, values, what)
+        for layer, stored in zip(network.layers, arrays, strict=True)
+        for name, values in stored.items()
+        for what in [_useless(name, values)]
+        if what.any()
+    ]
+    if wrong:
+        layer, name, values, what = wrong[0]
+        kind = "negative" if np.isfinite(values[what]).all() else "NaN or infinite"
+        others = f", and more in {len(wrong) - 1} other arrays" if len(wrong) > 1 else ""
+        warn(f"{kind} values: {np.count_nonzero(what)} of {values.size} in layer {layer.index} ({layer.kind}), {name}"
+             f"{others}; what the network computes from them is of no use", path)  # fmt: skip
+
+
+def _useless(name: str, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which values make outputs NaN or infinite; an array of one False if none does."""
+    with np.errstate(all="ignore"):
+        # A sum is quicker than a look at each value, and never finite where one of them is not.
+        finite = bool(np.isfinite(values.sum()))
+    drop_pages(values)
+    if name.endswith("rolling_variance"):  # its root is taken
+        return ~np.isfinite(values) | (values < 0)
+    return np.zeros(1, bool) if finite else ~np.isfinite(values)
+
+
 def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     """Raise `WeightsError` if the file ends early: by how many bytes, and in which layer."""
     missing = 4 * network.parameters - reader.remaining
@@ -84,11 +113,16 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     for layer in network.layers:
         for array in layer.stored():
             if 4 * array.count > left:
+                header = (
+                    "has its header only 4 ints where version 0.2 has 5, "
+                    if missing == 4 and reader.header.wide
+                    else ""
+                )
                 raise WeightsError(
                     f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} "
-                    f"({layer.kind}), {array.name}; is it another network's file, a partial one, or a broken download?",
-                    reader.path,
-                )
+                    f"({layer.kind}), {array.name}; {header}is it another network's file, a partial one, or a broken "
+                    "download?", reader.path,
+                )  # fmt: skip
             left -= 4 * array.count
 
 

@@ -10,6 +10,7 @@ import pytest
 
 ROWS = [
     {"errors", "version"},
+    {"dialect"},
     {"formats"},
     {"layers"},
     {"network", "parameters", "synth"},

@@ -167,7 +167,7 @@ def test_engines_are_named_with_their_place() -> None:
 def test_every_engine_reads_the_same_cfg(tmp_path: Path) -> None:
     text = (
         "[net]\nbatch=64\n width = 416\nheight=416\nchannels=3\nbatch=1\nmax_batches=9\n\n[conv]\nfilters=24\nsize=1\n"
-        "[region]\nclasses=3\nnum=3\ntree = some.tree\n"
+        "[region] # the head\nclasses=3\nnum=3\ntree = some.tree # of three\n"
     )
     (tmp_path / "some.tree").write_text("a -1\nb -1\nc -1\n")
     cfg = write_cfg(tmp_path, text)

@@ -48,10 +48,39 @@ def test_blanks_are_removed_everywhere() -> None:
     assert section.find_ints("anchors") == [1, 2, 3]
 
 
-def test_comments_may_be_indented_and_do_not_end_a_line() -> None:
-    section = net("  # batch=1", "\t;batch=2", "batch=3 # not a comment")
-    assert section.find_str("batch", "") == "3#notacomment"
-    assert section.find_int("batch", 0) == 3
+def test_comments_may_be_indented_and_follow_a_value() -> None:
+    section = net("  # batch=1", "\t;batch=2", "batch=3 # a comment", "policy = steps;as ever", "a=1,2 # 3, 4")
+    assert (section.find_str("batch", ""), section.find_str("policy", "")) == ("3", "steps")
+    assert section.find_ints("a") == [1, 2]
+    assert [layer.kind for layer in parse_cfg("[net] # the input\n[yolo]; 3 anchors\n[max]#\n").layers] == [
+        "yolo", "maxpool",
+    ]  # fmt: skip
+
+
+def test_a_comment_after_a_file_name_needs_a_blank() -> None:
+    def tree(line: str) -> str:
+        return parse_cfg(f"[net]\n[softmax]\n{line}\n").layers[0].find_str("tree", "")
+
+    assert [tree(line) for line in ("tree=a#1.tree", "tree = a;b.tree # why", "tree = #1.tree", "tree=a.tree\t;")] == [
+        "a#1.tree", "a;b.tree", "#1.tree", "a.tree",
+    ]  # fmt: skip
+
+
+def test_a_value_that_is_a_comment_is_no_number() -> None:
+    with pytest.raises(CfgError, match=r"small.cfg:2: stride=: '' is not a number"):
+        net("stride = # 2").find_int("stride", 1)
+
+
+@pytest.mark.parametrize("read", ["find_ints", "find_floats"])
+def test_a_list_does_not_end_at_a_semicolon_between_numbers(read: str) -> None:
+    with pytest.raises(CfgError, match=r"small.cfg:2: a=1,2;3,4: numbers are parted by commas"):
+        getattr(net("a = 1,2; 3,4"), read)("a")
+    assert getattr(net("a = 1,2; 3 of them"), read)("a") == [1, 2], "as Darknet reads it"
+
+
+def test_each_comma_at_the_end_of_floats_is_a_zero_for_atof() -> None:
+    assert net("anchors=1,2,").find_floats("anchors") == [1, 2, 0]
+    assert net("anchors=1,2,,\t,").find_floats("anchors") == [1, 2, 0, 0, 0]
 
 
 def test_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:
@@ -134,6 +163,8 @@ def test_lists() -> None:
         ("find_float", "-1e400", "-1e400 does not fit a float"),
         ("find_ints", "1,,3", "'' is not a number"),
         ("find_ints", "1,2,", "'' is not a number"),
+        ("find_floats", ",", "'' is not a number"),
+        ("find_floats", "1,,2", "'' is not a number"),
         ("find_floats", "1,two", "'two' is not a number"),
     ],
 )
@@ -162,7 +193,7 @@ def test_errors_of_a_layer_stand_at_the_option_or_the_section() -> None:
         ("[net]\n[convolution]\n", "x.cfg:2: unknown section [convolution]"),
         ("[net]\n[CONVOLUTIONAL]\n", "x.cfg:2: unknown section [CONVOLUTIONAL]"),
         ("[net]\n[conv\n", "x.cfg:2: unknown section [conv"),
-        ("[net]\n[conv] # one\n", "x.cfg:2: unknown section [conv]#one"),
+        ("[net]\n[konv] # one\n", "x.cfg:2: unknown section [konv]"),
         ("[net]\n[]\n", "x.cfg:2: unknown section []"),
         ("\nwidth = 4\n[net]\n", "x.cfg:2: 'width=4' stands before the first section"),
     ],

@@ -100,7 +100,7 @@ def test_a_header_alone_is_a_file_without_values(tmp_path: Path) -> None:
         (b"\n  <html>", "this is a web page"),
         (b"\xef\xbb\xbf<html lang='en'><head><title>404</title></head>", "this is a web page"),
         (b'{"message": "Not Found", "status": "404"}', "this is a text file"),
-        (b"[net]\nbatch=1\nwidth=416\n", "this is a text file"),
+        (b"[net]\nbatch=1\nwidth=416\n", "this is a cfg file, not a weights file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run git lfs pull"),
         (b"PK\3\4" + bytes(60), "zip archive: unpack it"),
         (gzip.compress(bytes(100)), "gzip archive: unpack it"),
@@ -114,7 +114,7 @@ def test_what_is_no_weights_file(tmp_path: Path, content: bytes, says: str) -> N
         WeightsReader(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and says in message and "\n" not in message
-    assert any(advice in message for advice in ("download", "unpack", "run "))
+    assert any(advice in message for advice in ("download", "unpack", "run ", "wrong order"))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

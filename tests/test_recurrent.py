@@ -196,7 +196,7 @@ def test_crnn_by_hand(tmp_path: Path) -> None:
 
 
 def test_the_table_is_darknets(tmp_path: Path) -> None:
-    text = net(3, 8, 10, f"{CRNN} batch_normalize=1", "rnn output=12 hidden=9", "gru output=3", "lstm output=4")
+    text = net(3, 8, 10, f"{CRNN} batch_normalize=1", "rnn output=12 hidden=12", "gru output=3", "lstm output=4")
     table = layer_table(read_network(write_cfg(tmp_path, text)), verbose=True)
     assert table[1:10] == [
         "    0 CRNN Layer: 10 x 8 x 3 image, 2 filters",
@@ -207,7 +207,7 @@ def test_the_table_is_darknets(tmp_path: Path) -> None:
         "\t\tconnected                             160  ->    12",
         "\t\tconnected                              12  ->    12",
         "\t\tconnected                              12  ->    12",
-        "Unused field: 'hidden = 9'",
+        "Unused field: 'hidden = 12'",
     ]
     sizes = [line.split()[1::2] for line in table[11:17]]
     assert sizes == [["12", "3"], ["3", "3"]] * 3

@@ -63,14 +63,14 @@ def settled(text: str, cfg: Path, network: Network) -> str:
         key = re.sub(r"\s", "", line.partition("=")[0])
         if line.lstrip().startswith("["):
             sections += 1
-            name = re.sub(r"[\s\[\]]", "", line)
+            name = re.sub(r"[#;].*|[\s\[\]]", "", line)
             lines.append(f"[{KINDS.get(name, name)}]")
             if sections == 1:
                 lines += [f"{option}={value}" for option, value in values.items()]
         elif sections == 1 and key in values:
             continue
         elif key == "tree":
-            tree = re.sub(r"\s", "", line.partition("=")[2])
+            tree = re.sub(r"\s[#;].*|\s", "", line.partition("=")[2])
             lines.append(f"tree={find_data_file(tree, cfg).absolute()}")
         else:
             lines.append(line)

@@ -5,25 +5,26 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import CfgError
+from ..dialect import ALEXEYAB, PJREDDIE
+from ..errors import CfgError, warn
+from .binary import why_no_cfg
 
-_ALIASES = {
-    "network": "net", "conv": "convolutional", "deconv": "deconvolutional", "conn": "connected", "max": "maxpool",
-    "avg": "avgpool", "lrn": "normalization", "soft": "softmax",
-}  # fmt: skip
-_SECTIONS = (
-    "net", "shortcut", "crop", "cost", "detection", "region", "yolo", "iseg", "local", "convolutional",
-    "deconvolutional", "activation", "logistic", "l2norm", "crnn", "gru", "lstm", "rnn", "connected", "maxpool",
-    "reorg", "avgpool", "dropout", "normalization", "batchnorm", "softmax", "route", "upsample",
-)  # fmt: skip
-
-KINDS: dict[str, str] = {**{name: name for name in _SECTIONS}, **_ALIASES}
+KINDS: Mapping[str, str] = PJREDDIE.sections
 """Name of a section -> its canonical name (Darknet's ``string_to_layer_type``)."""
 
+LARGEST = 64_000_000
+"""Most bytes of a cfg file; the largest that is known has 200 kB."""
+
 _REMOVED = str.maketrans("", "", " \t\r\n")
+_COMMENT = re.compile("[#;]")
+_SPACED_COMMENT = re.compile(r"\s[#;]")
+_FILES = ("tree", "map")
+"""Options that name files: in a name, # and ; are characters like others, so a comment needs a blank before it."""
+
 _INTEGER = re.compile(r"[\v\f]*([+-]?)0*([0-9]+)")
 _HEXADECIMAL = re.compile(
     r"[\v\f]*([+-]?0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?)", re.IGNORECASE | re.ASCII
@@ -31,15 +32,18 @@ _HEXADECIMAL = re.compile(
 _DECIMAL = re.compile(
     r"[\v\f]*([+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|infinity|inf|nan))", re.IGNORECASE | re.ASCII
 )
+_MORE_NUMBERS = re.compile(r";[+-]?\.?[0-9][^,]*,")
+_INFINITY = re.compile(r"[\v\f]*[+-]?inf", re.IGNORECASE)
 
 
 @dataclass
 class Option:
-    """``key=value`` at a line; ``used`` once a layer has read it."""
+    """``key=value`` at a line; ``used`` once a layer has read it; ``comment``: the rest of the line from # or ; on."""
 
     key: str
     value: str
     line: int
+    comment: str = ""
     used: bool = False
 
 
@@ -56,6 +60,7 @@ class Section:
     line: int
     path: str
     options: list[Option] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def error(self, message: str, key: str | None = None) -> CfgError:
         """An error at the line of option ``key``, or of the section."""
@@ -75,6 +80,23 @@ class Section:
         """Whether the section has the option; does not count as reading it."""
         return self._peek(key) is not None
 
+    def value(self, key: str) -> str | None:
+        """The option's text, or None without the option; does not count as reading it."""
+        option = self._peek(key)
+        return None if option is None else option.value
+
+    def mark_used(self, keys: Collection[str]) -> None:
+        """Count these options as read, whatever they hold."""
+        for option in {option.key: option for option in reversed(self.options)}.values():
+            option.used = option.used or option.key in keys
+
+    def warn(self, message: str, key: str) -> None:
+        """A `DarknetWarning` at the line of option ``key``, or of the section; once, however often it is parsed."""
+        if message not in self.warned:
+            self.warned.add(message)
+            option = self._peek(key)
+            warn(message, self.path, option.line if option else self.line)
+
     def find_str(self, key: str, default: str) -> str:
         """The option's text."""
         option = self._find_option(key)
@@ -93,38 +115,42 @@ class Section:
     def find_ints(self, key: str) -> list[int] | None:
         """A comma-separated list, or None without the option."""
         option = self._find_option(key)
-        return None if option is None else [self._to_int(option, piece) for piece in option.value.split(",")]
+        return None if option is None else [self._to_int(option, piece) for piece in self._list(option).split(",")]
 
     def find_floats(self, key: str) -> list[float] | None:
-        """A comma-separated list, or None without the option."""
+        """A comma-separated list, or None without the option; after each comma at its end is a 0, as for ``atof``."""
         option = self._find_option(key)
-        return None if option is None else [self._to_float(option, piece) for piece in option.value.split(",")]
+        if option is None:
+            return None
+        text = self._list(option).rstrip(",")
+        numbers = [self._to_float(option, piece) for piece in text.split(",")]
+        return numbers + [0.0] * (len(option.value) - len(text))
+
+    def _list(self, option: Option) -> str:
+        """The text of a list. Where a ``;`` parts numbers, a list would end in silence there."""
+        if _MORE_NUMBERS.match(option.comment):
+            raise self.error(f"{option.key}={option.value}{option.comment}: numbers are parted by commas, not by ;",
+                             option.key)  # fmt: skip
+        return option.value
 
     def unused(self) -> list[Option]:
         """Options that nobody has read (Darknet's "Unused field")."""
         return [option for option in self.options if not option.used]
 
     def _to_int(self, option: Option, text: str) -> int:
-        match = _INTEGER.match(text)
         # atoi takes ".5" or "e" for 0; that a value starts as a number is all that is asked of it.
-        if match is None and _DECIMAL.match(text) is None:
+        if _INTEGER.match(text) is None and _DECIMAL.match(text) is None:
             raise self._no_number(option, text)
-        # Twelve characters already say that a number is too large; more would only cost time.
-        value = int(match[1] + match[2][:12]) if match else 0
+        value = c_int(text)
         if not -(2**31) <= value < 2**31:
             raise CfgError(f"{option.key}={option.value}: {text} does not fit an int", self.path, option.line)
         return value
 
     def _to_float(self, option: Option, text: str) -> float:
-        match = _HEXADECIMAL.match(text) or _DECIMAL.match(text)
-        if match is None:
+        if _match_float(text) is None:
             raise self._no_number(option, text)
-        number = match[1].lower()
-        try:
-            value = to_float32(float.fromhex(number) if "x" in number else float(number))
-        except OverflowError:
-            value = math.inf
-        if math.isinf(value) and "inf" not in number:
+        value = c_float(text)
+        if math.isinf(value) and _INFINITY.match(text) is None:
             raise CfgError(f"{option.key}={option.value}: {text} does not fit a float", self.path, option.line)
         return value
 
@@ -148,6 +174,29 @@ def to_float32(value: float) -> float:
     return rounded
 
 
+def c_int(text: str) -> int:
+    """The number that a text begins with, as C's ``atoi`` reads it: 0 where there is none. It may not fit an int."""
+    match = _INTEGER.match(text)
+    # Twelve characters already say that a number is too large; more would only cost time.
+    return int(match[1] + match[2][:12]) if match else 0
+
+
+def c_float(text: str) -> float:
+    """The number that a text begins with, as C's ``atof`` reads it, rounded to float32: 0 where there is none."""
+    match = _match_float(text)
+    if match is None:
+        return 0.0
+    number = match[1].lower()
+    try:
+        return to_float32(float.fromhex(number) if "x" in number else float(number))
+    except OverflowError:
+        return -math.inf if number[0] == "-" else math.inf
+
+
+def _match_float(text: str) -> re.Match[str] | None:
+    return _HEXADECIMAL.match(text) or _DECIMAL.match(text)
+
+
 def read_cfg(path: str | Path) -> Cfg:
     """Read a cfg file.
 
@@ -155,11 +204,14 @@ def read_cfg(path: str | Path) -> Cfg:
         CfgError: with file and line.
     """
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise CfgError(f"cannot read this cfg: {error.strerror or error}", path) from None
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
+        raise CfgError(f"cannot read this cfg: {getattr(error, 'strerror', None) or error}", path) from None
     if b"\0" in data:
-        raise CfgError("is not a cfg file: it has binary data (a text file must be saved as UTF-8)", path)
+        raise CfgError(f"is not a cfg file: {why_no_cfg(data)}", path)
+    if len(data) > LARGEST:
+        raise CfgError(f"is not a cfg file: it has more than {LARGEST // 10**6} MB", path)
     return parse_cfg(data.decode("utf-8-sig", errors="surrogateescape"), str(path))
 
 
@@ -176,7 +228,7 @@ def parse_cfg(text: str, path: str = "<cfg>") -> Cfg:
         elif not sections:
             raise CfgError(f"'{line}' stands before the first section; a cfg starts with [net]", path, number)
         else:
-            _add_option(sections[-1], line, number, notes)
+            _add_option(sections[-1], raw, number, notes)
     if not sections:
         raise CfgError("has no sections; a cfg starts with [net]", path)
     if sections[0].kind != "net":
@@ -185,15 +237,24 @@ def parse_cfg(text: str, path: str = "<cfg>") -> Cfg:
 
 
 def _section(line: str, number: int, path: str) -> Section:
+    line = _COMMENT.split(line, maxsplit=1)[0]
     name = line[1:-1]
-    if not line.endswith("]") or name not in KINDS:
-        raise CfgError(f"unknown section {line}", path, number)
-    return Section(KINDS[name], name, number, path)
+    if line.endswith("]") and name in KINDS:
+        return Section(KINDS[name], name, number, path)
+    if line.endswith("]") and name in ALEXEYAB.sections:
+        raise CfgError(f"{line} is a section of {ALEXEYAB.name} that is not computed here yet", path, number)
+    raise CfgError(f"unknown section {line}", path, number)
 
 
-def _add_option(section: Section, line: str, number: int, notes: list[str]) -> None:
-    key, equals, value = line.partition("=")
-    if equals and value:
-        section.options.append(Option(key, value, number))
-    else:
-        notes.append(f"Config file error line {number}, could parse: {line}")
+def _add_option(section: Section, raw: str, number: int, notes: list[str]) -> None:
+    key, equals, rest = (part.translate(_REMOVED) for part in raw.partition("="))
+    if not (equals and rest):
+        notes.append(f"Config file error line {number}, could parse: {raw.translate(_REMOVED)}")
+        return
+    pattern = _SPACED_COMMENT if key in _FILES else _COMMENT
+    written = raw.partition("=")[2]
+    comment = pattern.search(written)
+    value = written[: comment.start()].translate(_REMOVED) if comment else rest
+    if key in _FILES and not value:
+        value = rest
+    section.options.append(Option(key, value, number, rest[len(value) :]))

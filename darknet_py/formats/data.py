@@ -78,11 +78,22 @@ def read_top(path: str | Path) -> int:
     return top
 
 
-def read_names(path: str | Path) -> list[str]:
+class Names(list[str]):
+    """Class names that know their file.
+
+    Attributes:
+        path: the file.
+    """
+
+    path: str
+
+
+def read_names(path: str | Path) -> Names:
     """Class names, one per line."""
-    names = read_lines(path)
+    names = Names(read_lines(path))
     if not names:
         raise DataError("has no names", path)
+    names.path = str(path)
     return names
 
 

@@ -18,17 +18,20 @@ import numpy as np
 
 from ..errors import WeightsError
 from .atomic import whole_file
+from .binary import is_cfg, is_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _VERSION = struct.Struct("<iii")
-_TEXT = bytes(range(32, 127)) + b"\t\r\n"
 _STRANGERS = {
     rb"<[!?A-Za-z]": "a web page, not a weights file: download it again",
     rb"version https://git-lfs": "a pointer of Git LFS, not the weights file itself: run git lfs pull",
+    rb"PK\x03\x04.{26,300}/?data.pkl": "a PyTorch checkpoint (.pt): export it as Darknet weights first",
     rb"PK\x03\x04": "a zip archive: unpack it, or, if it is an .npz, run `darknet-py weights convert` on it",
     rb"\x1f\x8b": "a gzip archive: unpack it",
+    rb"\x80[\x02-\x05][\x8a\x95}c]": "a Python pickle (an old PyTorch checkpoint?): export it as Darknet weights first",
+    rb"\x89HDF\r\n": "an HDF5 file (Keras): export it as Darknet weights first",
 }
 """What stands where weights were expected: its first bytes, and what to say of it."""
 
@@ -78,12 +81,13 @@ class WeightsReader:
         self.path = str(path)
         try:
             with open(path, "rb") as file:
-                start = file.read(64)
+                start = file.read(512)
                 self._bytes = os.fstat(file.fileno()).st_size
                 self.header = _parse_header(start, self._bytes, path)
                 self._values: NDArray[np.float32] = _map_values(file, self.header.size, self._bytes)
-        except OSError as error:
-            raise WeightsError(f"cannot read these weights: {error.strerror or error}", path) from None
+        except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
+            why = getattr(error, "strerror", None) or error
+            raise WeightsError(f"cannot read these weights: {why}", path) from None
         self.offset = self.header.size
 
     def __enter__(self) -> WeightsReader:
@@ -102,6 +106,11 @@ class WeightsReader:
         """Bytes that have not been taken."""
         return self._bytes - self.offset
 
+    @property
+    def has_fifth_int(self) -> bool:
+        """Of a file of which all has been taken: it is longer by what PyTorch programs write into a header of four."""
+        return self.remaining == 4 and not self.header.wide
+
     def take(self, count: int, what: str) -> NDArray[np.float32]:
         """The next ``count`` values, a flat view; ``what`` is what an error calls them."""
         wanted = 4 * count
@@ -113,6 +122,13 @@ class WeightsReader:
 
     def finish(self, last_layer: str) -> None:
         """Check that all bytes were taken. Raises `WeightsError` with the number of bytes left."""
+        if self.has_fifth_int:
+            raise WeightsError(
+                "the file is 4 bytes too long for its cfg: its header says version "
+                f"{self.header.major}.{self.header.minor}, which has four ints, but some PyTorch programs write five, "
+                "and Darknet then reads all weights shifted; set the file's fifth byte to 2 (version 0.2, five ints)",
+                self.path,
+            )
         if self.remaining:
             raise WeightsError(
                 f"the file is too long: {self.remaining} bytes are left after {last_layer}; it belongs to another cfg",
@@ -146,13 +162,17 @@ def drop_pages(values: NDArray[np.float32]) -> None:
 def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
     """The header at the ``start`` of a file of ``size`` bytes. Raises `WeightsError` for what is no weights file."""
     for mark, what in _STRANGERS.items():
-        if re.match(mark, start.removeprefix(codecs.BOM_UTF8).lstrip()):
+        if re.match(mark, start.removeprefix(codecs.BOM_UTF8).lstrip(), re.DOTALL):
             raise WeightsError(f"this is {what}", path)
     if start[8:10] == b'{"' and int.from_bytes(start[:8], "little") < size:
         raise WeightsError(
             "this is a .safetensors file: run `darknet-py weights convert` to make a weights file of it", path
         )
-    if len(start) >= 12 and all(byte in _TEXT for byte in start):
+    if len(start) >= 12 and is_cfg(start):
+        raise WeightsError(
+            "this is a cfg file, not a weights file: are the cfg and the weights given in the wrong order?", path
+        )
+    if len(start) >= 12 and is_text(start):
         raise WeightsError("this is a text file, not a weights file: download the weights again", path)
     if len(start) >= 12:
         major, minor, revision = _VERSION.unpack_from(start)

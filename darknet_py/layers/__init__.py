@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from ..dialect import PJREDDIE
 from .avgpool import AvgPool
-from .base import Layer, Place, Shape, Stored, read_training
+from .base import INT32_MAX, Layer, Place, Shape, Stored
 from .batchnorm import BatchNorm
 from .connected import Connected
 from .convolutional import Convolutional
@@ -18,6 +19,7 @@ from .crop import Crop
 from .deconvolutional import Deconvolutional
 from .detection import Detection
 from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
+from .foreign import refuse_foreign
 from .head import Head
 from .iseg import Iseg
 from .local import Local
@@ -34,6 +36,8 @@ from .weighted import ACTIVATIONS, Weighted
 from .yolo import Yolo
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..formats.cfg import Section
 
 _CLASSES: tuple[Any, ...] = (
@@ -46,14 +50,20 @@ LAYERS: dict[str, Any] = {layer.kind: layer for layer in _CLASSES}
 """Layer class by the canonical name of its section."""
 
 
-def make_layer(section: Section, place: Place) -> Layer:
-    """The layer that a section describes, at its place in the network. Raises `CfgError`."""
+def make_layer(section: Section, place: Place, decoded: Collection[str] = ()) -> Layer:
+    """The layer that a section describes, at its place in the network. Raises `CfgError`.
+
+    ``decoded``: options of heads that the caller takes care of (`refuse_foreign`).
+    """
     if section.kind not in LAYERS:
         raise section.error(f"[{section.name}] may stand only at the beginning of a cfg")
+    refuse_foreign(section, decoded if issubclass(LAYERS[section.kind], Head) else ())
     layer: Layer = LAYERS[section.kind].parse(section, place)
-    read_training(section, "truth", "onlyforward", "stopbackward", "dontsave", "dontload", "numload",
-                  "dontloadscales", "learning_rate", "smooth")  # fmt: skip
-    unused = tuple(f"{option.key} = {option.value}" for option in section.unused())
+    for array in layer.stored():
+        if array.count > INT32_MAX:
+            raise section.error(f"[{section.name}] has {array.count} {array.name}, more than Darknet can count")
+    section.mark_used({*PJREDDIE.without_result(section.kind), "dontload", "numload", "dontloadscales"})
+    unused = tuple(f"{option.key} = {option.value}{option.comment}" for option in section.unused())
     return dataclasses.replace(layer, unused=unused)
 
 
@@ -61,5 +71,5 @@ __all__ = [
     "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Convolutional", "Cost",
     "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Gru", "Head", "Iseg", "L2Norm", "Layer", "Local",
     "Logistic", "Lstm", "MaxPool", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Rnn", "Route", "Shape",
-    "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
+    "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer", "refuse_foreign",
 ]  # fmt: skip

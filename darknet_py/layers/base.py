@@ -13,6 +13,13 @@ INT32_MAX = 2**31 - 1
 """Darknet counts values in C ints: no layer may have more."""
 
 
+REACH = 1024
+"""How far options may carry a window beyond its input: more would only cost time and memory."""
+
+MOST_ANCHORS = 2**16
+"""A head's lists are as long as its cfg says, so that there must be a limit."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """Channels, height and width of one image's values. ``image=False``: a flat list of ``c`` values."""
@@ -133,6 +140,12 @@ def not_negative(section: Section, key: str, default: int) -> int:
     return value
 
 
+def within_reach(section: Section, key: str, value: int, needed: int) -> None:
+    """Raise `CfgError` if an option is far larger than anything that its input needs."""
+    if value > needed + REACH:
+        raise section.error(f"{key}={value} is far more than an input of this size needs (at most {needed})", key)
+
+
 def checked_output(section: Section, out: Shape, given: Shape) -> Shape:
     """``out``, if it holds at least one value and not more than Darknet can count."""
     if min(out.c, out.h, out.w) < 1:
@@ -142,15 +155,28 @@ def checked_output(section: Section, out: Shape, given: Shape) -> Shape:
     return out
 
 
-def read_training(section: Section, *keys: str) -> None:
-    """Read options that only training uses, so that they count as known (and must be numbers)."""
-    for key in keys:
-        section.find_float(key, 0.0)
+def number_of_anchors(section: Section) -> int:
+    """``num``: how many anchors there are."""
+    num = positive(section, "num", 1)
+    if num > MOST_ANCHORS:
+        raise section.error(f"num={num}: more than {MOST_ANCHORS} anchors are not possible", "num")
+    return num
 
 
-def anchors(section: Section, count: int) -> tuple[float, ...]:
-    """``count`` anchor widths and heights; those that the cfg does not give are .5, as in Darknet."""
+def read_anchors(section: Section, num: int) -> tuple[float, ...]:
+    """The widths and heights of ``num`` anchors.
+
+    Those that the cfg does not give are .5, as in Darknet. Of more the first ones count; pjreddie's Darknet then writes
+    beyond its array, AlexeyAB's does the same as here.
+    """
+    count = 2 * num
     given = section.find_floats("anchors") or []
-    if len(given) > count:
-        raise section.error(f"anchors has {len(given)} values, but num={count // 2} needs {count}", "anchors")
-    return tuple(given) + (0.5,) * (count - len(given))
+    text = (section.value("anchors") or "").rstrip(",")
+    written = text.count(",") + 1 if text else 0
+    if written > count:
+        section.warn(f"anchors has {written} values, but num={num} needs {count}: the first {count} count", "anchors")
+    elif len(given) < count:
+        section.warn(
+            f"anchors has {len(given)} values, but num={num} needs {count}: the others are .5, as in Darknet", "anchors"
+        )
+    return (*given[:count], *(0.5,) * (count - len(given)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Place, Shape, Stored, c_divide, checked_output, need_image, not_negative, positive, read_training
+from .base import Place, Shape, Stored, c_divide, checked_output, need_image, not_negative, positive, within_reach
 from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Convolutional(Weighted):
         padding = not_negative(section, "padding", 0)
         if section.find_int("pad", 0):
             padding = size // 2
+        within_reach(section, "padding", padding, size)
+        within_reach(section, "stride", stride, max(shape.h, shape.w) + 2 * padding)
         groups = positive(section, "groups", 1)
         if shape.c % groups or n % groups:
             raise section.error(f"groups={groups} must divide both {shape.c} channels and {n} filters", "groups")
@@ -50,8 +52,6 @@ class Convolutional(Weighted):
             raise section.error("flipped=1 does not go with groups (Darknet would write beyond its weights)", "flipped")
         if size == 1 and padding:
             raise section.error("a 1x1 convolution takes no padding (Darknet reads beyond its input there)", "padding")
-        # binary: Darknet's CPU code multiplies by the weights as they are; only its GPU code binarises them.
-        read_training(section, "binary", "dot")
         out = Shape(
             n, c_divide(shape.h + 2 * padding - size, stride) + 1, c_divide(shape.w + 2 * padding - size, stride) + 1
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, checked_output, need_image, positive, read_training
+from .base import Layer, Place, Shape, checked_output, need_image, positive
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -27,7 +27,6 @@ class Crop(Layer):
         width = positive(section, "crop_width", 1)
         if height > shape.h or width > shape.w:
             raise section.error(f"[crop] of {width} x {height} is larger than its input, {shape}", "crop_height")
-        read_training(section, "flip", "angle", "saturation", "exposure", "shift")
         out = checked_output(section, Shape(shape.c, height, width), shape)
         return cls(index=place.index, line=section.line, input=shape, out=out,
                    noadjust=bool(section.find_int("noadjust", 0)))  # fmt: skip

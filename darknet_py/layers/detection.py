@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .base import Place, Shape, positive, read_training
+from .base import Place, Shape, positive
 from .head import Head
 
 if TYPE_CHECKING:
@@ -43,10 +43,6 @@ class Detection(Head):
                 f"[detection] needs {needed} inputs (side={side}, num={n}, coords={coords}, classes={classes}), but "
                 f"the layer before it gives {place.input.size}"
             )
-        read_training(
-            section, "rescore", "max", "coord_scale", "forced", "object_scale", "noobject_scale", "class_scale",
-            "jitter", "random", "reorg",
-        )  # fmt: skip
         return cls(
             index=place.index, line=section.line, input=place.input, out=Shape(needed, image=False), side=side, n=n,
             classes=classes, coords=coords, sqrt=bool(section.find_int("sqrt", 0)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, need_image, read_training
+from ..formats.cfg import c_float
+from .base import Layer, Place, Shape, need_image
 from .weighted import read_activation
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ class Dropout(Layer):
     @classmethod
     def parse(cls, section: Section, place: Place) -> Dropout:
         """Read a section."""
+        written = section.value("probability")
         return cls(index=place.index, line=section.line, input=place.input, out=place.input,
-                   probability=section.find_float("probability", 0.5))  # fmt: skip
+                   probability=0.5 if written is None else c_float(written))  # fmt: skip
 
     def describe(self) -> str:
         size = self.input.size
@@ -89,8 +91,6 @@ class Cost(Layer):
     @classmethod
     def parse(cls, section: Section, place: Place) -> Cost:
         """Read a section."""
-        section.find_str("type", "sse")
-        read_training(section, "scale", "ratio", "noobj", "thresh")
         size = place.input.size
         return cls(index=place.index, line=section.line, input=place.input, out=Shape(size, image=False))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, c_divide, checked_output, need_image, not_negative, positive
+from .base import Layer, Place, Shape, c_divide, checked_output, need_image, not_negative, positive, within_reach
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -30,6 +30,7 @@ class MaxPool(Layer):
         shape = need_image(section, place)
         stride = positive(section, "stride", 1)
         size = positive(section, "size", stride)
+        within_reach(section, "size", size, max(shape.h, shape.w))
         pad = not_negative(section, "padding", size - 1)
         out = Shape(shape.c, c_divide(shape.h + pad - size, stride) + 1, c_divide(shape.w + pad - size, stride) + 1)
         return cls(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .base import Place, Shape, anchors, need_image, positive, read_training
+from .base import Place, Shape, need_image, number_of_anchors, positive, read_anchors
 from .head import Head, pairs
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Region(Head):
     def parse(cls, section: Section, place: Place) -> Region:
         """Read a section; the input's channels must be ``num * (classes + coords + 1)``."""
         shape = need_image(section, place)
-        n = positive(section, "num", 1)
+        n = number_of_anchors(section)
         classes = positive(section, "classes", 20)
         coords = positive(section, "coords", 4)
         if coords < 4:
@@ -43,13 +43,9 @@ class Region(Head):
                 f"[region] needs {n * (classes + coords + 1)} channels (num={n} x (classes={classes} + coords={coords}"
                 f" + 1)), but the layer before it gives {shape.c}; set its filters to fit"
             )
-        read_training(
-            section, "log", "sqrt", "max", "jitter", "rescore", "thresh", "classfix", "absolute", "random",
-            "coord_scale", "object_scale", "noobject_scale", "mask_scale", "class_scale", "bias_match",
-        )  # fmt: skip
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, n=n, classes=classes, coords=coords,
-            biases=anchors(section, 2 * n), softmax=bool(section.find_int("softmax", 0)),
+            biases=read_anchors(section, n), softmax=bool(section.find_int("softmax", 0)),
             background=bool(section.find_int("background", 0)), tree=section.find_str("tree", "") or None,
             map=section.find_str("map", "") or None,
         )  # fmt: skip

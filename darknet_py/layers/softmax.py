@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, positive, read_training
+from .base import Layer, Place, Shape, positive
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -23,12 +23,11 @@ class Softmax(Layer):
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Softmax:
-        """Read a section. (``spatial`` changes only what Darknet's GPU code does.)"""
+        """Read a section."""
         groups = positive(section, "groups", 1)
         size = place.input.size
         if size % groups:
             raise section.error(f"groups={groups} does not divide {size} inputs", "groups")
-        read_training(section, "spatial", "noloss")
         return cls(
             index=place.index, line=section.line, input=place.input, out=Shape(size, image=False), groups=groups,
             temperature=section.find_float("temperature", 1.0), tree=section.find_str("tree", "") or None,

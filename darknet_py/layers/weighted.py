@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..dialect import ALEXEYAB, PJREDDIE
 from .base import Layer, Stored
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
-ACTIVATIONS = (
-    "linear", "logistic", "loggy", "relu", "elu", "selu", "relie", "ramp", "leaky", "tanh", "plse", "stair", "hardtan",
-    "lhtan",
-)  # fmt: skip
+ACTIVATIONS = PJREDDIE.activations
 """Darknet's activations, in the order of the numbers that kernels know them by."""
 
 
@@ -39,6 +37,8 @@ def read_activation(section: Section, default: str) -> str:
     silent nonsense, so here it is an error.
     """
     name = section.find_str("activation", default)
+    if name in ALEXEYAB.activations and name not in ACTIVATIONS:
+        raise section.error(f"activation={name} is one of {ALEXEYAB.name} that is not computed here yet", "activation")
     if name not in ACTIVATIONS:
         raise section.error(f"unknown activation '{name}'; Darknet has {', '.join(ACTIVATIONS)}", "activation")
     return name

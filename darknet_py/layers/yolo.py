@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .base import Place, Shape, anchors, need_image, positive, read_training
+from .base import Place, Shape, need_image, number_of_anchors, positive, read_anchors
 from .head import Head, pairs
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Yolo(Head):
         """Read a section; the input's channels must be ``len(mask) * (classes + 5)``."""
         shape = need_image(section, place)
         classes = positive(section, "classes", 20)
-        total = positive(section, "num", 1)
+        total = number_of_anchors(section)
         mask = tuple(section.find_ints("mask") or range(total))
         for entry in mask:
             if not 0 <= entry < total:
@@ -42,10 +42,9 @@ class Yolo(Head):
                 f"[yolo] needs {len(mask) * (classes + 5)} channels ({len(mask)} anchors of mask x (classes={classes} "
                 f"+ 5)), but the layer before it gives {shape.c}; set its filters to fit"
             )
-        read_training(section, "max", "jitter", "ignore_thresh", "truth_thresh", "random")
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, n=len(mask), total=total, mask=mask,
-            classes=classes, biases=anchors(section, 2 * total), map=section.find_str("map", "") or None,
+            classes=classes, biases=read_anchors(section, total), map=section.find_str("map", "") or None,
         )  # fmt: skip
 
     @property

@@ -64,7 +64,8 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
     chat(f"Loading weights from {weights}...", end="")
     try:
-        detector = load(cfg, weights, names=list(names)[: network.classes] or None, **engine)
+        kept = names if len(names) < network.classes else list(names)[: network.classes]
+        detector = load(cfg, weights, names=kept or None, **engine)
     except DarknetError:
         chat("")
         raise

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DarknetError
 from ..layers import Dropout, Route
 from .fusion import pooled_convolutions
 from .number_format import FLOAT32
@@ -27,8 +30,11 @@ INPUT = -1
 
 
 def aligned_memory(size: int) -> NDArray[np.uint8]:
-    """So many bytes, all 0, that start on a multiple of `ALIGNMENT`."""
-    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    """So many bytes, all 0, that start on a multiple of `ALIGNMENT`. Raises `DarknetError` if there is not enough."""
+    try:
+        raw = np.zeros(size + ALIGNMENT, np.uint8)
+    except (MemoryError, ValueError):  # a ValueError: more than an array can have
+        raise DarknetError(f"not enough memory: this network needs {size / 1e9:.1f} GB at once") from None
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size]
 
@@ -61,12 +67,14 @@ class Layout:
         buffers: by layer number (-1: the network's input).
         size: the arena's size in bytes.
         pools: convolutions whose buffer holds their output as the pooling of that number makes it.
+        owners: by layer number the layer whose buffer holds its output.
         numbers: what the buffers hold.
     """
 
     buffers: dict[int, Buffer]
     size: int
     pools: dict[int, int]
+    owners: dict[int, int]
     numbers: NumberFormat
 
     @property
@@ -75,15 +83,15 @@ class Layout:
         return self.size // self.numbers.itemsize
 
 
-def owner(layers: tuple[Layer, ...], number: int, pools: Mapping[int, int]) -> int:
-    """The layer whose buffer holds the output of layer ``number``: some layers only hand on what they get."""
-    while number != INPUT:
-        layer = layers[number]
+def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int]:
+    """Whose buffer holds a layer's output, by number: some layers only hand on what they get."""
+    pooled = set(pools.values())
+    result = {INPUT: INPUT}
+    for layer in layers:
         hands_on = isinstance(layer, Dropout) or (isinstance(layer, Route) and len(layer.layers) == 1)
-        if not hands_on and number not in pools.values():
-            break
-        number = layer.sources[0]
-    return number
+        given = hands_on or layer.index in pooled
+        result[layer.index] = result[layer.sources[0]] if given else layer.index
+    return result
 
 
 def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLOAT32) -> Layout:
@@ -96,36 +104,55 @@ def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLO
     """
     layers = network.layers
     pools = pooled_convolutions(network, keep)
+    owner = owners(layers, pools)
     end = len(layers)
     last_use = {INPUT: end}
     for layer in layers:
         for source in layer.sources:
-            holder = owner(layers, source, pools)
+            holder = owner[source]
             last_use[holder] = max(last_use.get(holder, 0), layer.index)
     for number in keep:
-        last_use[owner(layers, number, pools)] = end
-    live: list[tuple[int, int, int]] = []
+        last_use[owner[number]] = end
+    room_left = _Room()
+    ending: dict[int, list[tuple[int, int]]] = {}
     buffers: dict[int, Buffer] = {}
     total = 0
     for number in range(INPUT, end):
-        if owner(layers, number, pools) == number:
+        if owner[number] == number:
             count = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
             room = -(-count * numbers.itemsize // ALIGNMENT) * ALIGNMENT
-            live = [buffer for buffer in live if buffer[2] >= number]
-            offset = _first_fit(live, room)
-            live.append((offset, room, last_use.get(number, number)))
+            offset = room_left.take(room)
+            ending.setdefault(last_use.get(number, number), []).append((offset, room))
             buffers[number] = Buffer(offset, count)
             total = max(total, offset + room)
         else:
-            buffers[number] = buffers[owner(layers, number, pools)]
-    return Layout(buffers, total, pools, numbers)
+            buffers[number] = buffers[owner[number]]
+        for offset, room in ending.pop(number, ()):
+            room_left.give(offset, room)
+    return Layout(buffers, total, pools, owner, numbers)
 
 
-def _first_fit(live: list[tuple[int, int, int]], room: int) -> int:
-    """Lowest offset with ``room`` free bytes among live (offset, room, last use) buffers."""
-    offset = 0
-    for start, taken, _ in sorted(live):
-        if start - offset >= room:
-            break
-        offset = max(offset, start + taken)
-    return offset
+class _Room:
+    """Gaps between buffers, from the lowest offset on: (start, end); the last one has no end."""
+
+    def __init__(self) -> None:
+        self._gaps: list[tuple[int, int]] = [(0, sys.maxsize)]
+
+    def take(self, room: int) -> int:
+        """The lowest offset with ``room`` free bytes (first fit)."""
+        for i, (start, end) in enumerate(self._gaps):
+            if end - start >= room:
+                self._gaps[i : i + 1] = [(start + room, end)] if end - start > room else []
+                return start
+        raise MemoryError
+
+    def give(self, offset: int, room: int) -> None:
+        """Take bytes back."""
+        start, end = offset, offset + room
+        i = bisect(self._gaps, (start, end))
+        if i < len(self._gaps) and self._gaps[i][0] == end:
+            end = self._gaps.pop(i)[1]
+        if i and self._gaps[i - 1][1] == start:
+            i -= 1
+            start = self._gaps.pop(i)[0]
+        self._gaps.insert(i, (start, end))

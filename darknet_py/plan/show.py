@@ -10,7 +10,6 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
 from ..kernels.conv.winograd import winograd
 from .contract import read_contract
-from .memory import owner
 from .regions import address_of
 from .verify import verify
 
@@ -85,7 +84,7 @@ def _why_none(plan: Plan, layer: Layer) -> str:
     for convolutional, pool in plan.layout.pools.items():
         if pool == layer.index:
             return f"done by the step of layer {convolutional}"
-    number = owner(plan.network.layers, layer.index, plan.layout.pools)
+    number = plan.layout.owners[layer.index]
     return f"a view of {f'layer {number}' if number >= 0 else 'the input'}"
 
 

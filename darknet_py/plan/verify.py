@@ -13,7 +13,7 @@ import numpy as np
 from ..kernels.runtime.work import WORKERS
 from ..layers import Cost
 from .contract import Argument, blocks, evaluate, read_contract
-from .memory import INPUT, owner
+from .memory import INPUT
 from .regions import Regions, Tag, address_of
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ class _Order:
 
     def _sources(self, layer: Layer) -> set[int]:
         """The layers whose buffers hold a layer's inputs."""
-        layers, pools = self.plan.network.layers, self.plan.layout.pools
-        return {owner(layers, source, pools) for source in layer.sources}
+        return {self.plan.layout.owners[source] for source in layer.sources}
 
     def _image(self, address: int) -> int | None:
         """The image whose part of the arena an address is in."""
@@ -194,7 +193,7 @@ class _Order:
         """The outputs that can be asked for must be there at the end."""
         plan = self.plan
         for number in sorted(plan.kept):
-            holder = owner(plan.network.layers, number, plan.layout.pools)
+            holder = plan.layout.owners[number]
             for image in range(plan.images):
                 output = plan.output(number, image)
                 start = address_of(output)

@@ -18,7 +18,7 @@ from ...layers import Connected, Cost, Dropout, Region, Softmax, Yolo
 from ...network import read_network
 from ...parameters import load_parameters
 from .names import Part, name_parts, output_names
-from .region import RegionOptions, read_options, region_rows
+from .region import DECODED, RegionOptions, read_options, region_rows
 from .stages import inner_output
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Net:
         self.region_options: dict[int, RegionOptions] = {}
         if cfg is None or weights is None:
             return
-        network = read_network(cfg)
+        network = read_network(cfg, decoded=DECODED)
         network.check_picture()
         self._parameters = load_parameters(network, weights)
         self.region_options = read_options(network)
