@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +36,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Yields a path to write to; what stands there at the end becomes ``path``.
 
     If the block raises, or the program is killed, ``path`` is what it was before. A link's target is replaced, not the
-    link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly.
+    link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly. A new file gets the mode that
+    the umask gives, whoever writes it (some libraries make theirs 0600); one that was there keeps its own.
 
     Raises:
         OSError: the file cannot be written; ``path`` is its ``filename``.
@@ -44,8 +46,12 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     special = target.exists() and not target.is_file()
     part = target if special else target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
+        mode = 0 if special else _usual_mode(target, part)
         yield part
         if not special:
+            if stat.S_IMODE(part.stat().st_mode) != mode:
+                with suppress(OSError):  # a file system without modes
+                    part.chmod(mode)
             os.replace(part, target)
     except OSError as error:
         if error.filename in (None, str(part), part):
@@ -55,3 +61,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         if not special:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _usual_mode(target: Path, part: Path) -> int:
+    """The mode of a file that is replaced, or of a new one; makes ``part``, empty, to ask the system for that."""
+    part.write_bytes(b"")
+    return stat.S_IMODE((target if target.exists() else part).stat().st_mode)

@@ -14,11 +14,11 @@ from .records import Model
 
 @dataclass(frozen=True)
 class Located:
-    """Where a model's files are."""
+    """Where a model's files are; ``names`` is None for files of the user's own."""
 
     cfg: Path
     weights: Path
-    names: Path
+    names: Path | None
 
 
 def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
