@@ -17,7 +17,8 @@ from darknet_py.cli import main
 def failure(*arguments: object, cwd: Path, code: int = 1, program: str = "darknet-py") -> str:
     """What ``program`` says on standard error as it ends with ``code``; that no traceback gets out is part of it."""
     said = io.StringIO()
-    handler, folder = signal.getsignal(signal.SIGINT), Path.cwd()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers, folder = [signal.getsignal(number) for number in numbers], Path.cwd()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         patch.setattr(sys, "argv", [program, *map(str, arguments)])
         patch.setattr(sys, "unraisablehook", sys.unraisablehook)
@@ -27,6 +28,7 @@ def failure(*arguments: object, cwd: Path, code: int = 1, program: str = "darkne
                 main()
         finally:
             os.chdir(folder)
-            signal.signal(signal.SIGINT, handler)
+            for number, handler in zip(numbers, handlers, strict=True):
+                signal.signal(number, handler)
     assert end.value.code == code, said.getvalue()
     return said.getvalue()

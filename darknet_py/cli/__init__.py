@@ -7,11 +7,13 @@ import sys
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..errors import DarknetError
 from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
+from .command import Group
 from .guard import keep_inputs
 
 COMMANDS = {
@@ -34,7 +36,7 @@ COMMANDS = {
 """Command -> its one-line help, shown by the group without importing the command."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports ``darknet_py.cli.NAME`` only when command NAME is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -46,6 +48,10 @@ class LazyGroup(click.Group):
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
         return keep_inputs(command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

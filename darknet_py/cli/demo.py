@@ -8,13 +8,20 @@ from typing import Any
 
 import click
 
+from .command import command
 from .inputs import network, open_detector
 from .options import UNIT, Size, engine
 
 PORT = click.IntRange(0, 65535)
 
 
-@click.command()
+@command(
+    examples=(
+        "darknet-py demo street.mp4 --output found.mp4",
+        "darknet-py demo 0 --show                                camera 0, in a window",
+        "darknet-py demo rtsp://ADDRESS --model yolov3 --mjpeg-port 8090 --json found.json",
+    )
+)
 @click.argument("source", metavar="SOURCE")
 @network
 @click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection.")

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import click
 
+from .command import command
+from .options import CfgFile
 
-@click.command()
-@click.argument("cfg", type=click.Path(path_type=Path))
+
+@command(
+    examples=(
+        "darknet-py summary my.cfg",
+        "darknet-py summary yolov3                the cfg that comes with darknet-py",
+    )
+)
+@click.argument("cfg", type=CfgFile())
 @click.option("--verbose", is_flag=True, help="Also report options that Darknet does not read, as it does.")
 def summary(cfg: Path, verbose: bool) -> None:
     """Print the layer table of the network in CFG, line for line as Darknet prints it, and its totals."""

@@ -7,18 +7,25 @@ from typing import Any
 
 import click
 
-from .options import engine, thresholds, write_json
+from .command import command
+from .options import CfgName, engine, thresholds, write_json
 
 
-@click.command()
-@click.argument("cfg", type=click.Path(path_type=Path))
-@click.argument("weights", type=click.Path(path_type=Path))
-@click.argument("image", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py trace my.cfg my.weights dog.jpg --json trace.json",
+        "darknet-py trace yolov3-tiny dog.jpg           a released model with its weights",
+    )
+)
+@click.argument("cfg", metavar="CFG|MODEL", type=CfgName())
+@click.argument("files", metavar="[WEIGHTS] IMAGE", nargs=-1, required=True, type=click.Path(path_type=Path))
 @thresholds
 @engine
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **options: Any) -> None:
+def trace(cfg: str, files: tuple[Path, ...], json_file: str | None, **options: Any) -> None:
     """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
+
+    Without WEIGHTS, the first word is the name of a released model, whose weights are found or fetched.
 
     The hashes are of the little-endian float32 values, those of the decoded image and of the network's input included;
     detections come as hexadecimal floats. Two engines agree bit for bit if and only if their traces are the same.
@@ -29,12 +36,13 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
     from ..trace import file_sha256
     from ..trace import trace as run
 
+    path, weights, image = _find(cfg, files)
     pixels = load_image(image)
-    layers = len(read_network(cfg).layers)
+    layers = len(read_network(path).layers)
     settings = {key: options.pop(key) for key in ("size", "math", "threads")}
-    detector = load(cfg, weights, keep=range(layers), **settings)
+    detector = load(path, weights, keep=range(layers), names=(), **settings)
     result = {
-        "cfg": cfg.name,
+        "cfg": path.name,
         "weights": {"file": weights.name, "sha256": file_sha256(weights)},
         "image": image.name,
         **run(detector, pixels, **options),
@@ -43,6 +51,21 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
         write_json(json_file, result)
     else:
         _print(result)
+
+
+def _find(cfg: str, files: tuple[Path, ...]) -> tuple[Path, Path, Path]:
+    """Cfg, weights and image."""
+    if len(files) > 2:
+        raise click.UsageError(f"one image at a time, not {', '.join(map(str, files[1:]))}")
+    if len(files) == 2:
+        from ..models import find_network
+
+        return find_network(cfg), *files
+    from ..models import find_model
+    from .fetch import TerminalProgress
+
+    found = find_model(cfg, fetch_missing=True, progress=TerminalProgress())
+    return found.cfg, found.weights, files[0]
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import FileError
 
@@ -67,3 +70,36 @@ def _usual_mode(target: Path, part: Path) -> int:
     """The mode of a file that is replaced, or of a new one; makes ``part``, empty, to ask the system for that."""
     part.write_bytes(b"")
     return stat.S_IMODE((target if target.exists() else part).stat().st_mode)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let an interrupt or a termination signal wait until the block is done: it must not be left half way.
+
+    A second signal does not wait, for a block that hangs (on a pipe that nobody reads).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    came: list[int] = []
+
+    def hold(number: int, frame: Any) -> None:
+        handler = before[signal.Signals(number)]
+        if came and callable(handler):
+            handler(number, frame)
+        came.append(number)
+
+    held = [
+        number for number, handler in before.items() if callable(handler)
+    ]  # not where ignored or left to the system
+    for number in held:
+        signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for number in held:
+            signal.signal(number, before[number])
+        if came:
+            signal.raise_signal(came[0])

@@ -64,7 +64,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
     chat(f"Loading weights from {weights}...", end="")
     try:
-        detector = load(cfg, weights, names=list(names)[: network.classes] or None, **engine)
+        detector = load(cfg, weights, names=list(names)[: network.classes], **engine)
     except DarknetError:
         chat("")
         raise

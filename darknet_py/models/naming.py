@@ -14,9 +14,9 @@ from .records import Model, get_model, known_models
 def find_network(name: str | Path) -> Path:
     """The cfg file that a user names.
 
-    A file that exists is taken, whatever it is called. Otherwise a released model's name (``yolov3``) or that of another
-    network in ``cfg/`` (``resnet18``) means the cfg that comes with darknet-py. Anything with a folder or a suffix is a
-    path, even if nothing is there: a mistyped path never becomes another file.
+    A file that exists is taken, whatever it is called. Otherwise a released model's name (``yolov3``) or that of
+    another network in ``cfg/`` (``resnet18``) means the cfg that comes with darknet-py. Anything with a folder or a
+    suffix is a path, even if nothing is there: a mistyped path never becomes another file.
 
     Raises:
         CfgError: there is no such file.

@@ -67,8 +67,8 @@ def find_release(size: int, hashes: dict[str, str]) -> Release | None:
 def names_of_release(path: str | Path) -> Path | None:
     """The names file of the released model whose weights a file holds, byte for byte; None if it is no such file.
 
-    Only a file with the size of a release of known hash is read; a size alone proves nothing, because all weights of one
-    network have it.
+    Only a file with the size of a release of known hash is read; a size alone proves nothing, because all weights of
+    one network have it.
     """
     try:
         size = Path(path).stat().st_size
