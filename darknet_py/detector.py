@@ -14,6 +14,7 @@ from .detect.classify import Classification, best_classes
 from .detect.decode import Candidates, decode
 from .detect.detections import Detections
 from .detect.nms import nms_sort
+from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError
 from .image.letterbox import letterbox_pixels, resize_pixels
@@ -81,6 +82,13 @@ class Detector:
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
+    def __repr__(self) -> str:
+        network = self.network
+        classes = f"{network.classes} classes" + ("" if self.names else " without names")
+        return (
+            f"Detector({Path(network.path).name}, {network.input}, {classes}, math={self.math}, {self.threads} threads)"
+        )
+
     @property
     def seconds(self) -> float:
         """How long the network took for the last image (its share, if several ran together)."""
@@ -114,8 +122,9 @@ class Detector:
             DarknetError: the network has no head that gives boxes.
         """
         self.check_detects()
+        check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
         [found] = self._detect([as_pixels(image, bgr)], thresh, hier_thresh, nms, tree_path)
-        return found
+        return found.of(image, bgr)
 
     def _detect(
         self, pictures: Sequence[NDArray[np.uint8]], thresh: float, hier_thresh: float, nms: float, tree_path: bool
@@ -171,10 +180,12 @@ class Detector:
         Up to four images at a time go through the network together.
         """
         self.check_detects()
+        check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
         found: list[Detections] = []
         for group in in_groups(images):
             pictures = [as_pixels(image, bgr) for image in group]
-            found += self._detect(pictures, thresh, hier_thresh, nms, tree_path)
+            results = self._detect(pictures, thresh, hier_thresh, nms, tree_path)
+            found += [one.of(image, bgr) for one, image in zip(results, group, strict=True)]
         return found
 
     def check_detects(self) -> None:

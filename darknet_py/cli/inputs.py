@@ -57,7 +57,7 @@ def open_detector(
     from ..loading import load
     from ..warmup import announce_compiling
 
-    announce_compiling(lambda text: click.echo(text, err=True))
+    announce_compiling(lambda text: click.echo(text, err=True), sys.stderr)
     if cfg is not None:
         return load(cfg, weights, names=names, data=data, **options)
     from .fetch import TerminalProgress

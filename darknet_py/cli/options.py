@@ -25,9 +25,9 @@ class Unit(click.ParamType):
         try:
             number = float(value)
         except ValueError:
-            self.fail(f"{value!r} is not a number", param, ctx)
+            number = math.nan
         if not 0 <= number <= 1:  # NaN is not, either
-            self.fail(f"{value} must be a number from 0 to 1", param, ctx)
+            self.fail(f"{value!r} must be a number from 0 to 1", param, ctx)
         return number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         CfgError, WeightsError, DarknetError: there are no weights (Darknet runs on random ones), or a file cannot be
             used.
     """
-    announce_compiling(chat)
+    announce_compiling(chat, sys.stderr)
     network = read_network(cfg)
     for line in layer_table(network, verbose=True):
         chat(line)
