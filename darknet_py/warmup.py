@@ -34,7 +34,7 @@ COMPILING = "numba:compile"
 NOTICE = "Compiling kernels for this processor (once; it may take a minute or two)..."
 NOTICE_EACH = "Compiling kernels, each time anew: no folder can be written to (NUMBA_CACHE_DIR may name one)..."
 
-USUAL = 110
+USUAL = 90
 """About how many kernels the first command compiles: a JPEG through yolov3-tiny. The bar's length, no promise."""
 
 _BAR = 30
@@ -78,7 +78,7 @@ class _Bar(_Counter):
 
 
 def bar_text(count: int) -> str:
-    """``[###---] 12 of about 110 kernels``; beyond the usual number only the count is known."""
+    """``[###---] 12 of about 90 kernels``; beyond the usual number only the count is known."""
     if count > USUAL:
         return f"[{'#' * _BAR}] {count} kernels"
     done = _BAR * count // USUAL

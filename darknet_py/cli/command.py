@@ -78,12 +78,14 @@ def command(*, examples: Sequence[str], **attributes: Any) -> Callable[..., clic
 
 
 def _meant(word: str, known: Sequence[str], path: str) -> str:
-    close = difflib.get_close_matches(word.casefold().replace("_", "-"), known, 3, 0.6)
-    if close:
-        return f" Did you mean {' or '.join(close)}?"
+    if word.casefold() in {"train", "training", "finetune", "fit"}:
+        return " Training is not what this is for: train with Darknet, and the weights run here."
     other = WORDS.get(word.casefold(), "")
     if other.partition(" ")[0] in known:
         return f" Did you mean {path} {other}?"
+    close = difflib.get_close_matches(word.casefold().replace("_", "-"), known, 3, 0.6)
+    if close:
+        return f" Did you mean {' or '.join(close)}?"
     if "detect" in known and ("." in word or Path(word).exists()):
         return f" To detect the objects in an image: {path} detect {word}"
     return f" There are {', '.join(known)}."

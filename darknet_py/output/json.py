@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import FileError
 from ..formats.atomic import signals_held, whole_file, write_text
@@ -59,7 +59,7 @@ def json_file(target: str | Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     stack = ExitStack()
     with _errors(target):
         if str(target) == "-":
-            array = _Array(sys.stdout.buffer, target, seekable=False)
+            array = _Array(_Text(sys.stdout), target, seekable=False)
         else:
             part = stack.enter_context(whole_file(target))
             regular = part.is_file()
@@ -76,10 +76,21 @@ def json_file(target: str | Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     array.finish(stack)
 
 
+class _Text:
+    """A text stream that takes the array's bytes, which are ASCII."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.flush = stream.flush
+
+    def write(self, data: bytes) -> None:
+        self._stream.write(data.decode("ascii"))
+
+
 class _Array:
     """A JSON array that grows in a file; where one can seek, the file is valid JSON after each entry."""
 
-    def __init__(self, file: IO[bytes], target: str | Path, seekable: bool) -> None:
+    def __init__(self, file: Any, target: str | Path, seekable: bool) -> None:
         self.count = 0
         self._file, self._target, self._seekable = file, target, seekable
         self._end = 0
