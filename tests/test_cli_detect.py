@@ -136,6 +136,18 @@ def test_what_goes_to_which_stream(files: Path) -> None:
     assert none.err == "" and none.out.count("\n") == answer.out.count("\n")
 
 
+def test_no_picture_takes_the_place_of_an_image(files: Path) -> None:
+    image = (files / "photo.png").read_bytes()
+    (files / "predictions.jpg").write_bytes(image)
+    answer = ask("detect", "predictions.jpg", *OWN, cwd=files)
+    assert answer.code == 1 and "this file is read from" in answer.err
+    (files / "out").mkdir()
+    (files / "out" / "photo.png").write_bytes(image)
+    assert ask("detect", "photo.png", "out/photo.png", *OWN, "-o", "out", cwd=files).code == 0
+    assert (files / "out" / "photo.png").read_bytes() == (files / "predictions.jpg").read_bytes() == image
+    assert sorted(path.name for path in (files / "out").iterdir()) == ["photo.png", "photo_2.png", "photo_3.png"]
+
+
 def test_one_image_of_a_directory_goes_to_one_file(files: Path) -> None:
     (files / "in").mkdir()
     (files / "photo.png").rename(files / "in" / "photo.png")

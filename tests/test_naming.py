@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from darknet_py.errors import CfgError, ModelError, WeightsError
+from darknet_py.errors import CfgError, DarknetError, ModelError, WeightsError
 from darknet_py.formats.atomic import whole_file
 from darknet_py.loading import load
 from darknet_py.models import (
@@ -90,6 +90,21 @@ def test_a_cfg_alone_needs_its_weights(here: Path) -> None:
     write_cfg(here, NET, "yolov3-tiny.cfg")
     with pytest.raises(ModelError, match=r"yolov3-tiny\.weights is not on this machine"):
         find_model("yolov3-tiny.cfg")
+
+
+def test_a_detector_says_what_it_is(here: Path) -> None:
+    write_synth(write_cfg(here, NET), "w")
+    assert repr(load("net.cfg", "w", threads=2)) == (
+        "Detector(net.cfg, 64 x 64 x 3, 3 classes without names, math=ieee, 2 threads)"
+    )
+    net = load("net.cfg", "w", names=["a", "b", "c"], math="fast", threads=1)
+    assert "3 classes, math=fast" in repr(net)
+    with pytest.raises(DarknetError, match="thresh=2 must be a number from 0 to 1"):
+        net.detect(PHOTOS / "chelsea.jpg", thresh=2)
+    with pytest.raises(DarknetError, match="nms=nan must be a number from 0 to 1"):
+        net.detect_batch([PHOTOS / "chelsea.jpg"], nms=float("nan"))
+    (found,) = net.detect_batch([PHOTOS / "chelsea.jpg"], thresh=0.3)
+    assert found == net.detect(PHOTOS / "chelsea.jpg", thresh=0.3) and found.plot().size == found.image_size
 
 
 def test_names_mean_the_cfg_that_comes_with_us(here: Path) -> None:

@@ -69,7 +69,7 @@ def test_detect_imports_no_opencv_and_nothing_of_the_benchmark(tmp_path: Path) -
     write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
     found = imported("detect", str(PHOTO), "--cfg", "net.cfg", "--weights", "net.weights", cwd=tmp_path)
     assert "numba" in found
-    assert not found & {"cv2", "matplotlib", "urllib3", "requests"}
+    assert not found & {"cv2", "matplotlib", "urllib3", "requests", "ssl"}
 
 
 def test_a_warm_up_leaves_nothing_to_compile() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math as maths
+import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -194,6 +195,7 @@ def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> l
     Raises:
         DarknetError: there is no such place, or no picture of that kind.
     """
+    from ..formats.atomic import refuse_input
     from ..image.draw import FORMATS
 
     if output is None:
@@ -207,20 +209,21 @@ def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> l
             raise DarknetError(f"{output}: cannot write pictures of that kind; choose from {', '.join(FORMATS)}")
         if not output.absolute().parent.is_dir():
             raise DarknetError(f"{output}: the directory {output.parent} does not exist")
+        refuse_input(output, *files)
         return [output]
     if output.exists() and not output.is_dir():
         raise DarknetError(f"{output}: is a file; several images need a directory")
-    taken: set[str] = set()
+    taken = {os.path.realpath(file) for file in files}
     return [_picture_in(output, file, taken) for file in files]
 
 
 def _picture_in(folder: Path, file: Path, taken: set[str]) -> Path:
-    """A name of its own in a directory: not another picture's, and not the image itself."""
+    """A name of its own in a directory: not another picture's, and no image's; it is ``taken`` then."""
     suffix = file.suffix.lower() if file.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp"} else ".jpg"
     stem = "stdin" if file is STDIN else file.stem
     name, count = stem + suffix, 1
-    while name in taken or (folder / name).absolute() == file.absolute():
+    while (place := os.path.realpath(folder / name)) in taken:
         count += 1
         name = f"{stem}_{count}{suffix}"
-    taken.add(name)
+    taken.add(place)
     return folder / name

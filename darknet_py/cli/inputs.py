@@ -111,7 +111,7 @@ def _find(argument: str | Path) -> list[Path]:
         return [STDIN]
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(argument)) and not path.exists():
         raise DarknetError(
-            f"{argument}: is an address: download it, or pipe it in (curl -s ADDRESS | darknet-py detect -); "
+            f"{argument}: is an address: download it, or pipe it in (curl -s ADDRESS | ... -); "
             "for a video: darknet-py demo ADDRESS"
         )
     if path.is_file() and _is_video(path):
