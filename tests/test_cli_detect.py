@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darknet_py.cli import COMMANDS
 from darknet_py.formats.atomic import signals_held
 from darknet_py.image.draw import draw_detections
 from darknet_py.image.load import load_image
@@ -181,6 +182,15 @@ def test_percentages_beside_the_names(files: Path) -> None:
 
 def test_without_names_it_says_how_to_give_them(files: Path) -> None:
     assert "--names FILE" in ask("detect", "photo.png", *OWN[:4], "--no-picture", cwd=files).err
+
+
+@pytest.mark.parametrize("words", ["", "weights", "weights info", "weights extract", "weights convert", *COMMANDS])
+def test_every_help_has_examples(tmp_path: Path, words: str) -> None:
+    answer = ask(*words.split(), "--help", cwd=tmp_path)
+    assert answer.code == 0
+    examples = answer.out.partition("\nExamples:\n")[2].splitlines()
+    assert examples, answer.out
+    assert any(line.strip().startswith(f"darknet-py {words}".strip()) for line in examples), examples
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,11 @@ class LazyGroup(Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=("darknet-py detect dog.jpg", "darknet-py detect --help        the options of a command, with examples"),
+)
 @click.version_option(__version__, prog_name="darknet-py")
 def cli() -> None:
     """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""

@@ -37,17 +37,12 @@ WORDS = {
 """What others call our commands."""
 
 
-class Command(click.Command):
-    """A command whose help ends with examples, and that knows Darknet's flags when it sees them."""
+class _WithExamples(click.Command):
+    """Examples at the end of the help."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing and not ctx.ignore_unknown_options:
-            _refuse_single_dashes(self, ctx, args)
-        return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
@@ -57,7 +52,16 @@ class Command(click.Command):
                     formatter.write(" " * formatter.current_indent + line + "\n")
 
 
-class Group(click.Group):
+class Command(_WithExamples):
+    """A command that knows Darknet's flags when it sees them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing and not ctx.ignore_unknown_options:
+            _refuse_single_dashes(self, ctx, args)
+        return super().parse_args(ctx, args)
+
+
+class Group(_WithExamples, click.Group):
     """A group that names the command that was meant."""
 
     command_class = Command

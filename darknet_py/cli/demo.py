@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .command import command
-from .inputs import network, open_detector
+from .inputs import network, open_detector, say_without_names
 from .options import UNIT, Size, engine
 
 PORT = click.IntRange(0, 65535)
@@ -91,6 +91,7 @@ def demo(
     found = find_source(source, wishes, say)
     outputs = _outputs(**options)
     detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
+    say_without_names(detector)
     run_demo(detector, found, outputs, Thresholds(thresh, hier_thresh, nms), avg)
 
 

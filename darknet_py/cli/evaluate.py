@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .command import command
-from .inputs import network, open_detector
+from .inputs import network, open_detector, say_without_names
 from .options import UNIT, engine, write_json
 
 PATH = click.Path(path_type=Path)
@@ -67,6 +67,7 @@ def evaluate(
     if others is not None and len(others) != len(paths):
         raise click.UsageError(f"{difficult} has {len(others)} images, {listed} has {len(paths)}")
     detector = open_detector(model, cfg, weights, names, data, **options)
+    say_without_names(detector)
     classes = detector.network.classes
     truths, without = read_truths(paths, classes)
     if without:

@@ -31,7 +31,13 @@ def _say_notes(notes: list[str]) -> None:
         click.echo(f"Note: {note}", err=True)
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    examples=(
+        "darknet-py weights info my.weights --cfg my.cfg",
+        "darknet-py weights convert my.weights my.onnx --cfg my.cfg",
+    ),
+)
 def weights() -> None:
     """Look into weights files, cut them, convert them."""
 
