@@ -13,7 +13,7 @@ import click
 
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
-from .options import CfgFile, ModelName
+from .options import CfgName, ModelName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ def network(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
         click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
         click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
-        click.option("--cfg", type=CfgFile(), help="Network of your own: its .cfg file."),
+        click.option("--cfg", type=CfgName(), help="Network of your own: its .cfg file."),
         click.option("--model", "-m", type=ModelName(), help="Released model by name (see `darknet-py fetch --list`)."),
     ):
         command = option(command)

@@ -73,10 +73,10 @@ class CfgFile(click.ParamType):
 
 
 class CfgName(CfgFile):
-    """What `CfgFile` takes, as it was typed."""
+    """What `CfgFile` takes, as it was typed: for who looks it up later, after other complaints."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value
+        return Path(value)
 
 
 def _begins(name: str, incomplete: str) -> bool:

@@ -22,7 +22,7 @@ from .options import CfgName, engine, thresholds, write_json
 @thresholds
 @engine
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def trace(cfg: str, files: tuple[Path, ...], json_file: str | None, **options: Any) -> None:
+def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, **options: Any) -> None:
     """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
 
     Without WEIGHTS, the first word is the name of a released model, whose weights are found or fetched.
@@ -53,7 +53,7 @@ def trace(cfg: str, files: tuple[Path, ...], json_file: str | None, **options: A
         _print(result)
 
 
-def _find(cfg: str, files: tuple[Path, ...]) -> tuple[Path, Path, Path]:
+def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path]:
     """Cfg, weights and image."""
     if len(files) > 2:
         raise click.UsageError(f"one image at a time, not {', '.join(map(str, files[1:]))}")
@@ -64,7 +64,7 @@ def _find(cfg: str, files: tuple[Path, ...]) -> tuple[Path, Path, Path]:
     from ..models import find_model
     from .fetch import TerminalProgress
 
-    found = find_model(cfg, fetch_missing=True, progress=TerminalProgress())
+    found = find_model(str(cfg), fetch_missing=True, progress=TerminalProgress())
     return found.cfg, found.weights, files[0]
 
 

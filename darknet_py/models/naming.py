@@ -31,7 +31,12 @@ def find_network(name: str | Path) -> Path:
         known = path.stem in network_names() or known_model(path.stem)
         hint = f"; {path.stem}, without a suffix, is the one that comes with darknet-py" if known else ""
         raise CfgError(f"cannot read this cfg: No such file or directory{hint}", text)
-    return find_cfg(f"{text}.cfg") if text in network_names() else find_cfg(get_model(text).cfg)
+    if text in network_names():
+        return find_cfg(f"{text}.cfg")
+    try:
+        return find_cfg(get_model(text).cfg)
+    except ModelError as error:
+        raise ModelError(f"there is no file {text}, and {error}") from None
 
 
 def network_names() -> list[str]:
