@@ -59,6 +59,19 @@ def test_a_picture_that_cannot_be_written_loses_no_detections(files: Path) -> No
     assert (files / "out" / "other.png").is_file()
 
 
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_json_to_what_is_no_file(files: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "darknet_py", "detect", "photo.png", "photo.png", *OWN, "-q", "--no-picture",
+         "--json", "/dev/stdout"],
+        cwd=files, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert [entry["frame_id"] for entry in json.loads(result.stdout)] == [1, 2], result.stderr
+    if Path("/dev/full").exists():
+        answer = ask("detect", "photo.png", *OWN, "-q", "--no-picture", "--json", "/dev/full", cwd=files)
+        assert answer == (1, "", "Error: /dev/full: cannot be written: No space left on device\n")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize(("number", "target"), [(signal.SIGINT, "found.json"), (signal.SIGTERM, "-")])
 def test_json_of_a_run_that_is_stopped_holds_what_was_done(files: Path, number: signal.Signals, target: str) -> None:

@@ -45,8 +45,9 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be written; ``path`` is its ``filename``.
     """
-    target = Path(path).resolve()
-    special = target.exists() and not target.is_file()
+    special = Path(path).exists() and not Path(path).is_file()
+    # /dev/stdout leads to something like /proc/1/fd/pipe:[7], which only the kernel can open
+    target = Path(path) if special else Path(path).resolve()
     part = target if special else target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         mode = 0 if special else _usual_mode(target, part)

@@ -69,7 +69,8 @@ def json_file(target: str | Path) -> Iterator[Callable[[dict[str, Any]], None]]:
         yield array.add
     except BaseException:
         if not array.count:
-            stack.__exit__(*sys.exc_info())
+            with _errors(target):
+                stack.__exit__(*sys.exc_info())
         else:
             array.finish(stack)
         raise
