@@ -42,7 +42,8 @@ INSTALLS = re.compile(r"pip3?\s+install\b[^\n`|;&]*?(?<![\w./:@#-])darknet[-_.]p
 
 def test_no_page_installs_the_strangers_package() -> None:
     # The package index has another project under this name: what installs it by name gives people a stranger's code.
-    for page in [*PAGES, REPOSITORY / "weights" / "README.md", *(REPOSITORY / "benchmarks").glob("*.md")]:
+    pages = [*PAGES, REPOSITORY / "weights" / "README.md", *(REPOSITORY / "benchmarks").glob("*.md")]
+    for page in [*pages, *sorted((REPOSITORY / "darknet_py").rglob("*.py"))]:  # messages of the program, too
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
             warns = re.search(r"\bnot\b|\bnever\b|stranger", line)
             assert not INSTALLS.search(line) or warns, f"{page.name}:{number}: {line}"
