@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DarknetError
-from . import picture
+from . import picture, tables
 from .thresholds import check_threshold
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     Rows = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
     """What chooses rows."""
-
-
-COORDINATES = ("center_x", "center_y", "width", "height")
 
 
 class DetectedObject(NamedTuple):
@@ -293,44 +290,16 @@ class Detections:
         "probability"}`` from the root on, with the probability of each node given its parent. Numbers are the shortest
         decimals that give the same float32 again; null if not finite.
         """
-        objects: list[dict[str, Any]] = [
-            {
-                "class_id": int(class_id),
-                "name": self.class_name(class_id),
-                "relative_coordinates": dict(zip(COORDINATES, map(_number, box), strict=True)),
-                "confidence": _number(confidence),
-            }
-            for box, confidence, class_id in zip(self.box, self.confidence, self.class_id, strict=True)
-        ]
-        for found, path in zip(objects, self.tree_paths, strict=False):
-            found["tree_path"] = [
-                {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
-                for step in path
-            ]
-        return objects
+        return tables.json_objects(self)
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows as flat dicts, for ``pandas.DataFrame(found.to_records())``: name, class_id, confidence, left, top,
         right, bottom (pixels), center_x, center_y, width, height (fractions of the image), box_id."""
-        return [
-            {
-                "name": row.name, "class_id": row.class_id, "confidence": row.confidence,
-                **dict(zip(("left", "top", "right", "bottom"), row.xyxy, strict=True)),
-                **dict(zip(COORDINATES, row.box, strict=True)),
-                "box_id": row.box_id,
-            }
-            for row in self
-        ]  # fmt: skip
+        return tables.records(self)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """The columns of `to_records`, each a list: a table also where it has no row."""
-        (left, top, right, bottom), box = self.xyxy.T.tolist(), self.box.T.tolist()
-        return {
-            "name": self.names, "class_id": self.class_id.tolist(), "confidence": self.confidence.tolist(),
-            "left": left, "top": top, "right": right, "bottom": bottom,
-            **dict(zip(COORDINATES, box, strict=True)),
-            "box_id": self.box_id.tolist(),
-        }  # fmt: skip
+        return tables.columns(self)
 
     def to_supervision(self) -> Any:
         """The same rows as ``supervision.Detections``, with the names in ``data["class_name"]``.
@@ -348,8 +317,3 @@ class Detections:
             class_id=self.class_id.copy(),
             data={"class_name": np.array(self.names, dtype=str)},
         )
-
-
-def _number(value: np.float32) -> float | None:
-    """The decimal number that stands for a float32."""
-    return float(str(value)) if np.isfinite(value) else None
