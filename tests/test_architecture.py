@@ -28,6 +28,7 @@ ROWS = [
 
 EXCEPTIONS = {
     ("image", "detect"): "drawing takes Detections",
+    ("detect", "image"): "Detections.plot draws itself, imported when it is called",
 }
 
 PACKAGE = Path(__file__).resolve().parent.parent / "darknet_py"

@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import Sizes, engine, write_json
+from .command import command
+from .options import CfgFile, Sizes, engine, write_json
 from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.command()
-@click.argument("cfgs", nargs=-1, required=True, metavar="CFG...", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py bench yolov3-tiny",
+        "darknet-py bench yolo-voc --sizes 288,416,544 --against fast,opencv --json times.json",
+    )
+)
+@click.argument("cfgs", nargs=-1, required=True, metavar="CFG...", type=CfgFile())
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of the one CFG [default: stand-ins].")
 @engine
 @click.option("--sizes", type=Sizes(), metavar="N,WxH,...", help="Measure at each of these input sizes: a table.")

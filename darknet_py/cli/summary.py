@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
-from .options import engine
+from .command import command
+from .options import CfgFile, engine
 from .plans import plan_option, print_plan
 
 
-@click.command()
-@click.argument("cfg", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py summary my.cfg",
+        "darknet-py summary yolov3                the cfg that comes with darknet-py",
+    )
+)
+@click.argument("cfg", type=CfgFile())
 @click.option("--verbose", is_flag=True, help="Also report options that Darknet does not read, as it does.")
 @plan_option
 @engine
