@@ -12,6 +12,7 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
+from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError
 from .image.pixels import as_pixels
@@ -82,6 +83,13 @@ class Detector:
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
+    def __repr__(self) -> str:
+        network = self.network
+        classes = f"{network.classes} classes" + ("" if self.names else " without names")
+        return (
+            f"Detector({Path(network.path).name}, {network.input}, {classes}, math={self.math}, {self.threads} threads)"
+        )
+
     @property
     def seconds(self) -> float:
         """How long the network took for the last image (its share, if several ran together)."""
@@ -118,11 +126,13 @@ class Detector:
             DarknetError: the network has no head that gives boxes.
         """
         self.check_detects()
-        [found] = self._detect([as_pixels(image, bgr)], self._view(thresh, hier_thresh, nms, stretch), tree_path)
-        return found
+        view = self._view(thresh, hier_thresh, nms, stretch)
+        [found] = self._detect([as_pixels(image, bgr)], view, tree_path)
+        return found.of(image, bgr)
 
     def _view(self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None) -> View:
-        """The detector's view with what a call says."""
+        """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
+        check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
         fit = self.view.fit if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
         return replace(self.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, fit=fit)
 
@@ -183,7 +193,8 @@ class Detector:
         found: list[Detections] = []
         for group in in_groups(images):
             pictures = [as_pixels(image, bgr) for image in group]
-            found += self._detect(pictures, view, tree_path)
+            results = self._detect(pictures, view, tree_path)
+            found += [one.of(image, bgr) for one, image in zip(results, group, strict=True)]
         return found
 
     def check_detects(self) -> None:
@@ -311,6 +322,11 @@ class Detector:
             network = self.network.resized(width, height)
             self._runner.resize(network)
             self.network = network
+
+    def last_outputs(self) -> list[Floats]:
+        """The output of each head for the last image, as copies, flat."""
+        with self._lock:
+            return [self._runner.output(head.index).copy() for head in self.network.heads]
 
     def prepare(self, pixels: NDArray[np.uint8], view: View | None = None) -> Floats:
         """H x W x 3 pixels -> the network's input (`inference.network_input`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 import warnings
 from pathlib import Path
@@ -94,5 +95,8 @@ class DarknetWarning(UserWarning):
 
 
 def warn(message: str, path: str | Path | None = None, line: int | None = None) -> None:
-    """Warn of something in a file."""
-    warnings.warn(DarknetWarning(place(path, line) + printable(message)), stacklevel=2)
+    """Warn of something in a file; Python says so of the line that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(DarknetWarning(place(path, line) + printable(message)), stacklevel=level)

@@ -45,9 +45,11 @@ def load(
 
     Args:
         model: a cfg file (with ``weights``), or the name of a released model such as ``"yolov3-tiny"``, whose files are
-            found or fetched (see `darknet_py.models`).
+            found or fetched (see `darknet_py.models`). A file of that name comes first. With ``weights``, a name means
+            the cfg of that name that comes with darknet-py.
         weights: the weights file that belongs to the cfg.
-        names: class names: a ``.names`` file or a list.
+        names: class names: a ``.names`` file or a list; an empty one for none. By default those of the released model
+            whose weights these are, known by the file's hash; for other weights none.
         data: a Darknet ``.data`` file that names the ``.names`` file.
         map: with a WordTree, a ``.map`` file of nodes that count as classes 0, 1, ... (``coco9k.map``: COCO's classes);
             ``names`` are then theirs.
@@ -63,15 +65,21 @@ def load(
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
     if weights is None:
-        from .models import get_model, locate
+        from .models import find_model
 
-        found = locate(get_model(str(model)), fetch_missing=True, progress=progress)
+        found = find_model(str(model), fetch_missing=True, progress=progress)
         model, weights = found.cfg, found.weights
         if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
             names = found.names
+    else:
+        from .models import find_network
+
+        model = find_network(model)
     get_profile(math)
     size = None if size is None else check_size(size)
     network = read_network(model, cutoff, size)
+    if names is None and data is None and cutoff is None and map is None:
+        names = _released_names(weights, network)
     class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
     if class_map is not None:
         _check_map(network, class_map, map)
@@ -128,6 +136,17 @@ def _read_names(
         what = network.path if class_map is None else "the map"
         raise DarknetError(f"{given}: has {len(found)} names, but {what} has {classes} classes")
     return found
+
+
+def _released_names(weights: str | Path, network: Network) -> Path | None:
+    """The names file that belongs to a released weights file, if it is one and its names are on this machine."""
+    from .models.releases import names_of_release
+
+    names = names_of_release(weights)
+    try:
+        return names if names is not None and len(read_names(names)) == network.classes else None
+    except DarknetError:
+        return None
 
 
 def _node_names(network: Network) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .dialect import AUTO, PJREDDIE, Dialect
-from .errors import CfgError
+from .errors import CfgError, printable
 from .formats.cfg import read_cfg
 from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer, refuse_foreign
 from .layers.base import INT32_MAX
@@ -221,10 +221,10 @@ def _check_heads(network: Network) -> None:
 
 def layer_table(network: Network, verbose: bool = False) -> list[str]:
     """Darknet's layer table, line for line as it prints it; ``verbose`` adds its "Unused field" lines."""
-    lines = [*network.notes] if verbose else []
+    lines = [printable(note) for note in network.notes] if verbose else []
     lines.append(TABLE_HEADER)
     for layer in network.layers:
         lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:
-            lines += [f"Unused field: '{field}'" for field in layer.unused]
+            lines += [printable(f"Unused field: '{field}'") for field in layer.unused]
     return lines

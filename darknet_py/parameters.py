@@ -64,35 +64,46 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         elif stored or isinstance(layer, Weighted):
             stored = _in_order_of_use(layer, stored, reader.header.transposed)
         arrays.append(stored)
-    if not partial:
+    if not partial or reader.has_fifth_int:
         reader.finish(last)
     _warn_of_nan(network, arrays, reader.path)
     return Parameters(arrays, reader.header.seen, reader.header)
 
 
-def _has_finite_sum(values: NDArray[np.float32]) -> bool:
-    """Quicker than a look at each value; always false where one of them is NaN or infinite."""
-    with np.errstate(all="ignore"):
-        finite = bool(np.isfinite(values.sum()))
-    drop_pages(values)
-    return finite
+def zero_parameters(network: Network) -> Parameters:
+    """Zeros for all arrays of a network: memory that the system provides only when it is touched."""
+    return Parameters([
+        _in_order_of_use(layer, {array.name: np.zeros(array.shape, np.float32) for array in layer.stored()}, False)
+        for layer in network.layers
+    ])  # fmt: skip
 
 
 def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
-    """Warn once if weights are NaN or infinite: the network's outputs will be, too."""
-    doubtful = [
-        (layer, name, values)
+    """Warn once if the network's outputs will be NaN or infinite because of its weights."""
+    wrong = [
+        (layer, name, values, what)
         for layer, stored in zip(network.layers, arrays, strict=True)
         for name, values in stored.items()
-        if not _has_finite_sum(values)
+        for what in [_useless(name, values)]
+        if what.any()
     ]
-    wrong = [(layer, name, values) for layer, name, values in doubtful if not np.isfinite(values).all()]
     if wrong:
-        layer, name, values = wrong[0]
-        count = int(values.size - np.count_nonzero(np.isfinite(values)))
-        others = f", and in {len(wrong) - 1} more arrays" if len(wrong) > 1 else ""
-        warn(f"NaN or infinite values: {count} of {values.size} in layer {layer.index} ({layer.kind}), {name}{others}; "
-             "what the network computes from them is of no use", path)  # fmt: skip
+        layer, name, values, what = wrong[0]
+        kind = "negative" if np.isfinite(values[what]).all() else "NaN or infinite"
+        others = f", and more in {len(wrong) - 1} other arrays" if len(wrong) > 1 else ""
+        warn(f"{kind} values: {np.count_nonzero(what)} of {values.size} in layer {layer.index} ({layer.kind}), {name}"
+             f"{others}; what the network computes from them is of no use", path)  # fmt: skip
+
+
+def _useless(name: str, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which values make outputs NaN or infinite; an array of one False if none does."""
+    with np.errstate(all="ignore"):
+        # A sum is quicker than a look at each value, and never finite where one of them is not.
+        finite = bool(np.isfinite(values.sum()))
+    drop_pages(values)
+    if name.endswith("rolling_variance"):  # its root is taken
+        return ~np.isfinite(values) | (values < 0)
+    return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 
 def _check_long_enough(network: Network, reader: WeightsReader) -> None:
@@ -104,7 +115,11 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     for layer in network.layers:
         for array in layer.stored():
             if 4 * array.count > left:
-                header = "has its header only 4 ints where version 0.2 has 5, " if missing == 4 else ""
+                header = (
+                    "has its header only 4 ints where version 0.2 has 5, "
+                    if missing == 4 and reader.header.wide
+                    else ""
+                )
                 raise WeightsError(
                     f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} "
                     f"({layer.kind}), {array.name}; {header}is it another network's file, a partial one, or a broken "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .detect.thresholds import check_thresholds
 from .image.letterbox import letterbox, to_planar
 from .view import Asked, View
 
@@ -37,6 +38,7 @@ def trace(
         little-endian output, the first values), and for networks with heads ``detections_before_nms`` and
         ``detections`` (boxes with a class above ``thresh``, in Darknet's order; hexadecimal floats).
     """
+    check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
     network = detector.network
     network.check_picture()
     planar = to_planar(pixels)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numba.core import event
@@ -32,8 +32,14 @@ if TYPE_CHECKING:
 COMPILING = "numba:compile"
 """Numba's name of the event that a kernel is compiled, not read from the cache."""
 
-NOTICE = "Compiling kernels for this processor (once)..."
+NOTICE = "Compiling kernels for this processor (once; it may take a minute or two)..."
 NOTICE_EACH = "Compiling kernels, each time anew: no folder can be written to (NUMBA_CACHE_DIR may name one)..."
+
+USUAL = 90
+"""About how many kernels the first command compiles: a JPEG through yolov3-tiny. The bar's length, no promise."""
+
+_BAR = 30
+"""Characters of the bar."""
 
 
 class _Counter(event.Listener):
@@ -52,9 +58,56 @@ class _Counter(event.Listener):
         pass
 
 
-def announce_compiling(say: Callable[[str], None]) -> None:
-    """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)"""
-    event.register(COMPILING, _Counter(lambda: say(NOTICE if cache_folder() else NOTICE_EACH)))
+class _Bar(_Counter):
+    """Shows in one line of a terminal how many kernels were compiled; the line is empty whenever none is."""
+
+    def __init__(self, first: Callable[[], None], write: Callable[[str], None]) -> None:
+        super().__init__(first)
+        self._write = write
+        self._depth = 0
+        """A kernel compiles those that it calls."""
+
+    def on_start(self, event: event.Event) -> None:
+        super().on_start(event)
+        self._depth += 1
+        self._write(f"\r\033[K{bar_text(self.count)}")
+
+    def on_end(self, event: event.Event) -> None:
+        self._depth -= 1
+        if self._depth <= 0:
+            self._write("\r\033[K")
+
+
+def bar_text(count: int) -> str:
+    """``[###---] 12 of about 90 kernels``; beyond the usual number only the count is known."""
+    if count > USUAL:
+        return f"[{'#' * _BAR}] {count} kernels"
+    done = _BAR * count // USUAL
+    return f"[{'#' * done}{'-' * (_BAR - done)}] {count} of about {USUAL} kernels"
+
+
+_announcer: event.Listener | None = None
+
+
+def announce_compiling(say: Callable[[str], None], terminal: TextIO | None = None) -> None:
+    """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)
+
+    ``terminal``, if it is one, shows how far that has come.
+    """
+    global _announcer
+
+    def first() -> None:
+        say(NOTICE if cache_folder() else NOTICE_EACH)
+
+    def write(text: str) -> None:
+        if terminal is not None:
+            terminal.write(text)
+            terminal.flush()
+
+    if _announcer is not None:
+        event.unregister(COMPILING, _announcer)
+    _announcer = _Bar(first, write) if terminal is not None and terminal.isatty() else _Counter(first)
+    event.register(COMPILING, _announcer)
 
 
 @dataclass
@@ -106,7 +159,7 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
 
 def usable_profiles() -> list[str]:
     """Names of the arithmetic profiles that this machine can run."""
-    from .kernels.libmvec import AVAILABLE
+    from .kernels.runtime.libmvec import AVAILABLE
 
     return [name for name, profile in PROFILES.items() if AVAILABLE or not profile.make]
 
@@ -136,8 +189,9 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
 
 def _run_tiles(profile: Profile, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
-    from .kernels.winograd_code import F2, F4
+    from .kernels.conv.winograd_code import F2, F4
     from .network import read_network
+    from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
     from .plan.pool import Schedule, get_pool
 
@@ -148,9 +202,9 @@ def _run_tiles(profile: Profile, threads: int | None) -> None:
     arrays = {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32), "biases": np.ones(layer.n, np.float32)}
     x, out = np.zeros(layer.c * layer.h * layer.w, np.float32), np.zeros(layer.out.size, np.float32)
     pool = get_pool(threads)
+    context = LayerContext([x], out, arrays, profile, pool.threads)
     for transform in (F2, F4):
-        choose = partial(_always, transform)
-        steps = convolution_steps(layer, arrays, x, out, pool.threads, profile, choose=choose)
+        steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))
 

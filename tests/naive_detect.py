@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darknet_py.formats.tree import Tree
-from darknet_py.kernels.reciprocal import intel_estimate
+from darknet_py.kernels.runtime.reciprocal import intel_estimate
 from darknet_py.layers import Detection, Region, Yolo
 
 f32 = np.float32

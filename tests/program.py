@@ -8,25 +8,45 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from darknet_py.cli import main
 
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-def failure(*arguments: object, cwd: Path, code: int = 1, program: str = "darknet-py") -> str:
-    """What ``program`` says on standard error as it ends with ``code``; that no traceback gets out is part of it."""
-    said = io.StringIO()
-    handler, folder = signal.getsignal(signal.SIGINT), Path.cwd()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+
+class Answer(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: object
+    out: str
+    err: str
+
+
+def ask(*arguments: object, cwd: Path, program: str = "darknet-py", stdin: bytes = b"") -> Answer:
+    """Run ``program`` in this process; an exception that gets out fails the test."""
+    said, complained = io.StringIO(), io.StringIO()
+    handlers, folder = {number: signal.getsignal(number) for number in _SIGNALS}, Path.cwd()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
         patch.setattr(sys, "argv", [program, *map(str, arguments)])
         patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         os.chdir(cwd)
         try:
-            with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
+            with contextlib.redirect_stderr(complained), pytest.raises(SystemExit) as end:
                 main()
         finally:
             os.chdir(folder)
-            signal.signal(signal.SIGINT, handler)
-    assert end.value.code == code, said.getvalue()
-    return said.getvalue()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    lines = [line for line in complained.getvalue().splitlines(True) if not line.startswith("Compiling kernels")]
+    return Answer(end.value.code, said.getvalue(), "".join(lines))
+
+
+def failure(*arguments: object, cwd: Path, code: int = 1, program: str = "darknet-py") -> str:
+    """What ``program`` says on standard error as it ends with ``code``; that no traceback gets out is part of it."""
+    answer = ask(*arguments, cwd=cwd, program=program)
+    assert answer.code == code, answer.err
+    return answer.err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darknet_py.kernels.convolution import convolution
+from darknet_py.kernels.conv.convolution import convolution
 from darknet_py.loading import load
 from darknet_py.plan import fusion, winograd
 from darknet_py.plan.runner import BATCH, in_groups
@@ -67,7 +67,8 @@ def test_packed_weights_are_shared(files: tuple[Path, Path], x: Floats) -> None:
     plans = detector._runner._plans
     assert sorted(plans) == [1, 2, 4]
     packed = [
-        {step.layer: step.args[2] for step in plan.steps if step.kernel is convolution} for plan in plans.values()
+        {step.layer: step.arguments["weights"] for step in plan.steps if step.kernel is convolution}
+        for plan in plans.values()
     ]
     assert len(packed[0]) == 7
     for others in packed[1:]:

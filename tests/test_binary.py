@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.kernels.atomic import CELLS
-from darknet_py.kernels.binary import binarize_weights
+from darknet_py.kernels.layers.binary import binarize_weights
+from darknet_py.kernels.runtime.atomic import new_queue
 from darknet_py.parameters import load_parameters
 
 from . import naive
@@ -23,7 +23,7 @@ def test_weights_become_signs_times_their_filters_mean(size: int, by_four: bool)
     weights = np.random.RandomState(size).uniform(-1, 1, (5, size)).astype(f)
     weights[1] = 0
     out = np.empty_like(weights).reshape(-1)
-    binarize_weights(np.zeros(2 * CELLS, np.int64), out, weights.reshape(-1), size, by_four)
+    binarize_weights(new_queue(5), out, weights.reshape(-1), size, by_four)
     assert out.tobytes() == naive.binary_weights(weights, by_four).tobytes()
 
 

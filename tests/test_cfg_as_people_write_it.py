@@ -52,6 +52,9 @@ def test_too_many_anchors_or_too_few_are_a_warning(
     with pytest.warns(DarknetWarning) as caught:
         network = head(tmp_path, kind, "", f"anchors = {anchors}")
     assert biases(network) == values
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network.resized(8, 8)
     assert str(caught[0].message).startswith(f"{tmp_path / 'net.cfg'}:11: {says}")
 
 

@@ -202,7 +202,11 @@ DETECT_ERRORS = {
     "an unwritable picture": (["photo.png", *OWN, "-o", "nowhere/p.jpg"], "nowhere"),
     "a picture of no known kind": (["photo.png", *OWN, "-o", "p.xyz"], "p.xyz"),
     "an unwritable json": (["photo.png", *OWN, "-o", "/dev/null/p.png"], "p.png"),
-    "unknown arithmetic": (["photo.png", *OWN, "--math", "quick"], "quick"),
+    "an address": (["https://example.com/dog.jpg", *OWN], "https://example.com/dog.jpg: is an address: download it"),
+    "a video": (["street.mp4", *OWN], "darknet-py demo street.mp4"),
+    "a network of another family": (["photo.png", "--model", "yolov8n"], "PyTorch"),
+    "AlexeyAB's network": (["photo.png", "--model", "yolov4"], "AlexeyAB"),
+    "one picture for two": (["photo.png", "photo.png", *OWN, "-o", "p.jpg"], "p.jpg: is one picture for 2 images"),
     "names that do not fit": (["photo.png", *OWN[:4], "--names", "net.data"], "net.data"),
     "an input that leaves no output": (["photo.png", *OWN, "--size", "99999"], "net.cfg"),
     "an empty directory": (["empty", *OWN], "no image in this directory"),
@@ -217,6 +221,7 @@ def test_an_error_of_a_process(files: Path) -> None:
 @pytest.mark.parametrize("name", DETECT_ERRORS)
 def test_detect_errors_are_one_line(files: Path, name: str) -> None:
     (files / "empty").mkdir(exist_ok=True)
+    (files / "street.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     before = sorted(path.name for path in files.iterdir())
     arguments, message = DETECT_ERRORS[name]
     said = failure("detect", *arguments, cwd=files)
@@ -228,7 +233,9 @@ def test_detect_errors_are_one_line(files: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["photo.png", "--cfg", "net.cfg"], ["photo.png", "--model", "yolov3", "--cfg", "a", "--weights", "b"], [],
-     ["photo.png", "--thresh", "2"], ["photo.png", "--threads", "0"], ["photo.png", "--size", "0"]],
+     ["photo.png", "--thresh", "2"], ["photo.png", "--threads", "0"], ["photo.png", "--size", "0"],
+     ["photo.png", "--thresh", "nan"], ["photo.png", "--math", "quick"],
+     ["photo.png", "--no-picture", "-o", "p.jpg"]],
 )  # fmt: skip
 def test_options_that_do_not_go_together(files: Path, arguments: list[str]) -> None:
     assert "Error: " in run("detect", *arguments, cwd=files, code=2).stderr

@@ -41,9 +41,11 @@ REGION_NET = net(3, 32, 32, CONV, CONV, HEAD, REGION)
 
 
 def files(folder: Path, text: str, seed: int = 7) -> tuple[Path, Path]:
-    cfg, weights = write_cfg(folder, text), folder / "net.weights"
-    write_synth(cfg, weights, seed)
-    return cfg, weights
+    weights, plain = folder / "net.weights", text
+    for option in region.DECODED:
+        plain = plain.replace(option, "unknown")
+    write_synth(write_cfg(folder, plain), weights, seed)
+    return write_cfg(folder, text), weights
 
 
 def read(folder: Path, text: str) -> opencv.Net:
@@ -345,3 +347,17 @@ def test_the_real_opencv_gives_the_same(tmp_path: Path, text: str, shape: tuple[
     np.testing.assert_array_equal(found[0][0], found[1][0])
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-4)
     assert np.abs(np.asarray(found[0][2]) - found[1][2]).max(initial=0) <= 1  # whole pixels: cut a hair below or above
+
+
+def test_options_of_alexeyabs_heads_count_as_far_as_opencv_reads_them(tmp_path: Path) -> None:
+    plain = read(tmp_path, net(3, 32, 32, CONV, HEAD, YOLO))
+    named = read(tmp_path, net(3, 32, 32, CONV, HEAD, YOLO + " nms_kind=diounms beta_nms=.8"))
+    for each in (plain, named):
+        each.setInput(noise(1, 3, 32, 32))
+    assert plain.forward().tolist() == named.forward().tolist()
+    for section, option in ((HEAD, "dilation=2"), (YOLO, "new_coords=1")):
+        text = net(3, 32, 32, CONV, HEAD, YOLO).replace(section.split()[-1], f"{section.split()[-1]}\n{option}")
+        if option == "dilation=2":
+            text = text.replace("size=1", "size=3")
+        with pytest.raises(Exception, match=f"{option} is an option of AlexeyAB's Darknet"):
+            opencv.readNetFromDarknet(write_cfg(tmp_path, text), tmp_path / "net.weights")

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from darknet_py.kernels.activations import CODES, activate
-from darknet_py.kernels.atomic import CELLS
-from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
-from darknet_py.kernels.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.layers.activations import CODES, activate
+from darknet_py.kernels.runtime.atomic import CELLS, new_queue
+from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.plan import conv_cut
+from darknet_py.plan.context import LayerContext
 from darknet_py.plan.convolution import convolution_steps
 from darknet_py.plan.profile import PROFILES
 from darknet_py.plan.step import Step
@@ -87,7 +88,7 @@ class Pool:
 
 def run(step: Step, threads: int) -> None:
     """The step on so many threads at once."""
-    queue = np.zeros(2 * CELLS, np.int64)
+    queue = new_queue(step.tasks)
     workers = [threading.Thread(target=step.kernel, args=(queue, *step.args)) for _ in range(threads)]
     for worker in workers:
         worker.start()
@@ -105,8 +106,8 @@ def fast(
     around[64:-64] = x.reshape(-1)
     out = pool.out if pool else Shape(layer.n, layer.out_h, layer.out_w)
     target = np.full(out.size + 128, 12345, np.float32)
-    args: Any = (layer, arrays, around[64:-64], target[64:-64], threads, profile, tile, pool)
-    for step in convolution_steps(*args, **options):
+    context: Any = LayerContext([around[64:-64]], target[64:-64], arrays, profile, threads, tile=tile, pool=pool)  # type: ignore[arg-type]
+    for step in convolution_steps(layer, context, **options):  # type: ignore[arg-type]
         run(step, threads)
     assert np.all(target[:64] == 12345) and np.all(target[-64:] == 12345), "wrote outside of its output"
     return target[64:-64].reshape(out.c, out.h, out.w)
@@ -311,9 +312,10 @@ def test_buffers_of_wrong_size_never_reach_the_kernel() -> None:
     arrays = make_arrays(layer, np.random.default_rng(0))
     for source, target in ((x[1:], out), (x, out[1:])):
         with pytest.raises(ValueError, match="are not those of"):
-            convolution_steps(layer, arrays, source, target, 1, IEEE)  # type: ignore[arg-type]
+            convolution_steps(layer, LayerContext([source], target, arrays, IEEE, 1))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="17 weights are not those of"):
-        convolution_steps(layer, arrays | {"weights": np.zeros(17, np.float32)}, x, out, 1, IEEE)  # type: ignore[arg-type]
+        arrays["weights"] = np.zeros(17, np.float32)
+        convolution_steps(layer, LayerContext([x], out, arrays, IEEE, 1))  # type: ignore[arg-type]
 
 
 def test_more_threads_than_scratch_memory() -> None:
@@ -322,7 +324,7 @@ def test_more_threads_than_scratch_memory() -> None:
     arrays = make_arrays(layer, np.random.default_rng(0))
     x = np.random.default_rng(1).random((5, 20, 20), np.float32)
     out = np.zeros(9 * 400, np.float32)
-    [step] = convolution_steps(layer, arrays, x.reshape(-1), out, 2, IEEE)  # type: ignore[arg-type]
+    [step] = convolution_steps(layer, LayerContext([x.reshape(-1)], out, arrays, IEEE, 2))  # type: ignore[arg-type]
     run(step, 5)
     assert_same_bits(out.reshape(9, 20, 20), plain(layer, arrays, x))
 
@@ -331,7 +333,8 @@ def test_more_threads_than_scratch_memory() -> None:
 def test_each_tile_is_compiled_for_itself() -> None:
     layer, rng = Conv(2, 5, 5, 3, 3), np.random.default_rng(0)
     arrays, x, out = make_arrays(layer, rng), np.zeros(50, np.float32), np.zeros(27, np.float32)
-    steps = [convolution_steps(layer, arrays, x, out, 1, IEEE, tile)[0] for tile in TILES]  # type: ignore[arg-type]
+    contexts = [LayerContext([x], out, arrays, IEEE, 1, tile=tile) for tile in TILES]
+    steps = [convolution_steps(layer, context)[0] for context in contexts]  # type: ignore[arg-type]
     for step in steps:
         run(step, 1)
     kinds = {str(signature[-1]) for signature in steps[0].kernel.signatures}  # type: ignore[attr-defined]
@@ -339,8 +342,8 @@ def test_each_tile_is_compiled_for_itself() -> None:
 
 
 HOST = """
-from darknet_py.kernels.convolution import FEW, FILTERS, PIXELS
-from darknet_py.kernels.tile import host_tile
+from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.vector.tile import host_tile
 print(host_tile())
 """
 

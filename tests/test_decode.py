@@ -15,8 +15,8 @@ from darknet_py.detect.decode import decode
 from darknet_py.detect.tree import tree_steps
 from darknet_py.errors import DarknetError
 from darknet_py.formats.tree import Tree, read_tree
-from darknet_py.kernels.denormals import HAS_MXCSR, denormals_as_zero
-from darknet_py.kernels.reciprocal import HAS_ESTIMATE, intel_estimate, own_estimate
+from darknet_py.kernels.runtime.denormals import HAS_MXCSR, denormals_as_zero
+from darknet_py.kernels.runtime.reciprocal import HAS_ESTIMATE, intel_estimate, own_estimate
 from darknet_py.layers import Region, Yolo
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.boxes import MAKEFILE, SOURCE, Frame

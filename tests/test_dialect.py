@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from darknet_py.kernels.activations import CODES
 from PIL import Image
 
 from darknet_py.dialect import ALEXEYAB, PJREDDIE
 from darknet_py.errors import CfgError
 from darknet_py.formats.cfg import Section, parse_cfg
-from darknet_py.kernels.activations import CODES
 from darknet_py.layers import LAYERS
 from darknet_py.network import read_network
 
@@ -203,3 +203,15 @@ def test_every_command_says_it(tmp_path: Path, command: tuple[str, ...]) -> None
         f"Error: a.cfg:{line}: [yolo] scale_x_y=1.2 is an option of AlexeyAB's Darknet that changes the result, and is "
         "not computed here yet"
     )
+
+
+def test_the_documentation_names_all_that_is_refused() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "migration.md").read_text(encoding="utf-8")
+    refused = {f"[{name}]" for name in set(ALEXEYAB.sections) - set(PJREDDIE.sections)} - {"[local_avg]"}
+    refused |= set(ALEXEYAB.activations) - set(PJREDDIE.activations)
+    for kind in LAYERS:
+        section = ALEXEYAB.options.get(kind)
+        for option in section.result if section else ():
+            if PJREDDIE.find(kind, option.key) is None and option.unless is None:
+                refused.add(option.key)
+    assert not {name for name in refused if f"`{name}`" not in page}

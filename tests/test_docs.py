@@ -34,3 +34,38 @@ def test_commands_in_the_readme_exist() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"(?:^|[`/])darknet-py ([a-z0-9-]+)", text, re.MULTILINE))
     assert named - {"runs"} <= set(COMMANDS) and "detect" in named
+
+
+INSTALLS = re.compile(r"pip3?\s+install\b[^\n`|;&]*?(?<![\w./:@#-])darknet[-_.]py\b(?![\w/.])", re.IGNORECASE)
+"""``pip install darknet-py``, with options and extras; not of a path or an address."""
+
+
+def test_no_page_installs_the_strangers_package() -> None:
+    # The package index has another project under this name: what installs it by name gives people a stranger's code.
+    pages = [*PAGES, REPOSITORY / "weights" / "README.md", *(REPOSITORY / "benchmarks").glob("*.md")]
+    for page in [*pages, *sorted((REPOSITORY / "darknet_py").rglob("*.py"))]:  # messages of the program, too
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            warns = re.search(r"\bnot\b|\bnever\b|stranger", line)
+            assert not INSTALLS.search(line) or warns, f"{page.name}:{number}: {line}"
+
+
+def test_what_counts_as_installing_it_by_name() -> None:
+    for line in (
+        "pip install darknet-py",
+        ".venv/bin/pip install -q 'darknet-py[onnx]' && x",
+        "pip3 install -U Darknet_Py",
+    ):
+        assert INSTALLS.search(line), line
+    for line in (
+        "pip install -q .",
+        "pip install ./darknet-py",
+        "pip install git+https://host/darknet-py",
+        "pip install x",
+    ):
+        assert not INSTALLS.search(line), line
+
+
+def test_the_page_of_commands_names_all_of_them() -> None:
+    text = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"`{command}" in text, command

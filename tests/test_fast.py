@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.kernels.tile import AVX2, AVX512, SSE, Tile, host_tile
-from darknet_py.kernels.winograd_code import F2, F4, Winograd
+from darknet_py.kernels.conv.winograd_code import F2, F4, Winograd
+from darknet_py.kernels.vector.tile import AVX2, AVX512, SSE, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load
 from darknet_py.plan import winograd

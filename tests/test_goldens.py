@@ -14,11 +14,11 @@ import pytest
 
 from darknet_py.errors import CfgError
 from darknet_py.image.load import load_image
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.loading import load
 from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network
-from darknet_py.plan import convolution, heads, steps
+from darknet_py.plan import context
 from darknet_py.plan.profile import check_covers, get_profile
 from darknet_py.synth import write_synth
 from darknet_py.trace import file_sha256, trace
@@ -133,8 +133,7 @@ def test_golden_with_any_vectors_and_threads(
     tmp_path: Path, name: str, tile: Tile, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on other processors: LLVM makes what it has of vectors that it has not."""
-    for module in (convolution, heads, steps):
-        monkeypatch.setattr(module, "host_tile", lambda: tile)
+    monkeypatch.setattr(context, "host_tile", lambda: tile)
     golden = json.loads((OURS / f"{name}.json").read_text())
     compare(golden, OURS / golden["cfg"], OURS.parent / "photos" / golden["image"], tmp_path, "ieee", threads)
 

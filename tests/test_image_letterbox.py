@@ -20,7 +20,7 @@ from darknet_py.image.letterbox import (
     to_planar,
 )
 from darknet_py.image.load import load_image
-from darknet_py.kernels.resize import resize_into, to_planes
+from darknet_py.kernels.codec.resize import resize_into, to_planes
 
 F = np.float32
 

@@ -12,10 +12,11 @@ import darknet_py
 
 SCRIPT = """
 import numpy as np
-from darknet_py.kernels.activations import activate_channels
-from darknet_py.kernels.tile import host_tile
+from darknet_py.kernels.layers.activations import activate_channels
+from darknet_py.kernels.runtime.atomic import new_queue
+from darknet_py.kernels.vector.tile import host_tile
 out, x = np.zeros(1, np.float32), np.full(1, -8, np.float32)
-activate_channels(np.zeros(16, np.int64), out, x, np.array([13]), 1, host_tile())
+activate_channels(new_queue(1), out, x, np.array([13]), 1, host_tile())
 print(out[0], sum(activate_channels.stats.cache_hits.values()))
 """
 
@@ -32,6 +33,6 @@ def test_a_change_in_any_file_of_kernels_is_seen_by_cached_ones(tmp_path: Path) 
 
     assert run() == "-0.008 0"
     assert run() == "-0.008 1"
-    other = package / "kernels" / "pooling.py"
+    other = package / "kernels" / "layers" / "pooling.py"
     other.write_text(other.read_text() + "\n# changed\n")
     assert run() == "-0.008 0", "a kernel may call what has changed: it is compiled anew"

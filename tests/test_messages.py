@@ -14,8 +14,9 @@ from PIL import Image
 from darknet_py.errors import CfgError, DarknetError, DarknetWarning, FileError, WeightsError, printable, warn
 from darknet_py.formats.cfg import read_cfg
 from darknet_py.formats.weights import WeightsReader
-from darknet_py.network import read_network
+from darknet_py.network import layer_table, read_network
 from darknet_py.parameters import load_parameters
+from darknet_py.plan.memory import aligned_floats
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
@@ -61,6 +62,32 @@ def test_files_that_do_things_to_a_terminal(tmp_path: Path) -> None:
     said = failure("summary", name, cwd=tmp_path)
     assert said.startswith("Error: two\\nlines.cfg:2: width=\\x1b]0")
     assert said.count("\n") == 1 and said.strip().isprintable() and len(said) < 1000
+
+
+def test_what_is_in_a_cfg_is_printed_without_control_characters(tmp_path: Path) -> None:
+    text = SMALL.replace("size=1", "size=1\nco\x1b[31mlour=r\udce9d # gr\udcfcn\nx\x07=", 1)
+    (tmp_path / "net.cfg").write_text(text, encoding="utf-8", errors="surrogateescape")
+    table = "\n".join(layer_table(read_network(tmp_path / "net.cfg"), verbose=True))
+    assert "could parse: x\\x07=\n" in table
+    assert "Unused field: 'co\\x1b[31mlour = r\\xe9d#gr\\xfcn'" in table
+
+
+def test_a_path_with_a_zero_byte() -> None:
+    for read in (read_cfg, WeightsReader):
+        with pytest.raises(FileError, match=r"a\\x00b: cannot read (this cfg|these weights): embedded null byte"):
+            read("a\0b")
+
+
+def test_a_file_without_an_end_is_no_cfg() -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("no /dev/zero here")
+    with pytest.raises(CfgError, match="/dev/zero: is not a cfg file"):
+        read_cfg("/dev/zero")
+
+
+def test_too_little_memory_is_said() -> None:
+    with pytest.raises(DarknetError, match=r"not enough memory: this network needs 4000000000\.0 GB at once"):
+        aligned_floats(10**18)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +136,8 @@ def test_a_header_with_five_ints_that_should_have_four(tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<5i", 0, 0, 0, 9, 0) + weights)
     with pytest.raises(WeightsError, match=r"4 bytes too long .* version 0.0, which has four ints, .* fifth byte to 2"):
         load_parameters(network, path)
+    with pytest.raises(WeightsError, match=r"which has four ints"):
+        load_parameters(network, path, partial=True)
     data = bytearray(path.read_bytes())
     data[4] = 2  # as the message says
     path.write_bytes(data)
@@ -130,8 +159,21 @@ def test_weights_that_are_not_finite_are_one_warning(tmp_path: Path, value: floa
         load_parameters(network, path)
     (warning,) = caught
     assert str(warning.message).startswith(
-        f"{path}: NaN or infinite values: 1 of 2 in layer 0 (convolutional), biases, and in 1 more arrays; what the"
+        f"{path}: NaN or infinite values: 1 of 2 in layer 0 (convolutional), biases, and more in 1 other arrays; "
     )
+
+
+def test_negative_variances_are_one_warning(tmp_path: Path) -> None:
+    """Released networks of AlexeyAB's Darknet have some near 0: it adds .00001 before it takes the root."""
+    path = tmp_path / "a.weights"
+    network = write_synth(write_cfg(tmp_path, SMALL), path, 7)
+    data = bytearray(path.read_bytes())
+    data[-12:-8] = np.float32(-1e-43).tobytes()
+    path.write_bytes(data)
+    with pytest.warns(
+        DarknetWarning, match=r"negative values: 1 of 1 in layer 1 \(convolutional\), rolling_variance; "
+    ):
+        load_parameters(network, path)
 
 
 def test_finite_weights_are_no_warning_though_their_sum_is_not_finite(tmp_path: Path) -> None:
@@ -159,5 +201,6 @@ def test_too_few_names_are_told_with_their_file(tmp_path: Path) -> None:
 
 
 def test_warnings_are_printable() -> None:
-    with pytest.warns(DarknetWarning, match=r"^a\\n.cfg:3: odd\\x1b$"):
+    with pytest.warns(DarknetWarning, match=r"^a\\n.cfg:3: odd\\x1b$") as caught:
         warn("odd\x1b", "a\n.cfg", 3)
+    assert caught[0].filename == __file__, "the line outside of the package"

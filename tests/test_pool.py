@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from darknet_py import warmup_samples as samples
-from darknet_py.kernels.atomic import ABSENT, CELLS, EXPECTED, TASKS, claim
-from darknet_py.kernels.jit import kernel
+from darknet_py.kernels.runtime.atomic import ABSENT, CELLS, COUNT, EXPECTED, TASKS, claim, new_queue, next_task
+from darknet_py.kernels.runtime.work import plan_kernel
 from darknet_py.loading import load_trees
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
@@ -43,7 +43,7 @@ def test_a_step_has_as_many_tasks_as_its_kernel_takes(text: str, math: str, tmp_
     parameters = load_parameters(network, tmp_path / "net.weights")
     plan = Plan(network, parameters, PROFILES[math], 3, load_trees(network))
     for step in plan.steps:
-        queue = np.zeros(2 * CELLS, np.int64)
+        queue = new_queue(step.tasks)
         step.kernel(queue, *step.args)
         assert queue[CELLS + TASKS] + queue[CELLS + ABSENT] == step.tasks + 1, (
             network.layers[step.layer].kind,
@@ -51,10 +51,10 @@ def test_a_step_has_as_many_tasks_as_its_kernel_takes(text: str, math: str, tmp_
         )
 
 
-@kernel
+@plan_kernel(tasks=lambda tasks: tasks)
 def note(queue, order, number, tasks):
     # order: the first of its values counts; then, task by task, the number of the step
-    while claim(queue, 0) < tasks:
+    while next_task(queue) >= 0:
         order[1 + number] += 1
         for earlier in range(number):
             if order[1 + earlier] != tasks:
@@ -64,7 +64,7 @@ def note(queue, order, number, tasks):
 def test_a_step_begins_when_all_have_left_the_one_before() -> None:
     order = np.zeros(51, np.int64)
     # One task each: the only one who may be in it is who got it, so that nothing but the order can go wrong.
-    schedule = Schedule([Step(note, (order, number, 1), tasks=1) for number in range(50)], 4)
+    schedule = Schedule([Step.of(note, order=order, number=number, tasks=1) for number in range(50)], 4)
     with Pool(4) as pool:
         for _ in range(200):
             order[:] = 0
@@ -82,15 +82,19 @@ def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
     pool = Pool(3)
     for _ in range(20):
         with pool:
-            pool.run(Schedule([Step(note, (order, 0, 3), tasks=3)], 3))  # who is who
+            pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3))  # who is who
             threads = [threading.get_ident(), *(worker.ident for worker in pool._workers)]
         for thread in threads:
-            steps = [Step(note, (order, 0, 3), 3), Step(fail, (thread,), 0), Step(note, (order, 1, 3), 3)]
+            steps = [
+                Step.of(note, order=order, number=0, tasks=3),
+                Step(fail, {"thread": thread}, 0),
+                Step.of(note, order=order, number=1, tasks=3),
+            ]
             with pool, pytest.raises(ZeroDivisionError):
                 pool.run(Schedule(steps, 3))
     with pool:
         order[:] = 0
-        pool.run(Schedule([Step(note, (order, 0, 3), tasks=3)], 3))
+        pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3))
         assert order[1] == 3, "the pool works on"
 
 
@@ -106,11 +110,12 @@ def test_every_thread_enters_the_context() -> None:
 
     order = np.zeros(4, np.int64)
     with Pool(3) as pool:
-        pool.run(Schedule([Step(note, (order, 0, 3), tasks=3)], 3), Around)
+        pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3), Around)
     inside = {ident for ident in entered if ident > 0}
     assert len(inside) == 3 and {-ident for ident in entered if ident < 0} == inside
 
 
 def test_expected_counts() -> None:
-    schedule = Schedule([Step(note, (), tasks=5), Step(note, (), tasks=1)], 2)
+    schedule = Schedule([Step(note, {}, tasks=5), Step(note, {}, tasks=1)], 2)
     assert schedule._counters[EXPECTED::CELLS].tolist() == [0, 7, 3]
+    assert schedule._counters[COUNT::CELLS].tolist() == [0, 5, 1]

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from darknet_py.kernels.activations import CODES, activate
-from darknet_py.kernels.atomic import CELLS
-from darknet_py.kernels.pooling import LOWEST, maxpool
-from darknet_py.kernels.shortcut import shortcut
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.layers.activations import CODES, activate
+from darknet_py.kernels.layers.pooling import LOWEST, maxpool
+from darknet_py.kernels.layers.shortcut import shortcut
+from darknet_py.kernels.runtime.atomic import new_queue
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
 
 Floats = NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def test_maxpool(h: int, w: int, size: int, stride: int, pad: int, tile: Tile, s
         return
     target = np.full(2 * out_h * out_w + 64, 7, np.float32)
     out = target[32:-32]
-    maxpool(np.zeros(2 * CELLS, np.int64), out, surrounded(x), 2, h, w, out_h, out_w, size, stride, offset, tile)
+    maxpool(new_queue(2), out, surrounded(x), 2, h, w, out_h, out_w, size, stride, offset, tile)
     assert np.all(target[:32] == 7) and np.all(target[-32:] == 7)
     wanted = plain_maxpool(x, out_h, out_w, size, stride, offset)
     assert out.tobytes() == wanted.tobytes()
@@ -72,7 +72,7 @@ def test_shortcut_of_equal_maps(tile: Tile, activation: str, added_c: int) -> No
     x, added = values(rng, c, h, w), values(rng, added_c, h, w)
     out = np.zeros(x.size, np.float32)
     sizes = (c, h, w, added_c, h, w, alpha, beta, CODES[activation], tile)
-    shortcut(np.zeros(2 * CELLS, np.int64), out, surrounded(x), surrounded(added), *sizes)
+    shortcut(new_queue(c), out, surrounded(x), surrounded(added), *sizes)
     both = min(c, added_c)
     wanted = x.copy()
     with np.errstate(all="ignore"):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darknet_py.kernels.activations import LOGISTIC, activate_channels
-from darknet_py.kernels.atomic import CELLS
-from darknet_py.kernels.jit import kernel
-from darknet_py.kernels.libm import exp
-from darknet_py.kernels.simd import load, pointer
-from darknet_py.kernels.softmax import softmax
-from darknet_py.kernels.tile import AVX2, AVX512, NEON, SSE, Tile
-from darknet_py.kernels.vector_exp import exp_of
+from darknet_py.kernels.layers.activations import LOGISTIC, activate_channels
+from darknet_py.kernels.layers.softmax import softmax
+from darknet_py.kernels.runtime.atomic import new_queue
+from darknet_py.kernels.runtime.jit import kernel
+from darknet_py.kernels.runtime.libm import exp
+from darknet_py.kernels.vector.exp import exp_of
+from darknet_py.kernels.vector.simd import load, pointer
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
 
 Floats = NDArray[np.float32]
 
@@ -86,7 +86,7 @@ def test_same_bits_as_the_c_library(tile: Tile) -> None:
 def test_logistic_with_a_rest_that_is_no_vector(tile: Tile) -> None:
     x = hard_values()[: -tile.lanes - 3]
     found, wanted = np.zeros_like(x), np.zeros_like(x)
-    activate_channels(np.zeros(2 * CELLS, np.int64), found, x, np.array([LOGISTIC]), x.size, tile)
+    activate_channels(new_queue(1), found, x, np.array([LOGISTIC]), x.size, tile)
     scalar_logistics(wanted, x)
     assert_same_bits(found, wanted, x)
 
@@ -102,7 +102,7 @@ def test_every_eleventh_float(tile: Tile) -> None:
         exps(found, x, tile)
         scalar_exps(wanted, x)
         assert_same_bits(found, wanted, x)
-        activate_channels(np.zeros(2 * CELLS, np.int64), found, x, np.array([LOGISTIC]), x.size, tile)
+        activate_channels(new_queue(1), found, x, np.array([LOGISTIC]), x.size, tile)
         scalar_logistics(wanted, x)
         assert_same_bits(found, wanted, x)
 
@@ -121,7 +121,7 @@ def test_softmax_of_whole_blocks_and_rests(tile: Tile, temperature: float) -> No
         n = values.shape[2]
         out, scratch = np.zeros(values.size, np.float32), np.zeros(64, np.float32)
         softmax(
-            np.zeros(2 * CELLS, np.int64), out, values.reshape(-1).copy(), *groups, 2, channels * n, 0, n,
+            new_queue(2 * -(-n // 16)), out, values.reshape(-1).copy(), *groups, 2, channels * n, 0, n,
             np.float32(temperature), scratch, tile,
         )  # fmt: skip
         return out.reshape(values.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -9,10 +10,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
 
+from darknet_py import warmup
+from darknet_py.errors import DarknetError
 from darknet_py.synth import write_synth
-from darknet_py.warmup import NOTICE, NOTICE_EACH, cache_folder, kernels, need_profiles, usable_profiles, warm_up
+from darknet_py.warmup import (
+    NOTICE,
+    NOTICE_EACH,
+    USUAL,
+    announce_compiling,
+    bar_text,
+    cache_folder,
+    kernels,
+    need_profiles,
+    usable_profiles,
+    warm_up,
+)  # fmt: skip
 
 from .nets import write_cfg
 from .test_cli import NET, run
@@ -54,7 +69,7 @@ def test_detect_imports_no_opencv_and_nothing_of_the_benchmark(tmp_path: Path) -
     write_synth(write_cfg(tmp_path, NET), tmp_path / "net.weights")
     found = imported("detect", str(PHOTO), "--cfg", "net.cfg", "--weights", "net.weights", cwd=tmp_path)
     assert "numba" in found
-    assert not found & {"cv2", "matplotlib", "urllib3", "requests"}
+    assert not found & {"cv2", "matplotlib", "urllib3", "requests", "ssl"}
 
 
 def test_a_warm_up_leaves_nothing_to_compile() -> None:
@@ -70,7 +85,9 @@ def test_a_warm_up_leaves_nothing_to_compile() -> None:
 def test_profiles_are_checked() -> None:
     assert need_profiles(["all"]) == usable_profiles()
     assert "ieee" in usable_profiles()
-    assert "choose from ieee, make" in run("warmup", "--math", "fuzzy", code=1).stderr
+    assert "'make-own', 'all'" in run("warmup", "--math", "fuzzy", code=2).stderr
+    with pytest.raises(DarknetError, match="choose from ieee, make"):
+        need_profiles(["fuzzy"])
 
 
 @pytest.mark.slow
@@ -82,6 +99,42 @@ def test_the_notice_comes_once_and_only_when_something_is_compiled(tmp_path: Pat
     warm = run(*command, cwd=tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert NOTICE not in warm.stderr
     assert warm.stdout == cold.stdout
+
+
+class Screen(io.StringIO):
+    """A stream that counts as a terminal, or not."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_how_many_kernels_are_compiled(terminal: bool) -> None:
+    screen, said = Screen(terminal), list[str]()
+    before = warmup._announcer
+    announce_compiling(said.append, screen)
+    try:
+        outer, inner = numba.njit(lambda x: x + 1), numba.njit(lambda x: x * 2)
+        outer(1)
+        assert said in ([NOTICE], [NOTICE_EACH])
+        once = f"\r\033[K{bar_text(1)}\r\033[K" if terminal else ""
+        assert screen.getvalue() == once
+        inner(1)
+        assert screen.getvalue() == once + (f"\r\033[K{bar_text(2)}\r\033[K" if terminal else "")
+        assert len(said) == 1
+    finally:
+        announce_compiling(lambda text: None)
+        assert before is not warmup._announcer
+
+
+def test_the_bar_goes_on_beyond_the_usual_number() -> None:
+    assert bar_text(0) == f"[{'-' * 30}] 0 of about {USUAL} kernels"
+    assert bar_text(USUAL).startswith(f"[{'#' * 30}] {USUAL} of")
+    assert bar_text(USUAL + 1) == f"[{'#' * 30}] {USUAL + 1} kernels"
 
 
 ALL_KERNELS = """
@@ -191,6 +244,6 @@ def test_without_any_place_kernels_are_compiled_each_time(installation: Path, tm
 
 
 def test_kernels_are_found_by_their_full_names() -> None:
-    import darknet_py.kernels.pooling
+    import darknet_py.kernels.layers.pooling
 
-    assert kernels()["darknet_py.kernels.pooling.maxpool"] is darknet_py.kernels.pooling.maxpool
+    assert kernels()["darknet_py.kernels.layers.pooling.maxpool"] is darknet_py.kernels.layers.pooling.maxpool

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.atomic import claim
-from ..kernels.conv_multiply import multiply_filters, multiply_pixels
-from ..kernels.jit import kernel
-from ..kernels.simd import pointer
-from ..kernels.tile import host_tile
+from ..kernels.conv.multiply import multiply_filters, multiply_pixels
+from ..kernels.runtime.atomic import join, next_task
+from ..kernels.runtime.work import plan_kernel
+from ..kernels.vector.simd import pointer
+from ..kernels.vector.tile import host_tile
 from ..plan.pool import get_pool
 from ..plan.step import Step
 
 if TYPE_CHECKING:
-    from ..kernels.tile import Tile
+    from ..kernels.vector.tile import Tile
 
 DEPTH = 192
 """How many k a block has: so many that its beginning and end hardly count, and still all is in the first cache."""
@@ -26,25 +26,45 @@ SLICE = 0.02
 """Seconds that one measurement takes, about."""
 
 
-@kernel
+@plan_kernel(tasks=lambda blocks: blocks)
 def _pixels(queue, sums, weights, pixels, offsets, blocks, tile):
-    # sums: (workers, area); blocks: how many; the rest as multiply_pixels
+    """Blocks of sums, again and again in the same place.
+
+    Args:
+        sums: written float32[sums.size // (tile.rows * tile.pixels), tile.rows * tile.pixels]: for each thread
+        weights, pixels, offsets: any: as for `multiply_pixels`
+        blocks: int: how many
+        tile: Tile
+    """
     area = tile.rows * tile.pixels
-    own = pointer(sums, claim(queue, 1) * area)
-    while claim(queue, 0) < blocks:
+    worker = join(queue, sums.size // area)
+    if worker < 0:
+        return
+    own = pointer(sums, worker * area)
+    while next_task(queue) >= 0:
         for _ in range(64):
             multiply_pixels(
                 tile, tile.vectors, own, True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), DEPTH
             )
 
 
-@kernel
+@plan_kernel(tasks=lambda blocks: blocks)
 def _filters(queue, sums, weights, pixels, offsets, blocks, tile):
-    # sums: (workers, area); blocks: how many; the rest as multiply_filters
+    """Blocks of sums, again and again in the same place.
+
+    Args:
+        sums: written float32[sums.size // (tile.columns * tile.filters), tile.columns * tile.filters]: for each thread
+        weights, pixels, offsets: any: as for `multiply_filters`
+        blocks: int: how many
+        tile: Tile
+    """
     area = tile.columns * tile.filters
-    own = pointer(sums, claim(queue, 1) * area)
+    worker = join(queue, sums.size // area)
+    if worker < 0:
+        return
+    own = pointer(sums, worker * area)
     start = pointer(weights, 0)
-    while claim(queue, 0) < blocks:
+    while next_task(queue) >= 0:
         for _ in range(64):
             multiply_filters(
                 tile, tile.columns, own, True, start, pointer(pixels, 0), pointer(offsets, 0), DEPTH, start, 0
@@ -92,7 +112,7 @@ def _speed_of(kernel: Any, area: int, width: int, tile: Tile, threads: int) -> f
     with get_pool(threads) as pool:
 
         def seconds(blocks: int) -> float:
-            step = Step(kernel, (sums, weights, pixels, offsets, blocks, tile), tasks=threads)
+            step = Step.of(kernel, sums=sums, weights=weights, pixels=pixels, offsets=offsets, blocks=blocks, tile=tile)
             start = perf_counter()
             pool.run_step(step)
             return perf_counter() - start

@@ -22,7 +22,7 @@ def describe_machine() -> dict[str, Any]:
     import numpy
     from numba.core.registry import cpu_target
 
-    from ..kernels.tile import host_tile
+    from ..kernels.vector.tile import host_tile
 
     tile = host_tile()
     return {

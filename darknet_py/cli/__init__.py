@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from ..errors import DarknetError, DarknetWarning
+from ..errors import DarknetError, DarknetWarning, printable
 from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
+from .command import Group
 from .guard import keep_inputs
 
 COMMANDS = {
@@ -36,7 +38,7 @@ COMMANDS = {
 """Command -> its one-line help, shown by the group without importing the command."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports ``darknet_py.cli.NAME`` only when command NAME is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,12 +51,20 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
         return keep_inputs(command)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=("darknet-py detect dog.jpg", "darknet-py detect --help        the options of a command, with examples"),
+)
 @click.version_option(__version__, prog_name="darknet-py")
 def cli() -> None:
     """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""
@@ -105,7 +115,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         about = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {about}{error.strerror or error}", err=True)
+        click.echo(f"Error: {printable(f'{about}{error.strerror or error}')}", err=True)
         sys.exit(1)
     except MemoryError:
         click.echo("Error: not enough memory for this network or image", err=True)

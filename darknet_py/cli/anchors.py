@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .bench import status
-from .options import Size, write_json
+from .command import command
+from .options import CfgFile, Size, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,12 @@ class Range(click.ParamType):
         return first, last
 
 
-@click.command()
+@command(
+    examples=(
+        "darknet-py anchors --data my.data --cfg my.cfg --plot anchors.svg",
+        "darknet-py anchors --labels labels/ --head yolo --num 9 --size 416",
+    )
+)
 @click.option("--data", type=click.Path(path_type=Path), metavar="FILE",
               help="Darknet .data file, whose train= lists images.")  # fmt: skip
 @click.option("--labels", multiple=True, type=click.Path(path_type=Path), metavar="PATH...",
@@ -43,7 +49,7 @@ class Range(click.ParamType):
 @click.option("--size", type=Size(), metavar="N|WxH", help="The network's input [default: the cfg's, else 416].")
 @click.option("--head", type=click.Choice(["region", "yolo"]),
               help="Anchors in cells of 32 pixels, or in pixels [default: the cfg's, else region].")  # fmt: skip
-@click.option("--cfg", type=click.Path(path_type=Path), help="Network to make anchors for, and to compare with.")
+@click.option("--cfg", type=CfgFile(), help="Network to make anchors for, and to compare with.")
 @click.option("--letterbox", is_flag=True,
               help="Fit each image into the input, as Darknet does, instead of taking it as stretched.")  # fmt: skip
 @click.option("--centroid", type=click.Choice(["best", "mean"]), default="best", show_default=True,

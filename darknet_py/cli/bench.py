@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import Sizes, engine, write_json
+from .command import command
+from .options import CfgFile, Sizes, engine, write_json
+from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@click.command()
-@click.argument("cfgs", nargs=-1, required=True, metavar="CFG...", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py bench yolov3-tiny",
+        "darknet-py bench yolo-voc --sizes 288,416,544 --against fast,opencv --json times.json",
+    )
+)
+@click.argument("cfgs", nargs=-1, required=True, metavar="CFG...", type=CfgFile())
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of the one CFG [default: stand-ins].")
 @engine
 @click.option("--sizes", type=Sizes(), metavar="N,WxH,...", help="Measure at each of these input sizes: a table.")
@@ -32,13 +39,14 @@ if TYPE_CHECKING:
          "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
          "images at a time (batch=4; times are by image).",
 )  # fmt: skip
+@plan_option
 @click.option("--layers/--no-layers", default=None, help="Print the table of layers [default: yes, not with --sizes].")
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a chart (.svg or .png).")
 def bench(
     cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, threads: int | None,
-    sizes: tuple[tuple[int, int], ...], runs: int, against: str, layers: bool | None, json_file: str | None,
-    plot: Path | None,
+    sizes: tuple[tuple[int, int], ...], runs: int, against: str, show_plan: bool,
+    layers: bool | None, json_file: str | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Measure how fast the networks CFG... run: every layer, and the whole.
 
@@ -65,7 +73,10 @@ def bench(
         writer(plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
-        read_network(cfg, size=each)  # what cannot be is told before anything is measured
+        network = read_network(cfg, size=each)  # what cannot be is told before anything is measured
+        if show_plan:
+            print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
+            click.echo(err=json_file == "-")
     peers = parse_peers(against)
     machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
     results = []

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import ImageError
-from ..image.files import find_images
-from .inputs import decoder, network, open_detector, progress
+from .command import command
+from .inputs import (
+    conclude,
+    decoder,
+    find_all,
+    images_argument,
+    network,
+    open_detector,
+    progress,
+    read_image,
+    say_without_names,
+)  # fmt: skip
 from .options import engine, write_json
 
 
-@click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py classify dog.jpg                               the model darknet19, fetched at first use",
+        "darknet-py classify photos/ --cfg my.cfg --weights my.weights --names my.names --top 3 --json found.json",
+    )
+)
+@images_argument
 @network
 @click.option(
     "--top",
@@ -25,28 +42,29 @@ from .options import engine, write_json
 @decoder
 @click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
 def classify(
-    images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
+    images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, top: int | None, json_file: str | None, decoder: str, **options: Any,
 ) -> None:  # fmt: skip
-    """Name the most probable classes of each IMAGE (a file, or a directory of files), with the model darknet19.
+    """Name the most probable classes of each IMAGE (a file, a directory of files, or - for standard input).
 
     Prints what Darknet's `classifier predict` prints: a line per class with its probability; to standard error, a line
     per image.
     """
-    from ..image.load import load_image
     from ..output.text import class_lines, predicted_line
 
-    files = find_images(images)
+    files, bad = find_all(images)
     detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
     count = top or _top_of(data)
     detector.check_classifies()
-    results, failed = [], 0
-    with progress(len(files), "Classifying") as step:
+    say_without_names(detector)
+    results: list[dict[str, Any]] = []
+    failed = 0
+    with _kept(json_file, results), progress(len(files), "Classifying") as step:
         for file in files:
             try:
-                found = detector.classify(load_image(file, decoder), count)
+                found = detector.classify(read_image(file, decoder), count)
             except ImageError as error:
-                if len(files) == 1:
+                if len(files) + bad == 1:
                     raise
                 failed += 1
                 step([f"Error: {error}"], error=True)
@@ -57,10 +75,20 @@ def classify(
                 step([about, *class_lines(found)], error=True)
             else:
                 step(class_lines(found), about)
+    conclude(failed, bad, len(files))
+
+
+@contextmanager
+def _kept(json_file: str | None, results: list[Any]) -> Iterator[None]:
+    """Write the results at the end, and what there is of them if the run is interrupted."""
+    try:
+        yield
+    except BaseException:
+        if json_file and results:
+            write_json(json_file, results)
+        raise
     if json_file:
         write_json(json_file, results)
-    if failed:
-        raise click.ClickException(f"{failed} of {len(files)} images could not be read")
 
 
 def _top_of(data: Path | None) -> int:

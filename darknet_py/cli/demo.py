@@ -8,13 +8,20 @@ from typing import Any
 
 import click
 
-from .inputs import network, open_detector
+from .command import command
+from .inputs import network, open_detector, say_without_names
 from .options import UNIT, Size, class_map, engine, stretch
 
 PORT = click.IntRange(0, 65535)
 
 
-@click.command()
+@command(
+    examples=(
+        "darknet-py demo street.mp4 --output found.mp4",
+        "darknet-py demo 0 --show                                camera 0, in a window",
+        "darknet-py demo rtsp://ADDRESS --model yolov3 --mjpeg-port 8090 --json found.json",
+    )
+)
 @click.argument("source", metavar="SOURCE")
 @network
 @class_map
@@ -88,6 +95,7 @@ def demo(
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
     )
+    say_without_names(detector)
     run_demo(detector, found, outputs, demo_view(detector, thresh, hier_thresh, nms), avg)
 
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math as maths
+import os
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import DarknetError, ImageError
-from ..image.files import find_images
-from .inputs import decoder, network, open_detector, progress
+from .command import command
+from .inputs import (
+    STDIN,
+    conclude,
+    decoder,
+    find_all,
+    images_argument,
+    network,
+    open_detector,
+    progress,
+    read_image,
+    say_without_names,
+)  # fmt: skip
 from .options import class_map, engine, stretch, thresholds
 
 if TYPE_CHECKING:
@@ -18,8 +33,15 @@ if TYPE_CHECKING:
     from ..detector import Detector
 
 
-@click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py detect dog.jpg                                     the model yolov3-tiny, fetched at first use",
+        "darknet-py detect photos/ --model yolov3 --thresh .3 --json found.json -o drawn/",
+        "darknet-py detect dog.jpg --cfg my.cfg --weights my.weights --names my.names",
+        "curl -s ADDRESS | darknet-py detect - --no-picture --json -   an image on standard input, JSON alone",
+    )
+)
+@images_argument
 @network
 @class_map
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
@@ -28,94 +50,185 @@ if TYPE_CHECKING:
 @engine
 @decoder
 @click.option(
-    "--json", "json_file", metavar="FILE", help="Write the detections as JSON to FILE (- for standard output)."
-)
+    "--json", "json_file", metavar="FILE",
+    help="Write the detections as JSON to FILE (- for standard output); what was done is there even after Ctrl-C.",
+)  # fmt: skip
 @click.option(
-    "--output",
-    "-o",
-    type=click.Path(path_type=Path),
-    metavar="FILE|DIR",
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE|DIR",
     help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].",
-)
+)  # fmt: skip
+@click.option("--no-picture", is_flag=True, help="Draw no picture.")
+@click.option("--percentages", is_flag=True, help="Write each object's probability beside its name in the picture.")
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only (and the JSON that --json - asks for).")
 def detect(
-    images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
+    images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool, json_file: str | None, output: Path | None,
-    size: tuple[int, int] | None, math: str, threads: int | None, decoder: str, **options: Any,
+    no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
+    decoder: str, **options: Any,
 ) -> None:  # fmt: skip
-    """Detect the objects in each IMAGE (a file, or a directory of files).
+    """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
-    Prints what Darknet prints: the time, then a line per object with its probability.
+    Prints what Darknet prints: the time, then a line per object with its probability. Standard error says where the
+    picture went, and of an image without detections which came closest. An image that cannot be read is named there,
+    too; the others are worked on, and the exit code is 1.
     """
-    files = find_images(images)
-    pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
+    if no_picture and (output is not None or percentages):
+        raise click.UsageError("--no-picture goes without --output and --percentages")
+    files, bad = find_all(images)
+    single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
+    pictures = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
     )
     detector.check_detects()
-    frames: list[dict[str, Any]] = []
-    failed = 0
-    with progress(len(files)) as step:
+    detector.network.check_picture()
+    for folder in {picture.parent for picture in pictures if picture is not None}:
+        _make_folder(folder)
+    if not quiet:
+        say_without_names(detector)
+    work = _Work(detector, decoder, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
+    with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, pictures, strict=True), start=1):
-            try:
-                found, lines = _detect_one(detector, file, picture, decoder, options)
-            except ImageError as error:
-                if len(files) == 1:
-                    raise
-                failed += 1
-                step([f"Error: {error}"], error=True)
-                continue
-            frames.append(_frame(found, number, file))
-            step(lines, error=json_file == "-")  # nothing but JSON on standard output then
-    if json_file:
-        from ..output.json import write_json
-
-        write_json(json_file, frames)
-    if failed:
-        raise click.ClickException(f"{failed} of {len(files)} images could not be read")
+            work(number, file, picture, step, add)
+    if not quiet:
+        _say_where(work.drawn)
+    conclude(work.failed, bad, len(files))
 
 
-def _detect_one(
-    detector: Detector, file: Path, picture: Path, decoder: str, options: dict[str, Any]
-) -> tuple[Detections, list[str]]:
-    from ..image.draw import draw_detections, save_image
-    from ..image.load import load_image
-    from ..output.text import darknet_lines, predicted_line, tree_lines
+def _json(target: str | None) -> Any:
+    """What takes the entry of each image."""
+    if target is None:
+        return nullcontext(lambda entry: None)
+    from ..output.json import json_file
 
-    pixels = load_image(file, decoder)
-    found = detector.detect(pixels, **options)
-    lines = tree_lines(found) if options["tree_path"] else darknet_lines(found)
-    save_image(picture, draw_detections(pixels, found))
-    return found, [predicted_line(str(file), detector.seconds), *lines]
+    return json_file(target)
 
 
-def _frame(found: Detections, number: int, file: Path) -> dict[str, Any]:
-    from ..output.json import frame
+class _Work:
+    """What is done with each image; one that cannot be read, or drawn, does not end the run."""
 
-    return frame(found, number, str(file))
+    def __init__(
+        self, detector: Detector, decoder: str, percentages: bool, quiet: bool, only_json: bool, single: bool,
+        options: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.failed = 0
+        self.drawn: list[Path] = []
+        self._detector, self._decoder, self._percentages, self._options = detector, decoder, percentages, options
+        self._quiet, self._only_json, self._single = quiet, only_json, single
+
+    def __call__(
+        self, number: int, file: Path, picture: Path | None, step: Callable[..., None], add: Callable[..., None]
+    ) -> None:
+        from ..output.json import frame
+
+        try:
+            pixels = read_image(file, self._decoder)
+            found = self._detector.detect(pixels, **self._options)
+        except (ImageError, MemoryError) as error:
+            self._fail(error, file, step)
+            return
+        lines = self._lines(file, found)
+        add(frame(found, number, str(file)))
+        note = "" if self._quiet or len(found) else nothing_found(self._detector, found, file, **self._options)
+        step([] if self._quiet else lines, error=self._only_json, note=note)  # nothing but JSON on standard output then
+        try:
+            self._draw(picture, pixels, found)
+        except (ImageError, MemoryError) as error:
+            self._fail(error, file, step)
+
+    def _lines(self, file: Path, found: Detections) -> list[str]:
+        from ..output.text import darknet_lines, predicted_line, tree_lines
+
+        lines = tree_lines(found) if self._options["tree_path"] else darknet_lines(found)
+        return [predicted_line(str(file), self._detector.seconds), *lines]
+
+    def _draw(self, picture: Path | None, pixels: Any, found: Detections) -> None:
+        from ..image.draw import draw_detections, save_image
+
+        if picture is not None:
+            save_image(picture, draw_detections(pixels, found, percentages=self._percentages))
+            self.drawn.append(picture)
+
+    def _fail(self, error: ImageError | MemoryError, file: Path, step: Callable[..., None]) -> None:
+        error = error if isinstance(error, ImageError) else ImageError("needs more memory than there is", file)
+        if self._single:
+            raise error
+        self.failed += 1
+        step([f"Error: {error}"], error=True)
 
 
-def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> list[Path]:
+def nothing_found(
+    detector: Detector, found: Detections, file: Path, thresh: float, hier_thresh: float, **_: Any
+) -> str:
+    """That the last image has no detections, and what came closest."""
+    import numpy as np
+
+    view = replace(detector.view, thresh=0.0, hier_thresh=hier_thresh)
+    candidates = detector.candidates(detector.last_outputs(), found.image_size, view)
+    prob = candidates.prob[:, : found.classes]
+    scores = np.where(np.isfinite(prob), prob, 0)
+    best = scores.max(initial=0)
+    begin = f"{file}: nothing above {100 * thresh:.3g}%"
+    if best <= 0:
+        return f"{begin}, and nothing below"
+    name = found.class_name(int(scores.max(axis=0).argmax()))
+    lower = (maths.ceil(best * 100) - 1) / 100
+    hint = f"; --thresh {lower:.2f} shows it" if 0 < lower < best else ""
+    return f"{begin}; closest is {name} with {100 * best:.3g}%{hint}"
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises `DarknetError`: before the first image, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DarknetError(f"{folder}: cannot be made: {error.strerror or error}") from None
+
+
+def _say_where(pictures: Sequence[Path]) -> None:
+    if len(pictures) == 1:
+        click.echo(f"Picture: {pictures[0]}", err=True)
+    elif pictures:
+        click.echo(f"Pictures: {len(pictures)} in {pictures[0].parent}", err=True)
+
+
+def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> list[Path | None]:
     """Where each picture goes; two images of one name get different ones.
 
     One image is drawn to the file ``output``; several, or an ``output`` that is a directory, to files in it.
+
+    Raises:
+        DarknetError: there is no such place, or no picture of that kind.
     """
+    from ..formats.atomic import refuse_input
+    from ..image.draw import FORMATS
+
     if output is None:
         output = Path("predictions.jpg" if single else "predictions")
-    if single and not output.is_dir() and not str(output).endswith(("/", "\\")) and output.suffix:
+    folder = output.is_dir() or str(output).endswith(("/", "\\"))
+    known = output.suffix.lower() in FORMATS
+    if not folder and ((single and output.suffix) or known):
+        if len(files) > 1:
+            raise DarknetError(f"{output}: is one picture for {len(files)} images; name a directory")
+        if not known:
+            raise DarknetError(f"{output}: cannot write pictures of that kind; choose from {', '.join(FORMATS)}")
         if not output.absolute().parent.is_dir():
             raise DarknetError(f"{output}: the directory {output.parent} does not exist")
+        refuse_input(output, *files)
         return [output]
     if output.exists() and not output.is_dir():
         raise DarknetError(f"{output}: is a file; several images need a directory")
-    output.mkdir(parents=True, exist_ok=True)
-    taken: set[str] = set()
-    paths = []
-    for file in files:
-        suffix = file.suffix.lower() if file.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp"} else ".jpg"
-        name, count = file.stem + suffix, 1
-        while name in taken or (output / name).absolute() == file.absolute():
-            count += 1
-            name = f"{file.stem}_{count}{suffix}"
-        taken.add(name)
-        paths.append(output / name)
-    return paths
+    taken = {os.path.realpath(file) for file in files}
+    return [_picture_in(output, file, taken) for file in files]
+
+
+def _picture_in(folder: Path, file: Path, taken: set[str]) -> Path:
+    """A name of its own in a directory: not another picture's, and no image's; it is ``taken`` then."""
+    suffix = file.suffix.lower() if file.suffix.lower() in {".png", ".jpg", ".jpeg", ".bmp"} else ".jpg"
+    stem = "stdin" if file is STDIN else file.stem
+    name, count = stem + suffix, 1
+    while (place := os.path.realpath(folder / name)) in taken:
+        count += 1
+        name = f"{stem}_{count}{suffix}"
+    taken.add(place)
+    return folder / name

@@ -7,13 +7,19 @@ from typing import Any
 
 import click
 
-from .inputs import network, open_detector
+from .command import command
+from .inputs import network, open_detector, say_without_names
 from .options import UNIT, engine, write_json
 
 PATH = click.Path(path_type=Path)
 
 
-@click.command()
+@command(
+    examples=(
+        "darknet-py evaluate --data my.data --cfg my.cfg --weights my.weights --plot curves.svg",
+        "darknet-py evaluate --images valid.txt --model yolov3 --points 101 --json found.json",
+    )
+)
 @network
 @click.option("--images", type=PATH, metavar="LIST", help="The images, a path per line [default: valid= of --data].")
 @click.option("--difficult", type=PATH, metavar="LIST", help="For each image one whose labels need not be found.")
@@ -61,6 +67,7 @@ def evaluate(
     if others is not None and len(others) != len(paths):
         raise click.UsageError(f"{difficult} has {len(others)} images, {listed} has {len(paths)}")
     detector = open_detector(model, cfg, weights, names, data, **options)
+    say_without_names(detector)
     classes = detector.network.classes
     truths, without = read_truths(paths, classes)
     if without:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..models import Progress, complain, fetch_files, find_file, get_model, part_file, registry
+from .command import command
+from .options import ModelName
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -64,8 +66,13 @@ def _amount(count: float) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-@click.command()
-@click.argument("names", nargs=-1, metavar="NAME...")
+@command(
+    examples=(
+        "darknet-py fetch --list",
+        "darknet-py fetch yolov3 yolo9000",
+    )
+)
+@click.argument("names", nargs=-1, metavar="NAME...", type=ModelName())
 @click.option("--list", "list_models", is_flag=True, help="List the released models, and which are on this machine.")
 def fetch(names: tuple[str, ...], list_models: bool) -> None:
     """Fetch the weights of the released models NAME, and what else they need.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import DarknetError, ImageError
+from ..image.files import find_images
+from .options import CfgName, ModelName
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..detector import Detector
 
 
@@ -20,8 +28,8 @@ def network(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
         click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
         click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
-        click.option("--cfg", type=click.Path(path_type=Path), help="Network of your own: its .cfg file."),
-        click.option("--model", "-m", help="Released model by name (see `darknet-py fetch --list`)."),
+        click.option("--cfg", type=CfgName(), help="Network of your own: its .cfg file."),
+        click.option("--model", "-m", type=ModelName(), help="Released model by name (see `darknet-py fetch --list`)."),
     ):
         command = option(command)
     return command
@@ -49,7 +57,7 @@ def open_detector(
     from ..loading import load
     from ..warmup import announce_compiling
 
-    announce_compiling(lambda text: click.echo(text, err=True))
+    announce_compiling(lambda text: click.echo(text, err=True), sys.stderr)
     if cfg is not None:
         return load(cfg, weights, names=names, data=data, **options)
     from .fetch import TerminalProgress
@@ -57,27 +65,122 @@ def open_detector(
     return load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
 
 
-@contextmanager
-def progress(length: int, label: str = "Detecting") -> Iterator[Callable[..., None]]:
-    """Yields ``step(lines, about="", error=False)``: prints lines, and moves a progress bar if a terminal shows one.
+STDIN = Path("-")
+"""Stands for the image on standard input; a file of that name is ``./-``, and another object."""
 
-    Lines go to standard output, or with ``error`` to standard error, where a line ``about`` them goes first.
+images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path())
+"""IMAGE...: files, directories, ``-``."""
+
+VIDEOS = {
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv", ".3gp",
+    ".ogv", ".mjpeg", ".mjpg",
+}  # fmt: skip
+
+_VIDEO = re.compile(rb"\x1a\x45\xdf\xa3|RIFF....AVI |FLV\x01|\0\0\x01[\xba\xb3]|\x30\x26\xb2\x75|OggS", re.DOTALL)
+
+_MP4 = re.compile(rb"....(moov|mdat|ftyp(?!avif|avis|heic|heix|mif1|msf1))", re.DOTALL)
+
+_IMAGE = re.compile(rb"\xff\xd8|\x89PNG|GIF8|RIFF....WEBP", re.DOTALL)
+
+
+def find_all(arguments: Sequence[str | Path]) -> tuple[list[Path], int]:
+    """The images that the arguments name, and how many arguments are bad: each is named now, before the first image.
+
+    Raises:
+        DarknetError: there is no image at all.
+    """
+    files: list[Path] = []
+    bad: list[str] = []
+    for argument in arguments:
+        try:
+            files += _find(argument)
+        except DarknetError as error:
+            bad.append(str(error))
+        except OSError as error:
+            bad.append(f"{argument}: {error.strerror or error}")
+    for line in bad[: None if files else -1]:
+        click.echo(f"Error: {line}", err=True)
+    if not files:
+        raise DarknetError(bad[-1])
+    return files, len(bad)
+
+
+def _find(argument: str | Path) -> list[Path]:
+    path = Path(argument)
+    if str(argument) == "-":
+        return [STDIN]
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(argument)) and not path.exists():
+        raise DarknetError(
+            f"{argument}: is an address: download it, or pipe it in (curl -s ADDRESS | ... -); "
+            "for a video: darknet-py demo ADDRESS"
+        )
+    if path.is_file() and _is_video(path):
+        raise DarknetError(f"{argument}: is a video, not an image: darknet-py demo {argument}")
+    return find_images([path])
+
+
+def _is_video(path: Path) -> bool:
+    """Whether a file is a video: by its content, or by its name where its content says nothing."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+    return bool(_VIDEO.match(head) or _MP4.match(head) or (path.suffix.lower() in VIDEOS and not _IMAGE.match(head)))
+
+
+def read_image(file: Path, decoder: str = "stb") -> NDArray[np.uint8]:
+    """The pixels of one of the images that `find_all` found. Raises `ImageError`."""
+    from ..image.load import load_image
+
+    if file is not STDIN:
+        return load_image(file, decoder)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ImageError("is standard input: pipe an image file into it", "-")
+    try:
+        return load_image(sys.stdin.buffer.read(), decoder)
+    except ImageError as error:
+        raise ImageError(error.message, "-") from None
+
+
+def conclude(failed: int, bad: int, total: int) -> None:
+    """Exit code 1, and a last line, if images failed or arguments named none."""
+    if bad:
+        raise click.ClickException(f"{failed + bad} of {total + bad} images could not be done (see above)")
+    if failed:
+        raise click.ClickException(f"{failed} of {total} images could not be read")
+
+
+def say_without_names(detector: Detector) -> None:
+    """If numbers stand for the classes, say so on standard error, and how that could be changed."""
+    if not detector.names:
+        click.echo(
+            "Note: no class names are known, numbers stand for them; --names FILE (or --data) gives them", err=True
+        )
+
+
+@contextmanager
+def progress(length: int, label: str = "Detecting", quiet: bool = False) -> Iterator[Callable[..., None]]:
+    """Yields ``step(lines, about="", error=False, note="")``: prints lines, and moves a progress bar on a terminal.
+
+    Lines go to standard output, or with ``error`` to standard error, where a line ``about`` them goes first, and a
+    ``note`` last. ``quiet``: no bar.
     """
 
-    def show(lines: Sequence[str], about: str = "", error: bool = False) -> None:
+    def show(lines: Sequence[str], about: str = "", error: bool = False, note: str = "") -> None:
         if about:
             click.echo(about, err=True)
-        click.echo("\n".join(lines), err=error)
+        if lines:
+            click.echo("\n".join(lines), err=error)
+        if note:
+            click.echo(note, err=True)
 
-    if length < 2 or sys.stderr is None or not sys.stderr.isatty():
+    if quiet or length < 2 or sys.stderr is None or not sys.stderr.isatty():
         yield show
         return
     with click.progressbar(length=length, file=sys.stderr, label=label) as bar:
 
-        def step(lines: Sequence[str], about: str = "", error: bool = False) -> None:
-            if error or about or sys.stdout.isatty():
+        def step(lines: Sequence[str], about: str = "", error: bool = False, note: str = "") -> None:
+            if error or about or note or sys.stdout.isatty():
                 click.echo("\r\033[K", nl=False, err=True)  # the lines take the bar's place, and it follows them
-            show(lines, about, error)
+            show(lines, about, error, note)
             bar.update(1)
             bar.render_progress()
 

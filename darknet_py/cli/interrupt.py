@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command with one line and exit code 130, wherever it strikes."""
+"""Ctrl-C and a termination signal end a command with one line and exit code 130 or 143, wherever they strike."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-CODE = 130
-"""Exit code of a program that was interrupted, as shells have it."""
-
 _LATER = 0.05
 
-_struck = False
+_struck = 0
+"""The signal that came."""
 
 
 def watch() -> None:
-    """Note interrupts, unless the process was started with them ignored."""
+    """Note interrupts and termination signals, unless the process was started with them ignored."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _strike)
         sys.unraisablehook = _unraisable
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _strike)
 
 
 def has_struck() -> bool:
-    """Whether an interrupt came: what goes wrong afterwards is its fault."""
-    return _struck
+    """Whether a signal came: what goes wrong afterwards is its fault."""
+    return bool(_struck)
 
 
 def leave() -> NoReturn:
     """Say so and exit: at once, because a compiler that was interrupted can crash when Python takes it apart."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-    print("Interrupted.", file=sys.stderr)
+    with contextlib.suppress(OSError, ValueError):  # a terminal that was closed
+        print("Interrupted." if _struck in (0, signal.SIGINT) else "Terminated.", file=sys.stderr)
     atexit._run_exitfuncs()  # temporary folders are removed
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(CODE)
+    os._exit(128 + (_struck or signal.SIGINT))  # as shells have it
 
 
 def _strike(number: int, frame: Any) -> None:
     global _struck
-    _struck = True
+    _struck = number
     raise KeyboardInterrupt
 
 
@@ -52,6 +55,6 @@ def _unraisable(info: Any) -> None:
     if not _struck:
         sys.__unraisablehook__(info)
     elif issubclass(info.exc_type, KeyboardInterrupt):
-        timer = threading.Timer(_LATER, signal.raise_signal, [signal.SIGINT])
+        timer = threading.Timer(_LATER, signal.raise_signal, [_struck])
         timer.daemon = True
         timer.start()

@@ -10,10 +10,77 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..formats.atomic import write_text
+from ..plan.profile import PROFILES
 
-UNIT = click.FloatRange(0.0, 1.0)
+
+class Unit(click.ParamType):
+    """A number from 0 to 1."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= 1:  # NaN is not, either
+            self.fail(f"{value!r} must be a number from 0 to 1", param, ctx)
+        return number
+
+
+UNIT = Unit()
+
+MATH = click.Choice(list(PROFILES))
+"""Names of the arithmetic profiles."""
+
+
+class ModelName(click.ParamType):
+    """The name of a released model; shells complete it."""
+
+    name = "model"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from ..models import registry
+
+        return [
+            CompletionItem(name, help=model.what) for name, model in registry().items() if _begins(name, incomplete)
+        ]
+
+
+class CfgFile(click.ParamType):
+    """A cfg file's path, or the name of a network whose cfg comes with darknet-py."""
+
+    name = "cfg"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, Path) or (ctx is not None and ctx.resilient_parsing):
+            return Path(value)
+        from ..models import find_network
+
+        return find_network(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from ..models import network_names
+
+        names = [CompletionItem(name) for name in network_names() if _begins(name, incomplete)]
+        return names or [CompletionItem(incomplete, type="file")]
+
+
+class CfgName(CfgFile):
+    """What `CfgFile` takes, as it was typed: for who looks it up later, after other complaints."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return Path(value)
+
+
+def _begins(name: str, incomplete: str) -> bool:
+    return name.startswith(incomplete.casefold())
 
 
 def thresholds(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,9 +138,10 @@ def engine(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--size --math --threads``."""
     for option in (
         click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
-        click.option("--math", "math", default="ieee", show_default=True,
+        click.option("--math", "math", type=MATH, default="ieee", show_default=True,
                      help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
-                          "fast, for speed: nearly the same numbers, not the same bits."),
+                          "make-own, the same with this processor's own reciprocals; fast, for speed: nearly the same "
+                          "numbers, not the same bits."),
         click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores]."),
     ):  # fmt: skip
         command = option(command)

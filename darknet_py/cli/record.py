@@ -7,19 +7,25 @@ from typing import Any
 
 import click
 
-from ..image.files import find_images
-from .inputs import network, open_detector
+from ..errors import ImageError
+from .command import command
+from .inputs import STDIN, conclude, find_all, images_argument, network, open_detector, read_image
 from .options import engine, thresholds, write_json
 
 
-@click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py record photos/ --json reference.json",
+        "darknet-py validate --reference reference.json      later, or on another machine",
+    )
+)
+@images_argument
 @network
 @thresholds
 @engine
 @click.option("--json", "json_file", metavar="FILE", required=True, help="Where to (- for standard output).")
 def record(
-    images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
+    images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, json_file: str, size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
@@ -27,14 +33,23 @@ def record(
     Hashes of every layer's output and the boxes as hexadecimal floats, with versions, machine, arithmetic and hashes of
     all files.
     """
-    from ..image.load import load_image
     from ..trace import file_sha256, trace
     from ..validate.environment import environment, network_facts
 
-    files = find_images(images)
+    files, bad = find_all(images)
+    if STDIN in files:
+        raise click.UsageError("a reference needs images that are files: validate will look for them")
     detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
-    recorded = [
-        {"image": str(file), "image_sha256": file_sha256(file), **trace(detector, load_image(file), **options)}
-        for file in files
-    ]
+    recorded: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            pixels = read_image(file)
+        except ImageError as error:
+            if len(files) + bad == 1:
+                raise
+            click.echo(f"Error: {error}", err=True)
+            continue
+        found = trace(detector, pixels, **options)
+        recorded.append({"image": str(file), "image_sha256": file_sha256(file), **found})
     write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})
+    conclude(len(files) - len(recorded), bad, len(files))

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import click
 
+from .command import command
+from .options import CfgFile
 
-@click.command()
-@click.argument("cfg", type=click.Path(path_type=Path))
+
+@command(
+    examples=(
+        "darknet-py synth my.cfg my.weights",
+        "darknet-py synth yolov3 yolov3-stand-in.weights --seed 1",
+    )
+)
+@click.argument("cfg", type=CfgFile())
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True, help="Seed of the generator.")
 @click.option("--minor", type=click.IntRange(0, 999), default=2, show_default=True, help="Minor version in the header.")

@@ -7,18 +7,27 @@ from typing import Any
 
 import click
 
-from .options import engine, thresholds, write_json
+from .command import command
+from .options import CfgName, engine, thresholds, write_json
+from .plans import plan_option, print_plan
 
 
-@click.command()
-@click.argument("cfg", type=click.Path(path_type=Path))
-@click.argument("weights", type=click.Path(path_type=Path))
-@click.argument("image", type=click.Path(path_type=Path))
+@command(
+    examples=(
+        "darknet-py trace my.cfg my.weights dog.jpg --json trace.json",
+        "darknet-py trace yolov3-tiny dog.jpg           a released model with its weights",
+    )
+)
+@click.argument("cfg", metavar="CFG|MODEL", type=CfgName())
+@click.argument("files", metavar="[WEIGHTS] IMAGE", nargs=-1, required=True, type=click.Path(path_type=Path))
 @thresholds
 @engine
+@plan_option
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **options: Any) -> None:
+def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: bool, **options: Any) -> None:
     """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
+
+    Without WEIGHTS, the first word is the name of a released model, whose weights are found or fetched.
 
     The hashes are of the little-endian float32 values, those of the decoded image and of the network's input included;
     detections come as hexadecimal floats. Two engines agree bit for bit if and only if their traces are the same.
@@ -29,12 +38,16 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
     from ..trace import file_sha256
     from ..trace import trace as run
 
+    path, weights, image = _find(cfg, files)
     pixels = load_image(image)
-    layers = len(read_network(cfg).layers)
     settings = {key: options.pop(key) for key in ("size", "math", "threads")}
-    detector = load(cfg, weights, keep=range(layers), **settings)
+    network = read_network(path, size=settings["size"])
+    layers = len(network.layers)
+    if show_plan:
+        print_plan(network, settings["math"], settings["threads"], range(layers), err=json_file == "-")
+    detector = load(path, weights, keep=range(layers), names=(), **settings)
     result = {
-        "cfg": cfg.name,
+        "cfg": path.name,
         "weights": {"file": weights.name, "sha256": file_sha256(weights)},
         "image": image.name,
         **run(detector, pixels, **options),
@@ -43,6 +56,21 @@ def trace(cfg: Path, weights: Path, image: Path, json_file: str | None, **option
         write_json(json_file, result)
     else:
         _print(result)
+
+
+def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path]:
+    """Cfg, weights and image."""
+    if len(files) > 2:
+        raise click.UsageError(f"one image at a time, not {', '.join(map(str, files[1:]))}")
+    if len(files) == 2:
+        from ..models import find_network
+
+        return find_network(cfg), *files
+    from ..models import find_model
+    from .fetch import TerminalProgress
+
+    found = find_model(str(cfg), fetch_missing=True, progress=TerminalProgress())
+    return found.cfg, found.weights, files[0]
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..image.files import find_images
+from .command import command
 from .inputs import network, open_detector
 from .options import UNIT, engine
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@command(
+    examples=(
+        "darknet-py validate --reference darknet.log                              what ./darknet detect printed",
+        "darknet-py validate --against libdarknet.so photo.jpg --report report.html",
+    )
+)
 @click.argument("images", nargs=-1, metavar="[IMAGE...]", type=FILE)
 @network
 @click.option("--reference", "-r", "references", multiple=True, type=FILE, metavar="PATH",

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import click
 
+from ..plan.profile import PROFILES
+from .command import command
 
-@click.command()
+
+@command(
+    examples=(
+        "darknet-py warmup",
+        "darknet-py warmup --math all",
+    )
+)
 @click.option(
-    "--math", "math", multiple=True, default=("ieee",), metavar="NAME", show_default=True,
+    "--math", "math", multiple=True, default=("ieee",), type=click.Choice([*PROFILES, "all"]), show_default=True,
     help="Arithmetic to prepare, as for detect; may be given several times; all: whatever runs here.",
 )  # fmt: skip
 def warmup(math: tuple[str, ...]) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from .options import write_json
+from .command import Group
+from .options import CfgFile, ModelName, write_json
 
 PATH = click.Path(path_type=Path)
 
-MODEL = click.option("--model", "-m", help="A released model's cfg (see `darknet-py fetch --list`).")
-CFG = click.option("--cfg", type=PATH, help="The cfg file that the weights belong to.")
+MODEL = click.option("--model", "-m", type=ModelName(), help="A released model's cfg (see `darknet-py fetch --list`).")
+CFG = click.option("--cfg", type=CfgFile(), help="The cfg file that the weights belong to.")
 
 
 def find_network(model: str | None, cfg: Path | None) -> Path | None:
@@ -20,9 +21,9 @@ def find_network(model: str | None, cfg: Path | None) -> Path | None:
         return cfg
     if cfg is not None:
         raise click.UsageError("--model goes without --cfg")
-    from ..models import find_cfg, get_model
+    from ..models import model_cfg
 
-    return find_cfg(get_model(model).cfg)
+    return model_cfg(model)
 
 
 def _say_notes(notes: list[str]) -> None:
@@ -30,12 +31,23 @@ def _say_notes(notes: list[str]) -> None:
         click.echo(f"Note: {note}", err=True)
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    examples=(
+        "darknet-py weights info my.weights --cfg my.cfg",
+        "darknet-py weights convert my.weights my.onnx --cfg my.cfg",
+    ),
+)
 def weights() -> None:
     """Look into weights files, cut them, convert them."""
 
 
-@weights.command()
+@weights.command(
+    examples=(
+        "darknet-py weights info my.weights",
+        "darknet-py weights info my.weights --cfg my.cfg --json info.json",
+    )
+)
 @click.argument("file", type=PATH, required=False)
 @CFG
 @MODEL
@@ -49,9 +61,9 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
     if file is None:
         if model is None:
             raise click.UsageError("name a weights file, or a --model")
-        from ..models import get_model, locate
+        from ..models import find_model
 
-        file = locate(get_model(model)).weights
+        file = find_model(model).weights
     from ..errors import WeightsError
     from ..models.releases import find_release, hash_file
     from ..network import read_network
@@ -71,8 +83,10 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
         raise WeightsError(found.problem, file)
 
 
-@weights.command()
-@click.argument("cfg", type=PATH)
+@weights.command(
+    examples=("darknet-py weights extract yolov3-tiny yolov3-tiny.weights yolov3-tiny.conv.15 --layers 15",)
+)
+@click.argument("cfg", type=CfgFile())
 @click.argument("weights_file", metavar="WEIGHTS", type=PATH)
 @click.argument("out", type=PATH)
 @click.option("--layers", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the first layers.")
@@ -87,7 +101,12 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
     click.echo(f"{out}: {out.stat().st_size:,} bytes, layers 0 to {layers - 1} of {cfg}")
 
 
-@weights.command()
+@weights.command(
+    examples=(
+        "darknet-py weights convert my.weights my.safetensors --cfg my.cfg",
+        "darknet-py weights convert yolov3.weights yolov3.onnx --model yolov3",
+    )
+)
 @click.argument("source", metavar="IN", type=PATH)
 @click.argument("out", type=PATH)
 @CFG

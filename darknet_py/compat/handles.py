@@ -36,7 +36,7 @@ class Handle:
         """Read the files. Raises `DarknetError`; weights must be given (Darknet runs on random ones)."""
         if not weights:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
-        self.detector = load(text(cfg), text(weights))
+        self.detector = load(text(cfg), text(weights), names=())
         self.batch = batch
         self._outputs: list[Floats] = []
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DarknetError
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import Detection, Head, Region, Yolo
 from ..numeric.boxes import Frame
 from ..plan.profile import PROFILES, Profile

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import DarknetError
+from . import picture, tables
+from .thresholds import check_threshold
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+    from ..image.pixels import ImageLike
     from .nms import Boxes
     from .tree import TreeStep
 
-
-COORDINATES = ("center_x", "center_y", "width", "height")
+    Rows = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
+    """What chooses rows."""
 
 
 class DetectedObject(NamedTuple):
@@ -46,6 +53,9 @@ class Detections:
         classes: number of classes that the network knows.
         class_names: their names, or nothing.
         tree_paths: for each row the way through the WordTree to its class, or nothing where it was not asked for.
+        source: the image they were found in, if it is remembered; see `plot`.
+
+    Two are equal if all of these but ``source`` are.
 
     Raises:
         DarknetError: the arrays do not fit together.
@@ -59,6 +69,7 @@ class Detections:
     classes: int
     class_names: Sequence[str] = ()
     tree_paths: Sequence[Sequence[TreeStep]] = ()
+    source: picture.Remembered | None = None
 
     def __post_init__(self) -> None:
         rows = np.asarray(self.confidence).size
@@ -100,12 +111,74 @@ class Detections:
             boxes.prob.shape[1], tuple(class_names),
         )  # fmt: skip
 
+    @classmethod
+    def empty(
+        cls, image_size: tuple[int, int] = (1, 1), class_names: Sequence[str] = (), classes: int | None = None
+    ) -> Detections:
+        """No detections in an image of that size."""
+        none, numbers = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        count = len(class_names) if classes is None else classes
+        return cls(np.zeros((0, 4), np.float32), none, numbers, numbers, image_size, count, tuple(class_names))
+
+    @classmethod
+    def merge(cls, parts: Iterable[Detections]) -> Detections:
+        """The rows of all parts, part after part: detections in one image, with one set of classes.
+
+        ``box_id`` counts on from part to part, so that boxes of different parts stay different boxes.
+
+        Raises:
+            DarknetError: there is no part, or they are of different images or classes.
+        """
+        given = list(parts)
+        if not given:
+            raise DarknetError("Detections.merge: there is nothing to merge")
+        full = [part for part in given if len(part)] or given[:1]
+        first = full[0]
+        for other in full:
+            for what, one, two in zip(
+                ("image_size", "classes", "class_names"), first._facts(), other._facts(), strict=False
+            ):
+                if one != two:
+                    raise DarknetError(f"Detections.merge: {what} of the parts differ")
+            if bool(first.tree_paths) != bool(other.tree_paths):
+                raise DarknetError("Detections.merge: some parts have tree paths, others have none")
+        ids, next_id = [], 0
+        for part in full:
+            ids.append(part.box_id + (next_id - part.box_id.min(initial=0)))
+            next_id = int(ids[-1].max(initial=next_id - 1)) + 1
+        return cls(
+            np.concatenate([part.box for part in full]), np.concatenate([part.confidence for part in full]),
+            np.concatenate([part.class_id for part in full]), np.concatenate(ids), first.image_size, first.classes,
+            first.class_names, [path for part in full for path in part.tree_paths], first.source,
+        )  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Detections):
+            return NotImplemented
+        same = all(
+            np.array_equal(getattr(self, field), getattr(other, field), equal_nan=field in ("box", "confidence"))
+            for field in ("box", "confidence", "class_id", "box_id")
+        )
+        return same and self._facts() == other._facts()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _facts(self) -> tuple[Any, ...]:
+        paths = tuple(tuple(path) for path in self.tree_paths)
+        return tuple(self.image_size), self.classes, tuple(self.class_names), paths
+
     @cached_property
     def xyxy(self) -> NDArray[np.float32]:
         """float32, N x 4: left, top, right, bottom, in pixels (with fractions; not clipped to the image)."""
         centre, half = self.box[:, :2].astype(np.float64), self.box[:, 2:] / 2.0
         corners = np.concatenate([centre - half, centre + half], axis=1)
         return (corners * np.array(self.image_size * 2)).astype(np.float32)
+
+    @property
+    def area(self) -> NDArray[np.float32]:
+        """float32, N: area of each box in square pixels; what reaches beyond the image counts, see `clip`."""
+        sides = self.box[:, 2:].astype(np.float64) * np.array(self.image_size)
+        return (sides[:, 0] * sides[:, 1]).astype(np.float32)
 
     @property
     def names(self) -> list[str]:
@@ -123,10 +196,10 @@ class Detections:
         return (self[i] for i in range(len(self)))
 
     @overload
-    def __getitem__(self, index: int) -> DetectedObject: ...
+    def __getitem__(self, index: int | np.integer[Any]) -> DetectedObject: ...
 
     @overload
-    def __getitem__(self, index: slice | ArrayLike) -> Detections: ...
+    def __getitem__(self, index: Rows) -> Detections: ...
 
     def __getitem__(self, index: Any) -> DetectedObject | Detections:
         """A row by number; rows by slice, by list of numbers or by boolean mask (``found[found.confidence > .9]``)."""
@@ -145,7 +218,65 @@ class Detections:
         return Detections(
             self.box[rows], self.confidence[rows], self.class_id[rows], self.box_id[rows], self.image_size,
             self.classes, self.class_names, [self.tree_paths[row] for row in rows] if self.tree_paths else (),
+            self.source,
         )  # fmt: skip
+
+    def of(self, image: Any, bgr: bool = False) -> Detections:
+        """The same rows, which remember the image that they were found in (`plot`) without keeping it alive."""
+        return replace(self, source=picture.Remembered(image, bgr))
+
+    def with_nms(self, threshold: float = 0.45) -> Detections:
+        """The rows that Darknet's suppression leaves, in the same order: of two of one class that overlap, the better.
+
+        Args:
+            threshold: greatest intersection over union; 0 keeps all, as in Darknet.
+        """
+        from .candidates import Candidates
+        from .nms import nms_sort
+
+        if not check_threshold("threshold", threshold) or not len(self):
+            return self
+        column = np.unique(self.class_id, return_inverse=True)[1].reshape(-1)
+        rows = np.arange(len(self))
+        prob = np.zeros((len(self), int(column.max(initial=-1)) + 1), np.float32)
+        prob[rows, column] = self.confidence
+        left = nms_sort(Candidates(self.box, np.ones(len(self), np.float32), rows, prob), threshold)
+        return self[np.sort(left.index[left.prob.any(axis=1)])]
+
+    def clip(self) -> Detections:
+        """The same rows with boxes that end at the image's borders; one that lies outside has no area then."""
+        half = self.box[:, 2:].astype(np.float64) / 2
+        first = np.clip(self.box[:, :2] - half, 0, 1)
+        last = np.clip(self.box[:, :2] + half, 0, 1)
+        return replace(self, box=np.concatenate([(first + last) / 2, last - first], axis=1).astype(np.float32))
+
+    def plot(
+        self, image: ImageLike | None = None, *, bgr: bool = False, labels: bool = True, percentages: bool = False
+    ) -> Image:
+        """The picture with boxes and labels, as Darknet draws them: a PIL image, which notebooks show.
+
+        Args:
+            image: as for `Detector.detect`. By default the one that was given there, as long as it is there: a path is
+                read again, an array or a PIL image is used as it is now, unless nobody has kept it.
+            bgr: the array's channels are blue, green, red.
+            labels: whether to write the class names.
+            percentages: write each class's probability behind its name.
+
+        Raises:
+            ImageError: the image cannot be read.
+            DarknetError: it is not at hand, or not of the size of the one that these were found in.
+        """
+        return picture.draw(self, image, bgr, labels, percentages)
+
+    def save(self, path: str | Path, image: ImageLike | None = None, **options: Any) -> None:
+        """Write `plot` to a file, at once and whole, in the format that its suffix names; options as for `plot`."""
+        from ..image.draw import save_image
+
+        save_image(path, np.asarray(self.plot(image, **options)))
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: the picture, or the text where the image is not at hand."""
+        return picture.png(self)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{found.name} {found.confidence:.2f}" for found in self[:5])
@@ -159,21 +290,16 @@ class Detections:
         "probability"}`` from the root on, with the probability of each node given its parent. Numbers are the shortest
         decimals that give the same float32 again; null if not finite.
         """
-        objects: list[dict[str, Any]] = [
-            {
-                "class_id": int(class_id),
-                "name": self.class_name(class_id),
-                "relative_coordinates": dict(zip(COORDINATES, map(_number, box), strict=True)),
-                "confidence": _number(confidence),
-            }
-            for box, confidence, class_id in zip(self.box, self.confidence, self.class_id, strict=True)
-        ]
-        for found, path in zip(objects, self.tree_paths, strict=False):
-            found["tree_path"] = [
-                {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
-                for step in path
-            ]
-        return objects
+        return tables.json_objects(self)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows as flat dicts, for ``pandas.DataFrame(found.to_records())``: name, class_id, confidence, left, top,
+        right, bottom (pixels), center_x, center_y, width, height (fractions of the image), box_id."""
+        return tables.records(self)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The columns of `to_records`, each a list: a table also where it has no row."""
+        return tables.columns(self)
 
     def to_supervision(self) -> Any:
         """The same rows as ``supervision.Detections``, with the names in ``data["class_name"]``.
@@ -191,8 +317,3 @@ class Detections:
             class_id=self.class_id.copy(),
             data={"class_name": np.array(self.names, dtype=str)},
         )
-
-
-def _number(value: np.float32) -> float | None:
-    """The decimal number that stands for a float32."""
-    return float(str(value)) if np.isfinite(value) else None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DarknetError
-from ..kernels.boxes import sort_boxes, suppress
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.layers.boxes import sort_boxes, suppress
+from ..kernels.runtime.denormals import denormals_as_zero
 from .candidates import Candidates, Floats, Indices
 
 SMALLEST_NORMAL = np.float32(2.0**-126)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.boxes import anchor_boxes
+from ..kernels.layers.boxes import anchor_boxes
 from .candidates import Candidates, Floats, Indices
 from .tree import mapped_probabilities, top_classes
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DarknetError
-from ..kernels import boxes as kernels
+from ..kernels.layers import boxes as kernels
 from .candidates import Floats, Indices
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.boxes import anchor_boxes
+from ..kernels.layers.boxes import anchor_boxes
 from .candidates import Candidates, Floats
 from .region import class_probabilities
 

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FileError
 from ..formats.atomic import whole_file
 from ..version import __version__
-from . import onnx_heads, onnx_moves, onnx_weighted  # noqa: F401  (they register their layers)
 from .graph import Graph, need_onnx
-from .onnx_layers import add_layer
+from .onnx_table import add_layer
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree

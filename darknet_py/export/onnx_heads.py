@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from .. import layers
 from .graph import Graph
-from .onnx_layers import add_layer
 
 
-@add_layer.register
-def _(layer: layers.Yolo, graph: Graph) -> str:
+def add_yolo(layer: layers.Yolo, graph: Graph) -> str:
     x = graph.x(layer)
     if not graph.activated:
         return x
@@ -19,8 +17,7 @@ def _(layer: layers.Yolo, graph: Graph) -> str:
     return graph.reshape(graph.node("Concat", *parts, axis=1), 1, layer.out.c, layer.h, layer.w)
 
 
-@add_layer.register
-def _(layer: layers.Region, graph: Graph) -> str:
+def add_region(layer: layers.Region, graph: Graph) -> str:
     x = graph.x(layer)
     if not graph.activated:
         return x
@@ -42,8 +39,7 @@ def _(layer: layers.Region, graph: Graph) -> str:
     return graph.reshape(graph.node("Concat", *parts, axis=1), 1, layer.out.c, layer.h, layer.w)
 
 
-@add_layer.register
-def _(layer: layers.Detection, graph: Graph) -> str:
+def add_detection(layer: layers.Detection, graph: Graph) -> str:
     x = graph.x(layer)
     if not (graph.activated and layer.softmax):
         return graph.reshape(x, 1, layer.out.c, 1, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,14 +17,7 @@ LOWEST = float(np.finfo(np.float32).min)
 """What Darknet's max pooling sees outside of its input: -FLT_MAX."""
 
 
-@singledispatch
-def add_layer(layer: layers.Layer, graph: Graph) -> str:
-    """Add a layer to the model; the name of its output, (1, c, h, w)."""
-    raise graph.network.error(layer, f"[{layer.kind}] cannot be exported: ONNX has no operator for it")
-
-
-@add_layer.register
-def _(layer: layers.MaxPool, graph: Graph) -> str:
+def add_maxpool(layer: layers.MaxPool, graph: Graph) -> str:
     before = layer.pad // 2
     after = [
         max(0, (out - 1) * layer.stride + layer.size - extent - before)
@@ -40,13 +32,11 @@ def _(layer: layers.MaxPool, graph: Graph) -> str:
     return graph.node("MaxPool", x, kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=pads)
 
 
-@add_layer.register
-def _(layer: layers.AvgPool, graph: Graph) -> str:
+def add_avgpool(layer: layers.AvgPool, graph: Graph) -> str:
     return graph.node("GlobalAveragePool", graph.x(layer))
 
 
-@add_layer.register
-def _(layer: layers.Softmax, graph: Graph) -> str:
+def add_softmax(layer: layers.Softmax, graph: Graph) -> str:
     size = layer.input.size
     x = graph.times(graph.x(layer), 1 / layer.temperature)
     if layer.tree:
@@ -71,8 +61,7 @@ def _tree_softmax(graph: Graph, x: str, tree: Tree) -> str:
     return graph.node("Gather", graph.reshape(found, rows.size), graph.constant(places, "places"))
 
 
-@add_layer.register
-def _(layer: layers.Normalization, graph: Graph) -> str:
+def add_normalization(layer: layers.Normalization, graph: Graph) -> str:
     x, c = graph.x(layer), layer.input.c
     weights = np.float32(layer.alpha) * _window(c, layer.size)
     sums = graph.node("Conv", graph.node("Mul", x, x), graph.constant(weights.reshape(c, c, 1, 1), "window"))
@@ -83,7 +72,7 @@ def _(layer: layers.Normalization, graph: Graph) -> str:
 def _window(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """How often the square of each channel (column) counts in the norm of each channel (row).
 
-    Darknet's running sum never adds the channel ``size / 2`` but takes it away later (`kernels.normalization`).
+    Darknet's running sum never adds the channel ``size / 2`` but takes it away later (`kernels.layers.normalization`).
     """
     before, after = (size - 1) // 2 + 1, size // 2
     rows = np.zeros((channels, channels), np.float32)
@@ -97,27 +86,22 @@ def _window(channels: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np
     return rows
 
 
-@add_layer.register
-def _(layer: layers.L2Norm, graph: Graph) -> str:
+def add_l2norm(layer: layers.L2Norm, graph: Graph) -> str:
     x = graph.x(layer)
     return graph.node("Div", x, graph.node("ReduceL2", x, axes=[1], keepdims=1))
 
 
-@add_layer.register
-def _(layer: layers.Activation, graph: Graph) -> str:
+def add_activation(layer: layers.Activation, graph: Graph) -> str:
     return activate(graph, graph.x(layer), layer.activation)
 
 
-@add_layer.register
-def _(layer: layers.Logistic, graph: Graph) -> str:
+def add_logistic(layer: layers.Logistic, graph: Graph) -> str:
     return graph.node("Sigmoid", graph.x(layer))
 
 
-@add_layer.register
-def _(layer: layers.Dropout, graph: Graph) -> str:
+def add_dropout(layer: layers.Dropout, graph: Graph) -> str:
     return graph.x(layer)
 
 
-@add_layer.register
-def _(layer: layers.Cost, graph: Graph) -> str:
+def add_cost(layer: layers.Cost, graph: Graph) -> str:
     return graph.constant(np.zeros((1, layer.out.c, 1, 1), np.float32), "never_written")

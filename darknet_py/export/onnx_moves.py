@@ -9,7 +9,6 @@ import numpy as np
 from .. import layers
 from .graph import Graph
 from .onnx_activations import activate
-from .onnx_layers import add_layer
 
 if TYPE_CHECKING:
     from ..layers import Shape
@@ -19,14 +18,12 @@ def _shaped(graph: Graph, name: str, shape: Shape) -> str:
     return graph.reshape(name, 1, shape.c, shape.h, shape.w)
 
 
-@add_layer.register
-def _(layer: layers.Route, graph: Graph) -> str:
+def add_route(layer: layers.Route, graph: Graph) -> str:
     names = [graph.names[number] for number in layer.layers]
     return names[0] if len(names) == 1 else graph.node("Concat", *names, axis=1)
 
 
-@add_layer.register
-def _(layer: layers.Reorg, graph: Graph) -> str:
+def add_reorg(layer: layers.Reorg, graph: Graph) -> str:
     x, given, s = graph.x(layer), layer.input, layer.stride
     if layer.flatten or layer.extra:
         found = _flattened(graph, layer, x) if layer.flatten else x
@@ -53,8 +50,7 @@ def _flattened(graph: Graph, layer: layers.Reorg, x: str) -> str:
     return graph.transpose(graph.reshape(x, *extents), 1, 0)
 
 
-@add_layer.register
-def _(layer: layers.Shortcut, graph: Graph) -> str:
+def add_shortcut(layer: layers.Shortcut, graph: Graph) -> str:
     x, added, out = graph.x(layer), layer.added, layer.out
     stride, sample = max(added.w // out.w, 1), max(out.w // added.w, 1)
     c, rows, columns = min(out.c, added.c), min(out.h, added.h), min(out.w, added.w)
@@ -83,8 +79,7 @@ def _spread(graph: Graph, name: str, extents: tuple[int, int, int], sample: int)
     return graph.reshape(graph.node("Pad", single, pads), 1, c, rows * sample, columns * sample)
 
 
-@add_layer.register
-def _(layer: layers.Upsample, graph: Graph) -> str:
+def add_upsample(layer: layers.Upsample, graph: Graph) -> str:
     x, s = graph.x(layer), layer.stride
     if not layer.reverse:
         scales = graph.constant(np.array([1, 1, s, s], np.float32), "scales")
@@ -101,8 +96,7 @@ def _(layer: layers.Upsample, graph: Graph) -> str:
     return graph.times(means, layer.scale * s * s)
 
 
-@add_layer.register
-def _(layer: layers.Crop, graph: Graph) -> str:
+def add_crop(layer: layers.Crop, graph: Graph) -> str:
     given, out = layer.input, layer.out
     top, left = (given.h - out.h) // 2, (given.w - out.w) // 2
     found = graph.slice(graph.x(layer), [2, 3], [top, left], [top + out.h, left + out.w], [1, 1])

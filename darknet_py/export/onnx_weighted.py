@@ -9,7 +9,6 @@ import numpy as np
 from .. import layers
 from .graph import Graph
 from .onnx_activations import activate
-from .onnx_layers import add_layer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +42,7 @@ def _folded(layer: layers.Weighted, arrays: Arrays, axis: int = 0) -> tuple[Floa
     return folded, (biases - arrays["rolling_mean"] * factors).astype(np.float32)
 
 
-@add_layer.register
-def _(layer: layers.Convolutional, graph: Graph) -> str:
+def add_convolutional(layer: layers.Convolutional, graph: Graph) -> str:
     if layer.xnor:
         raise graph.network.error(layer, "xnor=1 cannot be exported: ONNX has no convolution of signs")
     x, out, groups = graph.x(layer), layer.out, layer.groups
@@ -63,8 +61,7 @@ def _(layer: layers.Convolutional, graph: Graph) -> str:
     return activate(graph, found, layer.activation)
 
 
-@add_layer.register
-def _(layer: layers.Deconvolutional, graph: Graph) -> str:
+def add_deconvolutional(layer: layers.Deconvolutional, graph: Graph) -> str:
     weights, biases = _folded(layer, graph.arrays, axis=1)
     found = graph.node(
         "ConvTranspose", graph.x(layer), graph.constant(weights, "weights"), graph.constant(biases, "biases"),
@@ -73,23 +70,20 @@ def _(layer: layers.Deconvolutional, graph: Graph) -> str:
     return activate(graph, found, layer.activation)
 
 
-@add_layer.register
-def _(layer: layers.Connected, graph: Graph) -> str:
+def add_connected(layer: layers.Connected, graph: Graph) -> str:
     weights, biases = _folded(layer, graph.arrays)
     flat = graph.reshape(graph.x(layer), 1, layer.input.size)
     found = graph.node("Gemm", flat, graph.constant(weights, "weights"), graph.constant(biases, "biases"), transB=1)
     return activate(graph, graph.reshape(found, 1, layer.out.size, 1, 1), layer.activation)
 
 
-@add_layer.register
-def _(layer: layers.BatchNorm, graph: Graph) -> str:
+def add_batchnorm(layer: layers.BatchNorm, graph: Graph) -> str:
     arrays, factors = graph.arrays, _factors(graph.arrays)
     scaled = graph.per_channel("Mul", graph.x(layer), factors)
     return graph.per_channel("Add", scaled, arrays["biases"] - arrays["rolling_mean"] * factors)
 
 
-@add_layer.register
-def _(layer: layers.Local, graph: Graph) -> str:
+def add_local(layer: layers.Local, graph: Graph) -> str:
     # Every location has filters of its own: its window becomes a column (by a convolution that only picks values),
     # and each column is multiplied by its location's matrix.
     c, taps, places = layer.input.c, layer.size**2, layer.out.h * layer.out.w

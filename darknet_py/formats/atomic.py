@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import FileError
 
@@ -35,17 +39,23 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Yields a path to write to; what stands there at the end becomes ``path``.
 
     If the block raises, or the program is killed, ``path`` is what it was before. A link's target is replaced, not the
-    link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly.
+    link. What is no regular file (``/dev/stdout``, a named pipe) is written to directly. A new file gets the mode that
+    the umask gives, whoever writes it (some libraries make theirs 0600); one that was there keeps its own.
 
     Raises:
         OSError: the file cannot be written; ``path`` is its ``filename``.
     """
-    target = Path(path).resolve()
-    special = target.exists() and not target.is_file()
+    special = Path(path).exists() and not Path(path).is_file()
+    # /dev/stdout leads to something like /proc/1/fd/pipe:[7], which only the kernel can open
+    target = Path(path) if special else Path(path).resolve()
     part = target if special else target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
+        mode = 0 if special else _usual_mode(target, part)
         yield part
         if not special:
+            if stat.S_IMODE(part.stat().st_mode) != mode:
+                with suppress(OSError):  # a file system without modes
+                    part.chmod(mode)
             os.replace(part, target)
     except OSError as error:
         if error.filename in (None, str(part), part):
@@ -55,3 +65,42 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         if not special:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
+
+
+def _usual_mode(target: Path, part: Path) -> int:
+    """The mode of a file that is replaced, or of a new one; makes ``part``, empty, to ask the system for that."""
+    part.write_bytes(b"")
+    return stat.S_IMODE((target if target.exists() else part).stat().st_mode)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let an interrupt or a termination signal wait until the block is done: it must not be left half way.
+
+    A second signal does not wait, for a block that hangs (on a pipe that nobody reads).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    came: list[int] = []
+
+    def hold(number: int, frame: Any) -> None:
+        handler = before[signal.Signals(number)]
+        if came and callable(handler):
+            handler(number, frame)
+        came.append(number)
+
+    held = [
+        number for number, handler in before.items() if callable(handler)
+    ]  # not where ignored or left to the system
+    for number in held:
+        signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for number in held:
+            signal.signal(number, before[number])
+        if came:
+            signal.raise_signal(came[0])

@@ -17,6 +17,9 @@ from .binary import why_no_cfg
 KINDS: Mapping[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
 """Name of a section in any dialect -> its canonical name (Darknet's ``string_to_layer_type``)."""
 
+LARGEST = 64_000_000
+"""Most bytes of a cfg file; the largest that is known has 200 kB."""
+
 _REMOVED = str.maketrans("", "", " \t\r\n")
 _COMMENT = re.compile("[#;]")
 _SPACED_COMMENT = re.compile(r"\s[#;]")
@@ -59,6 +62,7 @@ class Section:
     path: str
     options: list[Option] = field(default_factory=list)
     dialect: Dialect = PJREDDIE
+    warned: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def error(self, message: str, key: str | None = None) -> CfgError:
         """An error at the line of option ``key``, or of the section."""
@@ -89,9 +93,11 @@ class Section:
             option.used = option.used or option.key in keys
 
     def warn(self, message: str, key: str) -> None:
-        """A `DarknetWarning` at the line of option ``key``, or of the section."""
-        option = self._peek(key)
-        warn(message, self.path, option.line if option else self.line)
+        """A `DarknetWarning` at the line of option ``key``, or of the section; once, however often it is parsed."""
+        if message not in self.warned:
+            self.warned.add(message)
+            option = self._peek(key)
+            warn(message, self.path, option.line if option else self.line)
 
     def find_str(self, key: str, default: str) -> str:
         """The option's text."""
@@ -207,11 +213,14 @@ def read_cfg(path: str | Path, dialect: str = AUTO) -> Cfg:
         CfgError: with file and line.
     """
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise CfgError(f"cannot read this cfg: {error.strerror or error}", path) from None
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
+        raise CfgError(f"cannot read this cfg: {getattr(error, 'strerror', None) or error}", path) from None
     if b"\0" in data:
         raise CfgError(f"is not a cfg file: {why_no_cfg(data)}", path)
+    if len(data) > LARGEST:
+        raise CfgError(f"is not a cfg file: it has more than {LARGEST // 10**6} MB", path)
     return parse_cfg(data.decode("utf-8-sig", errors="surrogateescape"), str(path), dialect)
 
 

@@ -85,8 +85,9 @@ class WeightsReader:
                 self._bytes = os.fstat(file.fileno()).st_size
                 self.header = _parse_header(start, self._bytes, path)
                 self._values: NDArray[np.float32] = _map_values(file, self.header.size, self._bytes)
-        except OSError as error:
-            raise WeightsError(f"cannot read these weights: {error.strerror or error}", path) from None
+        except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
+            why = getattr(error, "strerror", None) or error
+            raise WeightsError(f"cannot read these weights: {why}", path) from None
         self.offset = self.header.size
 
     def __enter__(self) -> WeightsReader:
@@ -105,6 +106,11 @@ class WeightsReader:
         """Bytes that have not been taken."""
         return self._bytes - self.offset
 
+    @property
+    def has_fifth_int(self) -> bool:
+        """Of a file of which all has been taken: it is longer by what PyTorch programs write into a header of four."""
+        return self.remaining == 4 and not self.header.wide
+
     def take(self, count: int, what: str) -> NDArray[np.float32]:
         """The next ``count`` values, a flat view; ``what`` is what an error calls them."""
         wanted = 4 * count
@@ -116,7 +122,7 @@ class WeightsReader:
 
     def finish(self, last_layer: str) -> None:
         """Check that all bytes were taken. Raises `WeightsError` with the number of bytes left."""
-        if self.remaining == 4 and not self.header.wide:
+        if self.has_fifth_int:
             raise WeightsError(
                 "the file is 4 bytes too long for its cfg: its header says version "
                 f"{self.header.major}.{self.header.minor}, which has four ints, but some PyTorch programs write five, "

@@ -33,8 +33,9 @@ FORMATS = {
 
 
 def draw_detections(
-    pixels: Pixels, detections: Detections, labels: bool = True, font: str | Path | None = None
-) -> Pixels:
+    pixels: Pixels, detections: Detections, labels: bool = True, font: str | Path | None = None,
+    percentages: bool = False,
+) -> Pixels:  # fmt: skip
     """A copy of a picture with boxes and labels drawn on it.
 
     Boxes come out pixel for pixel as Darknet draws them (width 0.6% of the picture's height, colour by class, clipped),
@@ -47,6 +48,7 @@ def draw_detections(
         detections: what was found in it, in final order.
         labels: whether to write the class names.
         font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
+        percentages: write each class's probability behind its name, as the lines of text have it.
 
     Raises:
         ImageError: the array is not a picture, or the font cannot be used.
@@ -58,7 +60,10 @@ def draw_detections(
     size = label_size(picture.shape[1], height)
     placer = Placer(picture.shape[1], height)
     font = None if font is None else str(font)
-    marked = [(box, names, class_colour(class_id, detections.classes)) for box, names, class_id in _by_box(detections)]
+    marked = [
+        (box, names, class_colour(class_id, detections.classes))
+        for box, names, class_id in _by_box(detections, percentages)
+    ]
     for box, _, colour in marked:
         _draw_box(picture, _edges(box, picture), width, colour)
     for box, names, colour in marked if labels else ():
@@ -67,13 +72,16 @@ def draw_detections(
     return picture
 
 
-def _by_box(detections: Detections) -> Iterator[tuple[NDArray[np.float32], list[str], int]]:
+def _by_box(detections: Detections, percentages: bool) -> Iterator[tuple[NDArray[np.float32], list[str], int]]:
     """Box, class names and first class of each box: rows of one box stand side by side."""
     start = 0
     ids = detections.box_id
     for stop in range(1, len(ids) + 1):
         if stop == len(ids) or ids[stop] != ids[start]:
             names = [detections.class_name(class_id) for class_id in detections.class_id[start:stop]]
+            if percentages:
+                scores = detections.confidence[start:stop] * f32(100)
+                names = [f"{name} {float(score):.0f}%" for name, score in zip(names, scores, strict=True)]
             yield detections.box[start], names, int(detections.class_id[start])
             start = stop
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ImageError
-from ..kernels.resize import columns_between, resize_into, to_planes
+from ..kernels.codec.resize import columns_between, resize_into, to_planes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         CfgError, WeightsError, DarknetError: there are no weights (Darknet runs on random ones), or a file cannot be
             used.
     """
-    announce_compiling(chat)
+    announce_compiling(chat, sys.stderr)
     network = read_network(cfg)
     for line in layer_table(network, verbose=True):
         chat(line)
@@ -64,8 +65,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
     chat(f"Loading weights from {weights}...", end="")
     try:
-        kept = names if len(names) < network.classes else list(names)[: network.classes]
-        detector = load(cfg, weights, names=kept or None, **engine)
+        detector = load(cfg, weights, names=list(names)[: network.classes], **engine)
     except DarknetError:
         chat("")
         raise

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from .fetching import complain, fetch, fetch_file, fetch_files, part_file
-from .located import Located, locate
-from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
-from .progress import Progress
-from .records import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .fetching import complain, fetch, fetch_file, fetch_files, part_file
+    from .located import Located, locate
+    from .naming import find_model, find_network, known_model, model_cfg, network_names
+    from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
+    from .progress import Progress
+    from .records import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
+
+_PLACES = {
+    **dict.fromkeys(("complain", "fetch", "fetch_file", "fetch_files", "part_file"), "fetching"),
+    **dict.fromkeys(("Located", "locate"), "located"),
+    **dict.fromkeys(("find_model", "find_network", "known_model", "model_cfg", "network_names"), "naming"),
+    **dict.fromkeys(("cache_folder", "fetch_folder", "find_cfg", "find_file", "resource_folders"), "places"),
+    "Progress": "progress",
+    **dict.fromkeys(
+        ("Model", "PackageSource", "RemoteFile", "Source", "UrlSource", "get_model", "registry", "remote_file"),
+        "records",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the names when they are first used: who has all files needs nothing that downloads."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_PLACES[name]}", __name__), name)
+
 
 __all__ = [
     "Located", "Model", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder", "complain",
-    "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "get_model", "locate", "part_file",
-    "registry", "remote_file", "resource_folders",
+    "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "find_model", "find_network",
+    "get_model", "known_model", "locate", "model_cfg", "network_names", "part_file", "registry", "remote_file",
+    "resource_folders",
 ]  # fmt: skip

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
-from .fetching import by_hand, fetch_file
 from .places import find_cfg, find_file
 from .progress import Progress
 from .records import Model
@@ -14,11 +13,11 @@ from .records import Model
 
 @dataclass(frozen=True)
 class Located:
-    """Where a model's files are."""
+    """Where a model's files are; ``names`` is None for files of the user's own."""
 
     cfg: Path
     weights: Path
-    names: Path
+    names: Path | None
 
 
 def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
@@ -29,6 +28,8 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
     Raises:
         ModelError: with what is missing and where to put it.
     """
+    from .fetching import by_hand, fetch_file
+
     places: dict[str, Path] = {}
     for file in model.files:
         path = find_file(file.name)

@@ -31,7 +31,7 @@ def fetch_folder() -> Path:
     if not named:
         return cache_folder()
     folder = Path(os.path.expanduser(named))  # Path's own raises where a user is unknown
-    if _is_file(folder):
+    if is_file(folder):
         raise ModelError(f"{FOLDER_VARIABLE} names a file ({folder}); let it name the folder that holds the weights")
     return folder
 
@@ -54,16 +54,16 @@ def find_file(name: str, explicit: str | Path | None = None) -> Path | None:
     right.
     """
     if explicit is not None:
-        if not _is_file(Path(explicit)):
+        if not is_file(Path(explicit)):
             raise ModelError(f"{explicit}: there is no such file")
         return Path(explicit)
     file = remote_file(name)
     for folder in weights_folders():
-        if _is_file(folder / name):
+        if is_file(folder / name):
             return folder / name
         for other in file.also if file else ():
             path = folder / other
-            if file and _is_file(path) and path.stat().st_size in file.sizes:
+            if file and is_file(path) and path.stat().st_size in file.sizes:
                 return path
     return None
 
@@ -71,12 +71,12 @@ def find_file(name: str, explicit: str | Path | None = None) -> Path | None:
 def find_cfg(name: str) -> Path:
     """A cfg or names file that comes with darknet-py. Raises `ModelError` if the installation lacks it."""
     for folder in resource_folders():
-        if _is_file(folder / name):
+        if is_file(folder / name):
             return folder / name
     raise ModelError(f"{name} is missing from this installation of darknet-py; install it again")
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
     """Whether there is such a file, as far as one may look."""
     try:
         return path.is_file()

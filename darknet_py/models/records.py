@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,18 +176,50 @@ def registry() -> dict[str, Model]:
     return dict(_models())
 
 
+def known_models() -> dict[str, Model]:
+    """All released models by name and alias, in small letters."""
+    return {name.casefold(): model for model in _models().values() for name in (model.name, *model.aliases)}
+
+
 def get_model(name: str) -> Model:
     """The model of that name or alias; ``.weights`` or ``.cfg`` may be behind it, and case does not matter.
 
     Raises:
-        ModelError: with names that are close.
+        ModelError: with names that are close, or what a network of another family would need.
     """
     wanted = name.casefold().removesuffix(".weights").removesuffix(".cfg")
-    known = {alias.casefold(): model for model in _models().values() for alias in (model.name, *model.aliases)}
+    known = known_models()
     if wanted in known:
         return known[wanted]
+    if other := other_family(name):
+        raise ModelError(f"there is no model {name!r}: {other}")
     close = difflib.get_close_matches(wanted, known, 3, 0.5)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     raise ModelError(
         f"there is no model {name!r}{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
     )
+
+
+_OTHER_FAMILIES = tuple(
+    (re.compile(pattern), what)
+    for pattern, what in (
+        (r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7-tiny|enet-coco|csresnext|csp",
+         "its layers or options are of AlexeyAB's Darknet, which darknet-py refuses by name where it does not compute "
+         "them"),
+        (r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
+         r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet",
+         "it is not a Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"),
+    )
+)  # fmt: skip
+
+_OTHER_SUFFIXES = (".pt", ".pth", ".onnx", ".engine", ".tflite", ".pb", ".torchscript", ".mlmodel", ".xml", ".yaml")
+
+
+def other_family(name: str) -> str:
+    """What to say about a network that Darknet's files do not describe; empty if the name is of no such family."""
+    wanted = name.casefold().rpartition("/")[2]
+    why = next((what for pattern, what in _OTHER_FAMILIES if pattern.match(wanted)), "")
+    if not why and wanted.endswith(_OTHER_SUFFIXES):
+        why = "such a file is of another framework"
+    does = "darknet-py runs Darknet's .cfg and .weights: YOLOv1, YOLOv2, YOLOv3, their tiny versions, YOLO9000"
+    return f"{why}; {does} (`darknet-py fetch --list`)" if why else ""

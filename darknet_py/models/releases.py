@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import WeightsError
+from ..errors import ModelError, WeightsError
+from .places import find_cfg, find_file
 from .records import HASHES, RemoteFile, registry
 
 _CHUNK = 1 << 20
@@ -35,7 +36,7 @@ class Release:
         return f"not the released {self.file}, though as long"
 
 
-def hash_file(path: str | Path, kinds: Sequence[str] = HASHES) -> dict[str, str]:
+def hash_file(path: str | Path, kinds: Iterable[str] = HASHES) -> dict[str, str]:
     """Hashes of a file's content, by kind. Raises `WeightsError` where it cannot be read."""
     hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
     try:
@@ -61,3 +62,31 @@ def find_release(size: int, hashes: dict[str, str]) -> Release | None:
     ]
     order = (True, None, False)
     return min(releases, key=lambda release: order.index(release.same), default=None)
+
+
+def names_of_release(path: str | Path) -> Path | None:
+    """The names file of the released model whose weights a file holds, byte for byte; None if it is no such file.
+
+    Only a file with the size of a release of known hash is read; a size alone proves nothing, because all weights of
+    one network have it.
+    """
+    try:
+        size = Path(path).stat().st_size
+    except OSError:
+        return None
+    models = list(registry().values())
+    alike = [(model, file) for model in models for file in model.files if file.name == model.weights]
+    alike = [(model, file) for model, file in alike if size in file.sizes and file.check]
+    if not alike:
+        return None
+    try:
+        hashes = hash_file(path, {file.check for _, file in alike})
+    except WeightsError:
+        return None
+    for model, file in alike:
+        if hashes[file.check] == file.hashes[file.check]:
+            try:
+                return find_file(model.names) or find_cfg(model.names)
+            except ModelError:
+                return None
+    return None

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.reciprocal import intel_estimate, own_estimate
+from ..kernels.runtime.reciprocal import intel_estimate, own_estimate
 
 Floats = NDArray[np.float32]
 

@@ -11,41 +11,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels import binary
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.layers import binary
+from ..kernels.runtime.denormals import denormals_as_zero
 from .memory import aligned_floats, frozen
-from .pool import get_pool
 from .step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from ..layers import Convolutional
-    from .conv_cut import Images
-    from .profile import Profile
+    from .context import LayerContext
 
     Floats = NDArray[np.float32]
 
 
-def binarize(layer: Convolutional, x: Floats, images: Images) -> tuple[list[Step], Floats, Images]:
-    """Steps that binarise a layer's input, a step per image; the array that they write; how its images lie there."""
-    size = layer.input.size
+def binarized(layer: Convolutional, context: LayerContext) -> tuple[list[Step], LayerContext]:
+    """Steps that binarise a layer's input, one for each image; and what the convolution behind them is made from."""
+    size, images = layer.input.size, context.images
     signs = aligned_floats(images.count * size)
-    steps = []
-    for image in range(images.count):
-        one = x[image * images.next_in : image * images.next_in + size]
-        args = (signs[image * size : (image + 1) * size], one)
-        steps.append(Step(binary.binarize_input, args, tasks=-(-size // binary.BLOCK)))
-    return steps, signs, replace(images, next_in=size)
+    steps = [
+        Step.of(
+            binary.binarize_input, out=signs[image * size : (image + 1) * size],
+            x=context.x[image * images.next_in : image * images.next_in + size],
+        )
+        for image in range(images.count)
+    ]  # fmt: skip
+    weights = {**context.arrays, "weights": _binarized_weights(layer, context)}
+    return steps, replace(context, sources=[signs], arrays=weights, images=replace(images, next_in=size))
 
 
-def binarized(layer: Convolutional, arrays: Mapping[str, Floats], threads: int, profile: Profile) -> dict[str, Floats]:
-    """A layer's stored arrays with binarised weights (which Darknet makes anew in every run)."""
-    weights = frozen(arrays["weights"])
+def _binarized_weights(layer: Convolutional, context: LayerContext) -> Floats:
+    """A layer's weights as signs and means (which Darknet makes anew in every run)."""
+    weights = frozen(context.arrays["weights"])
     out = np.empty_like(weights)
-    packing = Step(binary.binarize_weights, (out, weights, weights.size // layer.n, profile.make), tasks=layer.n)
-    with get_pool(threads) as pool:
-        pool.run_step(packing, partial(denormals_as_zero, profile.flush_denormals))
-    return {**arrays, "weights": out.reshape(arrays["weights"].shape)}
+    step = Step.of(
+        binary.binarize_weights, out=out, weights=weights, size=weights.size // layer.n,
+        by_four=context.profile.mean_by_four,
+    )  # fmt: skip
+    context.prepare(step, partial(denormals_as_zero, context.profile.flush_denormals))
+    return out.reshape(context.arrays["weights"].shape)

@@ -7,17 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..formats.weights import drop_pages
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import Convolutional
-from . import heads, recurrent  # noqa: F401 (they register their layers' steps)
+from .context import LayerContext
 from .conv_cut import Images
 from .fusion import segments
-from .memory import INPUT, aligned_floats, lay_out
+from .memory import INPUT, aligned_memory, lay_out
+from .ops import make_steps
 from .pool import Schedule, get_pool
 from .profile import check_covers
 from .states import States
 from .step import share_temporary
-from .steps import Bench, make_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +50,7 @@ class Plan:
         images: int = 1,
         store: dict[int, dict[Any, Floats]] | None = None,
         states: States | None = None,
+        dry: bool = False,
     ) -> None:
         """
         Args:
@@ -62,6 +63,7 @@ class Plan:
             images: how many images run together; each gets the same bits as alone.
             store: keeps packed weights, by layer, for other plans of the same parameters and profile.
             states: of its recurrent layers; zeros of its own by default.
+            dry: the plan is to be looked at only (`plan.verify`, `plan.show`): no weights are packed.
         """
         check_covers(profile, network)
         self.network = network
@@ -70,9 +72,9 @@ class Plan:
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
         self.states = States(network) if states is None else states
-        self._layout = lay_out(network, self.kept)
-        self.arena_bytes = images * self._layout.size * 4
-        self._arena = aligned_floats(images * self._layout.size)  # each image has a part of its own
+        self.dry = dry
+        self.layout = lay_out(network, self.kept, profile.numbers)
+        self.arena = aligned_memory(images * self.layout.size)  # each image has a part of its own
         self._made_of = parameters, trees or {}, {} if store is None else store
         self.steps: list[Step] = []
         for layers, together in segments(network, images):
@@ -87,34 +89,40 @@ class Plan:
 
     def _add_steps(self, layer: Layer, first: int, count: int) -> None:
         """The steps of a layer for ``count`` images: convolutions take them together, other layers one by one."""
-        pools = self._layout.pools
+        pools = self.layout.pools
         if layer.index in pools.values():
             return  # a part of the convolution's step
         parameters, trees, store = self._made_of
         for image, images in (
             [(first, count)] if isinstance(layer, Convolutional) else [(first + i, 1) for i in range(count)]
         ):
-            bench = Bench(
+            context = LayerContext(
                 sources=[self._buffer(source, image, images) for source in layer.sources],
                 out=self._buffer(layer.index, image, images),
                 arrays=parameters.arrays[layer.index],
                 tree=trees.get(layer.index),
                 profile=self.profile,
                 threads=self.threads,
-                images=Images(images, self._layout.size, self._layout.size),
+                images=Images(images, self.layout.count, self.layout.count),
                 store=store.setdefault(layer.index, {}),
                 states=self.states.of_layer(layer.index),
                 pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
+                dry=self.dry,
             )
-            for step in make_steps(layer, bench):
+            for step in make_steps(layer, context):
                 step.layer = layer.index
                 self.steps.append(step)
 
+    @property
+    def arena_bytes(self) -> int:
+        """Memory for activations."""
+        return self.arena.size
+
     def _buffer(self, number: int, image: int, images: int = 1) -> Floats:
         """Layer ``number``'s output of an image; or from there to the end of that of the last of several images."""
-        buffer = self._layout.buffers[number]
-        start = image * self._layout.size + buffer.offset
-        return self._arena[start : start + (images - 1) * self._layout.size + buffer.size]
+        buffer, layout = self.layout.buffers[number], self.layout
+        start = image * layout.size + buffer.offset
+        return layout.numbers.view(self.arena, start, (images - 1) * layout.count + buffer.count)
 
     def input(self, image: int = 0) -> Floats:
         """The network's input buffer for an image, flat: fill it, then `run`."""
@@ -122,6 +130,8 @@ class Plan:
 
     def run(self, after_step: Callable[[Step], None] | None = None) -> None:
         """Run all steps on what is in the input buffers; ``after_step`` is called after each, to time them."""
+        if self.dry:
+            raise RuntimeError("this plan was made to be looked at: its weights are not packed")
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool, self.states.run():

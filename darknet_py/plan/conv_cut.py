@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv_few import VECTORS
-from ..kernels.convolution import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.few import VECTORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..kernels.convolution import ConvShape
-    from ..kernels.tile import Tile
+    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.vector.tile import Tile
 
     Ints = NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class Way:
 def cut_work(
     shape: ConvShape, tile: Tile, threads: int, pooled: tuple[int, int] = (0, 0), images: Images = ONE
 ) -> tuple[Cut, Ints, Ints]:
-    """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.convolution.convolution`.
+    """Choose the blocks for a shape: (cut, tasks, pieces), see `kernels.conv.convolution.convolution`.
 
     ``pooled``: height and width of the output if a 2x2 maximum pooling follows: tasks then have pairs of rows. What the
     packed weights depend on does not depend on ``images``.
@@ -102,7 +102,7 @@ def cut_work(
 def share_out(
     shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int, images: int
 ) -> tuple[Ints, int]:
-    """The tasks (see `kernels.convolution.convolution`), and the most blocks of filters that one has.
+    """The tasks (see `kernels.conv.convolution.convolution`), and the most blocks of filters that one has.
 
     Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones.
     """

@@ -1,4 +1,4 @@
-"""The arena: one block of float32 values in which all activation buffers lie, each only as long as it is needed."""
+"""The arena: one block of memory in which all activation buffers lie, each only as long as it is needed."""
 
 from __future__ import annotations
 
@@ -10,27 +10,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DarknetError
 from ..layers import Dropout, Route
 from .fusion import pooled_convolutions
+from .number_format import FLOAT32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..layers import Layer
     from ..network import Network
+    from .number_format import NumberFormat
 
-ALIGNMENT = 32
-"""Buffers start at multiples of this many float32 values (128 bytes: two cache lines)."""
+ALIGNMENT = 128
+"""Buffers start at multiples of this many bytes: two cache lines."""
 
 INPUT = -1
 """The network's input, as a source of layers."""
 
 
+def aligned_memory(size: int) -> NDArray[np.uint8]:
+    """So many bytes, all 0, that start on a multiple of `ALIGNMENT`. Raises `DarknetError` if there is not enough."""
+    try:
+        raw = np.zeros(size + ALIGNMENT, np.uint8)
+    except (MemoryError, ValueError):  # a ValueError: more than an array can have
+        raise DarknetError(f"not enough memory: this network needs {size / 1e9:.1f} GB at once") from None
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
 def aligned_floats(count: int) -> NDArray[np.float32]:
-    """Zeros that start on a 128-byte boundary."""
-    raw = np.zeros(count + ALIGNMENT, np.float32)
-    start = (-raw.ctypes.data % (4 * ALIGNMENT)) // 4
-    return raw[start : start + count]
+    """Zeros that start on a multiple of `ALIGNMENT` bytes."""
+    return aligned_memory(4 * count).view(np.float32)
 
 
 def frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -42,22 +53,34 @@ def frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Where a layer's output lies in the arena."""
+    """Where a layer's output lies in the arena: the byte at which it starts, and how many numbers it has."""
 
     offset: int
-    size: int
+    count: int
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Buffers by layer number (-1: the network's input) and the arena's size in float32 values.
+    """Where everything lies in the arena of one image.
 
-    ``pools``: convolutions whose buffer holds their output as the pooling of that number makes it.
+    Attributes:
+        buffers: by layer number (-1: the network's input).
+        size: the arena's size in bytes.
+        pools: convolutions whose buffer holds their output as the pooling of that number makes it.
+        owners: by layer number the layer whose buffer holds its output.
+        numbers: what the buffers hold.
     """
 
     buffers: dict[int, Buffer]
     size: int
     pools: dict[int, int]
+    owners: dict[int, int]
+    numbers: NumberFormat
+
+    @property
+    def count(self) -> int:
+        """The arena's size in numbers."""
+        return self.size // self.numbers.itemsize
 
 
 def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int]:
@@ -71,12 +94,13 @@ def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int
     return result
 
 
-def lay_out(network: Network, keep: Collection[int]) -> Layout:
+def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLOAT32) -> Layout:
     """Give every buffer a place: first fit among those whose lives do not overlap.
 
     Args:
         network: the graph.
         keep: layers whose outputs must still be there at the end of a run.
+        numbers: what they consist of.
     """
     layers = network.layers
     pools = pooled_convolutions(network, keep)
@@ -95,17 +119,17 @@ def lay_out(network: Network, keep: Collection[int]) -> Layout:
     total = 0
     for number in range(INPUT, end):
         if owner[number] == number:
-            size = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
-            room = -(-size // ALIGNMENT) * ALIGNMENT
+            count = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
+            room = -(-count * numbers.itemsize // ALIGNMENT) * ALIGNMENT
             offset = room_left.take(room)
             ending.setdefault(last_use.get(number, number), []).append((offset, room))
-            buffers[number] = Buffer(offset, size)
+            buffers[number] = Buffer(offset, count)
             total = max(total, offset + room)
         else:
             buffers[number] = buffers[owner[number]]
         for offset, room in ending.pop(number, ()):
             room_left.give(offset, room)
-    return Layout(buffers, total, pools)
+    return Layout(buffers, total, pools, owner, numbers)
 
 
 class _Room:
@@ -115,7 +139,7 @@ class _Room:
         self._gaps: list[tuple[int, int]] = [(0, sys.maxsize)]
 
     def take(self, room: int) -> int:
-        """The lowest offset with ``room`` free values (first fit)."""
+        """The lowest offset with ``room`` free bytes (first fit)."""
         for i, (start, end) in enumerate(self._gaps):
             if end - start >= room:
                 self._gaps[i : i + 1] = [(start + room, end)] if end - start > room else []
@@ -123,7 +147,7 @@ class _Room:
         raise MemoryError
 
     def give(self, offset: int, room: int) -> None:
-        """Take values back."""
+        """Take bytes back."""
         start, end = offset, offset + room
         i = bisect(self._gaps, (start, end))
         if i < len(self._gaps) and self._gaps[i][0] == end:

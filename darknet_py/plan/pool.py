@@ -4,7 +4,8 @@ Our own threads over kernels that release the GIL, because Numba's threading lay
 ``workqueue`` dies when two Python threads enter it, GNU OpenMP does not survive ``fork``, TBB is one more package.
 Here a run takes the pool for itself (other threads wait), and a forked child starts a fresh pool.
 
-Within a run no thread sleeps: each goes through all steps, and they meet inside of the kernels (`kernels.atomic`).
+Within a run no thread sleeps: each goes through all steps, and they meet inside of the kernels, see
+`kernels.runtime.atomic`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
-from ..kernels.atomic import CELLS, EXPECTED, TASKS
+from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
@@ -39,6 +40,7 @@ class Schedule:
         self._fresh = np.zeros(CELLS * (len(steps) + 1), np.int64)
         for i, step in enumerate(steps, 1):
             self._fresh[CELLS * i + EXPECTED] = step.tasks + threads
+            self._fresh[CELLS * i + COUNT] = step.tasks
         self._counters = self._fresh.copy()
         queues = [self._counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
         self._calls = [(step.kernel, (queue, *step.args)) for step, queue in zip(steps, queues, strict=True)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
 from ..numeric.boxes import MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
+from .number_format import FLOAT32, NumberFormat
 
 if TYPE_CHECKING:
+    from ..kernels.vector.tile import Tile
     from ..layers import Layer
     from ..network import Network
 
@@ -24,6 +26,9 @@ class Profile:
         flush_denormals: denormal numbers count as zero while a network runs.
         boxes: the arithmetic of boxes. That of ``make`` divides with a processor's reciprocal estimate, whose last bits
             are the maker's choice: Intel's, or with ``make-own`` those of the processor here.
+        numbers: what activations and weights consist of.
+
+    Whoever computes something in another way under another profile asks for that way here, not for the profile.
     """
 
     name: str
@@ -31,11 +36,55 @@ class Profile:
     fast: bool = False
     flush_denormals: bool = False
     boxes: BoxArithmetic = SOURCE
+    numbers: NumberFormat = FLOAT32
 
     @property
     def exact(self) -> bool:
         """Whether it gives some Darknet's bits."""
         return not self.fast
+
+    def activation_code(self, activation: str) -> int:
+        """The number by which kernels know an activation."""
+        from ..kernels.layers.activations import CODES
+
+        return CODES["relu+0" if self.make and activation == "relu" else activation]
+
+    def multiplied_pixels(self, spatial: int) -> int | None:
+        """How many pixels of a plane batch normalisation multiplies by a reciprocal; None: it divides all of them.
+
+        gcc's -Ofast does so with whole vectors of four, and divides the rest.
+        """
+        return spatial & ~3 if self.make else None
+
+    @property
+    def mean_by_four(self) -> bool:
+        """Whether the mean of a binary filter is taken of four sums side by side, and its division is a product."""
+        return self.make
+
+    @property
+    def folds_normalization(self) -> bool:
+        """Whether batch normalisation becomes part of a convolution's weights."""
+        return self.fast
+
+    @property
+    def transforms(self) -> bool:
+        """Whether a convolution may be computed by Winograd's minimal filtering."""
+        return self.fast
+
+    def tile(self, tile: Tile) -> Tile:
+        """The micro-kernels' shape with the arithmetic of this profile."""
+        return tile.contracted if self.fast else tile
+
+    @property
+    def softmax(self) -> Any:
+        """The kernel that computes softmax."""
+        if not self.make:
+            from ..kernels.layers.softmax import softmax
+
+            return softmax
+        from ..kernels.layers.softmax_make import softmax_make  # needs libmvec, see `check_covers`
+
+        return softmax_make
 
 
 PROFILES = {
@@ -64,7 +113,7 @@ def check_covers(profile: Profile, network: Network) -> None:
     """Raise `CfgError` at the first layer whose bits a profile does not promise."""
     if not profile.make:
         return
-    from ..kernels.libmvec import AVAILABLE
+    from ..kernels.runtime.libmvec import AVAILABLE
 
     if not AVAILABLE:
         raise DarknetError("math=make needs the vector functions of glibc on x86-64 (libmvec.so.1); use math=ieee")

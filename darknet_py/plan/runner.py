@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from ..errors import DarknetError
-from ..kernels.jit import times_compiled
+from ..kernels.runtime.jit import times_compiled
 from .build import Plan
 from .states import States
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from ..kernels.runtime.work import WORKERS
+from .memory import aligned_floats
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,29 +16,67 @@ if TYPE_CHECKING:
 
 @dataclass
 class Step:
-    """One kernel call of a plan.
+    """One kernel call of a plan; `Step.of` makes one.
 
-    ``kernel(queue, *args)`` runs on several threads at once; each takes tasks with ``claim(queue, 0)`` until none is
-    left (see `kernels.atomic`). ``tasks`` is how many there are.
-    ``temporary``: which arguments are memory that only the steps of one layer use, and a name for each kind of it.
+    ``kernel(queue, *args)`` runs on several threads at once; each takes tasks until none is left (see
+    `kernels.runtime.atomic`).
+
+    Attributes:
+        kernel: made by `kernels.runtime.work.plan_kernel`.
+        arguments: by name, in the kernel's order.
+        tasks: how many there are.
+        workers: for how many threads there is temporary memory.
+        layer: number of the layer that the step is of.
     """
 
-    kernel: Callable[..., None]
-    args: tuple[Any, ...]
+    kernel: Any
+    arguments: dict[str, Any]
     tasks: int
+    workers: int = 1
     layer: int = -1
-    temporary: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, kernel: Any, /, workers: int = 1, **arguments: Any) -> Step:
+        """A step, its arguments bound by name; its tasks and temporary memory are as many as the kernel says.
+
+        Temporary memory need not be given; steps that hand it on to each other give the same.
+
+        Raises:
+            TypeError: an argument is missing, or the kernel has none of that name.
+        """
+        work = kernel.work
+        given = {**arguments, WORKERS: workers}
+        if arguments.keys() | work.temporary.keys() != set(work.names):
+            wrong = sorted(arguments.keys() - set(work.names))
+            missing = sorted(set(work.names) - arguments.keys() - work.temporary.keys())
+            raise TypeError(f"{_name(kernel)}: no arguments named {wrong}; missing: {missing}")
+        for name, count in work.temporary.items():
+            if name not in given:
+                given[name] = aligned_floats(count(given))
+        return cls(kernel, {name: given[name] for name in work.names}, work.tasks(given), workers)
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arguments in the kernel's order."""
+        return tuple(self.arguments.values())
+
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+        return _name(self.kernel)
+
+
+def _name(kernel: Any) -> str:
+    return str(kernel.__name__)
 
 
 def share_temporary(steps: Sequence[Step]) -> None:
-    """Give all steps of a plan the same temporary memory, of each kind: they run one after the other."""
+    """Give all steps of a plan the same temporary memory, under each name: they run one after the other."""
     largest: dict[str, NDArray[np.float32]] = {}
     for step in steps:
-        for number, kind in step.temporary.items():
-            if kind not in largest or step.args[number].size > largest[kind].size:
-                largest[kind] = step.args[number]
+        for name in step.kernel.work.temporary:
+            if name not in largest or step.arguments[name].size > largest[name].size:
+                largest[name] = step.arguments[name]
     for step in steps:
-        args = list(step.args)
-        for number, kind in step.temporary.items():
-            args[number] = largest[kind][: args[number].size]
-        step.args = tuple(args)
+        for name in step.kernel.work.temporary:
+            step.arguments[name] = largest[name][: step.arguments[name].size]

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
-from ..kernels.winograd_code import F2, F4
-from .conv_cut import ONE, Images
+from ..kernels.conv.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
+from ..kernels.conv.winograd_code import F2, F4
 from .memory import aligned_floats, frozen
-from .pool import get_pool
 from .step import Step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..kernels.convolution import ConvShape
-    from ..kernels.epilogue import Finish
-    from ..kernels.tile import Tile
-    from ..kernels.winograd_code import Winograd
+    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.conv.epilogue import Finish
+    from ..kernels.conv.winograd_code import Winograd
+    from ..kernels.vector.tile import Tile
+    from .context import LayerContext
+    from .conv_cut import Images
 
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]
@@ -78,8 +78,7 @@ def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
 
 def winograd_steps(
     transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
-    source: Floats, out: Floats, finish: Finish, threads: int, tile: Tile, pooled: tuple[int, int] = (0, 0),
-    images: Images = ONE,
+    finish: Finish, tile: Tile, context: LayerContext,
 ) -> list[Step]:  # fmt: skip
     """The steps that compute a convolution.
 
@@ -87,48 +86,56 @@ def winograd_steps(
         transform: the tiles.
         shape: the convolution, of one group, 3x3, stride 1.
         weights: see `pack_tiles`.
-        coefficients: what `kernels.epilogue.Finish` lists, by filter.
-        source: (c, h, w) flat, of each image.
-        out: (n, out_h, out_w) flat, or that of the pooling, of each image.
+        coefficients: what `kernels.conv.epilogue.Finish` lists, by filter.
         finish: what follows the sums.
-        threads: most threads that will run the steps.
         tile: the micro-kernels' shape.
-        pooled: height and width of the output if a 2x2 maximum pooling follows.
-        images: how many.
+        context: the layer's buffers, images, threads and pooling.
     """
+    images = context.images
     tiles_of_one = -(-shape.out_h // transform.outputs) * -(-shape.out_w // transform.outputs)
     together = max(1, SHARED // (transform.positions * shape.c * tiles_of_one))
-    if images.count > together:
-        steps = []
-        for start in range(0, images.count, together):
-            some = replace(images, count=min(together, images.count - start))
-            places = source[start * images.next_in :], out[start * images.next_out :]
-            steps += winograd_steps(
-                transform, shape, weights, coefficients, *places, finish, threads, tile, pooled, some
-            )  # fmt: skip
-        return steps
-    cut, tasks = cut_winograd(transform, shape, threads, tile, pooled, images)
+    steps = []
+    for start in range(0, images.count, together):
+        count = min(together, images.count - start)
+        some = replace(
+            context, images=replace(images, count=count),
+            sources=[_images(context.x, start, count, images.count, images.next_in)],
+            out=_images(context.out, start, count, images.count, images.next_out),
+        )  # fmt: skip
+        steps += _steps_of_some(transform, shape, weights, coefficients, finish, tile, some)
+    return steps
+
+
+def _images(buffer: Floats, start: int, count: int, images: int, pitch: int) -> Floats:
+    """Of a buffer of images, ``pitch`` apart, some of them."""
+    size = buffer.size - (images - 1) * pitch
+    return buffer[start * pitch : (start + count - 1) * pitch + size]
+
+
+def _steps_of_some(
+    transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
+    finish: Finish, tile: Tile, context: LayerContext,
+) -> list[Step]:  # fmt: skip
+    """`winograd_steps` of so few images that their tiles may be transformed together."""
+    pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
+    cut, tasks = cut_winograd(transform, shape, context.threads, tile, pooled, context.images)
     shape = shape._replace(size=transform.inputs, stride=transform.outputs)  # as windows are made for: tile by tile
     singles, doubles = coefficients
-    scratch = aligned_floats(threads * cut.scratch)
-    tiles = aligned_floats(transform.positions * shape.c * cut.pitch if cut.shared else 1)
-    offsets = np.arange(shape.c, dtype=np.int64) * cut.pitch
-    args = (
-        out, source, tiles, weights, singles.reshape(-1), doubles.reshape(-1),
-        scratch, tasks.reshape(-1), offsets, shape, cut, finish, transform, tile,
+    common = {"source": context.x, "shape": shape, "cut": cut, "transform": transform, "tile": tile}
+    last = context.step(
+        winograd, out=context.out, weights=weights, singles=singles.reshape(-1), doubles=doubles.reshape(-1),
+        tasks=tasks.reshape(-1), offsets=np.arange(shape.c, dtype=np.int64) * cut.pitch, finish=finish, **common,
     )  # fmt: skip
-    steps = [Step(winograd, args, tasks=len(tasks), temporary={2: "tiles", 6: "scratch"})]
-    if cut.shared:
-        parts = -(-shape.c // cut.channels)
-        first = (tiles, source, scratch, images.count, shape, cut, transform, tile)
-        steps.insert(0, Step(transform_tiles, first, tasks=parts, temporary={0: "tiles", 2: "scratch"}))
-    return steps
+    if not cut.shared:
+        return [last]
+    tiles = last.arguments["tiles"]
+    return [context.step(transform_tiles, tiles=tiles, images=context.images.count, **common), last]
 
 
 def cut_winograd(
     transform: Winograd, shape: ConvShape, threads: int, tile: Tile, pooled: tuple[int, int], images: Images
 ) -> tuple[WinogradCut, Ints]:
-    """Blocks and tasks (see `kernels.winograd.winograd`)."""
+    """Blocks and tasks (see `kernels.conv.winograd.winograd`)."""
     m, positions = transform.outputs, transform.positions
     across, down = -(-shape.out_w // m), -(-shape.out_h // m)
     lines, blocks = images.count * down, -(-shape.n // tile.filters)
@@ -163,12 +170,15 @@ def cut_winograd(
     return cut, np.array(tasks, np.int64)
 
 
-def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, threads: int, tile: Tile) -> Floats:
+def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, tile: Tile, context: LayerContext) -> Floats:
     """The weights, transformed, in the kernel's order."""
     blocks = -(-shape.n // tile.filters)
     out = aligned_floats(transform.positions * shape.c * blocks * tile.filters)
-    matrix = np.ascontiguousarray(transform.matrices[1].reshape(-1))
-    args = (out, frozen(weights), matrix, shape.n, shape.c, transform.inputs, tile.filters)
-    with get_pool(threads) as pool:
-        pool.run_step(Step(pack_winograd, args, tasks=blocks))
+    context.prepare(
+        Step.of(
+            pack_winograd, packed=out, weights=frozen(weights),
+            matrix=np.ascontiguousarray(transform.matrices[1].reshape(-1)), n=shape.n, c=shape.c,
+            inputs=transform.inputs, block=tile.filters,
+        )
+    )  # fmt: skip
     return out

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..detect.nms import nms_obj
 from ..errors import DarknetError
-from ..kernels.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import denormals_as_zero
 from ..plan.profile import get_profile
 from ..view import Fit
 

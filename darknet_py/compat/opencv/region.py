@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 f32 = np.float32
 
+DECODED = frozenset({"scale_x_y", "nms_kind", "beta_nms"})
+"""AlexeyAB's options of heads that are no errors here: the first is computed below; the others name a suppression that
+OpenCV does not know, it has its own."""
+
 
 @dataclass(frozen=True)
 class RegionOptions:
@@ -56,8 +60,6 @@ def read_options(network: Network) -> dict[int, RegionOptions]:
                 section.find_float("thresh", 0.001), f32(0.4), section.find_int("classfix", 0)
             )
         elif isinstance(head, Yolo):
-            if section.find_int("new_coords", 0):
-                raise section.error("new_coords=1 is none of Darknet's options; this head cannot be run", "new_coords")
             options[head.index] = RegionOptions(
                 section.find_float("thresh", 0.2), section.find_float("nms_threshold", 0.0),
                 scale_x_y=section.find_float("scale_x_y", 1.0),

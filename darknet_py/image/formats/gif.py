@@ -111,7 +111,7 @@ class _Gif:
 
     def _read_indices(self, width: int, height: int) -> tuple[Pixels, int]:
         """Colours of the frame's pixels in the order of the data, and how many of them the data have."""
-        from ...kernels.lzw import BROKEN, MOST_CODES, decode_lzw
+        from ...kernels.codec.lzw import BROKEN, MOST_CODES, decode_lzw
 
         reader = self.reader
         bits = reader.byte()

@@ -68,7 +68,7 @@ def _line(reader: Reader) -> bytes:
 
 def _decode_rows(reader: Reader, width: int, height: int) -> Pixels | None:
     """Run-length encoded pixels; None if the rest of the file is not encoded."""
-    from ...kernels.runs import BROKEN, TRUNCATED, decode_hdr_rows
+    from ...kernels.codec.runs import BROKEN, TRUNCATED, decode_hdr_rows
 
     planes = np.zeros(height * 4 * width, np.uint8)
     result = decode_hdr_rows(planes, np.frombuffer(reader.data, np.uint8), reader.position, width, height)

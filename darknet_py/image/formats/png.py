@@ -200,7 +200,7 @@ class _Png:
         return pixels
 
     def _unfilter(self, filtered: Pixels, row_bytes: int, height: int) -> Pixels:
-        from ...kernels.png_filters import unfilter
+        from ...kernels.codec.png_filters import unfilter
 
         lines = np.zeros((height + 1) * row_bytes, np.uint8)
         distance = max(_SAMPLES[self.colour] * self.depth // 8, 1) if self.depth >= 8 else 1

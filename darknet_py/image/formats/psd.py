@@ -59,7 +59,7 @@ def decode_psd(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
 
 
 def _decode_runs(reader: Reader, planes: Pixels, lengths: int) -> None:
-    from ...kernels.runs import BROKEN, decode_packed_bits
+    from ...kernels.codec.runs import BROKEN, decode_packed_bits
 
     reader.position += lengths
     for plane in planes:

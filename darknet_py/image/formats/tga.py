@@ -112,7 +112,7 @@ def _from_five_bits(values: Pixels) -> Pixels:
 
 
 def _decode_runs(reader: Reader, count: int, stored: int) -> Pixels:
-    from ...kernels.runs import decode_tga_runs
+    from ...kernels.codec.runs import decode_tga_runs
 
     values = np.zeros(count * stored, np.uint8)
     decode_tga_runs(values, np.frombuffer(reader.data, np.uint8), min(reader.position, len(reader.data)), stored)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...kernels.jit import kernel
+from ...kernels.runtime.jit import kernel
 from .bits import (
     BAD_CODE,
     BITS,

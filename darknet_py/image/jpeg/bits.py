@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...kernels.jit import kernel
+from ...kernels.runtime.jit import kernel
 from .tables import CODES, LIMITS, LONGEST, LOOK_BITS, LOOKUPS, OFFSETS, SYMBOLS
 
 POSITION, BUFFER, BITS, MARKER, EOB_RUN, PREDICTION = range(6)

@@ -10,8 +10,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ...kernels.borrow import borrow
-from ...kernels.jit import kernel
+from ...kernels.runtime.borrow import borrow
+from ...kernels.runtime.jit import kernel
 from .upsample import upsample_row
 
 LANES = 16

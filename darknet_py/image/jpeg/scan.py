@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...kernels.borrow import borrow
-from ...kernels.jit import kernel
+from ...kernels.runtime.borrow import borrow
+from ...kernels.runtime.jit import kernel
 from .baseline import decode_block
 from .bits import (
     BITS,

@@ -6,7 +6,7 @@ stand for; other factors repeat the nearest sample.
 
 from __future__ import annotations
 
-from ...kernels.jit import kernel
+from ...kernels.runtime.jit import kernel
 
 
 @kernel

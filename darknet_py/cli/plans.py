@@ -1,0 +1,36 @@
+"""``--plan``: how a network would be computed, printed by several commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+
+def plan_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--plan``."""
+    return click.option(
+        "--plan", "show_plan", is_flag=True,
+        help="Also print the plan: which kernel computes which layer, how, and in which memory; it is verified, too.",
+    )(command)  # fmt: skip
+
+
+def print_plan(network: Network, math: str, threads: int | None, keep: Collection[int] = (), err: bool = False) -> None:
+    """Print the plan of a network. Raises `DarknetError` if a check fails, after it is printed."""
+    from ..errors import DarknetError
+    from ..loading import load_trees
+    from ..plan.dry import dry_plan
+    from ..plan.pool import usable_cores
+    from ..plan.profile import get_profile
+    from ..plan.show import plan_lines
+    from ..plan.verify import verify
+
+    plan = dry_plan(network, get_profile(math), threads or usable_cores(), load_trees(network), keep)
+    for line in plan_lines(plan):
+        click.echo(line, err=err)
+    if problems := verify(plan):
+        raise DarknetError(f"{network.path}: the plan has {len(problems)} problems; please report this")

@@ -1,0 +1,60 @@
+"""Detections as plain Python: Darknet's JSON, rows and columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .detections import Detections
+
+COORDINATES = ("center_x", "center_y", "width", "height")
+
+
+def json_objects(found: Detections) -> list[dict[str, Any]]:
+    """`Detections.to_json`."""
+    objects: list[dict[str, Any]] = [
+        {
+            "class_id": int(class_id),
+            "name": found.class_name(class_id),
+            "relative_coordinates": dict(zip(COORDINATES, map(_number, box), strict=True)),
+            "confidence": _number(confidence),
+        }
+        for box, confidence, class_id in zip(found.box, found.confidence, found.class_id, strict=True)
+    ]
+    for entry, path in zip(objects, found.tree_paths, strict=False):
+        entry["tree_path"] = [
+            {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
+            for step in path
+        ]
+    return objects
+
+
+def records(found: Detections) -> list[dict[str, Any]]:
+    """`Detections.to_records`."""
+    return [
+        {
+            "name": row.name, "class_id": row.class_id, "confidence": row.confidence,
+            **dict(zip(("left", "top", "right", "bottom"), row.xyxy, strict=True)),
+            **dict(zip(COORDINATES, row.box, strict=True)),
+            "box_id": row.box_id,
+        }
+        for row in found
+    ]  # fmt: skip
+
+
+def columns(found: Detections) -> dict[str, list[Any]]:
+    """`Detections.to_dict`."""
+    (left, top, right, bottom), box = found.xyxy.T.tolist(), found.box.T.tolist()
+    return {
+        "name": found.names, "class_id": found.class_id.tolist(), "confidence": found.confidence.tolist(),
+        "left": left, "top": top, "right": right, "bottom": bottom,
+        **dict(zip(COORDINATES, box, strict=True)),
+        "box_id": found.box_id.tolist(),
+    }  # fmt: skip
+
+
+def _number(value: np.float32) -> float | None:
+    """The decimal number that stands for a float32."""
+    return float(str(value)) if np.isfinite(value) else None

@@ -1,0 +1,122 @@
+"""Run-length encodings, undone. Beyond its end a file has zeros, as stb_image reads it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..runtime.borrow import borrow
+from ..runtime.jit import kernel
+
+DONE, BROKEN, TRUNCATED = 0, -1, -2
+
+
+@kernel
+def decode_tga_runs(out, data, position, size):
+    """TGA. A byte below 128: so many and one more values follow; else so many and one more, less 128, times one value.
+
+    Args:
+        out: written uint8[...]: values of ``size`` bytes each, all 0 before
+        data: uint8[...]: the file
+        position: int: where in it the runs start
+        size: int: bytes of a value
+    """
+    out, data = borrow(out), borrow(data)
+    at = 0
+    while at < out.size and position < data.size:
+        command = np.int64(data[position])
+        position += 1
+        length = min(((command & 127) + 1) * size, out.size - at)
+        for i in range(length):
+            source = position + (i % size if command >= 128 else i)
+            if source < data.size:
+                out[at + i] = data[source]
+        position += size if command >= 128 else length
+        at += length
+
+
+@kernel
+def decode_packed_bits(out, data, position):
+    """PSD (Apple's PackBits). A byte below 128: so many and one more bytes follow; above: 257 less it times one byte.
+
+    Returns the position behind, or BROKEN if a run goes beyond ``out``.
+
+    Args:
+        out: written uint8[...]: all 0 before
+        data: uint8[...]: the file
+        position: int: where in it the runs start
+    """
+    out, data = borrow(out), borrow(data)
+    at = 0
+    while at < out.size:
+        if position >= data.size:
+            return position
+        command = np.int64(data[position])
+        position += 1
+        if command == 128:
+            continue
+        length = command + 1 if command < 128 else 257 - command
+        if length > out.size - at:
+            return BROKEN
+        for i in range(length):
+            source = position + (i if command < 128 else 0)
+            if source < data.size:
+                out[at + i] = data[source]
+        position += length if command < 128 else 1
+        at += length
+    return position
+
+
+@kernel
+def decode_hdr_rows(out, data, position, width, height):
+    """Each row's four channels behind each other, behind four bytes that say that they are encoded, and their number.
+
+    Returns DONE, BROKEN, TRUNCATED, or the position of a row without.
+
+    Args:
+        out: written uint8[height, 4, width]
+        data: uint8[...]: the file
+        position: int: where in it the rows start
+        width, height: int
+    """
+    out, data = borrow(out), borrow(data)
+    for row in range(height):
+        if position + 4 > data.size:
+            return TRUNCATED
+        if data[position] != 2 or data[position + 1] != 2 or data[position + 2] >= 128:
+            return position
+        if np.int64(data[position + 2]) << 8 | np.int64(data[position + 3]) != width:
+            return BROKEN
+        position += 4
+        for start in range(4 * row * width, 4 * (row + 1) * width, width):
+            position = _decode_hdr_channel(out, start, start + width, data, position)
+            if position < 0:
+                return position
+    return DONE
+
+
+@kernel
+def _decode_hdr_channel(out, at, end, data, position):
+    """One channel of a row. Returns the position behind, BROKEN or TRUNCATED.
+
+    Args:
+        out: written uint8[...]
+        at, end: int: where in it the channel goes
+        data: uint8[...]: the file
+        position: int: where in it the channel starts
+    """
+    while at < end:
+        if position >= data.size:
+            return TRUNCATED
+        command = np.int64(data[position])
+        position += 1
+        is_run = command > 128
+        length = command - 128 if is_run else command
+        if length > end - at:
+            return BROKEN
+        if position + (1 if is_run else length) > data.size:
+            return TRUNCATED
+        for i in range(length):
+            out[at + i] = data[position + (0 if is_run else i)]
+        position += 1 if is_run else length
+        at += length
+    return position

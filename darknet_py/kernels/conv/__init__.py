@@ -1,0 +1,1 @@
+"""Convolutions: packing, the micro-kernels, what follows the sums, and Winograd's filtering."""

@@ -1,0 +1,280 @@
+"""Convolution as Darknet computes it, bit for bit: per output, k ascending over (channel, ky, kx), each product and
+each sum rounded to float32. Blocks over filters, pixels and k (whose float32 sums wait in memory) change no bit."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
+from ..runtime.work import each_part_once, plan_kernel
+from ..vector.simd import pointer, shifted
+from .epilogue import finish_filters, finish_pixels, is_finish  # noqa: F401 (for `Requires` in a docstring)
+from .few import VECTORS, multiply_few
+from .multiply import multiply_filters, multiply_pixels
+from .pack import copy_window
+from .pool import pool_rows
+
+TASK_NUMBERS = 8
+"""Numbers of a task, see `convolution`."""
+
+
+PIXELS, FILTERS, FEW = range(3)
+
+
+class ConvShape(NamedTuple):
+    """A convolution's numbers. ``c`` and ``n`` are the channels and filters of one group; ``plane`` is the distance of
+    two channels in the input, ``group`` that of two groups."""
+
+    c: int
+    h: int
+    w: int
+    n: int
+    groups: int
+    size: int
+    stride: int
+    pad: int
+    out_h: int
+    out_w: int
+    plane: int
+    group: int
+
+
+class Cut(NamedTuple):
+    """How the work of a convolution is cut into blocks.
+
+    Attributes:
+        way: what a block is: `PIXELS` or `FILTERS` (which fill the lanes), or `FEW`: pixels, of one filter.
+        block: filters of a block.
+        area: sums of a block.
+        channels: channels of one part of k.
+        row: values of a row of the window, the copy of the input that a task works on; 0: no copy, the input serves.
+        plane: values of a channel of the window.
+        sums: where in a worker's scratch memory the sums lie, behind the window.
+        band: where in it a task's outputs lie that are pooled before they leave.
+        pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
+        next_in, next_out: distance of two images in the input and in the output.
+        scratch: values of a worker's scratch memory.
+    """
+
+    way: int
+    block: int
+    area: int
+    channels: int
+    row: int
+    plane: int
+    sums: int
+    band: int
+    pool_h: int
+    pool_w: int
+    next_in: int
+    next_out: int
+    scratch: int
+
+
+def count_images(tasks):
+    """How many images the tasks of a `convolution` are for."""
+    return int(tasks[::TASK_NUMBERS].max()) + 1
+
+
+def output_plane(shape, cut):
+    """Values of a channel of the output of a `convolution`."""
+    return cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
+
+
+def block_sides(cut, tile):
+    """Filters of a block and most pixels of a piece, for the way of a cut."""
+    if cut.way == FEW:
+        return 1, VECTORS * tile.lanes
+    return (tile.rows, tile.pixels) if cut.way == PIXELS else (tile.filters, tile.columns)
+
+
+def covers_all(tasks, pieces, shape, cut):
+    """Whether the tasks of a `convolution` are all of it, each part once."""
+    numbers = tasks.reshape(-1, TASK_NUMBERS)
+    first, end = numbers[:, [0, 1, 2, 4, 6]], numbers[:, [0, 1, 3, 5, 7]] + [1, 1, 0, 0, 0]
+    blocks = -(-shape.n // cut.block)
+    return each_part_once(first, end, [count_images(tasks), shape.groups, blocks, shape.out_h, pieces.size - 1])
+
+
+class Operands(NamedTuple):
+    """Pointers to what one group of filters works with: see `convolution`."""
+
+    out: Any
+    weights: Any
+    singles: Any
+    doubles: Any
+    offsets: Any
+
+
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"scratch": lambda workers, cut: workers * cut.scratch},
+)
+def convolution(
+    queue, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
+):
+    """A convolution with all that follows it, for some images. A dimension ``count:pitch`` has its values pitch apart.
+
+    Args:
+        out: written float32[count_images(tasks):cut.next_out, shape.groups, shape.n, output_plane(shape, cut)]
+        source: float32[count_images(tasks):cut.next_in, shape.groups:shape.group, shape.c:shape.plane, shape.h,
+            shape.w] or more
+        weights: float32[shape.groups, -(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: in the
+            order of `pack_weights`
+        singles: float32[6, finish.pitch]: see `Finish`
+        doubles: float64[2, finish.pitch]: see `Finish`
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: image; group; first block of filters and the one behind
+            the last; the same of rows, of pieces
+        pieces: int64[pieces.size]: columns of the output at which the pieces of a row start, and out_w
+        offsets: int64[cut.channels, shape.size, shape.size]: where each tap lies in the window
+        shape: ConvShape
+        cut: Cut
+        finish: Finish
+        tile: Tile
+
+    Requires:
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        finish.pitch >= shape.groups * shape.n + tile.filters
+        covers_all(tasks, pieces, shape, cut)
+        cut.way in (PIXELS, FILTERS, FEW)
+        cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
+        (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
+        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
+        cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
+        is_finish(finish, shape.out_h * shape.out_w)
+        pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
+        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
+        return
+    window = pointer(scratch, worker * cut.scratch)
+    blocks = (shape.n + cut.block - 1) // cut.block
+    while True:
+        number = next_task(queue)
+        if number < 0:
+            return
+        task = number * TASK_NUMBERS
+        image, group = tasks[task], tasks[task + 1]
+        f = group * shape.n
+        spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
+        operands = Operands(
+            pointer(out, image * cut.next_out + f * spatial),
+            pointer(weights, group * blocks * cut.block * shape.c * shape.size * shape.size),
+            pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
+        )  # fmt: skip
+        input_ = pointer(source, image * cut.next_in + group * shape.group)
+        _task(operands, input_, window, pointer(tasks, task + 2), pointer(pieces, 0), shape, cut, finish, tile)
+
+
+@kernel
+def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
+    """One task: part by part of k; the sums of parts wait behind the window.
+
+    Args:
+        operands: Operands: of the task's group
+        source: float32*: the group's first channel
+        window: float32*: the worker's scratch memory
+        task: int64*: first block and the one behind the last; the same of rows, of pieces
+        pieces: int64*: as for `convolution`
+        shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
+    """
+    block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
+    filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)
+    x0 = pieces[i0] * shape.stride - shape.pad
+    height = (y1 - y0 - 1) * shape.stride + shape.size
+    single = cut.channels >= shape.c
+    rows = (shape.n + cut.block - 1) // cut.block * cut.block
+    step = (cut.block + pixels - 1) // pixels
+    out, plane = operands.out, shape.out_h * shape.out_w
+    if cut.pool_h > 0:
+        plane = (y1 - y0) * shape.out_w
+        out = shifted(window, cut.band - block0 * cut.block * plane - y0 * shape.out_w)
+    for channel in range(0, shape.c, cut.channels):
+        channels = min(cut.channels, shape.c - channel)
+        seen = shifted(source, channel * shape.plane)
+        if cut.row > 0:
+            copy_window(
+                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels
+            )  # fmt: skip
+            seen = window
+        else:
+            seen = shifted(seen, pieces[i0])
+        # What is larger passes once: the weights of a deep layer, the pixels of a wide one. (The numbers are counted,
+        # not divided out: some layers' blocks are small.)
+        b = y = p = 0
+        i = i0
+        for _ in range(filters * pixels):
+            sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
+            pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
+            first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
+            _block(
+                operands, out, plane, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel,
+                channels, rows, p, step,
+            )  # fmt: skip
+            if cut.way != FILTERS:
+                b += 1
+                if b < filters:
+                    continue
+                b = 0
+            i, p = i + 1, p + 1
+            if i == i1:
+                i, y = i0, y + 1
+                if y == y1 - y0:
+                    y = p = 0
+                    b += 1
+    if cut.pool_h > 0:
+        f, plane = block0 * cut.block, cut.pool_h * cut.pool_w
+        pool_rows(
+            tile, shifted(operands.out, f * plane + y0 // 2 * cut.pool_w), plane, cut.pool_w, shifted(window, cut.band),
+            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w, min(block1 * cut.block, shape.n) - f,
+            min((y1 + 1) // 2, cut.pool_h) - y0 // 2,
+        )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def _block(
+    operands, out, plane, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, rows, piece,
+    step,
+):  # fmt: skip
+    """One block of sums on one part of k, and what follows it if it is the last part.
+
+    Args:
+        operands: Operands
+        out: written float32*: channel 0 of the group
+        plane: int: values of a channel of ``out``
+        sums: updated float32*: where the block's sums wait
+        pixels: float32*: the piece's first pixel in the window
+        shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
+        block: int: number of the block of filters
+        first: int: number of the piece's first pixel in a channel of ``out``
+        count: int: pixels of the piece
+        channel: int: first channel of the part
+        channels: int: channels of the part
+        rows: int: all filters of the group, absent ones included
+        piece: int: number of the piece in the task
+        step: int: lines of the next block's weights that this piece asks the cache for
+    """
+    f, taps = block * cut.block, shape.size * shape.size
+    weights = shifted(operands.weights, (channel * rows + f * channels) * taps)
+    fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
+    out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
+    singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
+    if cut.way == FILTERS:
+        # The weights of a deep layer come from far: each piece fetches its share of the next block's.
+        ahead = shifted(weights, (cut.block + step * piece) * length)
+        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, step)
+        if last:
+            finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)
+    else:
+        vectors = (count + tile.lanes - 1) // tile.lanes
+        if cut.way == FEW:
+            multiply_few(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
+        else:
+            multiply_pixels(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
+        if last:
+            finish_pixels(tile, out, plane, first, sums, present, count, singles, doubles, finish)

@@ -1,0 +1,257 @@
+"""What follows a convolution's sums, while they are in the nearest cache: batch normalisation or biases, activation,
+and the way out to memory (``normalize_cpu``, ``scale_bias``, ``add_bias``, ``activate_array``)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate, is_code
+from ..runtime.jit import kernel
+from ..vector.simd import (
+    add,
+    any_between_and_zero,
+    any_unequal,
+    div,
+    fma,
+    load,
+    mul,
+    narrow,
+    shifted,
+    splat,
+    store,
+    store_first,
+    sub,
+    where_negative,
+    where_positive,
+    widen,
+)  # fmt: skip
+from ..vector.transpose import store_transposed
+
+
+class Finish(NamedTuple):
+    """How the sums of a layer are finished.
+
+    Attributes:
+        normalize: 1 for batch normalisation, 0 for biases only.
+        code: the activation.
+        divided: 0: batch normalisation divides (profile ``ieee``). n + 1: it divides the pixels of a plane from n on
+            and multiplies those before by the double reciprocal, as in the program that Darknet's Makefile builds,
+            where n is ``spatial & ~3``.
+        pitch: distance of two rows of the coefficients. There are 6 rows of float32: mean, scale, bias, and 1/divisor
+            in parts (see `_quotient`), and 2 of float64: divisor and its reciprocal.
+    """
+
+    normalize: int
+    code: int
+    divided: int
+    pitch: int
+
+
+def is_finish(finish, plane):
+    """Whether the fields of a `Finish` are what they can be, for channels of ``plane`` values."""
+    return finish.normalize in (0, 1) and is_code(finish.code) and 0 <= finish.divided <= plane + 1
+
+
+LEAKY_HIGH = np.float32(float.fromhex("0x1.999998p-4"))
+LEAKY_LOW = np.float32(0.1 - float(LEAKY_HIGH))
+LEAKY_SMALLEST = np.float32(-(2.0**-100))
+
+
+@kernel(forceinline=True)
+def _quotient(tile, x, divisor, near, below, above):
+    """float32(x / divisor), as if divided in double; returns a vector.
+
+    ``near + below`` and ``near + above`` lie on both sides of 1/divisor, far enough apart that the two products enclose
+    the quotient, rounded to double, too. Rounding to float32 keeps order: where both products round to the same number
+    the quotient between them does as well. Where they do not (one vector in 2**17), divide. Which filters this holds
+    for, and why: `plan.coefficients.enclose`.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+        divisor: vector: of float64
+        near, below, above: vector: of float32
+    """
+    if tile.fused:
+        low = fma(x, near, mul(x, below))
+        if not any_unequal(low, fma(x, near, mul(x, above))):
+            return low
+    return narrow(div(widen(x), divisor))
+
+
+@kernel(forceinline=True)
+def _leaky(tile, x):
+    """x < 0 ? float32(.1 * double(x)) : x; returns a vector.
+
+    .1 as two float32 gives the same float32 for every x <= -2**-119 (all of them were tried:
+    tests/test_convolution.py); nearer to 0 the small part's product would round as a denormal.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+    """
+    if tile.fused and not any_between_and_zero(x, splat(tile, LEAKY_SMALLEST)):
+        return where_negative(x, fma(x, splat(tile, LEAKY_HIGH), mul(x, splat(tile, LEAKY_LOW))), x)
+    return where_negative(x, narrow(mul(widen(x), splat(tile, 0.1))), x)
+
+
+@kernel(forceinline=True)
+def activated(tile, x, code):
+    """One of the activations that have a vector form; returns a vector.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+        code: int: number of the activation; others count as linear
+    """
+    if code == LEAKY:
+        return _leaky(tile, x)
+    if code == RELU:
+        return mul(x, where_positive(x, splat(tile, np.float32(1)), splat(tile, np.float32(0))))
+    if code == RELU_POSITIVE:
+        return where_positive(x, x, splat(tile, np.float32(0)))
+    return x
+
+
+@kernel(forceinline=True)
+def has_vector_form(code):
+    """Whether `activated` computes an activation.
+
+    Args:
+        code: int: number of the activation
+    """
+    return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE
+
+
+@kernel(forceinline=True)
+def _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, normalize, code, divided):
+    """The vectors of `finish_pixels`.
+
+    Args:
+        tile, out, plane, sums, rows, count, singles, doubles: any: as for `finish_pixels`
+        pitch, normalize, code, divided: int: of `Finish`
+    """
+    whole = count // tile.lanes * tile.lanes
+    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
+    for r in range(rows):
+        mean, scale = splat(tile, singles[r]), splat(tile, singles[pitch + r])
+        bias, near = splat(tile, singles[2 * pitch + r]), splat(tile, singles[3 * pitch + r])
+        below, above = splat(tile, singles[4 * pitch + r]), splat(tile, singles[5 * pitch + r])
+        divisor, reciprocal = splat(tile, doubles[r]), splat(tile, doubles[pitch + r])
+        for j in range(0, count, tile.lanes):
+            x = load(tile, sums, j)
+            if normalize:
+                x = sub(x, mean)
+                if divided:
+                    x = narrow(mul(widen(x), reciprocal))
+                else:
+                    x = _quotient(tile, x, divisor, near, below, above)
+                x = mul(x, scale)
+            x = activated(tile, add(x, bias), code)
+            if j < whole:
+                store(out, j, x)
+            else:
+                store_first(out, j, x, count - j)
+        sums, out = shifted(sums, width), shifted(out, plane)
+
+
+@kernel
+def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
+    """Finish a block whose lanes hold pixels.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane) at the block's first filter and pixel
+        plane: int: values of a channel of the output
+        first: int: number of the first pixel in the plane
+        sums: float32*: (rows, count rounded up to whole vectors)
+        rows: int: filters
+        count: int: pixels
+        singles, doubles: float32*: see `Finish`, from the block's first filter on; doubles: float64
+        finish: Finish
+    """
+    pitch, divided = finish.pitch, finish.divided
+    if finish.normalize == 1 and finish.code == LEAKY and divided == 0:  # the usual case, in a loop without branches
+        _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 1, LEAKY, 0)
+        return
+    _pixel_rows(
+        tile, out, plane, sums, rows, count, singles, doubles, pitch, finish.normalize, finish.code, divided
+    )  # fmt: skip
+    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
+    code = finish.code if has_vector_form(finish.code) else LINEAR
+    if divided:
+        for r in range(rows):
+            for j in range(max(divided - 1 - first, 0), count):
+                x = np.float32(np.float64(sums[r * width + j] - singles[r]) / doubles[r])
+                out[r * plane + j] = activate(x * singles[pitch + r] + singles[2 * pitch + r], code)
+    _activate_rest(out, plane, rows, count, finish.code)
+
+
+@kernel
+def _activate_rest(out, plane, rows, count, code):
+    """The activations that have no vector form, in place.
+
+    Args:
+        out: updated float32*: (rows, plane)
+        plane, rows, count: int: as for `finish_pixels`
+        code: int: number of the activation
+    """
+    if not has_vector_form(code):
+        for r in range(rows):
+            for j in range(r * plane, r * plane + count):
+                out[j] = activate(out[j], code)
+
+
+@kernel(forceinline=True)
+def _filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize, code, divided):
+    """A vector of filters of `finish_filters`, in place.
+
+    Args:
+        tile: Tile
+        sums: updated float32*: (count, filters), at the first of the vector's filters
+        first, count: int: as for `finish_filters`
+        singles, doubles: float32*: at the first of the vector's filters; doubles: float64
+        pitch, normalize, code, divided: int: of `Finish`
+    """
+    mean, scale, bias = load(tile, singles, 0), load(tile, singles, pitch), load(tile, singles, 2 * pitch)
+    near, below = load(tile, singles, 3 * pitch), load(tile, singles, 4 * pitch)
+    above = load(tile, singles, 5 * pitch)
+    divisor, reciprocal = load(tile, doubles, 0), load(tile, doubles, pitch)
+    for j in range(count):
+        x = load(tile, sums, 0)
+        if normalize:
+            x = sub(x, mean)
+            if first + j + 1 < divided:
+                x = narrow(mul(widen(x), reciprocal))
+            else:
+                x = _quotient(tile, x, divisor, near, below, above)
+            x = mul(x, scale)
+        store(sums, 0, activated(tile, add(x, bias), code))
+        sums = shifted(sums, tile.filters)
+
+
+@kernel
+def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
+    """Finish a block whose lanes hold filters.
+
+    Args:
+        tile, out, plane, first: any: as for `finish_pixels`
+        sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
+        rows, count, singles, doubles, finish: any: as for `finish_pixels`
+    """
+    pitch, divided = finish.pitch, finish.divided
+    usual = finish.normalize == 1 and finish.code == LEAKY and divided == 0
+    for v in range(0, rows, tile.lanes):
+        s, mine, wide = shifted(sums, v), shifted(singles, v), shifted(doubles, v)
+        if usual:
+            _filter_columns(tile, s, first, count, mine, wide, pitch, 1, LEAKY, 0)
+        else:
+            _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, finish.code, divided)
+        for j in range(0, count, tile.lanes):
+            store_transposed(
+                tile, shifted(out, v * plane + j), plane, shifted(s, j * tile.filters), tile.filters,
+                min(rows - v, tile.lanes), min(count - j, tile.lanes),
+            )  # fmt: skip
+    _activate_rest(out, plane, rows, count, finish.code)

@@ -1,0 +1,150 @@
+"""The micro-kernels: a block of sums in registers, one multiplication and one addition per weight and pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..vector.llvm import INT, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
+from ..vector.tile import Tile
+
+FURTHER = 32
+"""How far away the pixels of pieces to come are, in values. They are asked for early, because the channels of an input
+that is read as it lies, by a 1x1 convolution, are too far apart for the processor to guess them."""
+
+_FLOATS = ir.FloatType().as_pointer()
+_ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
+
+
+@intrinsic
+def multiply_pixels(
+    typingctx: Any, tile: Any, vectors: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any
+) -> Any:
+    """``sums[r, j] += weights[k, r] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
+
+    sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows); offsets: int64.
+    ``vectors`` is 1 .. ``tile.vectors``; all their lanes are read.
+    """
+    shape = tile.value
+
+    def emit(builder: Any, function: Any, vectors: int) -> None:
+        _, sums, fresh, weights, pixels, offsets, depth = function.args
+
+        def operands(k: Any) -> tuple[Any, Any]:
+            lines = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
+            return lines, builder.gep(weights, [builder.mul(k, INT(shape.rows))])
+
+        _loop(builder, (sums, fresh, depth), operands, shape, vectors, shape.rows)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}"
+        builder.call(_switched(builder.module, name, shape.vectors, emit), args[1:])
+        return context.get_dummy_value()
+
+    int64 = types.int64
+    return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64), codegen
+
+
+@intrinsic
+def multiply_filters(
+    typingctx: Any, tile: Any, count: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any,
+    ahead: Any, step: Any,
+) -> Any:  # fmt: skip
+    """``sums[j, f] += weights[k, f] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
+
+    sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: int64.
+    ``count`` is 1 .. ``tile.columns``. Meanwhile the cache is asked for ``ahead[k * step]``, which may lie anywhere,
+    and for `FURTHER` pixels.
+    """
+    shape = tile.value
+
+    def emit(builder: Any, function: Any, count: int) -> None:
+        _, sums, fresh, weights, pixels, offsets, depth, ahead, step = function.args
+
+        def operands(k: Any) -> tuple[Any, Any]:
+            fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
+            pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
+            fetch_line(builder, builder.gep(pixel, [INT(FURTHER)]))
+            return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
+
+        _loop(builder, (sums, fresh, depth), operands, shape, shape.filters // shape.lanes, count)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}"
+        builder.call(_switched(builder.module, name, shape.columns, emit, [_FLOATS, INT]), args[1:])
+        return context.get_dummy_value()
+
+    int64 = types.int64
+    return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64, weights, int64), codegen
+
+
+def _switched(
+    module: Any, name: str, most: int, emit: Callable[[Any, Any, int], None], more: Sequence[Any] = ()
+) -> Any:
+    """A function that runs the loop for its first argument; never inlined, so that all registers are its own."""
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*_ARGUMENTS, *more]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    entry = function.append_basic_block("entry")
+    blocks = [function.append_basic_block(f"case{n}") for n in range(1, most + 1)]
+    switch = ir.IRBuilder(entry).switch(function.args[0], blocks[-1])
+    for n, block in enumerate(blocks, 1):
+        if n < most:
+            switch.add_case(INT(n), block)
+        emit(ir.IRBuilder(block), function, n)
+    return function
+
+
+def _loop(
+    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, Any]], tile: Tile, vectors: int,
+    scalars: int,
+) -> None:  # fmt: skip
+    """``sums`` (scalars, vectors) += products of what lies at the two addresses that ``operands`` gives for each k."""
+    sums, fresh, depth = state
+    lanes = tile.lanes
+    vector = ir.VectorType(ir.FloatType(), lanes)
+    places = [builder.gep(sums, [INT(i * lanes)]) for i in range(scalars * vectors)]
+    entry = builder.block
+    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
+    builder.cbranch(fresh, loop, resume)
+    builder.position_at_end(resume)
+    spilled = [load_vector(builder, place, lanes) for place in places]
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    k = builder.phi(INT)
+    k.add_incoming(INT(0), entry)
+    k.add_incoming(INT(0), resume)
+    before = []
+    for value in spilled:
+        phi = builder.phi(vector)
+        phi.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
+        phi.add_incoming(value, resume)
+        before.append(phi)
+    many, single = operands(k)
+    lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
+    after = []
+    for s in range(scalars):
+        one = broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes)
+        for v, line in enumerate(lines):
+            sum_ = before[s * vectors + v]
+            if tile.contract:
+                after.append(fused_multiply_add(builder, one, line, sum_))
+            else:
+                after.append(builder.fadd(sum_, builder.fmul(one, line)))
+    following = builder.add(k, INT(1))
+    k.add_incoming(following, loop)
+    for phi, value in zip(before, after, strict=True):
+        phi.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+
+    builder.position_at_end(done)
+    for place, value in zip(places, after, strict=True):
+        store_vector(builder, value, place)
+    builder.ret_void()

@@ -1,0 +1,328 @@
+"""3x3 convolutions of stride 1 by Winograd's minimal filtering: few multiplications, other bits (profile ``fast``).
+
+Tiles of the input are transformed, multiplied position by position with transformed filters (as matrices: filters x
+channels times channels x tiles), and the sums transformed back. See `winograd_code`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
+from ..runtime.work import each_part_once, plan_kernel
+from ..vector.simd import pointer, shifted
+from .convolution import output_plane  # noqa: F401 (for the shapes in a docstring)
+from .epilogue import finish_filters, is_finish  # noqa: F401 (for `Requires` in a docstring)
+from .multiply import multiply_filters
+from .pack import copy_window
+from .pool import pool_rows
+from .winograd_code import transform_inputs, transform_outputs
+
+TASK_NUMBERS = 4
+"""Numbers of a task, see `winograd`."""
+
+
+class WinogradCut(NamedTuple):
+    """How the work is cut. Tiles are numbered along the rows of an image, images one after the other.
+
+    Attributes:
+        across, down: tiles of a row, rows of tiles of an image.
+        shared: 1: all tiles have been transformed before (`transform_tiles`); 0: each task does so with its own.
+        pitch: distance of two channels of transformed tiles.
+        channels: channels of which the window has the inputs at once.
+        row: values of a row of the window.
+        plane: values of a channel of the window.
+        tiles: where in a worker's scratch memory the transformed tiles lie, behind the window.
+        sums: where the sums lie.
+        sums_pitch: distance of two positions of the sums.
+        pixels: where a few tiles of outputs lie, pixel by pixel.
+        band: where a block's outputs lie that are pooled before they leave.
+        pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
+        next_in, next_out: distance of two images in the input and in the output.
+        scratch: values of a worker's scratch memory.
+    """
+
+    across: int
+    down: int
+    shared: int
+    pitch: int
+    channels: int
+    row: int
+    plane: int
+    tiles: int
+    sums: int
+    sums_pitch: int
+    pixels: int
+    band: int
+    pool_h: int
+    pool_w: int
+    next_in: int
+    next_out: int
+    scratch: int
+
+
+def count_images(tasks, cut):
+    """How many images the tasks of a `winograd` are for."""
+    return int(tasks[TASK_NUMBERS - 1 :: TASK_NUMBERS].max()) // cut.down
+
+
+def covers_all(tasks, shape, cut, tile):
+    """Whether the tasks of a `winograd` are all of it, each part once."""
+    numbers = tasks.reshape(-1, TASK_NUMBERS)
+    blocks = -(-shape.n // tile.filters)
+    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_images(tasks, cut) * cut.down])
+
+
+def shared_tiles(shape, cut, transform):
+    """Values of the transformed tiles that a step of their own makes."""
+    return transform.positions * shape.c * cut.pitch if cut.shared else 0
+
+
+@plan_kernel(tasks=lambda n, block: -(-n // block))
+def pack_winograd(queue, packed, weights, matrix, n, c, inputs, block):
+    """G g G' of each filter, in the order in which `winograd` reads them.
+
+    Args:
+        packed: written float32[-(-n // block), inputs, inputs, c, block]: absent filters are 0
+        weights: float32[n, c, 3, 3]
+        matrix: float64[inputs, 3]: G
+        n: int: filters
+        c: int: channels
+        inputs: int: side of a tile of the input
+        block: int: filters of a block
+    """
+    positions = inputs * inputs
+    while True:
+        b = next_task(queue)
+        if b < 0:
+            return
+        present = min(block, n - b * block)
+        for channel in range(c):
+            for r in range(present):
+                at = ((b * block + r) * c + channel) * 9
+                for i in range(inputs):
+                    x, y, z = matrix[i * 3], matrix[i * 3 + 1], matrix[i * 3 + 2]
+                    left = x * weights[at] + y * weights[at + 3] + z * weights[at + 6]
+                    middle = x * weights[at + 1] + y * weights[at + 4] + z * weights[at + 7]
+                    right = x * weights[at + 2] + y * weights[at + 5] + z * weights[at + 8]
+                    for j in range(inputs):
+                        value = matrix[j * 3] * left + matrix[j * 3 + 1] * middle + matrix[j * 3 + 2] * right
+                        packed[((b * positions + i * inputs + j) * c + channel) * block + r] = value
+
+
+@plan_kernel(
+    tasks=lambda shape, cut: -(-shape.c // cut.channels),
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
+def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform, tile):
+    """All tiles of all images, transformed. A task is some channels.
+
+    Args:
+        tiles: written float32[transform.positions, shape.c, cut.pitch]
+        source: float32[images:cut.next_in, shape.c, shape.h, shape.w]
+        scratch: temporary float32[workers, cut.scratch]: see `winograd`
+        images: int
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        cut.shared == 1
+        cut.pitch >= images * cut.down * cut.across
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
+        return
+    window = pointer(scratch, worker * cut.scratch)
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        first, end = task * cut.channels, min((task + 1) * cut.channels, shape.c)
+        for image in range(images):
+            place = pointer(tiles, image * cut.down * cut.across)
+            seen = pointer(source, image * cut.next_in)
+            _transform(place, seen, window, first, end, 0, cut.down, shape, cut, transform, tile)
+
+
+@kernel
+def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut, transform, tile):
+    """The rows of tiles row0 .. row1 - 1 of one image, transformed.
+
+    Args:
+        tiles: written float32*: the first one's place
+        source: float32*: the image
+        window: written float32*: the worker's scratch memory
+        channel0, channel1: int: first channel, and behind the last
+        row0, row1: int: first row of tiles, and behind the last
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+    """
+    height = (row1 - row0) * transform.outputs + 2
+    part = cut.row // transform.outputs
+    for channel in range(channel0, channel1, cut.channels):
+        channels = min(cut.channels, channel1 - channel)
+        copy_window(
+            tile, window, shifted(source, channel * shape.plane), shape, cut.row, cut.plane, -shape.pad,
+            row0 * transform.outputs - shape.pad, height, channels,
+        )  # fmt: skip
+        for c in range(channels):
+            for y in range(row1 - row0):
+                line = shifted(window, c * cut.plane + y * transform.outputs * cut.row)
+                out = shifted(tiles, (channel + c) * cut.pitch + y * cut.across)
+                for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
+                    transform_inputs(
+                        tile, transform, shifted(out, x), shape.c * cut.pitch, shifted(line, x), cut.row, part
+                    )  # fmt: skip
+
+
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
+def winograd(
+    queue, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile
+):
+    """A convolution with all that follows it, tile by tile, for some images.
+
+    Args:
+        out: written float32[count_images(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
+        source: float32[count_images(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
+        tiles: float32[shared_tiles(shape, cut, transform)]: of `transform_tiles`
+        weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
+        singles: float32[6, finish.pitch]: see `epilogue.Finish`
+        doubles: float64[2, finish.pitch]: see `epilogue.Finish`
+        scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: first block of filters and the one behind the last, the
+            same of rows of tiles
+        offsets: int64[shape.c]: multiples of cut.pitch
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        finish: Finish
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        covers_all(tasks, shape, cut, tile)
+        is_finish(finish, shape.out_h * shape.out_w)
+        shape.size == transform.inputs and shape.stride == transform.outputs
+        cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
+        finish.pitch >= shape.n + tile.filters
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        offsets.max() == (shape.c - 1) * cut.pitch
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
+        return
+    window = pointer(scratch, worker * cut.scratch)
+    while True:
+        number = next_task(queue)
+        if number < 0:
+            return
+        task = number * TASK_NUMBERS
+        block0, block1, row0, row1 = tasks[task], tasks[task + 1], tasks[task + 2], tasks[task + 3]
+        if cut.shared:
+            seen = pointer(tiles, row0 * cut.across)
+        else:
+            seen = shifted(window, cut.tiles)
+            row = row0
+            while row < row1:
+                end = min(row1, (row // cut.down + 1) * cut.down)
+                image = pointer(source, row // cut.down * cut.next_in)
+                first = row // cut.down * cut.down
+                place = shifted(seen, (row - row0) * cut.across)
+                _transform(place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile)
+                row = end
+        for block in range(block0, block1):
+            at = pointer(weights, block * transform.positions * shape.c * tile.filters)
+            _multiply(window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile)
+            _finish(
+                pointer(out, 0), window, row0, row1, block * tile.filters, pointer(singles, block * tile.filters),
+                pointer(doubles, block * tile.filters), shape, cut, finish, transform, tile,
+            )  # fmt: skip
+
+
+@kernel
+def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile):
+    """Sums of one block of filters: position by position, its weights meet all tiles.
+
+    Args:
+        window: written float32*: the worker's scratch memory
+        seen: float32*: the first of the transformed tiles
+        weights: float32*: of the block
+        offsets: int64*: as for `winograd`
+        tiles: int: how many
+        shape: ConvShape
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+    """
+    pieces = (tiles + tile.columns - 1) // tile.columns
+    step = (tile.filters + pieces - 1) // pieces  # each piece fetches its share of the next position's weights
+    for position in range(transform.positions):
+        sums, mine = (
+            shifted(window, cut.sums + position * cut.sums_pitch),
+            shifted(seen, position * shape.c * cut.pitch),
+        )
+        for piece in range(pieces):
+            first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
+            ahead = shifted(weights, (tile.filters + step * piece) * shape.c)
+            multiply_filters(
+                tile, end - first, shifted(sums, first * tile.filters), True, weights, shifted(mine, first), offsets,
+                shape.c, ahead, step,
+            )  # fmt: skip
+        weights = shifted(weights, shape.c * tile.filters)
+
+
+@kernel
+def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile):
+    """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
+
+    Args:
+        out: written float32*: of the first image
+        window: updated float32*: the worker's scratch memory
+        row0, row1: int: first row of tiles, and behind the last
+        filter0: int: first filter of the block
+        singles, doubles: float32*: see `epilogue.Finish`, from that filter on; doubles: float64
+        shape: ConvShape
+        cut: WinogradCut
+        finish: Finish
+        transform: Winograd
+        tile: Tile
+    """
+    present = min(tile.filters, shape.n - filter0)
+    together = max(tile.lanes // transform.outputs, 1)
+    width = together * transform.outputs
+    buffer, row_pitch = shifted(window, cut.pixels), width * tile.filters
+    spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
+    for row in range(row0, row1):
+        image, y = row // cut.down, row % cut.down * transform.outputs
+        image_out = shifted(out, image * cut.next_out + filter0 * spatial)
+        height = min(transform.outputs, shape.out_h - y)
+        if cut.pool_h > 0:
+            target, plane = shifted(window, cut.band), height * shape.out_w
+        else:
+            target, plane = shifted(image_out, y * shape.out_w), spatial
+        for x in range(0, cut.across, together):
+            for i in range(x, min(x + together, cut.across)):
+                sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
+                place = shifted(buffer, (i - x) * transform.outputs * tile.filters)
+                for v in range(0, tile.filters, tile.lanes):
+                    transform_outputs(
+                        tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch
+                    )  # fmt: skip
+            column = x * transform.outputs
+            for j in range(height):
+                finish_filters(
+                    tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
+                    min(width, shape.out_w - column), singles, doubles, finish,
+                )  # fmt: skip
+        if cut.pool_h > 0:
+            pool_rows(
+                tile, shifted(image_out, y // 2 * cut.pool_w), spatial, cut.pool_w, target, plane, height, shape.out_w,
+                present, min((y + height + 1) // 2, cut.pool_h) - y // 2,
+            )  # fmt: skip

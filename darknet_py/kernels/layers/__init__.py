@@ -1,0 +1,1 @@
+"""One kernel or a few for each other kind of layer, and for the boxes behind the heads."""

@@ -1,0 +1,173 @@
+"""Layers that move values about: reorg, flatten, upsample, crop, copies (``blas.c``, ``crop_layer.c``)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..runtime.atomic import next_task
+from ..runtime.work import plan_kernel
+
+BLOCK = 16384
+"""Values that one task of ``copy`` moves."""
+
+
+@plan_kernel(tasks=lambda x: -(-x.size // BLOCK))
+def copy(queue, out, x):
+    """``out[:] = x``, in blocks.
+
+    Args:
+        out: written float32[x.size]
+        x: float32[out.size]
+    """
+    while True:
+        block = next_task(queue)
+        if block < 0:
+            return
+        first = block * BLOCK
+        for i in range(first, min(first + BLOCK, x.size)):
+            out[i] = x[i]
+
+
+@plan_kernel(tasks=lambda: 1)
+def fill(queue, out, value):
+    """``out[:] = value``.
+
+    Args:
+        out: written float32[out.size]
+        value: float32
+    """
+    while next_task(queue) >= 0:
+        for i in range(out.size):
+            out[i] = value
+
+
+@plan_kernel(tasks=lambda c: c)
+def reorg(queue, out, x, c, h, w, stride, reverse):
+    """Darknet's reorg_cpu with the shape of the *input* in both directions.
+
+    The "small" side is walked as (c, h, w), the "large" side as (c / stride^2, h * stride, w * stride).
+
+    Args:
+        out: written float32[c, h, w]
+        x: float32[c, h, w]
+        c, h, w: int: channels and sides of the input
+        stride: int: side of the blocks of pixels that become channels
+        reverse: bool: small -> large
+
+    Requires:
+        c >= stride * stride
+    """
+    large_c = c // (stride * stride)
+    while True:
+        k = next_task(queue)
+        if k < 0:
+            return
+        block = k // large_c
+        plane = (k % large_c) * h * stride
+        for j in range(h):
+            small = (k * h + j) * w
+            large = (plane + j * stride + block // stride) * w * stride + block % stride
+            if reverse:
+                for i in range(w):
+                    out[large + i * stride] = x[small + i]
+            else:
+                for i in range(w):
+                    out[small + i] = x[large + i * stride]
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def flatten(queue, out, x, channels, cells, forward):
+    """Channel by channel to cell by cell, or the other way round.
+
+    Args:
+        out: written float32[channels * cells]: (cells, channels) if ``forward``, else (channels, cells)
+        x: float32[channels * cells]: the other one
+        channels: int
+        cells: int: values of a channel
+        forward: bool
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for i in range(cells):
+            if forward:
+                out[i * channels + channel] = x[channel * cells + i]
+            else:
+                out[channel * cells + i] = x[i * channels + channel]
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def upsample(queue, out, x, channels, h, w, stride, scale):
+    """Each pixel becomes a block of ``stride`` x ``stride`` times ``scale``.
+
+    Args:
+        out: written float32[channels, h * stride, w * stride]
+        x: float32[channels, h, w]
+        channels, h, w: int: channels and sides of the input
+        stride: int: side of a block
+        scale: float32
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for y in range(h):
+            source = (channel * h + y) * w
+            first = (channel * h + y) * stride * w * stride
+            for i in range(w):
+                value = scale * x[source + i]
+                for m in range(stride):
+                    out[first + i * stride + m] = value
+            for n in range(1, stride):
+                for i in range(w * stride):
+                    out[first + n * w * stride + i] = out[first + i]
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def downsample(queue, out, x, channels, h, w, stride, scale):
+    """Sums of blocks of ``stride`` x ``stride`` pixels times ``scale``, from 0, row by row.
+
+    Args:
+        out: written float32[channels, h, w]
+        x: float32[channels, h * stride, w * stride]
+        channels, h, w: int: channels and sides of the output
+        stride: int: side of a block
+        scale: float32
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for y in range(h):
+            for i in range(w):
+                total = np.float32(0)
+                for n in range(stride):
+                    source = ((channel * h + y) * stride + n) * w * stride + i * stride
+                    for m in range(stride):
+                        total += scale * x[source + m]
+                out[(channel * h + y) * w + i] = total
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def crop(queue, out, x, channels, h, w, out_h, out_w, scale, shift):
+    """The middle of an image, times ``scale`` plus ``shift``.
+
+    Args:
+        out: written float32[channels, out_h, out_w]
+        x: float32[channels, h, w]
+        channels, h, w: int: channels and sides of the input
+        out_h, out_w: int: sides of the output
+        scale, shift: float32
+    """
+    top = (h - out_h) // 2
+    left = (w - out_w) // 2
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for i in range(out_h):
+            source = (channel * h + top + i) * w + left
+            first = (channel * out_h + i) * out_w
+            for j in range(out_w):
+                out[first + j] = x[source + j] * scale + shift

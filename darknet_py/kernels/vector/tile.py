@@ -1,0 +1,61 @@
+"""The shape of the blocks that the convolution keeps in the processor's vector registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from numba.core.registry import cpu_target
+
+from ..runtime.compile_time import compile_time
+
+
+@compile_time
+@dataclass(frozen=True)
+class Tile:
+    """Vector length in float32 ``lanes``, and two shapes of blocks of sums.
+
+    With pixels in the lanes a block is ``rows`` filters x ``vectors`` of pixels; with filters in the lanes it is
+    ``columns`` pixels x 2 vectors of filters. The sums, one step's operands and a product have to fit the registers.
+    ``fused``: the processor has fused multiply-add. ``contract``: sums of products are made with it, which changes
+    their bits (profile ``fast``); else their every step rounds.
+    """
+
+    lanes: int
+    rows: int
+    vectors: int
+    columns: int
+    fused: bool = False
+    contract: bool = False
+
+    @property
+    def contracted(self) -> Tile:
+        """The same shape with ``contract``, if the processor can."""
+        return replace(self, contract=self.fused)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a block with pixels in the lanes."""
+        return self.lanes * self.vectors
+
+    @property
+    def filters(self) -> int:
+        """Filters of a block with filters in the lanes."""
+        return self.lanes * 2
+
+
+AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)
+AVX2 = Tile(lanes=8, rows=4, vectors=2, columns=6, fused=True)
+AVX = Tile(lanes=8, rows=4, vectors=2, columns=6)
+SSE = Tile(lanes=4, rows=4, vectors=2, columns=6)
+NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True)
+
+
+def host_tile() -> Tile:
+    """The shape for the processor that Numba compiles for."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    enabled = features.split(",")
+    if "+avx512f" in enabled:
+        return AVX512
+    if "+avx" in enabled:
+        return AVX2 if "+fma" in enabled else AVX
+    return NEON if triple.startswith(("aarch64", "arm64")) else SSE

@@ -1,0 +1,70 @@
+"""What follows the sums of a layer, as numbers for each filter: biases, and batch normalisation in two forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ..kernels.vector.tile import Tile
+
+    Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+
+
+def folded(arrays: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Weights and biases that give what batch normalisation would have made of the sums."""
+    factor = arrays["scales"] / deviations(arrays["rolling_variance"])
+    weights = arrays["weights"] * factor.reshape(-1, *[1] * (arrays["weights"].ndim - 1)).astype(np.float32)
+    return {"weights": weights, "biases": (arrays["biases"] - arrays["rolling_mean"] * factor).astype(np.float32)}
+
+
+def deviations(variance: Floats) -> Doubles:
+    """``sqrt(variance) + .000001f`` in double, as ``normalize_cpu`` computes it."""
+    with np.errstate(invalid="ignore"):
+        result: Doubles = np.sqrt(variance.astype(np.float64)) + np.float64(np.float32(0.000001))
+    return result
+
+
+def coefficients(arrays: Mapping[str, Floats], normalize: bool, tile: Tile) -> tuple[Floats, Doubles]:
+    """What `kernels.conv.epilogue.Finish` lists, by filter, with room for reading whole vectors."""
+    n = arrays["biases"].size
+    singles = np.zeros((6, n + tile.filters), np.float32)
+    doubles = np.ones((2, n + tile.filters), np.float64)
+    singles[2, :n] = arrays["biases"]
+    if normalize:
+        singles[0, :n] = arrays["rolling_mean"]
+        singles[1, :n] = arrays["scales"]
+        divisor = deviations(arrays["rolling_variance"])
+        doubles[0, :n] = divisor
+        doubles[1, :n] = 1.0 / divisor
+        singles[3:, :n] = enclose(divisor, arrays["rolling_mean"])
+    return singles, doubles
+
+
+def enclose(divisor: Doubles, mean: Floats) -> Floats:
+    """Rows ``near``, ``below``, ``above``: near + below < 1/divisor < near + above, for quotients without a division.
+
+    With R = 1/divisor, near is R rounded to float32, and the other two are R - near -+ 2**-46 R. For a float32 x >= 0
+    the product x * below is rounded by no more than 2**-24 |x * below| <= 2**-47.9 x R (if it is no denormal), so that
+    x * near + x * below stays under x R (1 - 2**-47), hence under x / divisor rounded to double; x * above mirrors it,
+    and so does x < 0.
+
+    A product may be denormal only where x R < 2**-75. But x is a difference float32(sum - mean), which is 0 or not less
+    than 2**-25 |mean|. So filters with |mean| R >= 2**-50 are safe, as long as R is neither huge nor tiny. The others
+    get nans, on which the kernel divides.
+    """
+    with np.errstate(all="ignore"):
+        reciprocal = 1.0 / divisor
+        near = reciprocal.astype(np.float32)
+        rest = reciprocal - near
+        below = (rest - reciprocal * 2.0**-46).astype(np.float32)
+        above = (rest + reciprocal * 2.0**-46).astype(np.float32)
+        safe = (np.abs(mean) * reciprocal >= 2.0**-50) & (reciprocal < 2.0**60) & (reciprocal > 2.0**-60)
+    nan = np.float32(np.nan)
+    return np.stack([near, np.where(safe, below, nan), np.where(safe, above, nan)])

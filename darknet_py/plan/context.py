@@ -1,0 +1,84 @@
+"""What a layer's steps are made from."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..kernels.vector.tile import host_tile
+from .conv_cut import ONE, Images
+from .pool import get_pool
+from .step import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..formats.tree import Tree
+    from ..kernels.vector.tile import Tile
+    from ..layers import MaxPool
+    from .pool import Context
+    from .profile import Profile
+
+    Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LayerContext:
+    """What a layer's steps are made from: flat buffers, and how they are to be computed.
+
+    Attributes:
+        sources: the layer's inputs. Of convolutions, buffers hold ``images``; of other layers, one image.
+        out: its output; that of ``pool``, if there is one.
+        arrays: its stored arrays, by Darknet's name.
+        profile: the arithmetic.
+        threads: most threads that will run the steps.
+        tree: its WordTree, if it has one.
+        images: how many images, and how far apart they are in ``sources`` and ``out``.
+        store: keeps packed weights, for steps made with other sizes, images or threads (of recurrent layers, one store
+            for each part inside it).
+        pool: the pooling behind a convolution that its step is to do as well.
+        states: what a recurrent layer keeps between runs.
+        tile: the micro-kernels' shape; that for this processor by default.
+        dry: the steps are made to be looked at: nothing is packed, weights stay zeros.
+    """
+
+    sources: Sequence[Floats]
+    out: Floats
+    arrays: Mapping[str, Floats]
+    profile: Profile
+    threads: int
+    tree: Tree | None = None
+    images: Images = ONE
+    store: dict[Any, Any] | None = None
+    pool: MaxPool | None = None
+    states: Sequence[Floats] = ()
+    tile: Tile = field(default_factory=lambda: host_tile())
+    dry: bool = False
+
+    @property
+    def x(self) -> Floats:
+        """The (first) input."""
+        return self.sources[0]
+
+    def step(self, kernel: Any, /, **arguments: Any) -> Step:
+        """A step, with temporary memory for all threads (see `Step.of`)."""
+        return Step.of(kernel, workers=self.threads, **arguments)
+
+    def prepare(self, step: Step, around: Context = nullcontext) -> None:
+        """Run a step now that makes a layer's weights ready."""
+        if not self.dry:
+            with get_pool(self.threads) as pool:
+                pool.run_step(step, around)
+
+    def stored(self, key: Any, make: Callable[[], Floats]) -> Floats:
+        """What the store has under a key; made, and put there, if it is not."""
+        if self.store is None:
+            return make()
+        if key not in self.store:
+            self.store[key] = make()
+        result: Floats = self.store[key]
+        return result

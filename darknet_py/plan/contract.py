@@ -1,0 +1,153 @@
+"""What a kernel says about its arguments, read from its docstring: types, shapes, who writes what.
+
+The grammar, in the section ``Args`` (a test reads that every kernel keeps it):
+
+    name[, name...]: [written|updated|temporary] type[shape] [or more][, may be other][: text]
+
+``type`` is float32, int64, ... for arrays (with a shape) and numbers, int, bool, or a class. Extents are Python
+expressions of the arguments, of what the kernel's module has, and of ``workers``; ``count:pitch`` has its parts
+``pitch`` apart. Arrays are flat: a shape says how many values there are. ``written``: nothing is read that the kernel
+has not written; ``updated``: also read; ``temporary``: the values are of no use before or afterwards. ``may be
+other``: the two may be the same memory. In the section ``Requires`` stands, line by line, what must be true.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ..kernels.runtime import work
+
+_ENTRY = re.compile(r"(\w+(?:, \w+)*): (?:(written|updated|temporary) )?(\w+)(\*?)(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a kernel says about an argument. ``role`` is read, written, updated or temporary; ``shape`` None: a value.
+
+    ``shape`` has for each dimension the expressions of its extent and, if it is given, of its pitch.
+    """
+
+    name: str
+    role: str
+    type: str
+    shape: tuple[tuple[str, str | None], ...] | None
+    at_least: bool
+    may_be: str | None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a kernel says about all its arguments."""
+
+    arguments: dict[str, Argument]
+    requires: tuple[str, ...]
+
+
+@cache
+def read_contract(function: Any) -> Contract:
+    """The contract of a kernel's Python function. Raises `ValueError` for a line outside of the grammar."""
+    sections = _sections(inspect.getdoc(function) or "")
+    arguments: dict[str, Argument] = {}
+    for entry in sections["Args"]:
+        for argument in _read_entry(entry):
+            if argument.name in arguments:
+                raise ValueError(f"{function.__name__}: two lines for {argument.name}")
+            arguments[argument.name] = argument
+    return Contract(arguments, tuple(sections["Requires"]))
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    """Entries of the sections, the lines of each joined."""
+    sections: dict[str, list[str]] = {"Args": [], "Requires": []}
+    entries: list[str] = []
+    for line in text.split("\n"):
+        if line.rstrip(":") in sections and line.endswith(":"):
+            entries = sections[line.rstrip(":")]
+        elif line.startswith("        ") and entries:
+            entries[-1] += " " + line.strip()
+        elif line.startswith("    "):
+            entries.append(line.strip())
+        else:
+            entries = []
+    return sections
+
+
+def _read_entry(entry: str) -> list[Argument]:
+    match = _ENTRY.fullmatch(entry)
+    if not match:
+        raise ValueError(f"not a line about arguments: {entry}")
+    names, role, type_, pointer, rest = match.groups()
+    shape = None
+    if rest.startswith("["):
+        end = _closing(rest)
+        shape, rest = tuple(map(_dimension, _split(rest[1:end], ","))), rest[end + 1 :]
+    facts = rest.split(": ")[0]
+    may_be = re.search(r"may be (\w+)", facts)
+    return [
+        Argument(name, role or "read", type_ + pointer, shape, " or more" in facts, may_be[1] if may_be else None)
+        for name in names.split(", ")
+    ]
+
+
+def _closing(text: str) -> int:
+    """Where the bracket ends that a text starts with."""
+    depth = 0
+    for i, character in enumerate(text):
+        depth += (character in "([") - (character in ")]")
+        if depth == 0:
+            return i
+    raise ValueError(f"no bracket ends {text}")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Parts between separators that stand in no bracket."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def _dimension(text: str) -> tuple[str, str | None]:
+    extent, *pitch = _split(text, ":")
+    return extent, pitch[0] if pitch else None
+
+
+def evaluate(expression: str, kernel: Any, arguments: dict[str, Any], workers: int) -> Any:
+    """The value of an expression of a contract, for a step's arguments."""
+    names = {**kernel.py_func.__globals__, "windows": work.windows, **arguments, work.WORKERS: workers}
+    return eval(_compiled(expression), names)
+
+
+@cache
+def _compiled(expression: str) -> Any:
+    return compile(expression, f"<{expression}>", "eval")
+
+
+def blocks(
+    argument: Argument, kernel: Any, arguments: dict[str, Any], workers: int
+) -> tuple[int, list[tuple[int, int]]]:
+    """How many values an array has to have, and first and end of those that a kernel touches.
+
+    Raises:
+        ValueError: parts of it would overlap.
+    """
+    assert argument.shape is not None
+    inner, parts = 1, [(0, 1)]
+    for extent, pitch in reversed(argument.shape):
+        count = int(evaluate(extent, kernel, arguments, workers))
+        step = int(evaluate(pitch, kernel, arguments, workers)) if pitch else inner
+        if count > 1 and step < inner:
+            raise ValueError(f"{count} parts of {inner} values are {step} apart")
+        first = parts[-1] if parts else (0, 0)
+        one = (first[0], inner)
+        inner = (count - 1) * step + inner if count > 0 else 0
+        parts = [(i * step, i * step + one[1]) for i in range(count)] if pitch else [(0, inner)]
+    return inner, [part for part in parts if part[0] < part[1]]

@@ -1,0 +1,51 @@
+"""Layers -> steps: which function makes the steps of which layer. One module per family of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ... import layers
+from . import convolutional, elementwise, heads, moves, pooling, recurrent, weighted
+
+if TYPE_CHECKING:
+    from ..context import LayerContext
+    from ..step import Step
+
+HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], list[Any]]] = {
+    layers.Activation: elementwise.activation_steps,
+    layers.AvgPool: pooling.avgpool_steps,
+    layers.BatchNorm: weighted.batchnorm_steps,
+    layers.Connected: weighted.connected_steps,
+    layers.Convolutional: convolutional.convolutional_steps,
+    layers.Cost: elementwise.cost_steps,
+    layers.Crnn: recurrent.rnn_steps,
+    layers.Crop: moves.crop_steps,
+    layers.Deconvolutional: weighted.deconvolutional_steps,
+    layers.Detection: heads.detection_steps,
+    layers.Dropout: elementwise.dropout_steps,
+    layers.Gru: recurrent.gru_steps,
+    layers.Iseg: heads.iseg_steps,
+    layers.L2Norm: elementwise.l2norm_steps,
+    layers.Local: weighted.local_steps,
+    layers.Logistic: elementwise.logistic_steps,
+    layers.Lstm: recurrent.lstm_steps,
+    layers.MaxPool: pooling.maxpool_steps,
+    layers.Normalization: elementwise.normalization_steps,
+    layers.Region: heads.region_steps,
+    layers.Reorg: moves.reorg_steps,
+    layers.Rnn: recurrent.rnn_steps,
+    layers.Route: moves.route_steps,
+    layers.Shortcut: elementwise.shortcut_steps,
+    layers.Softmax: heads.softmax_steps,
+    layers.Upsample: moves.upsample_steps,
+    layers.Yolo: heads.yolo_steps,
+}
+"""By layer class."""
+
+
+def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
+    """The steps that compute ``layer``'s output from its inputs."""
+    if type(layer) not in HANDLERS:
+        raise TypeError(f"no kernel runs [{layer.kind}]")
+    return HANDLERS[type(layer)](layer, context)

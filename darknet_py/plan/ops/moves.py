@@ -1,0 +1,76 @@
+"""Layers that move values about -> steps: reorg, route, upsample, crop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...kernels.layers import rearrange
+from ..step import Step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...layers import Crop, Reorg, Route, Upsample
+    from ..context import LayerContext
+
+    Floats = NDArray[np.float32]
+
+
+def copy_step(out: Floats, x: Floats) -> Step:
+    """A step that copies ``x``."""
+    return Step.of(rearrange.copy, out=out, x=x)
+
+
+def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
+    """Pixels to channels or back, channels to the end or back, or zeros behind the input."""
+    x, out = layer.input, context.out
+    if layer.flatten:
+        return [
+            context.step(
+                rearrange.flatten, out=out, x=context.x, channels=x.c, cells=x.h * x.w, forward=not layer.reverse
+            )
+        ]
+    if layer.extra:
+        zeros = context.step(rearrange.fill, out=out[x.size :], value=np.float32(0))
+        return [copy_step(out[: x.size], context.x), zeros]
+    return [
+        context.step(
+            rearrange.reorg, out=out, x=context.x, c=x.c, h=x.h, w=x.w, stride=layer.stride, reverse=layer.reverse
+        )
+    ]
+
+
+def route_steps(layer: Route, context: LayerContext) -> list[Step]:
+    """The sources one behind the other; a single one is handed on where it lies."""
+    if len(context.sources) == 1:
+        return []
+    steps, first = [], 0
+    for source in context.sources:
+        steps.append(copy_step(context.out[first : first + source.size], source))
+        first += source.size
+    return steps
+
+
+def upsample_steps(layer: Upsample, context: LayerContext) -> list[Step]:
+    """Up, or down with ``reverse``."""
+    small = layer.out if layer.reverse else layer.input
+    return [
+        context.step(
+            rearrange.downsample if layer.reverse else rearrange.upsample, out=context.out, x=context.x,
+            channels=small.c, h=small.h, w=small.w, stride=layer.stride, scale=np.float32(layer.scale),
+        )
+    ]  # fmt: skip
+
+
+def crop_steps(layer: Crop, context: LayerContext) -> list[Step]:
+    """The middle, from 0 .. 1 to -1 .. 1 unless ``noadjust``."""
+    x, out = layer.input, layer.out
+    scale, shift = (1, 0) if layer.noadjust else (2, -1)
+    return [
+        context.step(
+            rearrange.crop, out=context.out, x=context.x, channels=x.c, h=x.h, w=x.w, out_h=out.h, out_w=out.w,
+            scale=np.float32(scale), shift=np.float32(shift),
+        )
+    ]  # fmt: skip

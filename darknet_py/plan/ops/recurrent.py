@@ -1,0 +1,93 @@
+"""Recurrent layers -> steps: their parts' own steps, and the gates between them.
+
+One image is one time step, as in Darknet's inference (``batch`` and ``time_steps`` count as 1): the state goes from
+image to image and from run to run in arrays of `plan.states`. A plan for several images has a layer's steps in their
+order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...kernels.layers import recurrent
+from ...kernels.layers.activations import LOGISTIC, TANH
+from ...layers import Connected, Convolutional
+from ..memory import aligned_floats
+from .convolutional import convolutional_steps
+from .weighted import connected_steps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ...layers import Crnn, Gru, Lstm, Recurrent, Rnn
+    from ..context import LayerContext
+    from ..step import Step
+
+    Floats = NDArray[np.float32]
+
+_PARTS: dict[type, Any] = {
+    Connected: connected_steps,
+    Convolutional: convolutional_steps,
+}
+
+
+class _Parts:
+    """Collects the steps of a layer and keeps its parts' outputs by name."""
+
+    def __init__(self, layer: Recurrent, context: LayerContext) -> None:
+        self.layer = layer
+        self.context = context
+        self.steps: list[Step] = []
+        self.out: dict[str, Floats] = {}
+
+    def run(self, x: Floats, *names: str, out: Floats | None = None) -> None:
+        """The named parts, each from ``x`` into an array of its own, or into ``out``."""
+        for name in names:
+            part = self.layer.parts[name]
+            self.out[name] = aligned_floats(part.out.size) if out is None else out
+            arrays = self.layer.arrays_of(name, self.context.arrays)
+            store = None if self.context.store is None else self.context.store.setdefault(name, {})
+            context = replace(self.context, sources=[x], out=self.out[name], arrays=arrays, store=store)
+            self.steps += _PARTS[type(part)](part, context)
+
+    def between(self, kernel: Any, *names: str, **arguments: Any) -> None:
+        """A kernel of `kernels.layers.recurrent`; it gets the outputs of the named parts, too."""
+        self.steps.append(self.context.step(kernel, **{name: self.out[name] for name in names}, **arguments))
+
+
+def rnn_steps(layer: Rnn | Crnn, context: LayerContext) -> list[Step]:
+    """Plain recurrence, connected or convolutional."""
+    parts, (state,) = _Parts(layer, context), context.states
+    parts.run(context.x, "input_layer")
+    parts.run(state, "self_layer")
+    parts.between(
+        recurrent.add_to_state, state=state, a=parts.out["input_layer"], b=parts.out["self_layer"],
+        keep=layer.shortcut,
+    )  # fmt: skip
+    parts.run(state, "output_layer", out=context.out)
+    return parts.steps
+
+
+def gru_steps(layer: Gru, context: LayerContext) -> list[Step]:
+    """Gated recurrent unit."""
+    parts, (state,) = _Parts(layer, context), context.states
+    update, forgot = aligned_floats(state.size), aligned_floats(state.size)
+    parts.run(state, "wz", "wr")
+    parts.run(context.x, "uz", "ur", "uh")
+    parts.between(recurrent.gru_gates, "uz", "wz", "ur", "wr", update=update, forgot=forgot, state=state)
+    parts.run(forgot, "wh")
+    code = TANH if layer.tanh else LOGISTIC
+    parts.between(recurrent.gru_output, "uh", "wh", out=context.out, state=state, update=update, code=code)
+    return parts.steps
+
+
+def lstm_steps(layer: Lstm, context: LayerContext) -> list[Step]:
+    """Long short-term memory."""
+    parts, (cell, hidden) = _Parts(layer, context), context.states
+    inputs, states = ("uf", "ui", "ug", "uo"), ("wf", "wi", "wg", "wo")
+    parts.run(hidden, *states)
+    parts.run(context.x, *inputs)
+    parts.between(recurrent.lstm_output, *inputs, *states, out=context.out, cell=cell, hidden=hidden)
+    return parts.steps

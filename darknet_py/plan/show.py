@@ -1,0 +1,111 @@
+"""A plan as lines of text: which kernel computes which layer, how, and where its output lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
+from ..kernels.conv.winograd import winograd
+from .contract import read_contract
+from .regions import address_of
+from .verify import verify
+
+if TYPE_CHECKING:
+    from ..layers import Layer
+    from .build import Plan
+    from .step import Step
+
+MB = 1e6
+
+WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "filter by filter"}
+"""The three ways of a convolution (docs/glossary.md)."""
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The plan, line by line: its memory, its steps in order, and what `plan.verify` finds."""
+    numbers, profile = plan.layout.numbers, plan.profile
+    yield (
+        f"plan of {plan.network.path}: input {plan.network.input}, math {profile.name}, numbers {numbers.name}, "
+        f"{plan.threads} thread{'s' * (plan.threads != 1)}, {plan.images} image{'s' * (plan.images != 1)} at a time"
+    )
+    for name, size, what in _memory(plan):
+        yield f"{name:10} {size / MB:9.2f} MB  {what}"
+    yield ""
+    yield f"{'step':>4} {'layer':20} {'kernel':18} {'output':>16} {'at byte':>11} {'tasks':>6}  how"
+    for layer in plan.network.layers:
+        steps = [(number, step) for number, step in enumerate(plan.steps) if step.layer == layer.index]
+        if not steps:
+            yield _line("", layer, "-", "", "", _why_none(plan, layer))
+        for number, step in steps:
+            place = f"{_place(plan, step):,}" if _place(plan, step) is not None else ""
+            yield _line(str(number), layer, step.name, place, str(step.tasks), _how(plan, step))
+    yield ""
+    problems = verify(plan)
+    yield f"{len(plan.steps)} steps; " + ("verified" if not problems else f"{len(problems)} problems:")
+    yield from problems
+
+
+def _line(number: str, layer: Layer, kernel: str, place: str, tasks: str, how: str) -> str:
+    name = f"{layer.index:4} {layer.kind}"
+    return f"{number:>4} {name:20} {kernel:18} {layer.out!s:>16} {place:>11} {tasks:>6}  {how}".rstrip()
+
+
+def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
+    """What the plan keeps: name, bytes, description."""
+    yield "arena", plan.arena_bytes, f"{len(set(plan.layout.buffers.values()))} buffers for each image"
+    temporary: dict[str, int] = {}
+    packed: dict[int, int] = {}
+    for step in plan.steps:
+        for name in step.kernel.work.temporary:
+            temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
+        if step.kernel in (convolution, winograd):
+            weights = step.arguments["weights"]
+            packed[address_of(weights)] = weights.nbytes
+    for name, size in temporary.items():
+        yield name, size, "temporary, shared by all steps"
+    yield "weights", sum(packed.values()), "packed for the convolutions; others are read where they lie"
+
+
+def _place(plan: Plan, step: Step) -> int | None:
+    """The byte of the arena from which on a step writes its first output; None: it writes elsewhere."""
+    for argument in read_contract(step.kernel.py_func).arguments.values():
+        value = step.arguments[argument.name]
+        if argument.role in ("written", "updated") and isinstance(value, np.ndarray):
+            place = address_of(value) - address_of(plan.arena)
+            return place if 0 <= place < plan.arena.nbytes else None
+    return None
+
+
+def _why_none(plan: Plan, layer: Layer) -> str:
+    """Why a layer has no step."""
+    for convolutional, pool in plan.layout.pools.items():
+        if pool == layer.index:
+            return f"done by the step of layer {convolutional}"
+    number = plan.layout.owners[layer.index]
+    return f"a view of {f'layer {number}' if number >= 0 else 'the input'}"
+
+
+def _how(plan: Plan, step: Step) -> str:
+    """What was chosen for a step, as far as there was a choice."""
+    if step.kernel not in (convolution, winograd):
+        return ""
+    cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
+    if step.kernel is winograd:
+        transform = step.arguments["transform"]
+        words = [
+            f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)",
+            "tiles made by a step before" if cut.shared else "each task makes its own tiles",
+        ]
+    else:
+        parts = -(-shape.c // cut.channels)
+        words = [WAYS[cut.way], f"blocks of {cut.block} filters", f"k in {parts} part{'s' * (parts > 1)}"]
+        if cut.row == 0:
+            words.append("reads its input where it lies")
+    if tile.contract:
+        words.append("fused multiply-add")
+    if cut.pool_h:
+        words.append(f"with the pooling of layer {plan.layout.pools[step.layer]}")
+    return ", ".join(words)
