@@ -10,6 +10,7 @@ import click
 
 from ..errors import DarknetError
 from ..legacy.recognise import is_darknets
+from ..output.streams import prepare_streams
 from ..version import __version__
 from . import interrupt
 from .guard import keep_inputs
@@ -70,6 +71,7 @@ def _run() -> int | None:
 
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
+    prepare_streams()
     interrupt.watch()
     try:
         code = _run()
