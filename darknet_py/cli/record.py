@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..errors import ImageError
 from ..image.files import find_images
 from .inputs import network, open_detector
 from .options import engine, thresholds, write_json
@@ -25,16 +26,30 @@ def record(
     """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
 
     Hashes of every layer's output and the boxes as hexadecimal floats, with versions, machine, arithmetic and hashes of
-    all files.
+    all files. An image that cannot be read is named, and the others are recorded; the exit code is then 1.
     """
+    from ..formats.atomic import check_writable
     from ..image.load import load_image
     from ..trace import file_sha256, trace
     from ..validate.environment import environment, network_facts
 
+    if json_file != "-":
+        check_writable(json_file)
     files = find_images(images)
     detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
-    recorded = [
-        {"image": str(file), "image_sha256": file_sha256(file), **trace(detector, load_image(file), **options)}
-        for file in files
-    ]
-    write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})
+    recorded: list[dict[str, Any]] = []
+    failed = 0
+    for file in files:
+        try:
+            pixels = load_image(file)
+        except ImageError as error:
+            failed += 1
+            click.echo(f"Error: {error}", err=True)
+            continue
+        recorded.append(
+            {"image": str(file), "image_sha256": file_sha256(file), **trace(detector, pixels, **options)}
+        )  # fmt: skip
+    if recorded:
+        write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})
+    if failed:
+        raise click.ClickException(f"{failed} of {len(files)} images could not be read")
