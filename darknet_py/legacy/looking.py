@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 
+def check_detects(detector: Detector) -> None:
+    """Raise `DarknetError` if the network gives no boxes, or does not take images."""
+    network = detector.network
+    if not network.heads:
+        raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier predict)")
+    network.check_picture()
+
+
 @dataclass(frozen=True)
 class Look:
     """How images are looked at.
@@ -44,13 +52,8 @@ class Look:
 
         Raises:
             ImageError: the image cannot be read.
-            DarknetError: the network gives no boxes.
         """
-        network = detector.network
-        if not network.heads:
-            raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier predict)")
-        network.check_picture()
-        shape = network.input
+        shape = detector.network.input
         pixels = load_image(path)
         seen = load_image(path, channels=1) if self.grey and shape.c == 1 else pixels
         x = (resize_pixels if self.stretch else letterbox_pixels)(seen, shape.w, shape.h)[: shape.c]
