@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
 from .errors import DarknetError, FileError
 from .formats.atomic import whole_file
+from .formats.text import as_unicode
 
 BLUE, RED, INK, GREY, PALE = "#2563eb", "#dc2626", "#111827", "#6b7280", "#d1d5db"
 
@@ -102,6 +103,7 @@ def write_chart(items: Sequence[Item], width: float, height: float, path: Path) 
         DarknetError: another kind of file, or it cannot be written.
     """
     draw = writer(path)
+    items = [replace(item, text=as_unicode(item.text)) for item in items]
     try:
         with whole_file(path) as part:
             draw(items, width, height, part)

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from ..errors import DarknetError, DarknetWarning, printable
 from ..legacy.recognise import is_darknets
+from ..output.streams import prepare_streams
 from ..version import __version__
 from . import interrupt
 from .command import Group
@@ -95,6 +96,7 @@ def _show_warnings() -> None:
 
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
+    prepare_streams()
     interrupt.watch()
     _show_warnings()
     try:

@@ -16,6 +16,8 @@ from string import Template
 from typing import Any
 
 from ..errors import DarknetError
+from ..formats.text import as_unicode
+from ..output.json import unicode_only
 from .frames import Result
 
 LOCAL = "127.0.0.1"
@@ -166,9 +168,12 @@ class WatchHandler(Handler):
             self._stream()
         elif path == "/":
             page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-            self.answer("text/html; charset=utf-8", Template(page).substitute(title=escape(self._watch.title)).encode())
+            self.answer(
+                "text/html; charset=utf-8",
+                Template(page).substitute(title=escape(as_unicode(self._watch.title))).encode(),
+            )
         elif path == "/status.json":
-            self.answer("application/json", json.dumps(self._watch.status()).encode())
+            self.answer("application/json", json.dumps(unicode_only(self._watch.status())).encode())
         elif path == "/snapshot.jpg" and (latest := self._watch.after(None)) is not None:
             self.answer("image/jpeg", latest.jpeg)
         else:
