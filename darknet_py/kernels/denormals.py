@@ -73,7 +73,7 @@ _MXCSR = ControlWord(0x8040, 0x6000, _read_mxcsr, _write_mxcsr)
 """x86-64: FTZ and DAZ; the direction of rounding."""
 
 _FPCR = ControlWord(1 << 24, 3 << 22 | 1 << 25 | 0b111, _read_fpcr, _write_fpcr)
-"""64-bit ARM: FZ; the direction of rounding, DN (every NaN becomes the default one), and newer processors' NEP, AH, FIZ.
+"""64-bit ARM: FZ; the direction of rounding, DN (NaNs lose their payload), and NEP, AH and FIZ of newer processors.
 
 FZ flushes operands and results. (FZ16 is of half precision only, which nothing here computes with.)
 """
