@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from .terminal import protect
+
 
 def main() -> None:
     """Run the command line."""
@@ -12,6 +14,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+    if sys.argv[1:2] != ["run-script"]:  # a script may do with the terminal what it wants
+        protect()
     run()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..terminal import control, visible
 from .options import Sizes, engine, write_json
 
 if TYPE_CHECKING:
@@ -91,6 +92,6 @@ def status(label: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     try:
-        yield lambda text: click.echo(f"\r\033[K{label}: {text}", nl=False, err=True)
+        yield lambda text: click.echo(f"\r\033[K{visible(label)}: {visible(text)}", control(sys.stderr), nl=False)
     finally:
-        click.echo("\r\033[K", nl=False, err=True)
+        click.echo("\r\033[K", control(sys.stderr), nl=False)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..terminal import control
+
 if TYPE_CHECKING:
     from ..detector import Detector
 
@@ -72,11 +74,12 @@ def progress(length: int, label: str = "Detecting") -> Iterator[Callable[..., No
     if length < 2 or sys.stderr is None or not sys.stderr.isatty():
         yield show
         return
-    with click.progressbar(length=length, file=sys.stderr, label=label) as bar:
+    with click.progressbar(length=length, file=control(sys.stderr), label=label) as bar:
 
         def step(lines: Sequence[str], about: str = "", error: bool = False) -> None:
             if error or about or sys.stdout.isatty():
-                click.echo("\r\033[K", nl=False, err=True)  # the lines take the bar's place, and it follows them
+                # The lines take the bar's place, and it follows them.
+                click.echo("\r\033[K", control(sys.stderr), nl=False)
             show(lines, about, error)
             bar.update(1)
             bar.render_progress()

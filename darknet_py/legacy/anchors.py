@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..errors import DarknetError, DataError
 from ..formats.atomic import write_text
 from ..formats.data import read_data, read_lines
 from ..formats.labels import read_labelled
+from ..terminal import control
 from .alexeyab import label_file
 from .opening import read_classes
 
@@ -75,5 +77,5 @@ def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype
             if w > 0 and h > 0:
                 sizes.append((w, h))
                 counts[class_id] += 1
-        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="")
+        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="", file=control(sys.stdout))
     return np.array(sizes, np.float64).reshape(-1, 2), counts

@@ -20,6 +20,7 @@ from ..formats.cfg import read_cfg
 from ..formats.data import read_data, read_map
 from ..loading import find_data_file
 from ..models.places import find_cfg
+from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
 from .opening import data_names, open_network
 from .prompt import chat
@@ -133,8 +134,9 @@ def detector_map(
     found = evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult
     )  # fmt: skip
-    for line in map_lines(found, names):
-        print(line)
+    out = control(sys.stdout)  # a terminal obeys the carriage returns of the progress, but no name
+    for line in map_lines(found, names if out is sys.stdout else [visible(name) for name in names]):
+        print(line, file=out)
     chat(f"Total Detection Time: {int(time.perf_counter() - start)} Seconds")
     print("\nSet -points flag:")
     print(" `-points 101` for MS COCO ")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..terminal import one_line
 from .layer_plot import layer_plot
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ WIDTH = 560
 """Pixels that a picture is wide at most."""
 
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+
+
+def _text(text: str) -> str:
+    """A text from a file or a name, as HTML."""
+    return html.escape(one_line(text))
 
 
 def write_report(
@@ -49,7 +55,7 @@ def page(results: Sequence[ImageResult], facts: Mapping[str, str], pictures: Map
     verdict = f"Agrees, {how.pop()}" if agrees and len(how) == 1 else "Agrees" if agrees else "Differs"
     sections = "\n".join(_section(result, pictures.get(result.image)) for result in results)
     made_with = "".join(
-        f"<tr><th scope='row'>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items()
+        f"<tr><th scope='row'>{_text(key)}</th><td>{_text(value)}</td></tr>" for key, value in facts.items()
     )
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -87,17 +93,17 @@ def _overview(results: Sequence[ImageResult]) -> str:
     for result in results:
         verdict = "agrees" if result.agrees else "differs"
         mark = f"<span class='mark {'good' if result.agrees else 'bad'}'>{verdict}</span>"
-        first = escape(result.problems[0]) if result.problems else "&ndash;"
-        cells = zip(heads, (mark, escape(result.image), escape(result.reference), first), strict=True)
+        first = _text(result.problems[0]) if result.problems else "&ndash;"
+        cells = zip(heads, (mark, _text(result.image), _text(result.reference), first), strict=True)
         rows.append("<tr>" + "".join(f"<td data-head='{head}'>{cell}</td>" for head, cell in cells) + "</tr>")
     head = "".join(f"<th scope='col'>{head}</th>" for head in heads)
     return f"<table class='overview'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _section(result: ImageResult, picture: Path | None) -> str:
-    parts = [f"<section><h2>{escape(result.image)}</h2>"]
+    parts = [f"<section><h2>{_text(result.image)}</h2>"]
     if result.problems:
-        items = "".join(f"<li>{escape(problem)}</li>" for problem in result.problems[:50])
+        items = "".join(f"<li>{_text(problem)}</li>" for problem in result.problems[:50])
         more = f"<li>and {len(result.problems) - 50} more</li>" if len(result.problems) > 50 else ""
         parts.append(f"<ul class='problems'>{items}{more}</ul>")
     if picture is not None and result.found is not None:
@@ -119,8 +125,8 @@ def _pictures(result: ImageResult, picture: Path) -> str:
     if result.boxes_known:
         drawn.append(("reference", len(result.expected), _draw_expected(pixels, result)))
     figures = "".join(
-        f"<figure><img src='{_data_uri(image)}' alt='{escape(name)}: {_count(count)} in {escape(result.image)}'>"
-        f"<figcaption>{escape(name)}: {_count(count)}</figcaption></figure>"
+        f"<figure><img src='{_data_uri(image)}' alt='{_text(name)}: {_count(count)} in {_text(result.image)}'>"
+        f"<figcaption>{_text(name)}: {_count(count)}</figcaption></figure>"
         for name, count, image in drawn
     )
     return f"<div class='pictures'>{figures}</div>"

@@ -15,6 +15,7 @@ from ..errors import DarknetError
 from ..formats.atomic import whole_file
 from ..output.json import frame as json_frame
 from ..output.text import darknet_lines
+from ..terminal import control
 from .average import Thresholds
 from .frames import Result, to_jpeg
 from .opencv import load_cv2
@@ -41,7 +42,9 @@ class Text:
         self._stream, self._clear, self._lines = stream, clear, lines
 
     def put(self, result: Result) -> None:
-        head = (CLEAR if self._clear else "") + f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
+        if self._clear:
+            control(self._stream).write(CLEAR)
+        head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
         self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found)))
         self._stream.flush()
 
