@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 from .terminal import protect
 
@@ -14,8 +15,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
-    if sys.argv[1:2] != ["run-script"]:  # a script may do with the terminal what it wants
+    if sys.argv[1:2] != ["run-script"]:  # a script may do what it wants with the terminal and with warnings
         protect()
+        if not sys.warnoptions:  # what overflows in somebody's weights is no fault of the program's
+            warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"(darknet_py|numpy)\b")
     run()
 
 

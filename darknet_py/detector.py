@@ -13,6 +13,7 @@ import numpy as np
 from .detect.classify import Classification, best_classes
 from .detect.decode import Candidates, decode
 from .detect.detections import Detections
+from .detect.finite import check_finite
 from .detect.nms import nms_sort
 from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError
@@ -208,6 +209,7 @@ class Detector:
         with self._lock:
             self._runner.run([self.prepare(pixels)])
             output = self._runner.output(layer.index).copy()
+        check_finite(self.network, layer, output)
         softmaxes = [layer.index for layer in self.network.layers if isinstance(layer, Softmax)]
         tree = self.trees.get(softmaxes[-1]) if softmaxes else None  # Darknet knows that of the last softmax
         return best_classes(output, top, self.names, tree)

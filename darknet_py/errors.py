@@ -2,11 +2,52 @@
 
 from __future__ import annotations
 
+import unicodedata
+import warnings
 from pathlib import Path
+
+MESSAGE_LENGTH = 600
+"""Most characters of a message."""
+
+PATH_LENGTH = 300
+"""Most characters of a file's name in a message."""
+
+_HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories of what may move a cursor, hide text or turn its direction, and of bytes that are no UTF-8."""
+
+
+def printable(text: str, length: int = MESSAGE_LENGTH) -> str:
+    """``text`` as a terminal may show it: one line, control characters as escapes, the middle of a long one left out.
+
+    Bytes that are no UTF-8, as ``surrogateescape`` decodes them, become ``\\xNN``.
+    """
+    text = _cut(text, length)
+    if text.isascii() and text.isprintable():
+        return text
+    return _cut("".join(_escaped(character) for character in text), length)
+
+
+def _cut(text: str, length: int) -> str:
+    end = length // 3
+    return text if len(text) <= length else f"{text[: length - end - 3]}...{text[-end:]}"
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _HARMFUL:
+        return character
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class DarknetError(Exception):
-    """Base class: catch this one to catch whatever darknet-py says about its input."""
+    """Base class: catch this one to catch whatever darknet-py says about its input.
+
+    Whatever stands in files and names is `printable` in its message.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message, MESSAGE_LENGTH + PATH_LENGTH))
 
 
 class FileError(DarknetError):
@@ -16,11 +57,16 @@ class FileError(DarknetError):
     """
 
     def __init__(self, message: str, path: str | Path | None = None, line: int | None = None) -> None:
-        self.message = message
+        self.message = printable(message)
         self.path = str(path) if path is not None else None
         self.line = line
-        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
-        super().__init__(where + message)
+        super().__init__(place(path, line) + self.message)
+
+
+def place(path: str | Path | None, line: int | None = None) -> str:
+    """``path:line: ``, as messages begin."""
+    where = "" if path is None else printable(str(path), PATH_LENGTH)
+    return where and (f"{where}: " if line is None else f"{where}:{line}: ")
 
 
 class CfgError(FileError):
@@ -41,3 +87,12 @@ class ImageError(FileError):
 
 class ModelError(DarknetError):
     """A released model that is unknown, or whose files cannot be found or fetched."""
+
+
+class DarknetWarning(UserWarning):
+    """Something in a file is odd, but can be computed. Commands show it as one line on standard error."""
+
+
+def warn(message: str, path: str | Path | None = None, line: int | None = None) -> None:
+    """Warn of something in a file."""
+    warnings.warn(DarknetWarning(place(path, line) + printable(message)), stacklevel=2)

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -129,7 +130,13 @@ def test_the_program_protects_all_but_scripts(
 ) -> None:
     seen = []
     monkeypatch.setattr(sys, "argv", ["darknet-py", *arguments])
+    monkeypatch.setattr(sys, "warnoptions", [])
     monkeypatch.setattr(__main__, "protect", lambda: seen.append(True))
     monkeypatch.setattr("darknet_py.cli.main", lambda: None)
-    __main__.main()
+    with warnings.catch_warnings(record=True) as came:
+        warnings.simplefilter("always")
+        __main__.main()
+        warnings.warn_explicit("overflow", RuntimeWarning, "x.py", 1, module="darknet_py.plan.convolution")
+        warnings.warn_explicit("overflow", RuntimeWarning, "x.py", 1, module="numpy.linalg")
+        assert len(came) == (0 if protected else 2), "NumPy's warnings are of a script only"
     assert bool(seen) == protected

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
+from typing import Any
 
 import click
 
-from ..errors import DarknetError
+from ..errors import DarknetError, DarknetWarning
 from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
@@ -68,9 +70,23 @@ def _run() -> int | None:
     return code
 
 
+def _show_warnings() -> None:
+    """Let our own warnings be one line on standard error each; those of other packages stay as Python shows them."""
+    show = warnings.showwarning
+
+    def show_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if isinstance(message, DarknetWarning):
+            click.echo(f"Warning: {message}", err=True)
+        else:
+            show(message, category, *where, **more)
+
+    warnings.showwarning = show_line
+
+
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
     interrupt.watch()
+    _show_warnings()
     try:
         code = _run()
         if sys.stdout is not None:  # closed by who started this

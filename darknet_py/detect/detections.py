@@ -101,6 +101,7 @@ class Detections:
         )  # fmt: skip
 
     @cached_property
+    @np.errstate(all="ignore")
     def xyxy(self) -> NDArray[np.float32]:
         """float32, N x 4: left, top, right, bottom, in pixels (with fractions; not clipped to the image)."""
         centre, half = self.box[:, :2].astype(np.float64), self.box[:, 2:] / 2.0

@@ -89,16 +89,21 @@ CONTROL_WORD = CONTROL_WORDS.get(ARCHITECTURE)
 def denormals_as_zero(flush: bool) -> Iterator[None]:
     """While inside, denormal operands and results of this thread's floating-point arithmetic count as zero, or do not.
 
-    All else is as IEEE 754 has it by default: results are rounded to the nearest number. Whatever was set before is set
-    again afterwards.
+    All else is as IEEE 754 has it by default: results are rounded to the nearest number, and NumPy says nothing of what
+    overflows or is no number, as C says nothing. Whatever was set before is set again afterwards.
     """
-    if CONTROL_WORD is None:
-        yield
-        return
+    with np.errstate(all="ignore"):
+        if CONTROL_WORD is None:
+            yield
+        else:
+            yield from _with_word(CONTROL_WORD, flush)
+
+
+def _with_word(control: ControlWord, flush: bool) -> Iterator[None]:
     word = np.empty(1, np.int64)
     _read_control(word)
     before = int(word[0])
-    wanted = before & ~(CONTROL_WORD.flush | CONTROL_WORD.others) | (CONTROL_WORD.flush if flush else 0)
+    wanted = before & ~(control.flush | control.others) | (control.flush if flush else 0)
     if wanted != before:
         _write_control(wanted)
     try:

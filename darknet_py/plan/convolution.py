@@ -124,6 +124,7 @@ def stored(store: dict[Any, Floats] | None, key: Any, make: Callable[[], Floats]
     return store[key]
 
 
+@np.errstate(all="ignore")
 def folded(arrays: Mapping[str, Floats]) -> dict[str, Floats]:
     """Weights and biases that give what batch normalisation would have made of the sums."""
     factor = arrays["scales"] / deviations(arrays["rolling_variance"])
