@@ -20,7 +20,7 @@ from .errors import DarknetError
 from .image.letterbox import letterbox_pixels, resize_pixels
 from .image.pixels import as_pixels
 from .layers import Region, Softmax
-from .plan.pool import usable_cores
+from .plan.cores import usable_cores
 from .plan.profile import get_profile
 from .plan.runner import Runner, in_groups
 

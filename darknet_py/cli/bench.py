@@ -56,7 +56,7 @@ def bench(
     from ..bench.sizes import size_lines, write_size_plot
     from ..chart import writer
     from ..network import read_network
-    from ..plan.pool import usable_cores
+    from ..plan.cores import usable_cores
 
     if weights is not None and len(cfgs) > 1:
         raise click.UsageError("--weights goes with one CFG")

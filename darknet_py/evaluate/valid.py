@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DarknetError, FileError
 from ..formats.atomic import write_text
+from ..formats.distinct import refuse_same
 from .files import class_lines, coco_text, imagenet_lines
 from .found import MAP_ENTRIES
 
@@ -62,6 +63,8 @@ def write_results(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot be written: {error.strerror or error}", folder) from None
+    if kind == "voc":
+        refuse_same(folder / f"{base}{name}.txt" for name in names)
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)

@@ -64,6 +64,8 @@ class Plan:
             states: of its recurrent layers; zeros of its own by default.
         """
         check_covers(profile, network)
+        if parameters.file is not None:
+            parameters.file.check()
         self.network = network
         self.threads = threads
         self.images = images
