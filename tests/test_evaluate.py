@@ -38,6 +38,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .systems import POSIX, need_posix
 from .test_cli import run
 from .test_legacy import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet
 
@@ -90,6 +91,7 @@ NETS = {
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with networks, pictures with labels, lists and data files, and the program as ``darknet``."""
+    need_posix()
     folder = tmp_path_factory.mktemp("evaluate")
     make_root(folder)
     program = folder / "darknet"
@@ -543,6 +545,7 @@ def test_a_run_goes_without_a_journal_where_none_can_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@POSIX
 def test_a_killed_run_goes_on(root: Path, tmp_path: Path) -> None:
     listed = root / "many.list"
     listed.write_text("".join(f"images/img_{number % 9:03d}.jpg\n" for number in range(160)))

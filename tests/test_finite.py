@@ -101,6 +101,7 @@ def test_a_command_says_it_in_one_line(
     monkeypatch.chdir(tmp_path)
     command = "darknet-py detect a.png b.png --cfg net.cfg --weights net.weights --threads 1"
     monkeypatch.setattr("sys.argv", command.split())
+    monkeypatch.setattr("darknet_py.cli.interrupt.watch", lambda: None)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
         warnings.simplefilter("default")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darknet_py import cli
 from darknet_py.errors import DarknetError, FileError
 from darknet_py.evaluate.found import Found
 from darknet_py.evaluate.valid import write_results
@@ -27,6 +30,7 @@ from darknet_py.validate.environment import environment
 from darknet_py.video import http
 from darknet_py.warmup import usable_profiles
 from tests.nets import build, net, ramp, write_cfg
+from tests.systems import POSIX
 
 CONVOLUTION = net(3, 8, 8, "convolutional filters=4 size=3 pad=1 activation=leaky")
 CONNECTED = net(3, 8, 8, "connected output=4 activation=linear")
@@ -145,6 +149,26 @@ def test_result_files_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir()) == []
 
 
+# -------------------------------------------------------------------------------------------------------------- pipes
+
+
+@pytest.mark.parametrize(("windows", "says"), [(True, ""), (False, "Error: Invalid argument\n")])
+def test_a_reader_that_goes_away_on_windows(
+    windows: bool, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(cli.interrupt, "watch", lambda: None)
+    monkeypatch.setattr(cli, "_WINDOWS", windows)
+    monkeypatch.setattr(cli, "_run", fails)
+    with open(tmp_path / "out", "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            cli.main()
+    assert end.value.code == 1 and capsys.readouterr().err == says
+
+
 # ------------------------------------------------------------------------------------------------------ files in use
 
 
@@ -158,10 +182,7 @@ def overwrite(path: Path) -> None:
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000_000))
 
 
-needs_posix = pytest.mark.skipif(os.name != "posix", reason="files in use cannot be replaced on this system")
-
-
-@needs_posix
+@POSIX
 def test_a_file_that_is_replaced_stays_what_it_was(tmp_path: Path) -> None:
     detector, weights = build(tmp_path, CONNECTED), tmp_path / "net.weights"
     before = detector.predict(ramp(3, 8, 8))[0]
@@ -171,7 +192,7 @@ def test_a_file_that_is_replaced_stays_what_it_was(tmp_path: Path) -> None:
     assert np.array_equal(detector.predict(ramp(3, 8, 8))[0], before)
 
 
-@needs_posix
+@POSIX
 def test_a_file_that_is_written_to_is_never_read_on(tmp_path: Path) -> None:
     """Or else weights of two trainings would be mixed, without a sign of it."""
     x, weights = ramp(3, 8, 8), tmp_path / "net.weights"
