@@ -18,6 +18,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .systems import POSIX
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
@@ -113,6 +114,7 @@ def test_version() -> None:
     assert "0.1" in run("--version").stdout
 
 
+@POSIX
 def test_detect_prints_draws_and_writes_json(files: Path, tmp_path: Path) -> None:
     for name in ("net.cfg", "net.weights", "net.names", "photo.png"):
         (tmp_path / name).symlink_to(files / name)

@@ -38,6 +38,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .systems import POSIX, need_posix
 from .test_cli import run
 from .test_legacy import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet
 
@@ -90,6 +91,7 @@ NETS = {
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with networks, pictures with labels, lists and data files, and the program as ``darknet``."""
+    need_posix()
     folder = tmp_path_factory.mktemp("evaluate")
     make_root(folder)
     program = folder / "darknet"
@@ -543,6 +545,7 @@ def test_a_run_goes_without_a_journal_where_none_can_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@POSIX
 def test_a_killed_run_goes_on(root: Path, tmp_path: Path) -> None:
     listed = root / "many.list"
     listed.write_text("".join(f"images/img_{number % 9:03d}.jpg\n" for number in range(160)))
@@ -633,6 +636,10 @@ def test_pictures_for_any_number_of_classes(tmp_path: Path, classes: int) -> Non
     write_plot(found, names, "a < b", tmp_path / "a.svg")
     texts = [node.text for node in ElementTree.parse(tmp_path / "a.svg").iter() if node.text]
     assert "a < b" in texts and ("mean of the classes" in texts) == (classes > 1)
-    assert sum(text.startswith("name ") for text in texts) == len(found.present)
+    named = [text for text in texts if text.startswith("name ")]
+    assert len(set(named)) == len(found.present), "each has a bar"
+    seen = [curve for curve in found.present if len(curve.recall)]
+    assert len(named) - len(set(named)) <= min(len(seen), 6), "and a few have a name at their curve"
+    assert classes > 6 or len(named) - len(set(named)) == len(seen)
     assert json.dumps(document(found, names, 60), allow_nan=False)
     assert len(list(table_lines(found, names, 60))) >= len(found.present) + 4

@@ -29,6 +29,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .systems import ANY_BYTES, need_posix
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
@@ -50,6 +51,7 @@ YOLO_V1 = net(
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as Darknet's: networks with weights, data files, names, pictures, and the program as a link."""
+    need_posix()
     folder = tmp_path_factory.mktemp("darknet")
     for name, text in (("yolo", YOLO), ("classifier", CLASSIFIER), ("v1", YOLO_V1)):
         write_synth(write_cfg(folder, text, f"{name}.cfg"), folder / f"{name}.weights", 7)
@@ -313,6 +315,7 @@ def test_streams_that_the_parent_has_closed(root: Path) -> None:
         assert found.stdout == said if said is not None else re.fullmatch(r"(ant|bee|cat): \d+%\n", found.stdout)
 
 
+@ANY_BYTES
 def test_paths_and_names_of_any_bytes(root: Path) -> None:
     odd = os.fsencode(root) + b"/caf\xe9 1.jpg"
     os.symlink(os.fsencode(PHOTOS / "coffee.jpg"), odd)

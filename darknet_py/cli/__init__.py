@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -37,6 +38,9 @@ COMMANDS = {
     "validate": "Compare this engine with reference detections or another Darknet, bit for bit.",
 }
 """Command -> its one-line help, shown by the group without importing the command."""
+
+
+_WINDOWS = os.name == "nt"
 
 
 class LazyGroup(Group):
@@ -94,6 +98,12 @@ def _show_warnings() -> None:
     warnings.showwarning = show_line
 
 
+def _leave_reader() -> NoReturn:
+    """The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+
+
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
     prepare_streams()
@@ -109,13 +119,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         interrupt.leave()
     except BrokenPipeError:
-        # The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        _leave_reader()
     except DarknetError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
+        if _WINDOWS and error.errno == errno.EINVAL and error.filename is None:  # its broken pipe
+            _leave_reader()
         about = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {printable(f'{about}{error.strerror or error}')}", err=True)
         sys.exit(1)

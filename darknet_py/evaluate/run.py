@@ -17,6 +17,7 @@ from ..errors import DataError, ImageError
 from ..formats.text import as_found, read_paths
 from ..image.load import load_image
 from ..plan.runner import in_groups
+from ..terminal import control, visible
 from .found import Found, Setting, find
 from .journal import Journal, stamp
 
@@ -180,7 +181,8 @@ def counted(length: int, label: str, plain: Callable[[int], None] | None = None)
     def speed(done: int | None) -> str:
         return f"{(done or 0) / max(time.perf_counter() - begin, 1e-9):.1f} images/s"
 
-    with click.progressbar(length=length, file=sys.stderr, label=label, item_show_func=speed, show_pos=True) as bar:
+    stream, label = control(sys.stderr), visible(label)
+    with click.progressbar(length=length, file=stream, label=label, item_show_func=speed, show_pos=True) as bar:
 
         def move() -> None:
             nonlocal count

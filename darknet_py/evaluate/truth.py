@@ -91,6 +91,7 @@ def read_truths(
     return truths, without
 
 
+@np.errstate(all="ignore")
 def iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Intersection over union of a box with each of the others (n x 4), in float32 as Darknet's ``box_iou``."""
     half = np.float32(0.5)
@@ -99,6 +100,5 @@ def iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.flo
     side = high - low
     common = np.where((side < 0).any(axis=1), np.float32(0), side[:, 0] * side[:, 1])
     union = box[2] * box[3] + others[:, 2] * others[:, 3] - common
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: NDArray[np.float32] = np.where(common == 0, np.float32(0), common / union)
+    found: NDArray[np.float32] = np.where(common == 0, np.float32(0), common / union)
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError, FileError
 from ..formats.atomic import check_writable, write_text
+from ..formats.distinct import refuse_same
 from .files import class_lines, coco_text, imagenet_lines
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def check_results(kind: str, folder: Path, names: Sequence[str]) -> None:
     for name in names if kind == "voc" else ():
         if "/" in name or "\0" in name:
             raise DarknetError(f"the class name '{name}' cannot be part of a file's name")
+    if kind == "voc":
+        refuse_same(folder / f"{name}.txt" for name in names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ..formats.data import read_data
 from ..formats.labels import Complaints, read_labelled
 from ..formats.text import is_file
 from ..loading import find_data_file
+from ..terminal import control
 from .alexeyab import label_file
 from .opening import read_classes
 from .prompt import chat
@@ -80,6 +82,6 @@ def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype
             if w > 0 and h > 0:
                 sizes.append((w, h))
                 counts[class_id] += 1
-        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="")
+        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="", file=control(sys.stdout))
     complaints.close()
     return np.array(sizes, np.float64).reshape(-1, 2), counts

@@ -23,6 +23,7 @@ from ..formats.labels import Complaints
 from ..formats.text import is_file
 from ..loading import find_data_file
 from ..models.places import find_cfg
+from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
 from .opening import data_names, open_network
 from .prompt import chat
@@ -160,8 +161,9 @@ def detector_map(
     found = evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult
     )  # fmt: skip
-    for line in map_lines(found, names):
-        print(line)
+    out = control(sys.stdout)  # a terminal obeys the carriage returns of the progress, but no name
+    for line in map_lines(found, names if out is sys.stdout else [visible(name) for name in names]):
+        print(line, file=out)
     if found.images < len(images):
         chat(f"This is the mean of {found.images} images; {len(images) - found.images} could not be read")
     chat(f"Total Detection Time: {int(time.perf_counter() - start)} Seconds")

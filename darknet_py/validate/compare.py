@@ -122,6 +122,7 @@ def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, toler
     return result
 
 
+@np.errstate(all="ignore")
 def expected_boxes(
     box: NDArray[Any], prob: NDArray[Any], found: Detections, thresh: float, relative: bool
 ) -> list[ReferenceBox]:
@@ -130,7 +131,7 @@ def expected_boxes(
     centre, half = box[:, :2].astype(np.float64), box[:, 2:].astype(np.float64) / 2
     corners = np.concatenate([centre - half, centre + half], axis=1) * scale
     return [
-        ReferenceBox(found.class_name(k), float(prob[i, k]), tuple(corners[i]))
+        ReferenceBox(found.class_name(k), float(prob[i, k]), tuple(corners[i].tolist()))
         for i, k in zip(*np.nonzero(prob > np.float32(thresh)), strict=True)
     ]
 
@@ -222,6 +223,7 @@ def clipped(found: Detections, margin: int) -> NDArray[np.float64]:
     return corners
 
 
+@np.errstate(all="ignore")
 def iou(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of n boxes with one, given by corners; 1 for what is the same to 1/100 pixel."""
     wide = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])

@@ -93,7 +93,10 @@ def compare_with_library(
             continue
         apart = float(ulps(ours, wanted).max()) if ours.size == wanted.size else float("inf")
         result.layers.append(LayerResult(layer.index, layer.kind, apart == 0, apart))
-        if apart > tolerance.ulp:
+        if ours.size != wanted.size:
+            sizes = f"has {ours.size} values here, {wanted.size} there"
+            result.problems.append(f"layer {layer.index} ({layer.kind}) {sizes}")
+        elif apart > tolerance.ulp:
             result.problems.append(f"layer {layer.index} ({layer.kind}) is up to {apart:.0f} ulp off")
     if detector.network.heads:
         limits = {key: thresholds[key] for key in ("thresh", "hier_thresh", "nms")}

@@ -158,7 +158,7 @@ def _read_comp4(folder: Path) -> list[Reference]:
         raise DataError("is no reference: the folder has no comp4_det_test_CLASS.txt", folder)
     for file in files:
         name = file.stem.removeprefix("comp4_det_test_")
-        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             words = line.rsplit(maxsplit=5)
             try:
                 score, *corners = map(float, words[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import threading
@@ -31,6 +32,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = os.name != "nt"
+    """Elsewhere it frees a port that was left a minute ago; on Windows it lets two programs listen on one port."""
 
     def __init__(self, host: str, port: int, handler: Callable[..., BaseHTTPRequestHandler]) -> None:
         """Listen, and serve in a thread of its own. Port 0: any free one.

@@ -16,6 +16,7 @@ from ..formats.atomic import whole_file
 from ..output.json import frame as json_frame
 from ..output.json import unicode_only
 from ..output.text import darknet_lines
+from ..terminal import control
 from .average import Adjustable
 from .frames import Result, to_jpeg
 from .opencv import load_cv2
@@ -42,7 +43,9 @@ class Text:
         self._stream, self._clear, self._lines = stream, clear, lines
 
     def put(self, result: Result) -> None:
-        head = (CLEAR if self._clear else "") + f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
+        if self._clear:
+            control(self._stream).write(CLEAR)
+        head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
         self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found)))
         self._stream.flush()
 
