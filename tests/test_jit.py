@@ -183,3 +183,30 @@ def test_without_numbas_insides_nothing_is_kept(tmp_path: Path, monkeypatch: pyt
     assert out.tolist() == [1, 1]
     assert add.stats.cache_path is None
     assert not list(tmp_path.rglob("*.nb?"))
+
+
+PROCESS = """
+import numpy as np
+import small
+from darknet_py.kernels.jit import kernel
+add = kernel(small.add)
+for dtype in (np.float32, np.float64, np.int32):
+    out = np.zeros(2, dtype)
+    add(out, np.arange(2, dtype=dtype))
+    assert out.tolist() == [0, 1]
+print(sum(add.stats.cache_misses.values()))
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_share_a_cache(tmp_path: Path) -> None:
+    Small(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)])}
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stdout=subprocess.PIPE, text=True)
+
+    for process in [start() for _ in range(4)]:
+        assert process.communicate(timeout=300)[0].strip() in {"0", "1", "2", "3"} and process.returncode == 0
+    lost = [int(start().communicate(timeout=300)[0]) for _ in range(4)]
+    assert lost == sorted(lost, reverse=True) and lost[-1] == 0, "entries that were lost are added one start later"
