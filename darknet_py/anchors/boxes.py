@@ -185,7 +185,7 @@ def _picture_size(path: Path | None, image: str) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             return picture.size
-    except OSError:
+    except Exception:  # a decoder that meets nonsense raises anything
         raise ImageError("cannot be read as an image, whose size is wanted", path) from None
 
 

@@ -112,6 +112,8 @@ class Found:
         score = np.array(lists["score"], np.float32)
         if not len(row) == len(class_id) == len(score) or (len(row) and not 0 <= row.min() <= row.max() < len(box)):
             raise ValueError("lists of different lengths")
+        if len(row) and class_id.min() < 0:
+            raise ValueError("a class below 0")
         return cls((int(width), int(height)), box, row, class_id, score)
 
 
