@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
+
+from .terminal import protect
 
 
 def main() -> None:
@@ -12,6 +15,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+    if sys.argv[1:2] != ["run-script"]:  # a script may do what it wants with the terminal and with warnings
+        protect()
+        if not sys.warnoptions:  # what overflows in somebody's weights is no fault of the program's
+            warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"(darknet_py|numpy)\b")
     run()
 
 

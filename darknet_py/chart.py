@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
 from .errors import DarknetError, FileError
 from .formats.atomic import whole_file
+from .formats.text import as_unicode
+from .terminal import one_line
 
 BLUE, RED, INK, GREY, PALE = "#2563eb", "#dc2626", "#111827", "#6b7280", "#d1d5db"
+
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#6b7280")
+"""Of curves that stand side by side: told apart without seeing red or green (Okabe and Ito's, and two more)."""
 
 SCALE = 2
 """Pixels of a PNG per unit of the chart."""
@@ -78,6 +83,36 @@ class Axes:
             yield Item(x - 3, y - 3, 6, 6, color=color)
 
 
+def end_labels(
+    ends: Sequence[tuple[str, str, tuple[float, float]]], x: float, top: float, bottom: float
+) -> Iterator[Item]:
+    """Each curve's name at its end, in its colour, one below the other, with a thin line that leads there.
+
+    Args:
+        ends: name, colour, and where the curve ends on the page.
+        x: where the names begin, right of all ends.
+        top, bottom: between which they stand, if there is room.
+    """
+    gap = 15.0
+    rows = sorted(ends, key=lambda end: end[2][1])
+    places = [min(max(end[2][1], top), bottom) for end in rows]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    limit = max(bottom, top + gap * (len(places) - 1))
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], limit)
+        limit = places[i] - gap
+    for (name, color, (end_x, end_y)), y in zip(rows, places, strict=True):
+        yield Item(end_x - 3, end_y - 3, 6, 6, color=color)
+        yield Item(points=((end_x, end_y), (x - 4, y)), color=color, stroke=0.75)
+        yield Item(x, y + 4, text=name, size=12, color=color)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most that many characters, with an ellipsis where it was cut."""
+    return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def ticks(low: float, high: float, count: int = 6) -> list[float]:
     """About ``count`` round numbers, the first not above ``low`` and the last not below ``high``."""
     raw = max(high - low, 1e-9) / count
@@ -102,6 +137,7 @@ def write_chart(items: Sequence[Item], width: float, height: float, path: Path) 
         DarknetError: another kind of file, or it cannot be written.
     """
     draw = writer(path)
+    items = [replace(item, text=as_unicode(item.text)) for item in items]
     try:
         with whole_file(path) as part:
             draw(items, width, height, part)
@@ -123,7 +159,7 @@ def _svg(item: Item) -> str:
     if item.text:
         return (
             f'<text x="{item.x:.1f}" y="{item.y:.1f}" font-size="{item.size}" fill="{item.color}" '
-            f'text-anchor="{item.anchor}">{escape(item.text)}</text>'
+            f'text-anchor="{item.anchor}">{escape(one_line(item.text))}</text>'
         )
     color = f'fill="none" stroke="{item.color}" stroke-width="{item.stroke:g}"' if item.stroke else ""
     if item.points:
@@ -138,6 +174,8 @@ def _svg(item: Item) -> str:
 def _write_png(items: Sequence[Item], width: float, height: float, path: Path) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
+    from .image.label import writable
+
     # Shapes are drawn twice as large and reduced, so that lines are smooth; then the texts.
     large = Image.new("RGB", (round(width) * 2 * SCALE, round(height) * 2 * SCALE), "white")
     draw = ImageDraw.Draw(large)
@@ -150,7 +188,7 @@ def _write_png(items: Sequence[Item], width: float, height: float, path: Path) -
         if item.text:
             font = ImageFont.load_default(item.size * SCALE)
             anchor = {"start": "ls", "middle": "ms", "end": "rs"}[item.anchor]
-            draw.text((item.x * SCALE, item.y * SCALE), item.text, item.color, font, anchor=anchor)
+            draw.text((item.x * SCALE, item.y * SCALE), writable(one_line(item.text)), item.color, font, anchor=anchor)
     picture.save(path, "PNG")
 
 

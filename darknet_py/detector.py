@@ -12,13 +12,14 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
+from .detect.finite import check_finite
 from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
 from .errors import DarknetError
 from .image.pixels import as_pixels
 from .inference import find_boxes, find_candidates, network_input, to_detections
 from .layers import Region, Softmax
-from .plan.pool import usable_cores
+from .plan.cores import usable_cores
 from .plan.profile import get_profile
 from .plan.runner import Runner, in_groups
 from .view import DEFAULT, Fit, View
@@ -228,6 +229,7 @@ class Detector:
         with self._lock:
             self._runner.run([self.prepare(pixels)])
             output = self._runner.output(layer.index).copy()
+        check_finite(self.network, layer, output)
         softmaxes = [layer.index for layer in self.network.layers if isinstance(layer, Softmax)]
         tree = self.trees.get(softmaxes[-1]) if softmaxes else None  # Darknet knows that of the last softmax
         return best_classes(output, top, self.names, tree)

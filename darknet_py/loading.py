@@ -11,7 +11,8 @@ import numpy as np
 
 from .detector import Detector, check_size
 from .errors import DarknetError, DataError, WeightsError
-from .formats.data import read_data, read_map, read_names
+from .formats.data import as_written, path_spellings, read_data, read_map, read_names
+from .formats.text import is_file
 from .formats.tree import Tree, read_tree
 from .layers import Region
 from .network import Network, read_network
@@ -187,23 +188,32 @@ def find_data_file(name: str, beside: Path) -> Path:
     """A file that a cfg or data file names.
 
     Looked for in the working directory, as Darknet does, then in the folder of the file that names it and in that
-    folder's parent (Darknet's root when the file is in ``cfg/``), then among fetched files.
+    folder's parent (Darknet's root when the file is in ``cfg/``), then among fetched files; at each place as Darknet
+    reads the path, then as a person may have meant it (`path_spellings`).
 
     Raises:
         DarknetError: with all places tried.
     """
     from .models import find_file
 
-    places = [Path(name)]
-    if not Path(name).is_absolute():
-        places += [beside.parent / name, beside.parent.parent / name, beside.parent / Path(name).name]
-    for place in places:
-        if place.is_file():
-            return place
-    fetched = find_file(Path(name).name)
-    if fetched is not None:
-        return fetched
-    tried = ", ".join(dict.fromkeys(str(place.absolute()) for place in places))
+    written = list(path_spellings(name))
+    for spelling in written:
+        for place in _places(spelling, beside):
+            if is_file(place):
+                return place
+    for spelling in written:
+        fetched = None if "\0" in spelling else find_file(Path(spelling).name)
+        if fetched is not None:
+            return fetched
+    shown = as_written(name)
+    tried = ", ".join(dict.fromkeys(str(place.absolute()) for place in _places(shown, beside)))
     raise DarknetError(
-        f"{beside}: names the file {name}, which is nowhere: tried {tried}; `darknet-py fetch` may have it"
+        f"{beside}: names the file {shown}, which is nowhere: tried {tried}; `darknet-py fetch` may have it"
     )
+
+
+def _places(name: str, beside: Path) -> list[Path]:
+    """Where a file may be that is named in the file ``beside``."""
+    if Path(name).is_absolute():
+        return [Path(name)]
+    return [Path(name), beside.parent / name, beside.parent.parent / name, beside.parent / Path(name).name]

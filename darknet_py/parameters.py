@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import WeightsError, warn
+from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
 from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
 
@@ -30,10 +31,14 @@ class Parameters:
         arrays: one dict per layer; views on the memory-mapped file wherever the file has them in the order of use.
         seen: number of training images, from the file's header.
         header: the file's header.
+        file: the file that the arrays are views on, if any.
     """
 
-    def __init__(self, arrays: list[Arrays], seen: int = 0, header: Header | None = None) -> None:
+    def __init__(
+        self, arrays: list[Arrays], seen: int = 0, header: Header | None = None, file: Unchanged | None = None
+    ) -> None:
         self.arrays = arrays
+        self.file = file
         self.seen = seen
         self.header = header or Header(0, 2, 0, seen)
 
@@ -49,6 +54,7 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
     Raises:
         WeightsError: the file is too short or too long, with the layer and the number of bytes.
     """
+    file = Unchanged(path)
     reader = WeightsReader(path)
     _check_long_enough(network, reader)
     arrays: list[Arrays] = []
@@ -67,7 +73,7 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
     if not partial or reader.has_fifth_int:
         reader.finish(last)
     _warn_of_nan(network, arrays, reader.path)
-    return Parameters(arrays, reader.header.seen, reader.header)
+    return Parameters(arrays, reader.header.seen, reader.header, file)
 
 
 def zero_parameters(network: Network) -> Parameters:

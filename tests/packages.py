@@ -6,8 +6,10 @@ from importlib.util import find_spec
 
 import pytest
 
+HAS_SAFETENSORS = find_spec("safetensors") is not None
+
 NEEDS_SAFETENSORS = pytest.mark.skipif(
-    find_spec("safetensors") is None, reason="the package safetensors is not installed (pip install '.[test]')"
+    not HAS_SAFETENSORS, reason="the package safetensors is not installed (pip install '.[test]')"
 )
 NEEDS_ONNX = pytest.mark.skipif(
     find_spec("onnx") is None or find_spec("onnxruntime") is None,

@@ -25,6 +25,42 @@ class Answer(NamedTuple):
     err: str
 
 
+class Bytes(NamedTuple):
+    """How a program ended, and what it wrote, byte for byte."""
+
+    code: object
+    out: bytes
+    err: bytes
+
+
+def answer(
+    *arguments: object, cwd: Path, program: str = "darknet-py", stdin: bytes = b"", encoding: str = "utf-8"
+) -> Bytes:
+    """Run ``program`` in this process, its standard streams in a locale's ``encoding``."""
+    streams = [io.BytesIO(), io.BytesIO()]
+    texts = [io.TextIOWrapper(stream, encoding=encoding, write_through=True) for stream in streams]
+    handlers, folder = {number: signal.getsignal(number) for number in _SIGNALS}, Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [program, *map(str, arguments)])
+        patch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding=encoding))
+        patch.setattr(sys, "stdout", texts[0])
+        patch.setattr(sys, "stderr", texts[1])
+        os.chdir(cwd)
+        try:
+            with pytest.raises(SystemExit) as end:
+                main()
+        finally:
+            os.chdir(folder)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for text in texts:
+                text.flush()
+    result = Bytes(end.value.code, *(stream.getvalue() for stream in streams))
+    assert b"Traceback" not in result.err, result.err
+    return result
+
+
 def ask(*arguments: object, cwd: Path, program: str = "darknet-py", stdin: bytes = b"") -> Answer:
     """Run ``program`` in this process; an exception that gets out fails the test."""
     said, complained = io.StringIO(), io.StringIO()

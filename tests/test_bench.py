@@ -137,6 +137,20 @@ def test_the_document_and_the_plots(result: Result, ceiling: Ceiling, tmp_path: 
         write_plot(found, tmp_path / "plot.pdf")
 
 
+def test_the_plots_axis_is_logarithmic_and_one_for_all_networks(
+    result: Result, ceiling: Ceiling, tmp_path: Path
+) -> None:
+    found = json.loads(json.dumps(document(describe_machine(), ceiling, [result])))
+    network = found["networks"][0]
+    first, second = (dict(network, engines=[dict(network["engines"][0], ratio=ratio)]) for ratio in (4.0, 16.0))
+    write_plot(dict(found, networks=[first, second]), tmp_path / "plot.svg")
+    nodes = list(ElementTree.parse(tmp_path / "plot.svg").iter())
+    marks = [float(node.get("x", 0)) for node in nodes if node.get("width") == "10.0"]
+    assert len(marks) == 4 and marks[0] == marks[2], "our own marks are below each other"
+    assert marks[3] - marks[2] == pytest.approx(2 * (marks[1] - marks[0]), abs=0.3), "16 times is twice as far as 4"
+    assert any(node.text and node.text.endswith(" ms, 16.00x") for node in nodes)
+
+
 @pytest.mark.parametrize(
     ("what", "message"),
     [

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from darknet_py.chart import BLUE, RED, SCALE, Axes, Item, ticks, write_chart
+from darknet_py.chart import BLUE, COLORS, RED, SCALE, Axes, Item, end_labels, shortened, ticks, write_chart
 from darknet_py.errors import DarknetError
 
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
@@ -76,3 +76,40 @@ def test_other_kinds_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(DarknetError, match=r"a\.pdf: a plot is written as \.svg or \.png"):
         write_chart(ITEMS, 100, 100, tmp_path / "a.pdf")
     assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(st.floats(0, 300), min_size=1, max_size=8))
+def test_the_names_of_curves_do_not_cover_each_other(heights: list[float]) -> None:
+    ends = [(f"curve {i}", COLORS[i], (50.0, y)) for i, y in enumerate(heights)]
+    texts = [item for item in end_labels(ends, 100, 0, 300) if item.text]
+    assert {item.text: item.color for item in texts} == {name: color for name, color, _ in ends}
+    places = sorted(item.y for item in texts)
+    assert all(below - above >= 14.99 for above, below in pairwise(places))
+    assert places[0] >= 4 and places[-1] <= 304.01
+    order = sorted(range(len(ends)), key=lambda i: heights[i])
+    assert [item.text for item in sorted(texts, key=lambda item: item.y)] == [f"curve {i}" for i in order]
+
+
+def test_long_and_hostile_texts(tmp_path: Path) -> None:
+    assert shortened("abcdef", 6) == "abcdef" and shortened("abcdefg", 6) == "abcde\N{HORIZONTAL ELLIPSIS}"
+    evil = [Item(10, 50, text="\x1b[31m\0 caf\udce9 \ud800\nnext")]
+    for name in ("a.svg", "a.png"):
+        write_chart(evil, 100, 100, tmp_path / name)
+    texts = [node.text for node in ElementTree.parse(tmp_path / "a.svg").iter() if node.text and node.text.strip()]
+    assert texts == [r"\x1b[31m\x00 caf\xe9 \ud800\nnext"]
+
+
+def test_the_colours_are_told_apart_without_seeing_red_or_green() -> None:
+    """Differences of colours as dichromats see them (Vienot, Brettel and Mollon's matrices, linear light)."""
+    protan = ((0.11238, 0.88762, 0), (0.11238, 0.88762, 0), (0.00401, -0.00401, 1))
+    deutan = ((0.29275, 0.70725, 0), (0.29275, 0.70725, 0), (-0.02234, 0.02234, 1))
+    plain = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    for matrix in (protan, deutan, plain):
+        seen = []
+        for color in COLORS:
+            light = [(int(color[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)]
+            mixed = [sum(a * b for a, b in zip(row, light, strict=True)) for row in matrix]
+            seen.append([max(0, value) ** (1 / 2.2) for value in mixed])
+        for i, one in enumerate(seen[:6]):
+            for other in seen[:i]:
+                assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 0.1, (color, matrix)

@@ -18,6 +18,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .systems import POSIX
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
@@ -102,6 +103,15 @@ def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
     assert {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()} == before
 
 
+def test_an_early_end_is_no_interrupt(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(*arguments: object) -> None:
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr("darknet_py.network.read_network", ends)
+    message = failure("summary", "net.cfg", cwd=files)
+    assert message == "Error: a file or an input ended before its time: Ran out of input\n"
+
+
 def test_json_has_no_nan() -> None:
     from darknet_py.cli.options import _finite
 
@@ -113,6 +123,7 @@ def test_version() -> None:
     assert "0.1" in run("--version").stdout
 
 
+@POSIX
 def test_detect_prints_draws_and_writes_json(files: Path, tmp_path: Path) -> None:
     for name in ("net.cfg", "net.weights", "net.names", "photo.png"):
         (tmp_path / name).symlink_to(files / name)

@@ -15,7 +15,7 @@ from darknet_py.detect.decode import decode
 from darknet_py.detect.tree import tree_steps
 from darknet_py.errors import DarknetError
 from darknet_py.formats.tree import Tree, read_tree
-from darknet_py.kernels.runtime.denormals import HAS_MXCSR, denormals_as_zero
+from darknet_py.kernels.runtime.denormals import CONTROL_WORD, denormals_as_zero
 from darknet_py.kernels.runtime.reciprocal import HAS_ESTIMATE, intel_estimate, own_estimate
 from darknet_py.layers import Region, Yolo
 from darknet_py.network import Network, read_network
@@ -315,7 +315,7 @@ def test_make_flushes_denormals_and_ieee_does_not(tmp_path: Path) -> None:
     with denormals_as_zero(True):  # as a library in this process may have left it
         inside = run(network, values, (32, 32), 0).prob[0, 0]
     assert inside == f32(1e-20) * f32(1e-20)
-    if HAS_MXCSR:
+    if CONTROL_WORD is not None:
         assert run(network, values, (32, 32), 0, profile="make").prob[0, 0] == 0
 
 

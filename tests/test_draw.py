@@ -203,8 +203,8 @@ def test_long_labels_become_smaller_and_then_shorter() -> None:
 
 
 def test_characters_that_the_font_lacks() -> None:
-    assert label._writable("plain", None) == "plain"
-    assert label._writable("café 猫", None) in ("cafe ?", "café ?")
+    assert label.writable("plain", None) == "plain"
+    assert label.writable("café 猫", None) in ("cafe ?", "café ?")
 
 
 @pytest.fixture

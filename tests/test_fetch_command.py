@@ -22,6 +22,7 @@ from darknet_py.cli.fetch import fetch as command
 from darknet_py.errors import ModelError
 from darknet_py.models import UrlSource, fetch, get_model, locate, places, records, registry
 
+from .systems import POSIX
 from .web import Page, Web, environment, files, serve
 
 WEIGHTS, TREE = bytes(16) + random.Random(7).randbytes(299_987), b"n00001740 -1\n"
@@ -290,6 +291,7 @@ def wait_for(path: Path, size: int) -> None:
         time.sleep(0.01)
 
 
+@POSIX
 def test_ctrl_c_leaves_a_part_that_the_same_command_takes_up(web: Web, cache: Path) -> None:
     part = cache / "s.weights.part"
     for sent in (100_000, 200_000):
@@ -312,6 +314,7 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_takes_up(web: Web, cache: Pa
     assert (cache / "s.weights").read_bytes() == WEIGHTS
 
 
+@POSIX
 def test_ctrl_c_before_anything_came_does_not_say_that_it_is_kept(web: Web, cache: Path) -> None:
     web.pages["w"] = Page(WEIGHTS, hold=threading.Event())
     running = subprocess.Popen([*COMMAND, "small"], stderr=subprocess.PIPE, text=True)

@@ -20,6 +20,7 @@ import pytest
 from darknet_py.errors import ModelError
 from darknet_py.models import PackageSource, Progress, RemoteFile, UrlSource, fetch_file, package, remote_file
 
+from .systems import POSIX
 from .web import REPOSITORY, Page, Recorder, serve
 
 BODY = bytes(range(256)) * 400
@@ -221,6 +222,7 @@ def test_how_far_pip_is_is_told(pip: Pip, make: Make) -> None:
     assert progress.origins == ["the package carrier==1.0 through pip"]
 
 
+@POSIX
 def test_ctrl_c_ends_pip_and_leaves_nothing(pip: Pip, make: Make, tmp_path: Path) -> None:
     told = tmp_path / "pid"
     pip(f"import os; open({str(told)!r} + '-', 'w').write(str(os.getpid())); "

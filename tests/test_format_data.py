@@ -25,13 +25,14 @@ def test_a_key_without_a_value_does_not_hide_a_later_one(tmp_path: Path) -> None
     assert read_data(write(tmp_path / "a.data", "names =\nnames = b.names\nbackup=\n")) == {"names": "b.names"}
 
 
-def test_data_error_names_the_line(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.data", "classes = 2\n\nnames data/coco.names\n")
-    with pytest.raises(DataError) as caught:
-        read_data(path)
-    assert str(caught.value) == (
-        f"{path}:3: 'names data/coco.names' is no option; a line of a .data file is key = value"
-    )
+def test_a_line_that_is_no_option_is_told_and_does_not_count(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.data", "[data]\nclasses = 2\n\nnames data/coco.names\n")
+    said: list[str] = []
+    assert read_data(path, said.append) == {"classes": "2"}
+    assert said == [
+        f"{path}:1: '[data]' is no option (key = value) and does not count",
+        f"{path}:4: 'names data/coco.names' is no option (key = value) and does not count",
+    ]
 
 
 def test_names_keep_inner_blanks_and_empty_lines_between(tmp_path: Path) -> None:
@@ -43,9 +44,11 @@ def test_names_without_a_last_line_end_and_with_a_byte_order_mark(tmp_path: Path
     assert read_names(write(tmp_path / "a.names", b"\xef\xbb\xbfdog\ncat")) == ["dog", "cat"]
 
 
-def test_names_in_another_encoding_do_not_crash(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.names", b"caf\xe9\ncaf\xc3\xa9\n")
-    assert read_names(path) == ["caf\N{REPLACEMENT CHARACTER}", "café"]
+def test_names_in_another_encoding_keep_their_bytes(tmp_path: Path) -> None:
+    data = b"caf\xe9\ncaf\xc3\xa9\n\xc3\xa8\xcb\xfe"
+    names = read_names(write(tmp_path / "a.names", data))
+    assert "\n".join(names).encode("utf-8", "surrogateescape") == data
+    assert len(set(names)) == 3
 
 
 def test_upstreams_names(oracle: Path) -> None:

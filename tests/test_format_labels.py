@@ -122,6 +122,11 @@ def test_a_voc_annotation(tmp_path: Path) -> None:
         ("<xmax>121</xmax>", "<xmax>wide</xmax>", "object 1: bndbox/xmax is 'wide', not a number"),
         ("<xmax>121</xmax>", "<xmax>2</xmax>", "object 1: width = -0.095"),
         ("<ymax>100.5</ymax>", "<ymax>130</ymax>", "object 3: height = 1.3"),
+        ("<xmax>121</xmax>", "<xmax>1e400</xmax>", "object 1: x = inf"),
+        ("<xmax>121</xmax>", f"<xmax>{'x' * 5000}</xmax>", r"bndbox/xmax is 'x{59}\.\.\., not a number"),
+        ("<annotation>", '<?xml version="1.0" encoding="no-such"?><annotation>', "is not XML"),
+        ("<annotation>", '<?xml version="1.0" encoding="utf-32"?><annotation>', "is not XML"),
+        ("<annotation>", '<!DOCTYPE a [<!ENTITY b "cc"><!ENTITY d "&b;&b;">]><annotation>', "those have no DOCTYPE"),
     ],
 )
 def test_a_bad_voc_annotation(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -143,7 +148,11 @@ def test_a_coco_file(tmp_path: Path) -> None:
         ({"bbox": None}, r"annotations\[0\]: needs bbox"),
         ({"image_id": 8}, r"annotations\[0\]: needs bbox = \[x, y, width, height\], and image_id of an image"),
         ({"bbox": [0, 0, 6400, 10]}, r"annotations\[0\]: x = 5"),
-        ({"bbox": [0, 0, float("nan"), 10]}, r"annotations\[0\]: x = nan"),
+        ({"bbox": [0, 0, float("nan"), 10]}, r"annotations\[0\]: needs bbox .*; a number of bbox is nan"),
+        ({"bbox": [0, 0, 10**400, 10]}, r"annotations\[0\]: needs bbox .*; a number of bbox is 1000"),
+        ({"bbox": [0, 0, True, 10]}, r"annotations\[0\]: needs bbox .*; a number of bbox is True"),
+        ({"bbox": {"x": 1}}, r"annotations\[0\]: needs bbox"),
+        ({"image_id": [1]}, r"annotations\[0\]: needs bbox .*; an id is \[1\]"),
     ],
 )
 def test_a_bad_coco_box(tmp_path: Path, change: dict[str, object], message: str) -> None:
@@ -161,6 +170,13 @@ def test_a_bad_coco_box(tmp_path: Path, change: dict[str, object], message: str)
         ('{"images": [{"id": 1}], "annotations": []}', "is no COCO file"),
         ('{"images": [], "annotations": [3]}', r"annotations\[0\]"),
         ('{"images": [], "annotations": 3}', "is no COCO file"),
+        ('{"images": {"id": 1}, "annotations": []}', "is no COCO file"),
+        ('{"images": [{"id": 1, "width": "9", "height": 9}], "annotations": []}', r"images\[0\] .*width is '9', not a"),
+        ('{"images": [{"id": [], "width": 9, "height": 9}], "annotations": []}', r"images\[0\] .*an id is \[\]"),
+        ('{"images": [{"id": 1, "width": 0, "height": 9}], "annotations": []}', r"images\[0\] .*width is 0, not from"),
+        ('{"images": [{"id": 1, "width": 1e400, "height": 9}], "annotations": []}', r"images\[0\] .*width is inf"),
+        (f'{{"images": {"9" * 5000}}}', "is not JSON|is no COCO file"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_bad_coco_file(tmp_path: Path, text: str, message: str) -> None:

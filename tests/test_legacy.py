@@ -22,11 +22,14 @@ from darknet_py.errors import DarknetError
 from darknet_py.legacy import alexeyab
 from darknet_py.legacy.arguments import Arguments
 from darknet_py.legacy.flags import take_flags
+from darknet_py.legacy.program import run
 from darknet_py.legacy.recognise import is_darknets
+from darknet_py.output.alexeyab import json_text
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .systems import ANY_BYTES, need_posix
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 REPOSITORY = Path(__file__).parent.parent
@@ -48,6 +51,7 @@ YOLO_V1 = net(
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as Darknet's: networks with weights, data files, names, pictures, and the program as a link."""
+    need_posix()
     folder = tmp_path_factory.mktemp("darknet")
     for name, text in (("yolo", YOLO), ("classifier", CLASSIFIER), ("v1", YOLO_V1)):
         write_synth(write_cfg(folder, text, f"{name}.cfg"), folder / f"{name}.weights", 7)
@@ -90,7 +94,8 @@ def without_times(text: str) -> str:
         "darknet-py detector test a b", "darknet-py yolo test a.cfg b", "darknet-py classifier predict d c w",
         "darknet-py detect cfg/yolo.cfg w.weights", "darknet-py detect -thresh .1 yolo.cfg w.weights dog.jpg",
         "darknet-py -i 0 detector test a b", "darknet-py -nogpu detect a.cfg b", "darknet-py classify d.cfg d.weights",
-        "darknet-py partial a b c 3", "darknet-script.py detect", "darknet_no_gpu.exe foo",
+        "darknet-py detect a.cfg b.weights dog.jpg --thresh .1", "darknet-py partial a b c 3",
+        "darknet-script.py detect", "darknet_no_gpu.exe foo",
     ],
 )  # fmt: skip
 def test_darknets_command_lines(argv: str) -> None:
@@ -130,11 +135,35 @@ def test_a_flag_of_alexeyabs_means_his_darknet(
     assert take_flags(Arguments(words.split())).alexeyab is alexeyab_is_meant
 
 
+SWITCHES = (
+    "-nogpu -cuda_debug_sync -clear -fullscreen -ext_output -dont_show -benchmark -benchmark_layers -show -letter_box "
+    "-map -show_imgs -dontdraw_bbox -save_labels -dontuse_opencv -topk"
+)
+WITH_VALUES = (
+    "-i -thresh -hier -c -s -avg -w -h -fps -t -points -mjpeg_port -avgframes -json_port -time_limit_sec -iou_thresh "
+    "-num_of_clusters -width -height -mAP_epochs -out -prefix -gpus -http_post_host -out_filename "
+    "-json_file_output -chart"
+)
+"""All flags that pjreddie's and AlexeyAB's programs read for the commands that are here."""
+
+
+def test_every_flag_of_both_darknets_is_taken_and_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (REPOSITORY / "docs" / "legacy.md").read_text(encoding="utf-8")
+    for flag in SWITCHES.split() + WITH_VALUES.split():
+        words = [flag, "7"] if flag in WITH_VALUES.split() else [flag]
+        assert run(["darknet", "classifier", *words, "predict"]) == 1, "too few words, none of them a flag"
+        assert capsys.readouterr().err.splitlines()[-1].startswith("usage: "), flag
+        assert re.search(rf"[` |]{flag}[` |]", page), flag
+
+
 def test_wrong_flags_are_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DarknetError, match="-thresh high: not a number"):
         take_flags(Arguments(["-thresh", "high"]))
-    with pytest.raises(DarknetError, match="unknown flag -tresh"):
-        Arguments(["detector", "-tresh", ".3"]).positions()
+    for word in ("-tresh", "--tresh", "--thresh=.3"):
+        with pytest.raises(DarknetError, match="unknown flag -"):
+            Arguments(["detector", word, ".3"]).positions()
+    assert take_flags(Arguments(["detector", "--thresh", ".3"])).thresh == 0.3
+    assert Arguments(["detector", "a.jpg\r"]).positions() == ["detector", "a.jpg"]
     assert Arguments(["go", "-1"]).positions() == ["go", "-1"]
     assert take_flags(Arguments(["detector", "-out"])).out is None
     assert capsys.readouterr().err == "-out has no value after it and is ignored\n"
@@ -149,6 +178,7 @@ def test_wrong_flags_are_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_without_a_command(root: Path) -> None:
     assert darknet(cwd=root).stderr == "usage: darknet <function>\n"
     assert "detector test|valid" in darknet("--help", cwd=root).stdout
+    assert run(["darknet", "detector", "test", "--help"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -285,6 +315,7 @@ def test_streams_that_the_parent_has_closed(root: Path) -> None:
         assert found.stdout == said if said is not None else re.fullmatch(r"(ant|bee|cat): \d+%\n", found.stdout)
 
 
+@ANY_BYTES
 def test_paths_and_names_of_any_bytes(root: Path) -> None:
     odd = os.fsencode(root) + b"/caf\xe9 1.jpg"
     os.symlink(os.fsencode(PHOTOS / "coffee.jpg"), odd)
@@ -386,7 +417,7 @@ def test_alexeyab_sorts_boxes_from_left_to_right_and_classes_by_probability() ->
     assert list(alexeyab.object_lines(found, False)) == ["ant: 50%", "bee: 60%", "ant: 30%"]
     place = "\t(left_x:   20   top_y:   30   width:   40   height:   40)"
     assert next(alexeyab.object_lines(found, True)) == f"ant: 50%{place}"
-    objects = json.loads(alexeyab.json_text(found, 3, 'a "b".jpg'))
+    objects = json.loads(json_text(found, 3, 'a "b".jpg'))
     assert (objects["frame_id"], objects["filename"]) == (3, 'a "b".jpg')
     assert [(row["class_id"], row["confidence"]) for row in objects["objects"]] == [(0, 0.3), (1, 0.6), (0, 0.5)]
 

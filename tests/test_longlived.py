@@ -19,10 +19,9 @@ from darknet_py.loading import load
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
+from .systems import POSIX
 
 REPOSITORY = Path(__file__).parent.parent
-
-POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and fork as POSIX has them")
 
 NET = net(
     3, 96, 96, "conv batch_normalize=1 filters=16 size=3 stride=1 pad=1 activation=leaky", "maxpool size=2 stride=2",

@@ -81,10 +81,37 @@ def test_the_verdict_in_words() -> None:
     assert "<h1>Agrees, bit for bit</h1>" in page(fine, {}, {})
 
 
+def bars_of(*layers: LayerResult) -> list[dict[str, str | None]]:
+    """The attributes of each layer's bar."""
+    tags = Tags()
+    tags.feed(layer_plot(layers))
+    assert not tags.open
+    return [attributes for tag, attributes in tags.seen if tag == "i" and (attributes["class"] or "").startswith("bar")]
+
+
 def test_the_plot_has_a_bar_for_each_layer() -> None:
-    svg = layer_plot(results()[0])
-    assert svg.count("<rect") == 3
-    assert "layer 1 (yolo): 300 ulp" in svg and "layer 2 (x): differs" in svg
+    bars = bars_of(*results()[0].layers)
+    assert [bar["class"] for bar in bars] == ["bar good", "bar bad", "bar unknown"]
+    assert [bar["title"] for bar in bars] == [
+        "layer 0 (convolutional): agrees bit for bit", "layer 1 (yolo): 300 ulp",
+        "layer 2 (x): differs, by how much is not known",
+    ]  # fmt: skip
+
+
+def test_a_bar_is_as_high_as_what_is_known_and_no_higher() -> None:
+    """Only known differences have a height; the scale ends at the next power of 16 above the greatest."""
+    layers = [LayerResult(i, "x", ulp == 0, ulp) for i, ulp in enumerate((0.0, 15.0, 255.0, None, float("inf"), 0.0))]
+    layers[5].equal = False  # a hash differs, but no distance is known (the sign of a zero)
+    styles = [bar.get("style") for bar in bars_of(*layers)]
+    assert styles == [None, "height:50.0%", "height:100.0%", None, None, None]
+    html = layer_plot(layers)
+    assert "2<sup>8</sup>" in html and "2<sup>12</sup>" not in html
+
+
+def test_hashes_alone_have_no_scale() -> None:
+    html = layer_plot([LayerResult(0, "x", True, 0), LayerResult(1, "x", False)])
+    assert "<sup>" not in html and "units in the last place" not in html
+    assert "1 of 2 layers agree bit for bit" in html and "by how much is not known" in html
 
 
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
@@ -92,16 +119,21 @@ def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
         write_report(tmp_path / "nowhere" / "r.html", results(), {}, {})
 
 
+def browser(folder: Path, width: int, height: int) -> list[str]:
+    """The command that starts a browser without a window, with a profile of its own in that folder."""
+    assert BROWSER is not None
+    return [
+        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--window-size={width},{height}", f"--user-data-dir={folder / 'profile'}",
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_shows_it(tmp_path: Path, picture: Path) -> None:
     write_report(tmp_path / "r.html", results(), {"machine": "test"}, {NAME: picture, "plain.png": picture})
-    assert BROWSER is not None
-    command = [
-        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1200,1600",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]  # fmt: skip
+    command = browser(tmp_path, 1200, 1600)
     address = (tmp_path / "r.html").as_uri()
     shown = subprocess.run([*command, "--dump-dom", address], capture_output=True, text=True, timeout=120)
     assert "<h1>Differs</h1>" in shown.stdout and "missing: zebra" in shown.stdout
@@ -111,3 +143,24 @@ def test_a_browser_shows_it(tmp_path: Path, picture: Path) -> None:
     red = (pixels[:, :, 0] > 150) & (pixels[:, :, 1] < 90) & (pixels[:, :, 2] < 90)
     assert red.sum() > 500, "the verdict is not red"
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+
+
+MEASURE = """<script>
+const wide = [...document.querySelectorAll("html, section")].filter(e => e.scrollWidth > e.clientWidth);
+document.title = `${innerWidth} pixels, ${wide.length} too wide`;
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+def test_it_fits_a_small_screen(tmp_path: Path, picture: Path) -> None:
+    long = "a_name_without_any_place_to_break_it_" * 4 + ".png"
+    layers = [LayerResult(i, "convolutional", False, 2.0**i) for i in range(30)]
+    shown = [*results(), ImageResult(long, "library, math=make", ["layer 9 (yolo) is up to 1 ulp off"], layers)]
+    html = page(shown, {"cfg": "yolo.cfg, sha256 " + "0123456789abcdef" * 4}, {NAME: picture, "plain.png": picture})
+    (tmp_path / "r.html").write_text(html.replace("</body>", MEASURE + "</body>"), encoding="utf-8")
+    command = [*browser(tmp_path, 360, 740), "--dump-dom", (tmp_path / "r.html").as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    found = re.search(r"<title>(\d+) pixels, (\d+) too wide", dom)
+    assert found is not None and int(found[1]) <= 640, dom[:300]
+    assert found[2] == "0"

@@ -149,7 +149,7 @@ def test_result_files_of_detector_valid(folder: Path, detector: Detector) -> Non
 
 BROKEN: dict[str, tuple[str, str]] = {
     "neither": ("hello", "neither JSON nor a text"),
-    "cut off": ('[{"frame_id": 1,', "no valid JSON"),
+    "cut off": ('[{"frame_id": 1,', "r:1: is not JSON"),
     "another kind": ('[{"a": 1}]', "JSON of no known kind"),
     "no objects": ("[1, 2]", "no objects"),
     "incomplete": ('[{"frame_id": 1, "filename": "b.png", "objects": [{"name": "x"}]}]', "incomplete"),
@@ -163,6 +163,62 @@ def test_broken_references_are_one_line(folder: Path, name: str) -> None:
     (folder / "r").write_text(text)
     said = failure("validate", "-r", "r", *OWN, cwd=folder)
     assert said.count("\n") == 1 and message in said
+
+
+FRAME = '{"filename": "b.png", "objects": [{"name": "x", "confidence": %s, "relative_coordinates": %s}]}'
+PLACE = '{"center_x": %s, "center_y": 0.5, "width": 0.1, "height": 0.1}'
+TRACE = '{"image": "b.png", "layers": [%s], "detections": [%s], %s}'
+COCO = '[{"category_id": %s, "bbox": %s, "score": 1, "image_id": %s}]'
+BOX = '{"box": [%s, "0x0p+0", "0x0p+0", "0x0p+0"], "objectness": "0x1p-1", "probs": {"%s": "0x1p-1"}}'
+
+HOSTILE: dict[str, tuple[str, str]] = {
+    "deep": ("[" * 100_000, "nested too deeply"),
+    "null": ('{"images": null}', "its entries are no objects"),
+    "many digits": ('[{"category_id": ' + "9" * 5000 + "}]", "is not JSON that|none of COCO's"),
+    "not UTF-8": ("[\udcff]", "is not JSON: its byte 1 "),
+    "a huge percentage": ("a.png: Predicted in 0.1 seconds.\ncat: " + "9" * 400 + "%\n", "r:2: 9+... is no percentage"),
+    "a score in words": (FRAME % ('"high"', PLACE % "0.5"), "incomplete: confidence is 'high', not a number"),
+    "a true score": (FRAME % ("true", PLACE % "0.5"), "confidence is True, not a number"),
+    "NaN": (FRAME % ("0.5", PLACE % "NaN"), "center_x is nan, not from"),
+    "infinite": (FRAME % ("0.5", PLACE % "1e400"), "center_x is inf, not from"),
+    "a large integer": (FRAME % ("0.5", PLACE % ("1" + "0" * 400)), "center_x is 10+..., not from"),
+    "no place": (FRAME % ("0.5", "[]"), r"\[\] is no object with center_x"),
+    "an image's number": (COCO % (1, "[1, 2, 3, 4]", "Infinity"), "image_id is inf"),
+    "three of four": (COCO % (1, "[1, 2, 3]", 1), r"bbox is \[1, 2, 3\], not a"),
+    "a true category": (COCO % ("true", "[1, 2, 3, 4]", 1), "none of COCO's"),
+    "a list of categories": (COCO % ([1], "[1, 2, 3, 4]", 1), "none of COCO's"),
+    "a threshold in words": (TRACE % ("", "", '"thresh": "abc"'), "thresh is 'abc', not a number"),
+    "no list of layers": ('{"image": "b.png", "layers": 5}', "layers is 5, not a list"),
+    "a layer that is none": (TRACE % ("5", "", '"nms": 0'), r"layers\[0\] is no object"),
+    "no hexadecimal": (TRACE % ('{"first": ["a word"]}', "", '"nms": 0'), "has what is no hexadecimal float"),
+    "beyond floats": (TRACE % ('{"first": ["0x1p+99999"]}', "", '"nms": 0'), "has a number beyond all floats"),
+    "beyond float32": (TRACE % ("", BOX % ('"0x1p+200"', 0), '"nms": 0'), "has a number beyond all float32"),
+    "a class below 0": (TRACE % ("", BOX % ('"0x1p+0"', -1), '"nms": 0'), "what is no number of a class"),
+    "a large class": (TRACE % ("", BOX % ('"0x1p+0"', "9" * 5000), '"nms": 0'), "what is no number of a class"),
+    "a cut in words": (TRACE % ("", "", '"first_only": {"detections": "x"}'), "first_only.detections is no count"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_references_that_nobody_wrote(tmp_path: Path, name: str) -> None:
+    content, message = HOSTILE[name]
+    (tmp_path / "r").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError, match=message) as told:
+        read_references(tmp_path / "r")
+    assert str(told.value).startswith(f"{tmp_path / 'r'}:") and len(told.value.message) < 200
+
+
+def test_a_trace_of_a_network_with_more_classes(folder: Path) -> None:
+    (folder / "r").write_text(TRACE % ("", BOX % ('"0x1p-1"', 77), '"nms": 0.45'))
+    said = failure("validate", "-r", "r", *OWN, cwd=folder)
+    assert said == "Error: r: has a box of class 77, but the network has 3 classes\n"
+
+
+@pytest.mark.parametrize("name", ["9" * 5000, "\u00b2", "a\\u0000b", "\\ud800", "x/" * 3000])
+def test_images_that_no_file_can_be(folder: Path, name: str) -> None:
+    (folder / "r").write_text(f'[{{"frame_id": 1, "filename": "{name}", "objects": []}}]')
+    assert "is neither here nor beside" in failure("validate", "-r", "r", *OWN, cwd=folder)
+    assert "names none of the images" in failure("validate", "a_000000000007.png", "-r", "r", *OWN, cwd=folder)
 
 
 def test_what_validate_needs(folder: Path) -> None:

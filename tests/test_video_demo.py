@@ -441,13 +441,22 @@ def test_darknets_lines_and_frames(files: Path, tmp_path: Path) -> None:
 def test_alexeyabs_flags(files: Path, tmp_path: Path) -> None:
     result = legacy(
         files, "v.avi", "-thresh", 0.4, "-dont_show", "-ext_output", "-out_filename", tmp_path / "o.avi", "-avg", 1,
-        "-s", 3,
+        "-s", 3, "-json_file_output", tmp_path / "o.json", "-dontdraw_bbox", "-time_limit_sec", 600,
+        "-http_post_host", "127.0.0.1:9/none", "-mAP_epochs", 4, "-benchmark_layers",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     lines = [line for line in result.stdout.splitlines() if "%" in line]
-    pattern = r"(ant|bee|cat): \d+% \t\(left_x: +\d+   top_y: +\d+   width: +\d+   height: +\d+\)"
+    assert "Video stream: 96 x 64 \n\033[H\033[JObjects:\n\n" in result.stdout
+    pattern = (
+        r"(ant|bee|cat): \d+% (, (ant|bee|cat): \d+% )*\t\(left_x: +\d+   top_y: +\d+   width: +\d+   height: +\d+\)"
+    )
     assert lines and all(re.fullmatch(pattern, line) for line in lines)
     assert len(read_video(tmp_path / "o.avi")[0]) == 20
+    assert len(re.findall(r"\nFPS:[\d.]+ \t AVG_FPS:[\d.]+\n\n cvWriteFrame \n", result.stdout)) == 20
+    frames = json.loads((tmp_path / "o.json").read_text())
+    assert [frame["frame_id"] for frame in frames] == list(range(1, 21)) and any(frame["objects"] for frame in frames)
+    assert "http_post_host: cannot post to 127.0.0.1:9/none" in result.stderr and "darknet-py bench" in result.stderr
+    assert result.stdout.endswith("input video stream closed. \noutput_video_writer closed. \n")
 
 
 def test_darknets_demo_without_a_screen_or_a_camera(files: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -113,14 +114,79 @@ def test_a_damaged_npz(cfg: Path, weights: Path, tmp_path: Path, how: str) -> No
     assert not (tmp_path / "out.weights").exists()
 
 
+BLANKS = 16 << 20
+"""Bytes that a bomb inflates to."""
+
+
+def npy(shape: str, descr: str = "'<i8'", body: bytes = bytes(8), length: int | None = None, version: int = 1) -> bytes:
+    """A member of an npz file, whatever its header says."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    size = len(header) if length is None else length
+    return b"\x93NUMPY" + bytes([version, 0]) + size.to_bytes(2 if version == 1 else 4, "little") + header + body
+
+
+BOMBS = [
+    ("seen", npy("(-1,)", body=bytes(BLANKS)), r"seen has the shape \(-1\), which no array has"),
+    ("seen", npy("(True,)"), r"seen has the shape \(True\), which no array has"),
+    ("seen", npy("(False, 9)"), "which no array has"),
+    ("seen", npy("(2.0,)"), "seen has no array's header"),
+    ("seen", npy("(9223372036854775808,)"), "seen must be whole numbers, at most 3"),
+    ("seen", npy("()", "'|O'"), "seen must be whole numbers, at most 3, not object"),
+    ("seen", npy("()", "'|b1'"), "seen must be whole numbers, at most 3, not bool"),
+    ("seen", npy("()", "'<q, V2000000000'"), "seen "),
+    ("seen", npy("(" * 5000), "seen has no array's header"),
+    ("seen", npy("()", "'" + "9" * 5000 + "'"), "seen has no array's header"),
+    ("seen", npy("()", length=(1 << 32) - 1, body=bytes(BLANKS), version=2), "seen has no array's header"),
+    ("seen", npy("()", version=9), "seen has no array's header"),
+    ("seen", b"", "seen has no array's header"),
+    ("seen", npy("()", body=bytes(7)), "seen ends after 7 of 8 bytes"),
+    ("seen", npy("()", body=bytes(BLANKS)), "seen goes on after the last of 8 bytes"),
+    ("5.connected.weights", npy("(3, True)", "'<f4'"), "which no array has"),
+    ("5.connected.weights", npy("(3, 4)", "'<f4'", bytes(47)), "5.connected.weights ends after 47 of 48 bytes"),
+    ("5.connected.weights", npy("(3, 4)", "'<f4'", bytes(BLANKS)), "goes on after the last of 48 bytes"),
+    ("5.connected.weights", npy("(3, -4)", "'<f4'", bytes(BLANKS)), "which no array has"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(BOMBS)))
+def test_a_small_npz_that_says_it_is_large(cfg: Path, weights: Path, tmp_path: Path, number: int) -> None:
+    member, content, message = BOMBS[number]
+    convert(weights, tmp_path / "a.npz", cfg)
+    replace_member(tmp_path / "a.npz", member, content)
+    assert (tmp_path / "a.npz").stat().st_size < BLANKS / 100
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match=message) as told:
+            convert(tmp_path / "a.npz", tmp_path / "out.weights", cfg)
+        assert tracemalloc.get_traced_memory()[1] < BLANKS / 8
+    finally:
+        tracemalloc.stop()
+    assert len(str(told.value)) < 400 and "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_npz_that_numpy_does_not_write(cfg: Path, weights: Path, tmp_path: Path, method: int) -> None:
+    convert(weights, tmp_path / "a.npz", cfg)
+    replace_member(tmp_path / "a.npz", "seen", npy("()"), method)
+    with pytest.raises(WeightsError, match="is compressed in a way that NumPy does not write"):
+        convert(tmp_path / "a.npz", tmp_path / "out.weights", cfg)
+
+
+def replace_member(path: Path, member: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> None:
+    """An npz with one array's bytes replaced."""
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, old in members.items():
+            file.writestr(name, content if name == f"{member}.npy" else old)
+
+
 def test_a_header_that_lies_about_the_size_costs_no_memory(cfg: Path, weights: Path, tmp_path: Path) -> None:
     convert(weights, tmp_path / "a.npz", cfg)
     with zipfile.ZipFile(tmp_path / "a.npz") as file:
-        members = {name: file.read(name) for name in file.namelist()}
-    wrong = members["5.connected.weights.npy"].replace(b"(3, 4), }" + b" " * 12, b"(3, 4000000000000), }")
-    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
-        for name, content in {**members, "5.connected.weights.npy": wrong}.items():
-            file.writestr(name, content)
+        content = file.read("5.connected.weights.npy")
+    wrong = content.replace(b"(3, 4), }" + b" " * 12, b"(3, 4000000000000), }")
+    replace_member(tmp_path / "a.npz", "5.connected.weights", wrong)
     with pytest.raises(WeightsError, match=r"has shape \(3, 4000000000000\)"):
         convert(tmp_path / "a.npz", tmp_path / "out.weights", cfg)
 

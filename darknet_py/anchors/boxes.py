@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import DarknetError, DataError, ImageError
 from ..formats.annotations import read_coco, read_voc
-from ..formats.data import read_data, read_lines
-from ..formats.labels import label_paths, read_labels
+from ..formats.data import read_data
+from ..formats.labels import Wrong, label_paths, read_labels, refuse_wrong
+from ..formats.text import exists, is_file, read_paths, spellings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +67,9 @@ class Boxes:
 class _Collector:
     """Takes boxes file by file."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, say: Say, wrong: Wrong | None) -> None:
+        self.errors: list[DataError] = []
+        self.wrong = wrong or self.errors.append
         self.sizes = array("d")
         self.pictures = array("d")
         self.images = 0
@@ -87,14 +90,19 @@ class _Collector:
         """A file of any of the kinds."""
         suffix = path.suffix.lower()
         if suffix not in {".json", ".xml"}:
-            self.take(read_labels(path), [])
+            self.take(read_labels(path, self.wrong), [])
             return
-        found = read_coco(path) if suffix == ".json" else read_voc(path)
+        try:
+            found = read_coco(path) if suffix == ".json" else read_voc(path)
+        except DataError as error:
+            self.wrong(error)
+            return
         self.take(found.boxes, found.images, found.image_count)
         for reason, count in found.left_out.items():
             self.left_out[reason] = self.left_out.get(reason, 0) + count
 
     def boxes(self, where: str | Path) -> Boxes:
+        refuse_wrong(self.errors)
         sizes = np.array(self.sizes).reshape(-1, 2)
         pictures = np.array(self.pictures).reshape(-1, 2)
         kept = (sizes >= TINY).all(axis=1)
@@ -110,17 +118,21 @@ class _Collector:
         return Boxes(sizes[kept], self.images, pictures[kept] if known else None, (*self.notes, *notes))
 
 
-def read_data_boxes(data: Path, pictures: bool = False, say: Say = lambda text: None) -> Boxes:
+def read_data_boxes(
+    data: Path, pictures: bool = False, say: Say = lambda text: None, wrong: Wrong | None = None
+) -> Boxes:
     """The boxes of the images that ``train=`` of a data file lists.
 
     Args:
         data: the data file.
         pictures: read the sizes of the images, too.
         say: is told how far it is.
+        wrong: is told the error of each line of a label file that is left out.
 
     Raises:
-        DataError: a file cannot be used, or no image has a label file. (Images without one have no boxes.)
-        ImageError: an image of which the size is wanted cannot be read.
+        DataError: a file cannot be used, or no image has a label file (those without one have no boxes); lines of
+            labels are wrong, and there is no ``wrong``.
+        ImageError: an image of which the size is wanted cannot be read, and there is no ``wrong``.
     """
     from ..loading import find_data_file
 
@@ -128,21 +140,25 @@ def read_data_boxes(data: Path, pictures: bool = False, say: Say = lambda text: 
     if train is None:
         raise DataError("has no train= entry, the list of images", data)
     lists = find_data_file(train, data)
-    collector = _Collector(say)
+    collector = _Collector(say, wrong)
     missing: list[str] = []
     roots = [Path(), data.parent, data.parent.parent]
     count = 0
-    for line in read_lines(lists):
-        image = line.strip()
-        if not image:
-            continue
+    for line in read_paths(lists):
+        image = next((one for one in spellings(line) if any(exists(root / one) for root in roots)), line.strip())
         count += 1
         label = next(_places(label_paths(image), roots), None)
         if label is None:
             missing.append(image)
             continue
-        boxes = read_labels(label)
-        size = [_picture_size(next(_places([image], roots), None), image)] if pictures and boxes else []
+        boxes = read_labels(label, collector.wrong)
+        try:
+            size = [_picture_size(next(_places([image], roots), None), image)] if pictures and boxes else []
+        except ImageError as error:
+            if wrong is None:
+                raise
+            collector.wrong(DataError(error.message, error.path))
+            continue
         collector.take(boxes, size * len(boxes))
     if count == len(missing):
         first = f"; the first would be {label_paths(missing[0])[0]}" if missing else ""
@@ -157,7 +173,7 @@ def _places(names: Sequence[str], roots: Sequence[Path]) -> Iterator[Path]:
     for name in names:
         for root in roots:
             path = root / name
-            if path.is_file():
+            if is_file(path):
                 yield path
 
 
@@ -169,17 +185,21 @@ def _picture_size(path: Path | None, image: str) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             return picture.size
-    except OSError:
+    except Exception:  # a decoder that meets nonsense raises anything
         raise ImageError("cannot be read as an image, whose size is wanted", path) from None
 
 
-def read_label_boxes(paths: Sequence[Path], say: Say = lambda text: None) -> Boxes:
+def read_label_boxes(
+    paths: Sequence[Path], say: Say = lambda text: None, wrong: Wrong | None = None
+) -> Boxes:  # fmt: skip
     """The boxes of label files (``.txt``), VOC annotations (``.xml``), COCO files (``.json``) and folders.
+
+    With ``wrong``, which is told the error, lines and files that are wrong are left out.
 
     Raises:
         DataError: a file cannot be used.
     """
-    collector = _Collector(say)
+    collector = _Collector(say, wrong)
     for path in paths:
         for file in _label_files(path) if path.is_dir() else [path]:
             collector.file(file)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..plan.pool import usable_cores
+from ..plan.cores import usable_cores
 from ..version import __version__
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -26,7 +26,7 @@ def describe_machine() -> dict[str, Any]:
 
     tile = host_tile()
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count() or 1,
         "usable_cores": usable_cores(),
         "caches": _caches(),
@@ -43,7 +43,7 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The processor's name, as its system tells it."""
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()

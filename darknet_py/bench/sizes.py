@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ..chart import BLUE, GREY, RED, Axes, Item, ticks, write_chart
+from ..chart import COLORS, GREY, Axes, Item, ticks, write_chart
 from .report import G, ms, percent
 
 if TYPE_CHECKING:
     from .ceiling import Ceiling
     from .session import EngineTime, Result
-
-COLORS = (BLUE, RED, "#059669", "#d97706", "#7c3aed", "#0891b2", GREY)
 
 PANELS = ((76.0, 84.0, 330.0, 290.0), (506.0, 84.0, 330.0, 290.0))
 """Where the two curves are: time, and images per second."""
@@ -97,14 +96,9 @@ def _items(machine: dict[str, Any], curves: dict[str, list[tuple[float, float]]]
         axes = Axes(*place, (first, last), (rows[0], rows[-1]))
         step = -(-len(sides) // 8)
         yield from axes.frame([round(side) for side in sides[::step]], rows, "input size", name)
-        for color, points in zip(_colors(), lines.values(), strict=False):
+        for color, points in zip(cycle(COLORS), lines.values(), strict=False):
             yield from axes.curve(points, color)
-    for number, (color, label) in enumerate(zip(_colors(), curves, strict=False)):
+    for number, (color, label) in enumerate(zip(cycle(COLORS), curves, strict=False)):
         y = 444 + 20 * number
         yield Item(76, y - 10, 18, 10, color=color)
         yield Item(102, y, text=label)
-
-
-def _colors() -> Iterator[str]:
-    while True:
-        yield from COLORS

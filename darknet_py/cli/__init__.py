@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from ..errors import DarknetError, DarknetWarning, printable
 from ..legacy.recognise import is_darknets
+from ..output.streams import prepare_streams
 from ..version import __version__
 from . import interrupt
 from .command import Group
@@ -38,6 +40,9 @@ COMMANDS = {
 """Command -> its one-line help, shown by the group without importing the command."""
 
 
+_WINDOWS = os.name == "nt"
+
+
 class LazyGroup(Group):
     """Imports ``darknet_py.cli.NAME`` only when command NAME is needed."""
 
@@ -54,6 +59,14 @@ class LazyGroup(Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:  # click would take it for an interrupt
+            raise DarknetError(
+                f"a file or an input ended before its time: {error or 'nothing is known of it'}"
+            ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -93,8 +106,15 @@ def _show_warnings() -> None:
     warnings.showwarning = show_line
 
 
+def _leave_reader() -> NoReturn:
+    """The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+
+
 def main() -> None:
     """Run the command line; whatever is wrong is one line on standard error and exit code 1."""
+    prepare_streams()
     interrupt.watch()
     _show_warnings()
     try:
@@ -107,13 +127,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         interrupt.leave()
     except BrokenPipeError:
-        # The reader (head, less) has gone: nothing is left to say, not even at the interpreter's own last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        _leave_reader()
     except DarknetError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
+        if _WINDOWS and error.errno == errno.EINVAL and error.filename is None:  # its broken pipe
+            _leave_reader()
         about = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {printable(f'{about}{error.strerror or error}')}", err=True)
         sys.exit(1)

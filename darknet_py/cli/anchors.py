@@ -45,6 +45,8 @@ class Range(click.ParamType):
 @click.option("--labels", multiple=True, type=click.Path(path_type=Path), metavar="PATH...",
               help="Labels: Darknet .txt files, VOC .xml files, folders of either, COCO .json files.")  # fmt: skip
 @click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
+@click.option("--skip-bad", is_flag=True,
+              help="Leave out labels that are wrong, and name them, instead of refusing the data set.")  # fmt: skip
 @click.option("--num", type=click.IntRange(1, 999), help="How many anchors [default: the cfg's, else 5].")
 @click.option("--size", type=Size(), metavar="N|WxH", help="The network's input [default: the cfg's, else 416].")
 @click.option("--head", type=click.Choice(["region", "yolo"]),
@@ -62,9 +64,9 @@ class Range(click.ParamType):
               help="Draw the curve (of 1-15 without --k) and the anchors (.svg or .png).")  # fmt: skip
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
 def anchors(
-    data: Path | None, labels: tuple[Path, ...], more: tuple[Path, ...], num: int | None,
-    size: tuple[int, int] | None, head: str | None, cfg: Path | None, letterbox: bool, centroid: str, seed: int,
-    tries: int, curve: tuple[int, int] | None, plot: Path | None, json_file: str | None,
+    data: Path | None, labels: tuple[Path, ...], more: tuple[Path, ...], skip_bad: bool,
+    num: int | None, size: tuple[int, int] | None, head: str | None, cfg: Path | None, letterbox: bool, centroid: str,
+    seed: int, tries: int, curve: tuple[int, int] | None, plot: Path | None, json_file: str | None,
 ) -> None:  # fmt: skip
     """Find anchors for a data set: k-means over the boxes of its labels, with 1 - IoU as the distance.
 
@@ -83,7 +85,7 @@ def anchors(
     wanted, own = _settings(cfg, num, size, head, seed=seed, tries=tries, centroid=centroid)
     target = wanted.target
     with status("anchors") as say:
-        boxes = _read(data, paths, letterbox, say)
+        boxes = _read(data, paths, letterbox, say, skip_bad)
         sizes = boxes.letterboxed(target.width, target.height) if letterbox else boxes.sizes
         found = wanted.run(sizes, wanted.num, say)
         if plot is not None and curve is None:
@@ -133,10 +135,17 @@ def _settings(
     return Search(num or (5 if own is None else len(own)), target, **how), own
 
 
-def _read(data: Path | None, paths: tuple[Path, ...], letterbox: bool, say: Callable[[str], None]) -> Boxes:
+def _read(
+    data: Path | None, paths: tuple[Path, ...], letterbox: bool, say: Callable[[str], None], skip_bad: bool
+) -> Boxes:
     from ..anchors.boxes import read_data_boxes, read_label_boxes
+    from ..formats.labels import Complaints
 
-    return read_label_boxes(paths, say) if data is None else read_data_boxes(data, letterbox, say)
+    wrong = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
+    boxes = read_label_boxes(paths, say, wrong) if data is None else read_data_boxes(data, letterbox, say, wrong)
+    if wrong is not None:
+        wrong.close()
+    return boxes
 
 
 def _curve(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..terminal import control, visible
 from .command import command
 from .options import CfgFile, Sizes, engine, write_json
 from .plans import plan_option, print_plan
@@ -63,7 +64,7 @@ def bench(
     from ..bench.sizes import size_lines, write_size_plot
     from ..chart import writer
     from ..network import read_network
-    from ..plan.pool import usable_cores
+    from ..plan.cores import usable_cores
 
     if weights is not None and len(cfgs) > 1:
         raise click.UsageError("--weights goes with one CFG")
@@ -102,6 +103,6 @@ def status(label: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     try:
-        yield lambda text: click.echo(f"\r\033[K{label}: {text}", nl=False, err=True)
+        yield lambda text: click.echo(f"\r\033[K{visible(label)}: {visible(text)}", control(sys.stderr), nl=False)
     finally:
-        click.echo("\r\033[K", nl=False, err=True)
+        click.echo("\r\033[K", control(sys.stderr), nl=False)

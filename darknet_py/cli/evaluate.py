@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..formats.atomic import check_writable
 from .command import command
 from .inputs import network, open_detector, say_without_names
 from .options import UNIT, engine, write_json
@@ -38,6 +39,8 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="AP by the area under the curve, by VOC 2007's 11 recalls, or by COCO's 101.",
 )
+@click.option("--skip-bad", is_flag=True,
+              help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @click.option("--stretch", is_flag=True, help="Stretch images to the input's size, as AlexeyAB's Darknet does.")
 @engine
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
@@ -45,23 +48,28 @@ PATH = click.Path(path_type=Path)
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool,
-    plot: Path | None, json_file: str | None, **options: Any,
+    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Say how good a detector is: average precision of each class over a set of labelled images.
 
     Labels are Darknet's (`class x y width height`), in `labels/` where the images are in `images/`, or beside them. A
-    run that was stopped goes on when it is started again.
-    """  # fmt: skip
+    run that was stopped goes on when it is started again. Images that cannot be read are named, and the others count;
+    the exit code is then 1.
+    """
     from ..evaluate.average_precision import evaluate as evaluate_found
     from ..evaluate.found import Setting
     from ..evaluate.report import document, table_lines
     from ..evaluate.run import Task, counted
-    from ..evaluate.truth import NOTHING, find_labels, read_truth, read_truths
+    from ..evaluate.truth import find_labels, read_truths
+    from ..formats.labels import Complaints
 
     if plot is not None:
         from ..chart import writer
 
         writer(plot)
+    for target in (plot, json_file):
+        if target is not None and str(target) != "-":
+            check_writable(target)
     listed, paths = _find_images(images, data)
     others = _find_images(difficult, None)[1] if difficult else None
     if others is not None and len(others) != len(paths):
@@ -69,13 +77,13 @@ def evaluate(
     detector = open_detector(model, cfg, weights, names, data, **options)
     say_without_names(detector)
     classes = detector.network.classes
-    truths, without = read_truths(paths, classes)
+    complaints = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
+    truths, without = read_truths(paths, classes, find_labels, complaints)
     if without:
         click.echo(f"{len(without)} of {len(paths)} images have no label file, {without[0]} first", err=True)
-    hard = None
-    if others is not None:
-        labels = [find_labels(image) for image in others]
-        hard = [NOTHING if path is None else read_truth(path, classes) for path in labels]
+    hard = None if others is None else read_truths(others, classes, find_labels, complaints, needed=False)[0]
+    if complaints is not None:
+        complaints.close()
     task = Task(detector, paths, listed, Setting(stretch=stretch))
     with counted(len(paths), "Evaluating") as step:
         results = task.run(step, lambda text: click.echo(text, err=True))
@@ -83,15 +91,17 @@ def evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=int(points), difficult=hard
     )
     class_names = detector.names or [str(number) for number in range(classes)]
-    for line in table_lines(found, class_names, len(paths)):
+    for line in table_lines(found, class_names, found.images):
         click.echo(line, err=json_file == "-")
     if plot is not None:
         from ..evaluate.plot import write_plot
 
-        title = f"{Path(detector.network.path).stem}, {len(paths)} images of {Path(listed).name}"
+        title = f"{Path(detector.network.path).stem}, {found.images} images of {Path(listed).name}"
         write_plot(found, class_names, title, plot)
     if json_file:
-        write_json(json_file, document(found, class_names, len(paths)))
+        write_json(json_file, document(found, class_names, found.images))
+    if found.images < len(paths):
+        raise click.ClickException(f"{len(paths) - found.images} of {len(paths)} images could not be read")
 
 
 def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:

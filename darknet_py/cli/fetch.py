@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..models import Progress, complain, fetch_files, find_file, get_model, part_file, registry
+from ..terminal import control
 from .command import command
 from .options import ModelName
 
@@ -38,7 +39,7 @@ class TerminalProgress(Progress):
             self.finish()
             self._first = time.monotonic(), position
             self._bar = click.progressbar(
-                length=self._total, file=sys.stderr, show_eta=False, item_show_func=lambda _: self._speed()
+                length=self._total, file=control(sys.stderr), show_eta=False, item_show_func=lambda _: self._speed()
             )
             self._bar.__enter__()
         self._bar.update(position - self._bar.pos, position)

@@ -13,6 +13,7 @@ import click
 
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
+from ..terminal import control
 from .options import CfgName, ModelName
 
 if TYPE_CHECKING:
@@ -175,11 +176,12 @@ def progress(length: int, label: str = "Detecting", quiet: bool = False) -> Iter
     if quiet or length < 2 or sys.stderr is None or not sys.stderr.isatty():
         yield show
         return
-    with click.progressbar(length=length, file=sys.stderr, label=label) as bar:
+    with click.progressbar(length=length, file=control(sys.stderr), label=label) as bar:
 
         def step(lines: Sequence[str], about: str = "", error: bool = False, note: str = "") -> None:
             if error or about or note or sys.stdout.isatty():
-                click.echo("\r\033[K", nl=False, err=True)  # the lines take the bar's place, and it follows them
+                # The lines take the bar's place, and it follows them.
+                click.echo("\r\033[K", control(sys.stderr), nl=False)
             show(lines, about, error, note)
             bar.update(1)
             bar.render_progress()

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..formats.atomic import write_text
+from ..formats.text import as_unicode
 from ..plan.profile import PROFILES
 
 
@@ -149,7 +150,10 @@ def engine(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def write_json(target: str, document: Any) -> None:
-    """Write JSON to a file, at once and whole, or to standard output for ``-``. What is no finite number is null."""
+    """Write JSON to a file, at once and whole, or to standard output for ``-``.
+
+    What is no finite number is null; strings that are bytes and not UTF-8 (names, paths) stand as Latin-1.
+    """
     text = json.dumps(_finite(document), indent=1, allow_nan=False)
     if target == "-":
         click.echo(text)
@@ -160,6 +164,8 @@ def write_json(target: str, document: Any) -> None:
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return as_unicode(value)
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
     return [_finite(entry) for entry in value] if isinstance(value, (list, tuple)) else value

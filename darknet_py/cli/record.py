@@ -31,14 +31,17 @@ def record(
     """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
 
     Hashes of every layer's output and the boxes as hexadecimal floats, with versions, machine, arithmetic and hashes of
-    all files.
+    all files. An image that cannot be read is named, and the others are recorded; the exit code is then 1.
     """
+    from ..formats.atomic import check_writable
     from ..trace import file_sha256, trace
     from ..validate.environment import environment, network_facts
 
     files, bad = find_all(images)
     if STDIN in files:
         raise click.UsageError("a reference needs images that are files: validate will look for them")
+    if json_file != "-":
+        check_writable(json_file)
     detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
     recorded: list[dict[str, Any]] = []
     for file in files:
@@ -51,5 +54,6 @@ def record(
             continue
         found = trace(detector, pixels, **options)
         recorded.append({"image": str(file), "image_sha256": file_sha256(file), **found})
-    write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})
+    if recorded:
+        write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})
     conclude(len(files) - len(recorded), bad, len(files))

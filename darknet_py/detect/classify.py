@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..kernels.runtime.denormals import denormals_as_zero
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,7 @@ class Classification(NamedTuple):
     class_id: int
 
 
+@denormals_as_zero(False)
 def best_classes(
     output: NDArray[np.float32], top: int, names: Sequence[str] = (), tree: Tree | None = None
 ) -> list[Classification]:

@@ -16,6 +16,7 @@ from ..layers import Detection, Head, Region, Yolo
 from ..numeric.boxes import Frame
 from ..plan.profile import PROFILES, Profile
 from .candidates import Candidates, Floats, join
+from .finite import check_finite
 from .region import decode_region
 from .tree import check_map
 from .yolo import decode_yolo
@@ -74,6 +75,8 @@ def decode(
         raise DarknetError(f"{network.path}: the network has no head that gives boxes")
     if image_w < 1 or image_h < 1:
         raise DarknetError(f"an image of {image_w} x {image_h} pixels has no boxes")
+    for head in network.heads:
+        check_finite(network, head, _flat_output(head, outputs))
     for name, value in (("thresh", thresh), ("hier_thresh", hier_thresh)):
         if math.isnan(value) or value < 0:
             raise DarknetError(f"{name}={value} must be a number from 0 to 1")

@@ -168,6 +168,7 @@ class Detections:
         return tuple(self.image_size), self.classes, tuple(self.class_names), paths
 
     @cached_property
+    @np.errstate(all="ignore")
     def xyxy(self) -> NDArray[np.float32]:
         """float32, N x 4: left, top, right, bottom, in pixels (with fractions; not clipped to the image)."""
         centre, half = self.box[:, :2].astype(np.float64), self.box[:, 2:] / 2.0

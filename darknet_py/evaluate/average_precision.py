@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DarknetError
-from .truth import Truth, iou
+from .truth import NOTHING, Truth, iou
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,6 +55,7 @@ class Evaluation:
         detections: how many there are, of any probability.
         thresh, iou_thresh, points: what was asked for.
         tp, fp, iou: over all classes, above the threshold.
+        images: of how many images.
     """
 
     curves: list[Curve]
@@ -64,6 +66,7 @@ class Evaluation:
     tp: int
     fp: int
     iou: float
+    images: int = 0
 
     @property
     def truths(self) -> int:
@@ -85,8 +88,8 @@ class Evaluation:
 
     @property
     def mean_of_present(self) -> float:
-        """The mean average precision of the classes that have objects, as VOC and COCO count it."""
-        return sum(curve.average for curve in self.present) / len(self.present)
+        """The mean average precision of the classes that have objects, as VOC and COCO count it; NaN without any."""
+        return sum(curve.average for curve in self.present) / len(self.present) if self.present else math.nan
 
     @property
     def precision(self) -> float:
@@ -117,8 +120,8 @@ class _Matches:
 
 
 def evaluate(
-    results: Sequence[Found], truths: Sequence[Truth], classes: int, *, thresh: float = 0.25, iou_thresh: float = 0.5,
-    points: int = 0, difficult: Sequence[Truth] | None = None,
+    results: Sequence[Found | None], truths: Sequence[Truth], classes: int, *, thresh: float = 0.25,
+    iou_thresh: float = 0.5, points: int = 0, difficult: Sequence[Truth] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Compare what was found with what is there.
 
@@ -127,7 +130,8 @@ def evaluate(
     count.
 
     Args:
-        results: by image, boxes in fractions of it, down to a low probability (Darknet's is .005).
+        results: by image, boxes in fractions of it, down to a low probability (Darknet's is .005); None for an image
+            that could not be read, whose objects do not count.
         truths: by image.
         classes: how many there are.
         thresh: probability from which precision, recall, F1 and average IoU are told.
@@ -145,7 +149,11 @@ def evaluate(
     overlap = np.zeros(classes, f32)
     total_overlap = f32(0)
     first = 0
+    counted: list[Truth] = []
     for number, (found, truth) in enumerate(zip(results, truths, strict=True)):
+        if found is None:
+            continue
+        counted.append(truth)
         hard = difficult[number] if difficult is not None else None
         for class_id, value in _match_image(matches, found, truth, first, thresh, iou_thresh, hard):
             hit = value is not None
@@ -154,14 +162,14 @@ def evaluate(
                 total_overlap += value
                 overlap[class_id] += value
         first += len(truth)
-    objects = np.bincount(np.concatenate([truth.class_id for truth in truths]), minlength=classes)
+    objects = np.bincount(np.concatenate([NOTHING.class_id, *(t.class_id for t in counted)]), minlength=classes)
     shown = counts.sum(axis=0)
     mean_overlap = np.where(shown > 0, overlap / np.maximum(shown, 1).astype(f32), overlap)
     curves = _curves(matches, objects, first, points, counts, mean_overlap)
     everything = int(shown.sum())
     mean = float(total_overlap / f32(everything)) if everything else 0.0
     tp, fp = (int(count) for count in counts.sum(axis=1))
-    return Evaluation(curves, len(matches.score), thresh, iou_thresh, points, tp, fp, mean)
+    return Evaluation(curves, len(matches.score), thresh, iou_thresh, points, tp, fp, mean, len(counted))
 
 
 def _match_image(

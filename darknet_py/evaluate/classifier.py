@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..detect.classify import best_classes
-from ..errors import DarknetError
+from ..errors import DarknetError, ImageError
 from ..image.letterbox import resize_pixels
 from ..image.load import load_image
 from ..layers import Softmax
@@ -24,8 +24,9 @@ f32 = np.float32
 
 
 def accuracy_lines(
-    detector: Detector, images: Sequence[str], labels: Sequence[str], classes: int, top: int
-) -> Iterator[str]:
+    detector: Detector, images: Sequence[str], labels: Sequence[str], classes: int, top: int,
+    wrong: Callable[[ImageError], None],
+) -> Iterator[str]:  # fmt: skip
     """Two lines for each image, about it and about all up to it.
 
     An image's class is the first label that is part of its path (ImageNet's ``n02110185``). It is cropped to its middle
@@ -37,10 +38,10 @@ def accuracy_lines(
         labels: by class, what a path has in it.
         classes: how many of the outputs take part.
         top: among how many of the most probable ones the class may be.
+        wrong: is told about an image that cannot be read; it does not count.
 
     Raises:
         DarknetError: the network is a detector, or numbers do not fit together.
-        ImageError: an image cannot be read.
     """
     network = detector.network
     if network.heads:
@@ -53,9 +54,15 @@ def accuracy_lines(
         raise DarknetError(f"top = {top} of {classes} classes")
     tree = _tree(detector)
     first, among = f32(0), f32(0)
-    for number, image in enumerate(images):
+    number = -1
+    for image in images:
         class_id = next((i for i in range(classes) if labels[i] in image), -1)
-        probability = _predict(detector, image, tree)
+        try:
+            probability = _predict(detector, image, tree)
+        except ImageError as error:
+            wrong(error)
+            continue
+        number += 1
         best = [found.class_id for found in best_classes(probability[:classes], top)]
         first += f32(best[0] == class_id)
         among += f32(class_id in best)

@@ -90,6 +90,12 @@ class Found:
         used, place = np.unique(row, return_inverse=True)
         return cls(size, boxes.box[used], place.astype(np.int64), class_id.astype(np.int64), prob[row, class_id])
 
+    @classmethod
+    def nothing(cls) -> Found:
+        """What is found in an image that cannot be read."""
+        none = np.zeros(0, np.int64)
+        return cls((1, 1), np.zeros((0, 4), np.float32), none, none, np.zeros(0, np.float32))
+
     def as_lists(self) -> dict[str, Any]:
         """For a line of JSON; floats lose nothing."""
         return {
@@ -106,6 +112,8 @@ class Found:
         score = np.array(lists["score"], np.float32)
         if not len(row) == len(class_id) == len(score) or (len(row) and not 0 <= row.min() <= row.max() < len(box)):
             raise ValueError("lists of different lengths")
+        if len(row) and class_id.min() < 0:
+            raise ValueError("a class below 0")
         return cls((int(width), int(height)), box, row, class_id, score)
 
 

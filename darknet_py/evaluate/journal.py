@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import operator
 import time
 from pathlib import Path
 from types import TracebackType
@@ -27,12 +28,16 @@ def stamp(path: str | Path) -> list[int]:
     return [state.st_size, state.st_mtime_ns]
 
 
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()
+
+
 class Journal:
-    """A file with a line of JSON for each image that is done, in the user's cache. Use it as a context.
+    """A file with a line for each image that is done, a hash and JSON, in the user's cache. Use it as a context.
 
     It is named after all that the run is made of, so that a run of something else has another one. A line that was torn
-    by a kill does not count, nor does that of an image that has changed. Where nothing can be written, a run goes
-    without a journal.
+    by a kill, or is not what was written, does not count, nor does that of an image that has changed. Where nothing can
+    be written, a run goes without a journal.
     """
 
     def __init__(self, made_of: dict[str, Any], folder: Path | None = None) -> None:
@@ -57,20 +62,25 @@ class Journal:
 
     def _read(self) -> bool:
         """Take over what is done; gives whether the last line is torn."""
-        if not self.path.exists():
+        if not self.path.is_file():
             return False
         data = self.path.read_bytes()
         for line in data.split(b"\n"):
-            with contextlib.suppress(KeyError, TypeError, ValueError):
-                entry = json.loads(line)
-                number, seen = int(entry["image"]), list(entry["stamp"])
+            digest, _, text = line.partition(b" ")
+            if digest != _digest(text):
+                continue
+            # A line with a right hash is one that was written here; what is wrong in it all the same does not count.
+            with contextlib.suppress(LookupError, TypeError, ValueError, ArithmeticError, RecursionError):
+                entry = json.loads(text)
+                number, seen = operator.index(entry["image"]), list(entry["stamp"])
                 self.done[number], self._stamps[number] = Found.from_lists(entry), seen
         return not data.endswith(b"\n")
 
     def _forget_others(self) -> None:
         for path in self.folder.glob("*.jsonl"):
-            if time.time() - path.stat().st_mtime > FORGOTTEN:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > FORGOTTEN:
+                    path.unlink(missing_ok=True)
 
     def get(self, number: int, image: str) -> Found | None:
         """What was found in image ``number``, if it is done and the file is still the same."""
@@ -81,9 +91,9 @@ class Journal:
     def add(self, number: int, image: str, found: Found) -> None:
         """Write down an image."""
         if self._file is not None:
-            line = json.dumps({"image": number, "stamp": stamp(image), **found.as_lists()})
+            text = json.dumps({"image": number, "stamp": stamp(image), **found.as_lists()}).encode()
             with contextlib.suppress(OSError):  # a full disk: the run matters more than its journal
-                self._file.write(line.encode() + b"\n")
+                self._file.write(_digest(text) + b" " + text + b"\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

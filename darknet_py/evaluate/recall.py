@@ -59,9 +59,10 @@ class Recall:
         )
 
 
-def recall_lines(results: Sequence[Found], truths: Sequence[Truth]) -> Iterator[str]:
-    """A line for each image, about all up to it."""
+def recall_lines(results: Sequence[Found | None], truths: Sequence[Truth]) -> Iterator[str]:
+    """A line for each image that could be read, about all up to it."""
     recall = Recall()
     for found, truth in zip(results, truths, strict=True):
-        recall.add(found, truth)
-        yield recall.line()
+        if found is not None:
+            recall.add(found, truth)
+            yield recall.line()

@@ -36,7 +36,7 @@ def table_lines(found: Evaluation, names: Sequence[str], images: int) -> Iterato
         )
     yield ""
     yield (
-        f"mAP@{found.iou_thresh:.2f} = {found.mean_of_present:.2%} ({rule_of(found.points)}; "
+        f"mAP@{found.iou_thresh:.2f} = {_mean(found)} ({rule_of(found.points)}; "
         f"{len(found.present)} classes, {found.truths} objects in {images} images)"
     )
     yield (
@@ -48,7 +48,7 @@ def table_lines(found: Evaluation, names: Sequence[str], images: int) -> Iterato
 def document(found: Evaluation, names: Sequence[str], images: int) -> dict[str, Any]:
     """The same for JSON, with the curves; what is no number is null."""
     return {
-        "mean_average_precision": found.mean_of_present,
+        "mean_average_precision": _or_none(found.mean_of_present),
         "mean_over_all_classes": found.mean,
         "iou_thresh": found.iou_thresh,
         "points": found.points,
@@ -71,6 +71,10 @@ def document(found: Evaluation, names: Sequence[str], images: int) -> dict[str, 
             for name, curve in zip(names, found.curves, strict=True)
         ],
     }  # fmt: skip
+
+
+def _mean(found: Evaluation) -> str:
+    return f"{found.mean_of_present:.2%}" if found.present else "- (no objects)"
 
 
 def _sorted_by(curve: Curve) -> float:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError, ImageError
-from ..formats.data import read_lines
+from ..formats.text import as_found, read_paths
 from ..image.load import load_image
 from ..plan.runner import in_groups
+from ..terminal import control, visible
 from .found import Found, Setting, find
 from .journal import Journal, stamp
 
@@ -33,13 +34,19 @@ if TYPE_CHECKING:
 def read_list(path: str | Path) -> list[str]:
     """The images that a list names, a line each (``get_paths``); empty lines do not count.
 
+    A path that is not there as it is written is taken without blanks at its ends, quotes, backslashes.
+
     Raises:
         DataError: the list cannot be read or names nothing.
     """
-    images = [line.strip() for line in read_lines(path) if line.strip()]
+    images = [as_found(line) for line in read_paths(path)]
     if not images:
         raise DataError("this list of images is empty", path)
     return images
+
+
+Results = list["Found | None"]
+"""What was found in each image of a list; None for an image that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +67,23 @@ class Task:
     setting: Setting
     class_map: NDArray[np.int32] | None = None
 
-    def run(self, step: Step = lambda: None, say: Callable[[str], None] = lambda text: None) -> list[Found]:
+    def run(self, step: Step = lambda: None, say: Callable[[str], None] = lambda text: None) -> Results:
         """What is found in each image, in the order of the list.
 
         Args:
             step: is called for each image that is done.
-            say: is told if a stopped run is continued.
+            say: is told if a stopped run is continued, and which images cannot be read.
 
         Raises:
-            ImageError: an image cannot be read; what was found so far stays in the journal.
+            ImageError: none of the images can be read.
             DarknetError: the network gives no boxes.
         """
         with Journal(self._made_of()) as journal:
             if journal.done:
                 say(f"going on with a run that was stopped: {len(journal.done)} of {len(self.images)} images are done")
-            return self._run(journal, step)
+            return self._run(journal, step, say)
 
-    def _run(self, journal: Journal, step: Step) -> list[Found]:
+    def _run(self, journal: Journal, step: Step, say: Callable[[str], None]) -> Results:
         results: dict[int, Found] = {}
         missing = []
         for number, image in enumerate(self.images):
@@ -86,19 +93,36 @@ class Task:
             else:
                 results[number] = known
                 step()
+        error: ImageError | None = None
         for numbers, pictures in _read_ahead(self.images, missing, self.listed):
-            results_now = find(self.detector, pictures, self.setting, self.class_map)
-            for number, found in zip(numbers, results_now, strict=True):
+            for picture in pictures:
+                if isinstance(picture, ImageError):
+                    error = picture
+                    say(f"Error: {error}")
+                    step()
+            whole = [
+                (number, picture)
+                for number, picture in zip(numbers, pictures, strict=True)
+                if not isinstance(picture, ImageError)
+            ]
+            for number, found in self._find(whole):
                 journal.add(number, self.images[number], found)
                 results[number] = found
                 step()
-        return [results[number] for number in range(len(self.images))]
+        if error is not None and not results:
+            raise ImageError(f"none of its {len(self.images)} images can be read; the last: {error}", self.listed)
+        return [results.get(number) for number in range(len(self.images))]
+
+    def _find(self, whole: Sequence[tuple[int, Pixels]]) -> Iterator[tuple[int, Found]]:
+        for group in in_groups(whole):
+            found = find(self.detector, [pixels for _, pixels in group], self.setting, self.class_map)
+            yield from zip([number for number, _ in group], found, strict=True)
 
     def _made_of(self) -> dict[str, object]:
         """What the results depend on: a run goes on only if all of it is the same."""
         detector = self.detector
         return {
-            "cfg": Path(detector.network.path).read_text(encoding="utf-8", errors="replace"),
+            "cfg": Path(detector.network.path).read_bytes().decode("latin-1"),
             "input": str(detector.network.input),
             "weights": [str(Path(detector.weights or "").absolute()), stamp(detector.weights or "")],
             "math": detector.math,
@@ -110,20 +134,20 @@ class Task:
 
 def _read_ahead(
     images: Sequence[str], numbers: Sequence[int], where: str | Path
-) -> Iterator[tuple[list[int], list[Pixels]]]:
-    """Groups of images, each decoded while the one before is being worked on."""
+) -> Iterator[tuple[list[int], list[Pixels | ImageError]]]:
+    """Groups of images, each decoded while the one before is being worked on; for an image its error, if it has one."""
 
-    def load(group: list[int]) -> list[Pixels]:
-        pictures = []
+    def load(group: list[int]) -> list[Pixels | ImageError]:
+        pictures: list[Pixels | ImageError] = []
         for number in group:
             try:
                 pictures.append(load_image(images[number]))
             except ImageError as error:
-                raise ImageError(f"image {number + 1} of the list: {error}", where) from None
+                pictures.append(ImageError(f"image {number + 1} of the list: {error}", where))
         return pictures
 
     with ThreadPoolExecutor(1, "read-ahead") as reader:
-        waiting: tuple[list[int], Future[list[Pixels]]] | None = None
+        waiting: tuple[list[int], Future[list[Pixels | ImageError]]] | None = None
         for group in in_groups(numbers):
             before, waiting = waiting, (group, reader.submit(load, group))
             if before is not None:
@@ -157,7 +181,8 @@ def counted(length: int, label: str, plain: Callable[[int], None] | None = None)
     def speed(done: int | None) -> str:
         return f"{(done or 0) / max(time.perf_counter() - begin, 1e-9):.1f} images/s"
 
-    with click.progressbar(length=length, file=sys.stderr, label=label, item_show_func=speed, show_pos=True) as bar:
+    stream, label = control(sys.stderr), visible(label)
+    with click.progressbar(length=length, file=stream, label=label, item_show_func=speed, show_pos=True) as bar:
 
         def move() -> None:
             nonlocal count

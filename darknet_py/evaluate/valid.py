@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError, FileError
-from ..formats.atomic import write_text
+from ..formats.atomic import check_writable, write_text
+from ..formats.distinct import refuse_same
 from .files import class_lines, coco_text, imagenet_lines
 
 if TYPE_CHECKING:
@@ -28,8 +29,22 @@ def check_kind(kind: str, classes: int, where: str | Path) -> None:
         raise DarknetError(f"{where}: eval = imagenet is for {MAP_ENTRIES} classes, this network has {classes}")
 
 
+def check_results(kind: str, folder: Path, names: Sequence[str]) -> None:
+    """Make the folder, and raise `DarknetError` if the result files cannot be put into it: before the work."""
+    for name in names if kind == "voc" else ():
+        if "/" in name or "\0" in name:
+            raise DarknetError(f"the class name '{name}' cannot be part of a file's name")
+    if kind == "voc":
+        refuse_same(folder / f"{name}.txt" for name in names)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot be written: {error.strerror or error}", folder) from None
+    check_writable(folder / "results")
+
+
 def write_results(
-    kind: str, folder: Path, base: str, names: Sequence[str], images: Sequence[str], results: Sequence[Found],
+    kind: str, folder: Path, base: str, names: Sequence[str], images: Sequence[str], results: Sequence[Found | None],
     first: int = 1,
 ) -> list[Path]:  # fmt: skip
     """Write result files, each at once and whole.
@@ -39,29 +54,30 @@ def write_results(
         folder: where to; it is made if it is not there.
         base: the file's name (coco, imagenet) or what the class's name follows (voc), without suffix.
         names: class names, for voc.
-        images, results: the files, and what was found in them in pixels.
+        images, results: the files, and what was found in them in pixels; nothing in those that cannot be read.
         first: the number of an image's first pixel, for voc (``yolo valid`` counts from 0).
 
     Returns:
         The files.
 
     Raises:
-        DarknetError: a file cannot be written.
+        DarknetError: a file cannot be written; the others are.
     """
+    check_results(kind, folder, names)
+    all_found = [found or Found.nothing() for found in results]
     if kind == "coco":
-        texts = {folder / f"{base}.json": coco_text(images, results)}
+        texts = {folder / f"{base}.json": coco_text(images, all_found)}
     elif kind == "imagenet":
-        texts = {folder / f"{base}.txt": "".join(imagenet_lines(results))}
+        texts = {folder / f"{base}.txt": "".join(imagenet_lines(all_found))}
     else:
-        for name in names:
-            if "/" in name or "\0" in name:
-                raise DarknetError(f"the class name '{name}' cannot be part of a file's name")
-        lines = class_lines(images, results, first)
+        lines = class_lines(images, all_found, first)
         texts = {folder / f"{base}{name}.txt": "".join(lines.get(number, [])) for number, name in enumerate(names)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot be written: {error.strerror or error}", folder) from None
+    failed: FileError | None = None
     for path, text in texts.items():
-        write_text(path, text)
+        try:
+            write_text(path, text)
+        except FileError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return list(texts)

@@ -27,6 +27,7 @@ def _factors(arrays: Arrays) -> NDArray[np.float64]:
         return np.asarray(arrays["scales"] / (np.sqrt(arrays["rolling_variance"].astype(np.float64)) + _EPSILON))
 
 
+@np.errstate(all="ignore")
 def _folded(layer: layers.Weighted, arrays: Arrays, axis: int = 0) -> tuple[Floats, Floats]:
     """Weights and biases with the batch normalisation in them; ``axis`` of the weights: the output channels."""
     weights, biases = arrays["weights"], arrays["biases"]

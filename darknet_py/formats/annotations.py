@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from ..errors import DataError
+from .json_file import items, member, number, read_json, shown
 from .labels import Box, checked
+
+MOST_PIXELS = 1e6
+"""Of a picture's side."""
 
 
 @dataclass
@@ -35,14 +38,11 @@ def read_voc(path: str | Path) -> Annotations:
     Raises:
         DataError: it is no VOC annotation, or a box is not in its image.
     """
-    try:
-        root = ElementTree.fromstring(_read(path))
-    except ElementTree.ParseError as error:
-        raise DataError(f"is not XML: {error}", path, error.position[0]) from None
+    root = _read_xml(path)
     if root.tag != "annotation":
-        raise DataError(f"is no VOC annotation: its root is <{root.tag}>, not <annotation>", path)
+        raise DataError(f"is no VOC annotation: its root is <{root.tag[:60]}>, not <annotation>", path)
     width, height = (_number(root, f"size/{name}", path) for name in ("width", "height"))
-    if not (1 <= width < 1e6 and 1 <= height < 1e6):
+    if not (1 <= width < MOST_PIXELS and 1 <= height < MOST_PIXELS):
         raise DataError(f"<size> says that the image is {width:g} x {height:g}", path)
     found = Annotations(image_count=1)
     for count, thing in enumerate(root.findall("object"), start=1):
@@ -65,39 +65,68 @@ def read_coco(path: str | Path) -> Annotations:
     Raises:
         DataError: it is no COCO file, or a box is not in its image.
     """
+    document = read_json(path)
     try:
-        document = json.loads(_read(path))
-    except json.JSONDecodeError as error:
-        raise DataError(f"is not JSON: {error.msg}", path, error.lineno) from None
-    except (UnicodeDecodeError, RecursionError):
-        raise DataError("is not JSON", path) from None
-    try:
-        sizes = {entry["id"]: (entry["width"], entry["height"]) for entry in document["images"]}
-        annotations = list(document["annotations"])
-    except (KeyError, TypeError):
-        raise DataError("is no COCO file: it must have images (id, width, height) and annotations", path) from None
+        images = items(member(document, "images"), "images")
+        annotations = items(member(document, "annotations"), "annotations")
+    except ValueError as error:
+        message = f"is no COCO file: it must have images (id, width, height) and annotations; {error}"
+        raise DataError(message, path) from None
+    sizes = _coco_sizes(images, path)
     found = Annotations(image_count=len(sizes))
     for index, entry in enumerate(annotations):
         what = f"annotations[{index}]: "
         try:
-            if entry.get("iscrowd"):
+            if isinstance(entry, dict) and entry.get("iscrowd"):
                 found.skip("crowds")
                 continue
-            x, y, w, h = (float(value) for value in entry["bbox"])
-            width, height = sizes[entry["image_id"]]
-            box = _fractions((x, y, w, h), width, height)
-        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
-            raise DataError(f"{what}needs bbox = [x, y, width, height], and image_id of an image", path) from None
-        found.boxes.append(checked(box, path, what=what))
+            x, y, w, h = (number(value, "a number of bbox") for value in items(member(entry, "bbox"), "bbox", 4))
+            width, height = _of_image(sizes, member(entry, "image_id"))
+        except ValueError as error:
+            message = f"{what}needs bbox = [x, y, width, height], and image_id of an image; {error}"
+            raise DataError(message, path) from None
+        found.boxes.append(checked(_fractions((x, y, w, h), width, height), path, what=what))
         found.images.append((width, height))
     return found
 
 
-def _read(path: str | Path) -> bytes:
+def _coco_sizes(images: list[Any], path: str | Path) -> dict[Any, tuple[int, int]]:
+    """Width and height of the images, by their id."""
+    sizes = {}
+    for index, entry in enumerate(images):
+        try:
+            width, height = (number(member(entry, key), key, 1, MOST_PIXELS) for key in ("width", "height"))
+            sizes[_id(member(entry, "id"))] = int(width), int(height)
+        except ValueError as error:
+            raise DataError(f"is no COCO file: images[{index}] needs id, width and height; {error}", path) from None
+    return sizes
+
+
+def _of_image(sizes: dict[Any, tuple[int, int]], image: Any) -> tuple[int, int]:
+    if _id(image) not in sizes:
+        raise ValueError(f"there is no image {shown(image)}")
+    return sizes[image]
+
+
+def _id(value: Any) -> int | str:
+    if not isinstance(value, (int, str)):
+        raise ValueError(f"an id is {shown(value)}, neither a whole number nor a text")
+    return value
+
+
+def _read_xml(path: str | Path) -> ElementTree.Element:
     try:
-        return Path(path).read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"cannot read this file: {error.strerror or error}", path) from None
+    if b"<!DOCTYPE" in data.replace(b"\0", b""):  # also in UTF-16
+        raise DataError("is no VOC annotation: those have no DOCTYPE, whose entities can be a bomb", path)
+    try:
+        return ElementTree.fromstring(data)
+    except ElementTree.ParseError as error:
+        raise DataError(f"is not XML: {error}", path, error.position[0]) from None
+    except (LookupError, ValueError) as error:  # of its encoding
+        raise DataError(f"is not XML that can be read: {error}", path) from None
 
 
 def _number(node: ElementTree.Element, name: str, path: str | Path, what: str = "") -> float:
@@ -105,7 +134,9 @@ def _number(node: ElementTree.Element, name: str, path: str | Path, what: str = 
     try:
         return float(text)
     except (TypeError, ValueError):
-        raise DataError(f"{what}{name} is {'missing' if text is None else f'{text!r}, not a number'}", path) from None
+        raise DataError(
+            f"{what}{name} is {'missing' if text is None else f'{shown(text)}, not a number'}", path
+        ) from None
 
 
 def _fractions(box: Box, width: float, height: float) -> Box:

@@ -19,19 +19,42 @@ def refuse_input(out: str | Path, *inputs: str | Path) -> None:
     for path in inputs:
         try:
             same = Path(out).samefile(path)
-        except OSError:
+        except (OSError, ValueError):  # a path with a zero byte
             same = Path(out).absolute() == Path(path).absolute()
         if same:
             raise FileError("this file is read from: write to another one", out)
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise `FileError` if a file cannot be put at ``path``: before the work, not after it. (A disk may still fill.)"""
+    target = Path(path)
+    try:
+        folder = target.resolve().parent
+        if target.is_dir():
+            raise FileError("is a folder; name a file to write to", path)
+        if not folder.is_dir():
+            raise FileError(f"cannot be written: there is no folder {target.parent}", path)
+        if not os.access(target if target.exists() and not target.is_file() else folder, os.W_OK):
+            raise FileError("cannot be written: Permission denied", path)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise FileError(f"cannot be written: {getattr(error, 'strerror', None) or error}", path) from None
+
+
+def encode_text(text: str) -> bytes:
+    """UTF-8; what was read as bytes that are no UTF-8 becomes those bytes again."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character of a Windows file name
+        return text.encode("utf-8", "surrogatepass")
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file (UTF-8), at once and whole. Raises `FileError` if it cannot be written."""
     try:
         with whole_file(path) as part:
-            part.write_bytes(text.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise FileError(f"cannot be written: {error.strerror or error}", path) from None
+            part.write_bytes(encode_text(text))
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot be written: {getattr(error, 'strerror', None) or error}", path) from None
 
 
 @contextmanager

@@ -3,53 +3,103 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DataError
+from .text import exists, read_lines, spellings, unquoted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NUMBER = re.compile(r"\s*([+-]?[0-9]+)", re.ASCII)
+_BLANKS = re.compile(r"[ \t\r]")
+_COMMENT = re.compile(r"\s[#;].*")
+
+_SAID: set[str] = set()
+"""Notes that were told: commands may read a data file more than once."""
 
 
-def read_lines(path: str | Path) -> list[str]:
-    """The file's lines without line ends; trailing empty lines are dropped. Raises `DataError`."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read this file: {error.strerror or error}", path) from None
-    if b"\0" in data:
-        raise DataError("is not a text file: it has binary data (a text file must be saved as UTF-8)", path)
-    lines = [line.rstrip("\r") for line in data.decode("utf-8-sig", errors="replace").split("\n")]
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return lines
+Say = Callable[[str], None]
 
 
-def read_data(path: str | Path) -> dict[str, str]:
+class Value(str):
+    """A value of a ``.data`` file as Darknet reads it: all blanks are removed.
+
+    Attributes:
+        written: the value as it stands in the file, without the blanks at its ends (``My Drive/my.names``).
+    """
+
+    written: str
+
+    def __new__(cls, written: str) -> Value:
+        """From the text behind the ``=``."""
+        value = super().__new__(cls, _BLANKS.sub("", written))
+        value.written = written.strip()
+        return value
+
+    def paths(self) -> Iterator[str]:
+        """What it may mean as a path: Darknet's reading, then the `spellings` of what is written."""
+        yield from dict.fromkeys([str(self), *spellings(self.written), *spellings(_COMMENT.sub("", self.written))])
+
+
+def path_spellings(name: str) -> Iterator[str]:
+    """What a path from a data file, or any other, may mean."""
+    return name.paths() if isinstance(name, Value) else spellings(name)
+
+
+def as_written(name: str) -> str:
+    """A path as a person wrote it, for messages."""
+    return name.written if isinstance(name, Value) else name
+
+
+def folder_of(name: str) -> Path:
+    """A folder that a data file names, to write to; it need not be there. Blanks in its name are meant."""
+    found = next((one for one in path_spellings(name) if exists(one)), None)
+    return Path(found or list(spellings(unquoted(_COMMENT.sub("", as_written(name)))))[-1])
+
+
+def say_note(text: str) -> None:
+    """A line on standard error."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def read_data(path: str | Path, say: Say = say_note) -> dict[str, str]:
     """A ``.data`` file's options (Darknet's ``read_data_cfg``).
 
     As in a cfg, blanks are removed everywhere, the first of two equal keys wins, and a key without a value does not
-    count.
+    count. The values are `Value`, which know what was written. A line without ``=`` is told, once, and does not count.
+
+    Args:
+        path: the file.
+        say: takes a line about each line that does not count.
 
     Raises:
-        DataError: with the line.
+        DataError: the file cannot be read as text.
     """
     options: dict[str, str] = {}
     for number, raw in enumerate(read_lines(path), start=1):
-        line = re.sub(r"[ \t\r]", "", raw)
+        line = _BLANKS.sub("", raw)
         if not line or line[0] in "#;":
             continue
-        key, equals, value = line.partition("=")
+        key, equals, _ = line.partition("=")
+        value = Value(raw.partition("=")[2])
         if not equals:
-            raise DataError(f"'{raw.strip()}' is no option; a line of a .data file is key = value", path, number)
-        if value:
+            _note(f"{path}:{number}: '{raw.strip()[:60]}' is no option (key = value) and does not count", say)
+        elif value:
             options.setdefault(key, value)
     return options
+
+
+def _note(text: str, say: Say) -> None:
+    if text not in _SAID:
+        _SAID.add(text)
+        say(text)
 
 
 def read_metadata(path: str | Path) -> tuple[list[str], int]:
@@ -63,16 +113,20 @@ def read_metadata(path: str | Path) -> tuple[list[str], int]:
     """
     options = read_data(path)
     names = options.get("names") or options.get("labels")
-    classes = _to_int(options.get("classes", "2"))
+    classes = to_int(options.get("classes", "2"))
     if classes is None:
         raise DataError(f"classes = {options['classes']} is not a number of classes", path)
-    return read_names(names) if names else [], classes
+    return read_names(_first_file(names)) if names else [], classes
+
+
+def _first_file(name: str) -> str:
+    return next((one for one in path_spellings(name) if exists(one)), as_written(name))
 
 
 def read_top(path: str | Path) -> int:
     """How many classes a ``.data`` file wants to be named (``top``, 1 by default). Raises `DataError`."""
     text = read_data(path).get("top", "1")
-    top = _to_int(text)
+    top = to_int(text)
     if not top:
         raise DataError(f"top = {text} is not a number of classes from 1 on", path)
     return top
@@ -101,7 +155,7 @@ def read_map(path: str | Path) -> NDArray[np.int32]:
     """A class map: for each class the number of its node in the WordTree, one per line."""
     numbers = []
     for line, text in enumerate(read_lines(path), start=1):
-        number = _to_int(text)
+        number = to_int(text)
         if number is None:
             raise DataError(f"'{text}' is not the number of a class", path, line)
         numbers.append(number)
@@ -110,7 +164,7 @@ def read_map(path: str | Path) -> NDArray[np.int32]:
     return np.array(numbers, np.int32)
 
 
-def _to_int(text: str) -> int | None:
+def to_int(text: str) -> int | None:
     """The number that a text begins with, as ``atoi`` reads it; None if there is none, or none from 0 to 2**31 - 1."""
     match = _NUMBER.match(text)
     number = int(match[1]) if match and len(match[1]) < 20 else -1

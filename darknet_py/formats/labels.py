@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..errors import DataError
-from .data import read_lines
+from .text import read_lines
 
 SLACK = 0.01
 """A box may reach so far beyond 0 to 1: labels are rounded, and VOC counts pixels from 1."""
+
+_CLASS = re.compile(r"\+?[0-9]{1,10}")
 
 Box = tuple[float, float, float, float]
 """Centre x, y, width and height in fractions of the image."""
@@ -23,32 +27,62 @@ class Labelled(NamedTuple):
     box: Box
 
 
-def read_labels(path: str | Path) -> list[Box]:
-    """The boxes of a label file. Raises `DataError`, with the line."""
-    return [line.box for line in read_labelled(path)]
+Wrong = Callable[[DataError], None]
+"""Takes the error of a line that is left out."""
 
 
-def read_labelled(path: str | Path) -> list[Labelled]:
+def read_labels(path: str | Path, wrong: Wrong | None = None) -> list[Box]:
+    """The boxes of a label file (see `read_labelled`)."""
+    return [line.box for line in read_labelled(path, wrong)]
+
+
+def read_labelled(path: str | Path, wrong: Wrong | None = None, classes: int | None = None) -> list[Labelled]:
     """The lines of a label file, which are ``class x y width height``.
 
-    Darknet stops at a line that it cannot read and trains without the rest; here such a line is an error.
+    Darknet stops at a line that it cannot read and goes on without the rest. Here each such line is an error, or with
+    ``wrong`` is left out, and the others count.
+
+    Args:
+        path: the file.
+        wrong: is told the error of each line that is left out, or of a file that is no text (it then has no lines).
+        classes: how many classes there are; None if that is not known.
 
     Raises:
-        DataError: with the line.
+        DataError: with the line; never if there is ``wrong``.
     """
     lines = []
-    for number, line in enumerate(read_lines(path), start=1):
-        words = line.split()
-        if not words:
+    try:
+        texts = read_lines(path)
+    except DataError as error:
+        if wrong is None:
+            raise
+        wrong(error)
+        return []
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
             continue
         try:
-            class_id, box = int(words[0]), (float(words[1]), float(words[2]), float(words[3]), float(words[4]))
-        except (ValueError, IndexError):
-            class_id, box = -1, (0.0, 0.0, 0.0, 0.0)
-        if class_id < 0 or len(words) != 5:
-            raise DataError(f"'{line.strip()[:60]}' is no label; a line is: class x y width height", path, number)
-        lines.append(Labelled(number, class_id, checked(box, path, number)))
+            lines.append(_label(text, path, number, classes))
+        except DataError as error:
+            if wrong is None:
+                raise
+            wrong(error)
     return lines
+
+
+def _label(text: str, path: str | Path, number: int, classes: int | None) -> Labelled:
+    """A line. Raises `DataError`."""
+    words = text.split()
+    try:
+        class_id = int(words[0]) if _CLASS.fullmatch(words[0]) and "_" not in text else -1  # 1_0 is Python's, not C's
+        box = (float(words[1]), float(words[2]), float(words[3]), float(words[4]))
+    except (ValueError, IndexError):
+        class_id, box = -1, (0.0, 0.0, 0.0, 0.0)
+    if class_id < 0 or len(words) != 5:
+        raise DataError(f"'{text.strip()[:60]}' is no label; a line is: class x y width height", path, number)
+    if classes is not None and class_id >= classes:
+        raise DataError(f"class {class_id}: the network has classes 0 to {classes - 1}", path, number)
+    return Labelled(number, class_id, checked(box, path, number))
 
 
 def checked(box: Box, path: str | Path, line: int | None = None, what: str = "") -> Box:
@@ -67,6 +101,34 @@ def checked(box: Box, path: str | Path, line: int | None = None, what: str = "")
         path,
         line,
     )
+
+
+def refuse_wrong(errors: Sequence[DataError]) -> None:
+    """Raise the first of the errors in label files, if there are any, with their number."""
+    if errors:
+        first = errors[0]
+        rest = f" (the first of {len(errors)} wrong lines of labels)" if len(errors) > 1 else ""
+        message = f"{first.message}{rest}; --skip-bad leaves out what is wrong"
+        raise DataError(message, first.path, first.line)
+
+
+class Complaints:
+    """Names the label lines that are left out, each on a line, and counts them."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """``say`` takes the lines."""
+        self.count = 0
+        self._say = say
+
+    def __call__(self, error: DataError) -> None:
+        """Name a line."""
+        self.count += 1
+        self._say(f"left out: {error}")
+
+    def close(self) -> None:
+        """Say how many there are."""
+        if self.count:
+            self._say(f"{self.count} wrong line{'s' * (self.count > 1)} of labels left out")
 
 
 def label_paths(image: str) -> list[str]:

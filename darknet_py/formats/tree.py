@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from .data import read_lines
+from .text import read_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..formats.atomic import whole_file
+from ..formats.text import as_unicode
 from .label import Placer, draw_label, label_size
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def draw_detections(
         _draw_box(picture, _edges(box, picture), width, colour)
     for box, names, colour in marked if labels else ():
         left, _, top, bottom = _edges(box, picture)
-        draw_label(picture, ", ".join(names), size, colour, (left, top, bottom), width, placer, font)
+        draw_label(picture, ", ".join(map(as_unicode, names)), size, colour, (left, top, bottom), width, placer, font)
     return picture
 
 

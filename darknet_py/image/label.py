@@ -122,7 +122,7 @@ def _cut(text: str, count: int) -> str:
 def text_length(text: str, size: int, font: str | None = None) -> int:
     """Width of a line of text, in pixels."""
     face = load_font(size, font)
-    return math.ceil(face.getlength(_writable(text, font))) * _zoom(face, size)
+    return math.ceil(face.getlength(writable(text, font))) * _zoom(face, size)
 
 
 def text_mask(text: str, size: int, font: str | None = None) -> NDArray[np.uint8]:
@@ -130,7 +130,7 @@ def text_mask(text: str, size: int, font: str | None = None) -> NDArray[np.uint8
     from PIL import Image, ImageDraw
 
     face = load_font(size, font)
-    line = _writable(text, font)
+    line = writable(text, font)
     height = sum(face.getmetrics()) if _is_scalable(face) else face.getbbox("Ag")[3]
     picture = Image.new("L", (max(1, math.ceil(face.getlength(line))), height))
     ImageDraw.Draw(picture).text((0, 0), line, fill=255, font=face)
@@ -160,7 +160,7 @@ def _zoom(face: Any, size: int) -> int:
     return 1 if _is_scalable(face) else max(1, round(size / 11))
 
 
-def _writable(text: str, font: str | None) -> str:
+def writable(text: str, font: str | None = None) -> str:
     """The text with the characters that a font lacks replaced: by their Latin base letters, else by a question mark."""
     return text if text.isascii() else "".join(_writable_character(character, font) for character in text)
 

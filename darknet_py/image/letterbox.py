@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ImageError
 from ..kernels.codec.resize import columns_between, resize_into, to_planes
+from ..kernels.runtime.denormals import denormals_as_zero
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,10 +94,11 @@ def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, 
         channels, height, width = image.shape
         step, row, plane = 1, width, height * width
     index, weight = np.empty(w, np.int64), np.empty(w, np.float32)
-    columns_between(index, weight, width, w, step)
     start, out_plane = top * out_width + left, out_height * out_width
     layout = (step, row, plane, _TABLE, channels, height, width, h, w, index, weight, np.empty(2 * w, np.float32))
-    resize_into(out.reshape(-1), start, out_width, out_plane, image.reshape(-1), *layout)
+    with denormals_as_zero(False):  # and rounded to nearest, whatever a library in this process has left behind
+        columns_between(index, weight, width, w, step)
+        resize_into(out.reshape(-1), start, out_width, out_plane, image.reshape(-1), *layout)
 
 
 def _checked(image: NDArray[Any], dtype: type) -> NDArray[Any]:

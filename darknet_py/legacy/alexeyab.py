@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,18 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..formats.atomic import write_text
+from ..output.alexeyab import is_hidden, rows_by_box
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
     from ..network import Network
 
 f32 = np.float32
-
-JSON_THRESH = f32(0.005)
-"""What goes into a JSON file is at least so probable (``detection_to_json``)."""
-
-HIDDEN = "dont_show"
-"""Classes whose names begin so are detected but not shown."""
 
 LAYER_TYPES = {"region": 27, "yolo": 28}
 """Numbers of its ``LAYER_TYPE``."""
@@ -61,8 +55,8 @@ def predicted_line(path: str, seconds: float) -> str:
 def shown_boxes(found: Detections) -> list[Shown]:
     """Boxes from left to right (``get_actual_detections``, ``compare_by_lefts``)."""
     boxes = []
-    for rows in _rows_by_box(found):
-        visible = [row for row in rows if not _is_hidden(found, row)]
+    for rows in rows_by_box(found):
+        visible = [row for row in rows if not is_hidden(found, row)]
         if not visible:
             continue
         best = max(visible, key=lambda row: (found.confidence[row], -row))
@@ -87,21 +81,6 @@ def object_lines(found: Detections, coordinates: bool) -> Iterator[str]:
             yield line
 
 
-def json_text(found: Detections, number: int, path: str) -> str:
-    """An image as an object of the file that ``-out`` names (``detection_to_json``)."""
-    objects = []
-    for row in range(len(found)):
-        if found.confidence[row] > JSON_THRESH and not _is_hidden(found, row):
-            x, y, w, h = found.box[row]
-            name = json.dumps(found.names[row], ensure_ascii=False)
-            objects.append(
-                f'  {{"class_id":{found.class_id[row]}, "name":{name}, "relative_coordinates":{{"center_x":{x:f}, '
-                f'"center_y":{y:f}, "width":{w:f}, "height":{h:f}}}, "confidence":{found.confidence[row]:f}}}'
-            )
-    head = f'{{\n "frame_id":{number}, \n "filename":{json.dumps(path, ensure_ascii=False)}, \n "objects": [ \n'
-    return head + ", \n".join(objects) + "\n ] \n}"
-
-
 def write_json(path: str, texts: Sequence[str]) -> None:
     """Write a file of such objects. Raises `FileError`."""
     write_text(path, "[\n" + ", \n".join(texts) + "\n]")
@@ -114,7 +93,7 @@ def write_labels(found: Detections, image: str) -> Path:
         The file: beside the image, or where COCO and VOC have their labels.
     """
     lines = []
-    for rows in _rows_by_box(found):
+    for rows in rows_by_box(found):
         best = max(rows, key=lambda row: (found.confidence[row], -row))
         x, y, w, h = found.box[best]
         lines.append(f"{found.class_id[best]} {x:2.4f} {y:2.4f} {w:2.4f} {h:2.4f}\n")
@@ -130,16 +109,6 @@ def label_file(image: str) -> Path:
         path = path.replace(images, labels)
     plain = Path(path)
     return plain.with_suffix(".txt") if plain.suffix.lower() in SUFFIXES else Path(f"{path}.txt")
-
-
-def _rows_by_box(found: Detections) -> Iterator[list[int]]:
-    starts = np.flatnonzero(np.diff(found.box_id, prepend=-1)).tolist()
-    for start, stop in zip(starts, [*starts[1:], len(found)], strict=True):
-        yield list(range(start, stop))
-
-
-def _is_hidden(found: Detections, row: int) -> bool:
-    return found.names[row].startswith(HIDDEN)
 
 
 def _round(value: np.float32) -> float:

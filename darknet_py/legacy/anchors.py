@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -9,11 +10,16 @@ import numpy as np
 
 from ..anchors.clusters import assign, cluster
 from ..errors import DarknetError, DataError
+from ..evaluate.run import read_list
 from ..formats.atomic import write_text
-from ..formats.data import read_data, read_lines
-from ..formats.labels import read_labelled
+from ..formats.data import read_data
+from ..formats.labels import Complaints, read_labelled
+from ..formats.text import is_file
+from ..loading import find_data_file
+from ..terminal import control
 from .alexeyab import label_file
 from .opening import read_classes
+from .prompt import chat
 
 CELLS = 32
 """Up to this width the input is counted in cells of the output, and anchors have four decimals."""
@@ -41,7 +47,7 @@ def calc_anchors(data: Path, num: int, width: int, height: int) -> None:
     if num < 1:
         raise DarknetError(f"-num_of_clusters {num}: at least one anchor is needed")
     options = read_data(data)
-    images = [line for line in read_lines(options.get("train", "data/train.list")) if line.strip()]
+    images = read_list(find_data_file(options.get("train", "data/train.list"), data))
     print(f" read labels from {len(images)} images ")
     sizes, counts = _read_boxes(images)
     if not len(sizes):
@@ -66,14 +72,16 @@ def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype
     """Widths and heights in fractions of the image (n x 2), and how many boxes each class has."""
     sizes: list[tuple[float, float]] = []
     counts: Counter[int] = Counter()
+    complaints = Complaints(chat)
     for number, image in enumerate(images, start=1):
         labels = label_file(image)
-        if not labels.is_file():
+        if not is_file(labels):
             print(f" (no labels: {labels})")
             continue
-        for _, class_id, (_, _, w, h) in read_labelled(labels):
+        for _, class_id, (_, _, w, h) in read_labelled(labels, complaints):
             if w > 0 and h > 0:
                 sizes.append((w, h))
                 counts[class_id] += 1
-        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="")
+        print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="", file=control(sys.stdout))
+    complaints.close()
     return np.array(sizes, np.float64).reshape(-1, 2), counts

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import DarknetError
+from ..formats.text import exists
 from .prompt import chat
 
 _INTEGER = re.compile(r"\s*([+-]?\d+)", re.ASCII)
@@ -21,7 +21,7 @@ class Arguments:
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        self.words = list(words)
+        self.words = [_as_darknets(word.rstrip("\r")) for word in words]  # a script with the line ends of Windows
         self.given: set[str] = set()
         """Flags that were found."""
 
@@ -64,9 +64,16 @@ class Arguments:
             DarknetError: a flag that nobody asked for, which Darknet would take for a file.
         """
         for word in self.words:
-            if re.match(r"-[A-Za-z]", word) and not Path(word).exists():
-                raise DarknetError(f"unknown flag {word}")
+            if re.match(r"--?[A-Za-z]", word) and not exists(word):
+                raise DarknetError(f"unknown flag {word}; Darknet's flags are written -thresh .3 (--help lists them)")
         return self.words
+
+
+def _as_darknets(word: str) -> str:
+    """``--thresh``, as our own commands have it, is meant for ``-thresh``."""
+    if re.fullmatch(r"--[A-Za-z_]+", word) and word != "--help" and not exists(word):
+        return word[1:]
+    return word
 
 
 def _number(name: str, value: str, pattern: re.Pattern[str]) -> str:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DarknetError
+from ..errors import DarknetError, ImageError
 from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
 from ..loading import find_data_file
 from ..output.text import class_lines, predicted_line
-from .detector import usage
-from .flags import take_engine
+from .detector import say_unread, usage
+from .flags import take_flags
 from .opening import data_names, find_data, open_network, read_classes
 from .prompt import chat, for_each_image
 
@@ -26,36 +26,37 @@ if TYPE_CHECKING:
 
 def run_classifier(arguments: Arguments) -> int:
     """``classifier COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_classifier``)."""
-    engine = take_engine(arguments)
     top = arguments.integer("-t", 0)
-    arguments.flag("-clear")
-    arguments.text("-gpus")
+    engine = take_flags(arguments).engine
     words = arguments.positions()
     if len(words) < 4:
         return usage("classifier", "[predict/valid] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3]
-    weights, filename = (words[place] if place < len(words) else None for place in (4, 5))
+    weights, files = (words[4] if len(words) > 4 else None), words[5:]
     if command == "predict":
-        return predict_classifier(data, cfg, weights, filename, top, **engine)
+        return predict_classifier(data, cfg, weights, files, top, **engine)
     elif command == "valid":
-        validate_classifier(data, cfg, weights, **engine)
-    else:
-        raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
-    return 0
+        say_unread(files)
+        return validate_classifier(data, cfg, weights, **engine)
+    raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
 
 
 def run_classify(arguments: Arguments) -> int:
     """``classify CFG WEIGHTS [IMAGE]``: five classes, with cfg/imagenet1k.data, in Darknet's folder or ours."""
-    engine = take_engine(arguments)
+    engine = take_flags(arguments).engine
     words = arguments.positions()
     if len(words) < 3:
         return usage("classify", "[cfg] [weights] [image]")
     data = find_data("cfg/imagenet1k.data")
-    return predict_classifier(data, words[1], words[2], words[3] if len(words) > 3 else None, 5, **engine)
+    return predict_classifier(data, words[1], words[2], words[3:], 5, **engine)
 
 
-def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> None:
-    """Top-1 and top-k accuracy over the images of ``valid=`` (``validate_classifier_single``)."""
+def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> int:
+    """Top-1 and top-k accuracy over the images of ``valid=`` (``validate_classifier_single``).
+
+    Returns:
+        The exit code: 1 if an image could not be read; it does not count.
+    """
     from ..evaluate.classifier import accuracy_lines
     from ..evaluate.run import read_list
 
@@ -66,8 +67,15 @@ def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any
     detector = open_network(cfg, weights, (), **engine)
     if options.get("leaves"):
         _change_leaves(detector, read_names(find_data_file(options["leaves"], data)))
-    for line in accuracy_lines(detector, images, labels, classes, read_top(data)):
+    wrong: list[ImageError] = []
+
+    def complain(error: ImageError) -> None:
+        wrong.append(error)
+        chat(f"Error: {error}")
+
+    for line in accuracy_lines(detector, images, labels, classes, read_top(data), complain):
         print(line)
+    return int(bool(wrong))
 
 
 def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
@@ -79,13 +87,15 @@ def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
         chat(f"Found {int(leaf.sum())} leaves.")
 
 
-def predict_classifier(data: Path, cfg: str, weights: str | None, filename: str | None, top: int, **engine: Any) -> int:
+def predict_classifier(
+    data: Path, cfg: str, weights: str | None, files: Sequence[str], top: int, **engine: Any
+) -> int:  # fmt: skip
     """Name the most probable classes (``predict_classifier``): a line each, the time on standard error.
 
     Args:
         data: names the class names, and how many are wanted.
         cfg, weights: the network.
-        filename: an image, or None for the prompt.
+        files: images; none for the prompt.
         top: how many classes; 0 for what the data file says.
         engine: for `darknet_py.load`.
 
@@ -97,6 +107,7 @@ def predict_classifier(data: Path, cfg: str, weights: str | None, filename: str 
     count = top or read_top(data)
     names = data_names(data, "names", "labels", default="data/labels.list")
     detector = open_network(cfg, weights, names, **engine)
+    detector.check_classifies()
 
     def work(path: str) -> None:
         found = detector.classify(load_image(path), count)
@@ -104,4 +115,4 @@ def predict_classifier(data: Path, cfg: str, weights: str | None, filename: str 
         for line in class_lines(found):
             print(line)
 
-    return for_each_image(filename, work)
+    return for_each_image(files, work)

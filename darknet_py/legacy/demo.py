@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ..output.text import darknet_lines
-from ..video.average import FRAMES, demo_view
+from ..detect.nms import nms_sort
+from ..formats.atomic import check_writable, refuse_input
+from ..formats.cfg import read_cfg
+from ..formats.text import as_found
+from ..video.alexeyab import AlexeyText, HttpPost, JsonArray, TimeLimit
+from ..video.average import FRAMES, NMS, demo_view
 from ..video.demo import Outputs, run_demo, say
+from ..video.outputs import Output
 from ..video.source import Wishes, find_source
 from .opening import data_names, open_network
 
 if TYPE_CHECKING:
-    from ..detect.detections import Detections
+    from ..detector import Detector
+    from ..view import View
+
+ALEXEYAB_NMS = 0.45
+"""``nms`` of AlexeyAB's demo."""
 
 EVERYWHERE = "0.0.0.0"
 """AlexeyAB's servers listen on all networks; programs elsewhere rely on it."""
 
 
-def demo(data: Path, cfg: str, weights: str | None, filename: str | None, flags: dict[str, Any], **engine: Any) -> None:
+def demo(
+    data: Path, cfg: str, weights: str | None, filename: str | None, flags: dict[str, Any], alexeyab: bool,
+    **engine: Any,
+) -> None:  # fmt: skip
     """Run the demo as Darknet's command line asks for it.
 
     Standard output is Darknet's: ``Demo``, the file, then for each frame the sequence that clears a terminal, the rate
@@ -30,9 +44,10 @@ def demo(data: Path, cfg: str, weights: str | None, filename: str | None, flags:
         weights: its weights.
         filename: a video, an address, pictures; None: the camera.
         flags: what stands behind the flags, without the dash; a missing key is a flag not given.
-            ``thresh hier c avg prefix fullscreen w h fps``, and ``dont_show ext_output json_port mjpeg_port
-            out_filename``. ``s`` changes nothing, as in Darknet; nor does ``letter_box``: frames always are
-            letterboxed. With ``avg`` one chooses the number of frames, which Darknet reads and forgets.
+            ``thresh hier nms c avg prefix fullscreen w h fps``, and AlexeyAB's. ``s`` changes nothing, as in Darknet.
+            With ``avg`` one chooses the number of frames, which Darknet reads and forgets.
+        alexeyab: AlexeyAB's lines, and his way: frames are stretched unless there is ``letter_box``, each counts for
+            itself, and boxes are suppressed class by class.
         engine: for `darknet_py.load`.
 
     Raises:
@@ -41,17 +56,33 @@ def demo(data: Path, cfg: str, weights: str | None, filename: str | None, flags:
     """
     names = data_names(data, "names", default="data/names.list")
     wishes = Wishes(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
-    source = find_source(str(flags.get("c", 0)) if filename is None else filename, wishes, say)
-    outputs = _outputs(flags)
+    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), wishes, say)
+    outputs = _outputs(flags, source.name, alexeyab)
+    for out in (flags.get("out_filename"), flags.get("json_file_output")):
+        if out is not None:
+            check_writable(out)
+            refuse_input(out, data, cfg, *filter(None, (weights, filename)))
     print("Demo", flush=True)
     detector = open_network(cfg, weights, names, **engine)
     if filename is not None:
         print(f"video file: {filename}", flush=True)
-    view = demo_view(detector, flags.get("thresh", 0.5), flags.get("hier", 0.5))
-    run_demo(detector, source, outputs, view, flags.get("avg", FRAMES))
+    elif alexeyab:
+        print(f"Webcam index: {flags.get('c', 0)}", flush=True)
+    view = _view(detector, cfg, flags, alexeyab)
+    run_demo(detector, source, outputs, view, 1 if alexeyab else flags.get("avg", FRAMES))
 
 
-def _outputs(flags: dict[str, Any]) -> Outputs:
+def _view(detector: Detector, cfg: str, flags: dict[str, Any], alexeyab: bool) -> View:
+    """How frames are looked at. AlexeyAB's demo stretches them, and suppresses class by class."""
+    limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
+    if not alexeyab:
+        return demo_view(detector, **limits, nms=flags.get("nms", NMS))
+    stretch = not (flags.get("letter_box") or read_cfg(cfg).net.find_int("letter_box", 0))
+    view = demo_view(detector, **limits, nms=flags.get("nms", ALEXEYAB_NMS), stretch=stretch)
+    return replace(view, suppress=nms_sort)
+
+
+def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:
     prefix, video = flags.get("prefix"), flags.get("out_filename")
     return Outputs(
         video=None if video is None else Path(str(video)),
@@ -64,19 +95,34 @@ def _outputs(flags: dict[str, Any]) -> Outputs:
         fullscreen=bool(flags.get("fullscreen")),
         window_needed=False,
         clear=True,
-        lines=extended_lines if flags.get("ext_output") else darknet_lines,
+        text=_text(flags) if alexeyab else None,
+        boxes=not flags.get("dontdraw_bbox"),
+        more=_more(flags, source),
     )
 
 
-def extended_lines(found: Detections) -> list[str]:
-    """The lines of AlexeyAB's ``-ext_output``: behind each class its box in pixels, its corner clipped."""
-    lines = []
-    width, height = found.image_size
-    for line, (x, y, w, h) in zip(darknet_lines(found), found.box.tolist(), strict=True):
-        left, top = max(0, int((x - w / 2) * width)), max(0, int((y - h / 2) * height))
-        place = f"(left_x: {left:4d}   top_y: {top:4d}   width: {w * width:4.0f}   height: {h * height:4.0f})"
-        lines.append(f"{line} \t{place}")
-    return lines
+def _text(flags: dict[str, Any]) -> Callable[[TextIO], Output]:
+    """AlexeyAB's lines, with those about a frame that was sent or written."""
+    video = flags.get("out_filename") is not None
+    sent = (
+        *([" JSON-stream sent. "] if _port(flags, "json_port") else []),
+        *([" MJPEG-stream sent. "] if _port(flags, "mjpeg_port") else []),
+        *(["\n cvWriteFrame "] if video else []),
+    )
+    return lambda stream: AlexeyText(stream, bool(flags.get("ext_output")), sent, video)
+
+
+def _more(flags: dict[str, Any], source: str) -> list[Callable[[Callable[[], None]], Output]]:
+    """AlexeyAB's other outputs."""
+    file, address, limit = (flags.get(name) for name in ("json_file_output", "http_post_host", "time_limit_sec"))
+    more: list[Callable[[Callable[[], None]], Output]] = []
+    if file is not None:
+        more.append(lambda stop: JsonArray(str(file)))
+    if address is not None:
+        more.append(lambda stop: HttpPost(str(address), source, say, once=bool(limit and limit > 0)))
+    if limit and limit > 0:
+        more.append(lambda stop: TimeLimit(float(limit), stop))
+    return more
 
 
 def _port(flags: dict[str, Any], name: str) -> int | None:

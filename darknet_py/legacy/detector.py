@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,46 +27,49 @@ NOT_HERE = {
 
 def run_detector(arguments: Arguments) -> int:
     """``detector COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_detector``)."""
-    flags = take_flags(arguments)
     _say_gpus(arguments)
+    flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < (3 if words[1:2] == ["calc_anchors"] else 4):
         return usage("detector", "[test/valid/valid2/recall/demo/map/calc_anchors] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3] if len(words) > 3 else ""
-    weights, filename = _at(words, 4), _at(words, 5)
+    weights, files = _at(words, 4), words[5:]
     if command == "test":
         from .detect import test_detector
 
-        return test_detector(data, cfg, weights, filename, flags)
+        return test_detector(data, cfg, weights, files, flags)
     elif command == "demo":
         from .demo import demo
 
+        say_unread(files[1:])
         own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
-        demo(data, cfg, weights, filename, own, **flags.engine)
+        demo(data, cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
 
+        say_unread(words[3:])
         calc_anchors(data, flags.clusters, flags.width, flags.height)
     elif command in {"valid", "valid2", "recall", "map"}:
-        _evaluate(command, data, cfg, weights, flags)
+        say_unread(files)
+        return _evaluate(command, data, cfg, weights, flags)
     else:
         raise DarknetError(f"detector {command}: {NOT_HERE.get(command, 'there is no such command')}")
     return 0
 
 
-def _evaluate(command: str, data: Path, cfg: str, weights: str | None, flags: Flags) -> None:
+def _evaluate(command: str, data: Path, cfg: str, weights: str | None, flags: Flags) -> int:
     from . import evaluation
 
     if command == "recall":  # its data file is there, and not read
-        evaluation.recall(cfg, _needed(weights, command), **flags.engine)
+        return evaluation.recall(cfg, _needed(weights, command), **flags.engine)
     elif command == "map":
-        evaluation.detector_map(
+        return evaluation.detector_map(
             data, cfg, _needed(weights, command), thresh=0.25 if flags.thresh is None else flags.thresh,
             iou_thresh=flags.iou_thresh, points=flags.points, letter_box=flags.letter_box, **flags.engine,
         )  # fmt: skip
     else:
         flip = command == "valid2"
-        evaluation.valid(data, cfg, _needed(weights, command), outfile=flags.out, flip=flip, **flags.engine)
+        return evaluation.valid(data, cfg, _needed(weights, command), outfile=flags.out, flip=flip, **flags.engine)
 
 
 def run_yolo(arguments: Arguments) -> int:
@@ -75,21 +79,23 @@ def run_yolo(arguments: Arguments) -> int:
     if len(words) < 3:
         return usage("yolo", "[test/valid/recall/demo] [cfg] [weights] [image]")
     command, cfg = words[1], words[2]
-    weights, filename = _at(words, 3), _at(words, 4)
+    weights, files = _at(words, 3), words[4:]
     if command == "test":
         from .detect import test_yolo
 
-        return test_yolo(cfg, weights, filename, flags)
+        return test_yolo(cfg, weights, files, flags)
     elif command == "demo":
         from .demo import demo
 
+        say_unread(files[1:])
         own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
-        demo(find_cfg("voc.data"), cfg, weights, filename, own, **flags.engine)
+        demo(find_cfg("voc.data"), cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
 
+        say_unread(files)
         evaluate = evaluation.valid_yolo if command == "valid" else evaluation.recall_yolo
-        evaluate(cfg, _needed(weights, command), **flags.engine)
+        return evaluate(cfg, _needed(weights, command), **flags.engine)
     else:
         raise DarknetError(f"yolo {command}: {NOT_HERE.get(command, 'there is no such command')}")
     return 0
@@ -105,13 +111,19 @@ def run_detect(arguments: Arguments) -> int:
         flags.thresh = 0.24
     from .detect import test_detector
 
-    return test_detector(find_data("cfg/coco.data"), words[1], words[2], _at(words, 3), flags)
+    return test_detector(find_data("cfg/coco.data"), words[1], words[2], words[3:], flags)
 
 
 def usage(command: str, rest: str) -> int:
     """Too few words: says what is missing, and gives the exit code."""
     chat(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
     return 1
+
+
+def say_unread(words: Sequence[str]) -> None:
+    """Say which words of a command line nothing is done with (Darknet ignores them)."""
+    if words:
+        chat(f"not used: {' '.join(words)}")
 
 
 def _say_gpus(arguments: Arguments) -> None:
@@ -121,7 +133,7 @@ def _say_gpus(arguments: Arguments) -> None:
         print(gpus)
 
 
-def _at(words: list[str], place: int) -> str | None:
+def _at(words: Sequence[str], place: int) -> str | None:
     return words[place] if place < len(words) else None
 
 

@@ -12,15 +12,18 @@ from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
 from ..evaluate.average_precision import Evaluation, evaluate
 from ..evaluate.files import c_float
-from ..evaluate.found import Found, Setting
+from ..evaluate.found import Setting
 from ..evaluate.recall import recall_lines
-from ..evaluate.run import Task, counted, read_list
-from ..evaluate.truth import NOTHING, Truth, find_labels, read_truth, read_truths
-from ..evaluate.valid import KINDS, check_kind, write_results
+from ..evaluate.run import Results, Task, counted, read_list
+from ..evaluate.truth import Truth, find_labels, read_truths
+from ..evaluate.valid import KINDS, check_kind, check_results, write_results
 from ..formats.cfg import read_cfg
-from ..formats.data import read_data, read_map
+from ..formats.data import folder_of, read_data, read_map, read_names
+from ..formats.labels import Complaints
+from ..formats.text import is_file
 from ..loading import find_data_file
 from ..models.places import find_cfg
+from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
 from .opening import data_names, open_network
 from .prompt import chat
@@ -33,12 +36,15 @@ GROUP = 4
 """Darknet says how far it is every so many images."""
 
 
-def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Any) -> None:
+def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Any) -> int:
     """Write result files for the images of ``valid=`` (``validate_detector``, ``validate_detector_flip``).
 
     The data file's ``eval=`` says which: ``results/comp4_det_test_CLASS.txt`` (voc), ``results/coco_results.json``
     (coco), ``results/imagenet-detection.txt`` (imagenet); ``results=`` names another folder, ``outfile`` another name.
     A run that was stopped goes on; the files appear at its end.
+
+    Returns:
+        The exit code: 1 if an image could not be read.
 
     Raises:
         DarknetError: a file cannot be used, or cannot be written.
@@ -56,15 +62,17 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
     check_kind(kind, all_classes if class_map is None else len(class_map), data)
     _say_training(cfg)
     classes = MAP_ENTRIES if kind == "imagenet" else all_classes
-    folder, base = Path(options.get("results", "results")), outfile or KINDS[kind]
+    folder, base = folder_of(options.get("results", "results")), outfile or KINDS[kind]
+    check_results(kind, folder, names[:all_classes])
     setting = Setting(pixels=True, mirrored=flip, classes=classes)
     task = Task(detector, images, listed, setting, class_map)
     results = _run(task, GROUP)
     write_results(kind, folder, base, names[:all_classes], images, results)
+    return exit_code(results)
 
 
-def valid_yolo(cfg: str, weights: str, **engine: Any) -> None:
-    """``yolo valid`` (``validate_yolo``): YOLOv1, VOC's classes, images of ``data/voc.2007.test``.
+def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
+    """``yolo valid`` (``validate_yolo``): YOLOv1, VOC's classes, images of ``data/voc.2007.test``; the exit code.
 
     Raises:
         DarknetError: a file cannot be used, or cannot be written.
@@ -74,40 +82,57 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> None:
     _say_training(cfg)
     setting = Setting(thresh=0.001, hier=0, nms=0.5, stretch=True, pixels=True)
     folder = Path("results")
+    check_results("voc", folder, _voc_names())
     results = _run(Task(detector, images, YOLO_LIST, setting), 2 * GROUP)
     write_results("voc", folder, KINDS["voc"], _voc_names(), images, results, first=0)
+    return exit_code(results)
 
 
-def recall(cfg: str, weights: str, **engine: Any) -> None:
-    """``detector recall`` (``validate_detector_recall``): images of ``data/coco_val_5k.list``, stretched."""
-    _recall(cfg, weights, RECALL_LIST, Setting(thresh=0.001, nms=0.4, stretch=True, by_objectness=True), **engine)
+def recall(cfg: str, weights: str, **engine: Any) -> int:
+    """``detector recall`` (``validate_detector_recall``): images of ``data/coco_val_5k.list``, stretched.
+
+    Returns:
+        The exit code: 1 if an image could not be read, or one has no label file (which ends Darknet).
+    """
+    return _recall(
+        cfg, weights, RECALL_LIST, Setting(thresh=0.001, nms=0.4, stretch=True, by_objectness=True), **engine
+    )
 
 
-def recall_yolo(cfg: str, weights: str, **engine: Any) -> None:
+def recall_yolo(cfg: str, weights: str, **engine: Any) -> int:
     """``yolo recall`` (``validate_yolo_recall``): images of ``data/voc.2007.test``; nothing is suppressed."""
-    _recall(cfg, weights, YOLO_LIST, Setting(thresh=0.001, hier=0, nms=0, stretch=True, by_objectness=True), **engine)
+    return _recall(
+        cfg, weights, YOLO_LIST, Setting(thresh=0.001, hier=0, nms=0, stretch=True, by_objectness=True), **engine
+    )
 
 
-def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any) -> None:
+def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any) -> int:
     images = read_list(listed)
     detector = open_network(cfg, weights, (), **engine)
-    truths, without = read_truths(images, sys.maxsize)
-    if without:
-        raise DataError(f"{without[0]} has no label file", listed)
+    complaints = Complaints(chat)
+    truths, without = read_truths(images, sys.maxsize, wrong=complaints)
+    for image in without:
+        chat(f"{image} has no label file: nothing is expected in it")
+    complaints.close()
     _say_training(cfg)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     for line in recall_lines(results, truths):
         chat(line)
+    return 1 if without else exit_code(results)
 
 
 def detector_map(
     data: Path, cfg: str, weights: str, *, thresh: float = 0.25, iou_thresh: float = 0.5, points: int = 0,
     letter_box: bool = False, **engine: Any,
-) -> Evaluation:  # fmt: skip
+) -> int:  # fmt: skip
     """``detector map`` (AlexeyAB's ``validate_detector_map``), with its printout.
 
     Images are stretched; letterboxed with ``letter_box`` or where the cfg says so. The list that ``difficult=`` of the
-    data file names has, image by image, the labels of objects that need not be found.
+    data file names has, image by image, the labels of objects that need not be found. Lines of labels that are wrong
+    are named and left out, and images that cannot be read.
+
+    Returns:
+        The exit code: 1 if an image could not be read.
 
     Raises:
         DarknetError: a file cannot be used.
@@ -124,24 +149,29 @@ def detector_map(
     for line in layer_lines(detector.network):
         print(line)
     start = time.perf_counter()
-    truths, without = read_truths(images, classes, _find_labels)
+    complaints = Complaints(chat)
+    truths, without = read_truths(images, classes, _find_labels, complaints)
     for image in without:
         print(f"Can't open label file. (This can be normal only if you use MSCOCO): {label_file(image)} ")
-    difficult = _difficult(options, data, images, classes)
+    difficult = _difficult(options, data, images, classes, complaints)
+    complaints.close()
     letter_box = letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
     setting = Setting(hier=0, stretch=not letter_box)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     found = evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult
     )  # fmt: skip
-    for line in map_lines(found, names):
-        print(line)
+    out = control(sys.stdout)  # a terminal obeys the carriage returns of the progress, but no name
+    for line in map_lines(found, names if out is sys.stdout else [visible(name) for name in names]):
+        print(line, file=out)
+    if found.images < len(images):
+        chat(f"This is the mean of {found.images} images; {len(images) - found.images} could not be read")
     chat(f"Total Detection Time: {int(time.perf_counter() - start)} Seconds")
     print("\nSet -points flag:")
     print(" `-points 101` for MS COCO ")
     print(" `-points 11` for PascalVOC 2007 (uncomment `difficult` in voc.data) ")
     print(" `-points 0` (AUC) for ImageNet, PascalVOC 2010-2012, your custom dataset")
-    return found
+    return exit_code(results)
 
 
 def map_lines(found: Evaluation, names: Sequence[str]) -> list[str]:
@@ -169,21 +199,27 @@ def map_lines(found: Evaluation, names: Sequence[str]) -> list[str]:
 def _find_labels(image: str) -> Path | None:
     """An image's labels where AlexeyAB's Darknet has them (beside it); else, where pjreddie's has them."""
     path = label_file(image)
-    return path if path.is_file() else find_labels(image)
+    return path if is_file(path) else find_labels(image)
 
 
-def _difficult(options: dict[str, str], data: Path, images: Sequence[str], classes: int) -> list[Truth] | None:
+def _difficult(
+    options: dict[str, str], data: Path, images: Sequence[str], classes: int, complaints: Complaints
+) -> list[Truth] | None:
     if not options.get("difficult"):
         return None
     listed = find_data_file(options["difficult"], data)
     others = read_list(listed)
     if len(others) != len(images):
         raise DataError(f"has {len(others)} images, but the list of valid= has {len(images)}", listed)
-    labels = [_find_labels(image) for image in others]
-    return [NOTHING if path is None else read_truth(path, classes) for path in labels]
+    return read_truths(others, classes, _find_labels, complaints, needed=False)[0]
 
 
-def _run(task: Task, group: int, total: bool = True) -> list[Found]:
+def exit_code(results: Results) -> int:
+    """1 if an image could not be read."""
+    return int(None in results)
+
+
+def _run(task: Task, group: int, total: bool = True) -> Results:
     """Everything that is found, with a bar, or Darknet's numbers where standard error is no terminal."""
     start, count = time.perf_counter(), len(task.images)
 
@@ -207,4 +243,4 @@ def _say_training(cfg: str) -> None:
 
 
 def _voc_names() -> list[str]:
-    return find_cfg("voc.names").read_text(encoding="utf-8").split()
+    return read_names(find_cfg("voc.names"))

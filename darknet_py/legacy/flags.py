@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import DarknetError
 from .arguments import Arguments
+from .prompt import chat
 
 DIALECT = "DARKNET_PY_DIALECT"
 """Environment variable: ``pjreddie`` or ``alexeyab``, whatever the flags are."""
@@ -16,9 +17,18 @@ ALEXEYABS = (
     "-ext_output", "-dont_show", "-save_labels", "-letter_box", "-benchmark", "-benchmark_layers", "-map", "-show",
     "-show_imgs", "-dontdraw_bbox", "-iou_thresh", "-points", "-mjpeg_port", "-json_port", "-out_filename",
     "-json_file_output", "-avgframes", "-http_post_host", "-time_limit_sec", "-num_of_clusters", "-width", "-height",
-    "-chart",
+    "-chart", "-mAP_epochs", "-topk", "-dontuse_opencv", "-cuda_debug_sync",
 )  # fmt: skip
 """Flags that only AlexeyAB's Darknet has."""
+
+WITHOUT_EFFECT = ("-clear", "-map", "-show", "-show_imgs", "-topk", "-dontuse_opencv", "-cuda_debug_sync")
+"""Flags without a value that are for training, a window or a GPU."""
+
+ELSEWHERE = {
+    "-benchmark": "frames are read and shown as without it; `darknet-py bench CFG` measures the network",
+    "-benchmark_layers": "no times of layers are printed; `darknet-py bench CFG` measures them",
+}
+"""Flags whose work is done by a command of our own, which a line on standard error names."""
 
 
 @dataclass
@@ -64,6 +74,18 @@ def take_engine(arguments: Arguments) -> dict[str, Any]:
     return engine
 
 
+def take_ignored(arguments: Arguments) -> None:
+    """Take out the flags that mean nothing here, so that nobody takes them for files."""
+    for name in WITHOUT_EFFECT:
+        arguments.flag(name)
+    arguments.integer("-mAP_epochs", 0)
+    for name, instead in ELSEWHERE.items():
+        if arguments.flag(name):
+            chat(f"{name}: {instead}")
+    for name in ("-chart", "-gpus"):
+        arguments.text(name)
+
+
 def take_flags(arguments: Arguments) -> Flags:
     """Take all flags out of the arguments (``run_detector`` of both Darknets).
 
@@ -79,7 +101,7 @@ def take_flags(arguments: Arguments) -> Flags:
     if "-thresh" in arguments.given:
         flags.thresh = demo["thresh"] = thresh
     if "-nms" in arguments.given:
-        flags.nms = nms
+        flags.nms = demo["nms"] = nms
     flags.out = arguments.text("-out")
     flags.iou_thresh = arguments.number("-iou_thresh", 0.5)
     flags.points = arguments.integer("-points", 0)
@@ -88,9 +110,7 @@ def take_flags(arguments: Arguments) -> Flags:
     flags.save_labels = arguments.flag("-save_labels")
     flags.letter_box = bool(demo.get("letter_box"))
     flags.ext_output = bool(demo.get("ext_output"))
-    for ignored in ("-clear", "-benchmark", "-benchmark_layers", "-map", "-show", "-show_imgs"):
-        arguments.flag(ignored)
-    arguments.text("-chart")
+    take_ignored(arguments)
     flags.demo = demo
     flags.alexeyab = _is_alexeyabs(arguments, flags)
     return flags
@@ -110,6 +130,8 @@ def _take_demo(arguments: Arguments) -> dict[str, Any]:
     for name in ("fullscreen", "dont_show", "ext_output", "letter_box", "dontdraw_bbox"):
         if arguments.flag(f"-{name}"):
             demo[name] = True
+    if "-benchmark" in arguments.words:
+        demo["dont_show"] = True
     return demo
 
 

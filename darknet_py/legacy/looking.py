@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 
+def check_detects(detector: Detector) -> None:
+    """Raise `DarknetError` if the network gives no boxes, or does not take images."""
+    network = detector.network
+    if not network.heads:
+        raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier predict)")
+    network.check_picture()
+
+
 @dataclass(frozen=True)
 class Look:
     """How images are looked at.
@@ -43,12 +51,8 @@ class Look:
 
         Raises:
             ImageError: the image cannot be read.
-            DarknetError: the network gives no boxes.
         """
         network = detector.network
-        if not network.heads:
-            raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier predict)")
-        network.check_picture()
         pixels = load_image(path)
         seen = load_image(path, channels=1) if self.grey and network.input.c == 1 else pixels
         x = detector.prepare(seen, self.view)

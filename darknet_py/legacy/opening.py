@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError, DataError
-from ..formats.data import read_data, read_names
+from ..formats.data import read_data, read_names, to_int
 from ..loading import find_data_file, load
 from ..models.places import find_cfg
 from ..network import layer_table, read_network
@@ -40,9 +40,10 @@ def data_names(data: Path, *keys: str, default: str) -> list[str]:
 def read_classes(options: dict[str, str], data: Path, default: int) -> int:
     """How many classes a data file says that there are. Raises `DataError` if that is no number."""
     text = options.get("classes", str(default))
-    if not text.isascii() or not text.isdigit():
+    number = to_int(text)
+    if number is None:
         raise DataError(f"classes = {text} is not a number of classes", data)
-    return int(text)
+    return number
 
 
 def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Any) -> Detector:

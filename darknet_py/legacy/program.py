@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import DarknetError
+from ..output.streams import prepare_streams
 from .arguments import Arguments
 from .prompt import chat
 
@@ -56,19 +56,16 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         DarknetError: what is wrong, in one line.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(
-            stream, "reconfigure"
-        ):  # paths and names may be any bytes; a parent process reads line by line
-            stream.reconfigure(errors="surrogateescape", line_buffering=True)
+    prepare_streams(utf8=True, line_buffering=True)  # bytes of paths and names as they are; a parent reads by line
     arguments = Arguments(argv[1:])
     arguments.integer("-i", 0)  # a GPU's number
     arguments.flag("-nogpu")
+    arguments.flag("-cuda_debug_sync")
     if not arguments.words:
         chat(f"usage: {Path(argv[0]).name} <function>")
         return 0
     command = arguments.words[0]
-    if command in {"--help", "-h", "-help", "help"}:
+    if command in {"-h", "-help", "help"} or "--help" in arguments.words:
         print(HELP, end="")
         return 0
     if command in COMMANDS:
@@ -112,12 +109,13 @@ def _classify(arguments: Arguments) -> int:
 def _tool(arguments: Arguments) -> int:
     """``ops``, ``partial``, ``denormalize``, ``reset``."""
     from . import weights
-    from .detector import usage
+    from .detector import say_unread, usage
 
     command, *words = arguments.positions()
     wanted = TOOLS[command]
     if len(words) < len(wanted):
         return usage(command, " ".join(f"[{word}]" for word in wanted))
+    say_unread(words[len(wanted) :])
     words = words[: len(wanted)]
     if command == "partial":
         if not words[3].isascii() or not words[3].isdigit():

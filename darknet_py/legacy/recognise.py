@@ -12,6 +12,8 @@ FAMILIES = {"detector", "classifier", "yolo", "ops", "partial", "denormalize", "
 SHARED = {"detect", "classify"}
 """Names that both have: Darknet's are followed by a cfg file, ours by images or options with two dashes."""
 
+DOUBLED = {"--thresh", "--hier", "--nms", "--out", "--ext_output", "--dont_show", "--save_labels", "--letter_box"}
+"""Darknet's flags as somebody writes them who is used to two dashes."""
 
 NAMES = {"darknet", "darknet_no_gpu"}
 """What the program is called, in AlexeyAB's builds for Windows by the second name, too."""
@@ -33,5 +35,6 @@ def is_darknets(argv: Sequence[str]) -> bool:
     if not words:
         return False
     if words[0] in SHARED:
-        return any(word.endswith(".cfg") for word in words[1:]) and not any(word.startswith("--") for word in words)
+        ours = {word for word in words if word.startswith("--")} - DOUBLED
+        return not ours and any(word.endswith(".cfg") for word in words[1:])
     return words[0] in FAMILIES

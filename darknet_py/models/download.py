@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from . import request
+from .patience import PatientResponse
 from .progress import Progress
-from .request import DownloadError, Refused, ask, continues, total_size, words
+from .request import DownloadError, Refused, ask, continues, read_some, total_size, words
 
 OVERLAP = 1 << 16
 """A resumed download asks for so many bytes that are there already: if they differ, what is there is of another file.
@@ -115,9 +116,10 @@ class _Download:
         if total is not None and self.begin + total > self.limit:
             raise DownloadError(f"offers {self.begin + total} bytes, more than {self.limit}")
 
-    def _compare(self, answer: http.client.HTTPResponse, first: int, end: int) -> None:
+    def _compare(self, answer: PatientResponse, first: int, end: int) -> None:
         """Read the answer up to byte ``end`` of this URL; raise if what is there since ``first`` is something else."""
         self.part.seek(self.begin + first)
+        mark = time.monotonic(), first
         while first < end:
             came = _read(answer, end - first)
             if not came:
@@ -125,8 +127,9 @@ class _Download:
             if came != self.part.read(len(came)):
                 raise _UnfitError("sends another file at each time of asking")
             first += len(came)
+            mark = _demand_speed(mark, first)
 
-    def _copy(self, answer: http.client.HTTPResponse, position: int, stop: int | None, total: int | None) -> None:
+    def _copy(self, answer: PatientResponse, position: int, stop: int | None, total: int | None) -> None:
         """Append the answer's body, which is at byte ``position`` of this URL.
 
         Args:
@@ -180,9 +183,9 @@ def _size(part: BinaryIO) -> int:
     return part.seek(0, os.SEEK_END)
 
 
-def _read(answer: http.client.HTTPResponse, count: int) -> bytes:
+def _read(answer: PatientResponse, count: int) -> bytes:
     """Up to ``count`` bytes, as they come; none at the end."""
     try:
-        return answer.read1(count)
+        return read_some(answer, count)
     except (http.client.HTTPException, OSError) as error:
         raise _BrokenOffError(f"broke off: {words(error)}") from None

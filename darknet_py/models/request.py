@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import urllib.error
@@ -11,6 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
+from .patience import Handler, PatientResponse, SecureHandler
+
+_SHOWN = 300
+"""Characters of what a server says that a message shows."""
 
 TIMEOUT = 20
 """Seconds without an answer after which a source is given up."""
@@ -34,13 +39,15 @@ class _SaferRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise DownloadError(f"redirects to {newurl}, which is not encrypted")
+            raise DownloadError(f"redirects to {newurl[:_SHOWN]}, which is not encrypted")
         if not newurl.startswith(("http:", "https:")):
-            raise DownloadError(f"redirects to what is no web address ({newurl})")
+            raise DownloadError(f"redirects to what is no web address ({newurl[:_SHOWN]})")
+        if fp is not None:
+            fp.close()  # urllib would read what stands around the redirect, however much
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def ask(url: str, begin: int) -> http.client.HTTPResponse | Refused:
+def ask(url: str, begin: int) -> PatientResponse | Refused:
     """Ask for a URL's bytes from ``begin`` on.
 
     Returns:
@@ -56,9 +63,10 @@ def ask(url: str, begin: int) -> http.client.HTTPResponse | Refused:
         headers["Range"] = f"bytes={begin}-"
     try:
         request = urllib.request.Request(urllib.parse.quote(url, safe="%/:?#[]@!$&'()*+,;=~"), headers=headers)
-        answer: http.client.HTTPResponse = urllib.request.build_opener(_SaferRedirects).open(request, timeout=TIMEOUT)
+        opener = urllib.request.build_opener(_SaferRedirects, Handler, SecureHandler)
+        answer: PatientResponse = opener.open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        with error:
+        with contextlib.closing(error):
             if error.code == 416 and begin > 0:
                 return Refused(_content_range(error.headers.get("Content-Range", ""))[1])
             raise DownloadError(_refusal(error)) from None
@@ -74,6 +82,16 @@ def ask(url: str, begin: int) -> http.client.HTTPResponse | Refused:
         answer.close()
         raise
     return answer
+
+
+def read_some(answer: PatientResponse, count: int) -> bytes:
+    """Up to ``count`` bytes of a body, as they come; none at the end.
+
+    Raises:
+        OSError, http.client.HTTPException: none came for a while, or there was no end of what stands between them.
+    """
+    answer.guard.allow(TIMEOUT)
+    return answer.read1(count)
 
 
 def continues(answer: http.client.HTTPResponse, begin: int) -> bool:
@@ -94,7 +112,7 @@ def total_size(answer: http.client.HTTPResponse) -> int | None:
 
 def words(error: Any) -> str:
     """What a system's error says, without its number."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error)[:_SHOWN] or type(error).__name__
 
 
 def _content_range(header: str) -> tuple[int | None, int | None]:
@@ -106,8 +124,8 @@ def _content_range(header: str) -> tuple[int | None, int | None]:
 
 def _refusal(error: urllib.error.HTTPError) -> str:
     if 300 <= error.code < 400:  # what urllib does not follow
-        return f"redirects without end, or to nowhere ({error.headers.get('Location')})"
-    return f"answered {error.code} {error.reason}"
+        return f"redirects without end, or to nowhere ({str(error.headers.get('Location'))[:_SHOWN]})"
+    return f"answered {error.code} {str(error.reason)[:_SHOWN]}"
 
 
 def _refuse_what_is_no_file(answer: http.client.HTTPResponse) -> None:
@@ -115,4 +133,4 @@ def _refuse_what_is_no_file(answer: http.client.HTTPResponse) -> None:
         raise DownloadError("answered with a web page instead of the file")
     encoding = answer.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
-        raise DownloadError(f"sent the file in an encoding that was not asked for ({encoding})")
+        raise DownloadError(f"sent the file in an encoding that was not asked for ({encoding[:_SHOWN]})")

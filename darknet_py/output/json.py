@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import FileError
 from ..formats.atomic import signals_held, whole_file, write_text
+from ..formats.text import as_unicode
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -131,8 +132,18 @@ def _errors(target: str | Path) -> Iterator[None]:
         raise FileError(f"cannot be written: {error.strerror or error}", target) from None
 
 
+def unicode_only(value: Any) -> Any:
+    """A document whose strings any JSON reader takes: those that are bytes and not UTF-8 as Latin-1 (`as_unicode`)."""
+    if isinstance(value, str):
+        return as_unicode(value)
+    if isinstance(value, dict):
+        return {key: unicode_only(entry) for key, entry in value.items()}
+    return [unicode_only(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
 def _frame_text(entry: dict[str, Any]) -> str:
-    # Plain ASCII, other characters escaped: file names need not be valid text, and terminals may know fewer characters.
+    # Plain ASCII, other characters escaped: terminals may know fewer characters.
+    entry = unicode_only(entry)
     head = json.dumps({"frame_id": entry["frame_id"], "filename": entry["filename"]})
     objects = ",\n".join("  " + json.dumps(found, allow_nan=False) for found in entry["objects"])
     return f' {head[:-1]}, "objects": [' + (f"\n{objects}\n ]}}" if objects else "]}")

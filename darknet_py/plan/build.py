@@ -66,6 +66,8 @@ class Plan:
             dry: the plan is to be looked at only (`plan.verify`, `plan.show`): no weights are packed.
         """
         check_covers(profile, network)
+        if parameters.file is not None:
+            parameters.file.check()
         self.network = network
         self.threads = threads
         self.images = images

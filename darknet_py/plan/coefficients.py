@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 
+@np.errstate(all="ignore")
 def folded(arrays: Mapping[str, Floats]) -> dict[str, Floats]:
     """Weights and biases that give what batch normalisation would have made of the sums."""
     factor = arrays["scales"] / deviations(arrays["rolling_variance"])

@@ -18,17 +18,11 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 
 from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
+from .cores import usable_cores
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
 """What every thread enters for its part of a run."""
-
-
-def usable_cores() -> int:
-    """Number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Schedule:

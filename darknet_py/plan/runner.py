@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BATCH = 4
 """How many images go through the network together; a power of two."""
 
+PACKED = {"batchnorm", "convolutional", "crnn"}
+"""Layers whose weights a plan has copies of. Those of others are read from their file in each run."""
+
 _Item = TypeVar("_Item")
 
 
@@ -60,6 +63,8 @@ class Runner:
     ) -> None:  # fmt: skip
         """Arguments as for `Plan`."""
         self._made_of = network, parameters, profile, threads, trees
+        in_place = any(layer.kind not in PACKED and list(layer.stored()) for layer in network.layers)
+        self._read_from = parameters.file if in_place else None
         self._store: dict[int, dict[Any, Floats]] = {}
         self._plans: dict[int, Plan] = {}
         self._keep = frozenset(keep)
@@ -84,6 +89,8 @@ class Runner:
         plan = self._plan_for(len(inputs))
         if any(x.size != plan.network.input.size for x in inputs):
             raise DarknetError("the network was resized while it was given an input of its old size")
+        if self._read_from is not None:
+            self._read_from.check()
         for image, x in enumerate(inputs):
             plan.input(image)[:] = x.reshape(-1)
         self.seconds = self._time(plan) / len(inputs)

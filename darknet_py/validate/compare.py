@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..formats.text import as_unicode
 from ..output.text import darknet_lines
 from .references import Reference, ReferenceBox
 
@@ -121,6 +122,7 @@ def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, toler
     return result
 
 
+@np.errstate(all="ignore")
 def expected_boxes(
     box: NDArray[Any], prob: NDArray[Any], found: Detections, thresh: float, relative: bool
 ) -> list[ReferenceBox]:
@@ -129,7 +131,7 @@ def expected_boxes(
     centre, half = box[:, :2].astype(np.float64), box[:, 2:].astype(np.float64) / 2
     corners = np.concatenate([centre - half, centre + half], axis=1) * scale
     return [
-        ReferenceBox(found.class_name(k), float(prob[i, k]), tuple(corners[i]))
+        ReferenceBox(found.class_name(k), float(prob[i, k]), tuple(corners[i].tolist()))
         for i, k in zip(*np.nonzero(prob > np.float32(thresh)), strict=True)
     ]
 
@@ -174,8 +176,8 @@ def _first_box_difference(ours: list[Any], theirs: list[Any], allowed: int) -> s
 def compare_text(found: Detections, reference: Reference) -> ImageResult:
     """Names, percents and their order against what Darknet printed."""
     result = ImageResult(reference.image, "text", found=found, expected=reference.boxes, how="line for line")
-    ours = darknet_lines(found)
-    theirs = [f"{box.name}: {round(box.score * 100)}%" for box in reference.boxes]
+    ours = [as_unicode(line) for line in darknet_lines(found)]
+    theirs = [f"{as_unicode(box.name)}: {round(box.score * 100)}%" for box in reference.boxes]
     for number, (a, b) in enumerate(zip(ours, theirs, strict=False), start=1):
         if a != b:
             result.problems.append(f"line {number} is '{a}' here, '{b}' in the reference")
@@ -188,9 +190,11 @@ def compare_text(found: Detections, reference: Reference) -> ImageResult:
 def compare_boxes(found: Detections, reference: Reference, tolerance: Tolerance) -> ImageResult:
     """Matching by class and overlap: each reference box, best score first, takes the box that overlaps it most."""
     scale = np.array(found.image_size * 2, np.float64) if reference.relative else np.ones(4)
-    expected = [ReferenceBox(box.name, box.score, tuple(np.array(box.xyxy) * scale)) for box in reference.boxes]
+    expected = [
+        ReferenceBox(as_unicode(box.name), box.score, tuple(np.array(box.xyxy) * scale)) for box in reference.boxes
+    ]
     result = ImageResult(reference.image, "boxes", found=found, expected=expected, boxes_known=True)
-    names = np.array(found.names, dtype=object)
+    names = np.array([as_unicode(name) for name in found.names], dtype=object)
     corners = found.xyxy.astype(np.float64) if reference.relative else clipped(found, reference.margin)
     free = np.ones(len(found), bool)
     for box in sorted(expected, key=lambda box: -box.score):
@@ -219,6 +223,7 @@ def clipped(found: Detections, margin: int) -> NDArray[np.float64]:
     return corners
 
 
+@np.errstate(all="ignore")
 def iou(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of n boxes with one, given by corners; 1 for what is the same to 1/100 pixel."""
     wide = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])

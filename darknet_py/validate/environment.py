@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..bench.machine import processor_name
+from ..kernels.runtime.libm import KINDS, fingerprint
 from ..trace import file_sha256
 from ..version import __version__
 
@@ -24,19 +26,16 @@ def environment() -> dict[str, str]:
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "Numba": numba.__version__,
-        "machine": f"{platform.system()} {platform.machine()}, {cpu_name()}",
+        "machine": f"{platform.system()} {platform.machine()}, {processor_name()}",
+        "C library": c_library(),
     }
 
 
-def cpu_name() -> str:
-    """The processor's name, as well as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown processor"
+def c_library() -> str:
+    """The C library, and whose bits its ``exp``, ``expf`` and ``pow`` give: exact profiles call them."""
+    name = " ".join(part for part in platform.libc_ver() if part) or f"{platform.system()}'s own"
+    kind = KINDS.get(fingerprint(), "of no known kind: last bits may differ from those of a Darknet on glibc")
+    return f"{name}; exp, expf and pow: {kind}"
 
 
 def network_facts(detector: Detector) -> dict[str, str]:

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,10 +57,12 @@ def run_library(
             raise DarknetError(f"{library}: did not end within {TIMEOUT} seconds") from None
         for number in range(len(images)):
             file = Path(folder) / f"{number}.npz"
-            if not file.exists():
-                raise DarknetError(f"{library}: {_what_happened(result)} (image {images[number]})")
-            with np.load(file) as arrays:
-                yield dict(arrays)
+            try:
+                with np.load(file) as arrays:
+                    computed = dict(arrays)
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):  # it ended before, or while writing
+                raise DarknetError(f"{library}: {_what_happened(result)} (image {images[number]})") from None
+            yield computed
 
 
 def _what_happened(result: subprocess.CompletedProcess[str]) -> str:
@@ -93,7 +97,10 @@ def compare_with_library(
             continue
         apart = float(ulps(ours, wanted).max()) if ours.size == wanted.size else float("inf")
         result.layers.append(LayerResult(layer.index, layer.kind, apart == 0, apart))
-        if apart > tolerance.ulp:
+        if ours.size != wanted.size:
+            sizes = f"has {ours.size} values here, {wanted.size} there"
+            result.problems.append(f"layer {layer.index} ({layer.kind}) {sizes}")
+        elif apart > tolerance.ulp:
             result.problems.append(f"layer {layer.index} ({layer.kind}) is up to {apart:.0f} ulp off")
     if detector.network.heads:
         limits = {key: thresholds[key] for key in ("thresh", "hier_thresh", "nms")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from ..formats.json_file import items, member, number, printable_text, read_json, shown, text
+from .trace_fields import check_trace
+
+MOST_DIGITS = 9
+"""Of a percentage."""
 
 VALID_THRESH = 0.005
 """Threshold of Darknet's ``detector valid``, which writes result files."""
@@ -70,12 +74,12 @@ def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Referen
     if path.is_dir():
         return _read_comp4(path)
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        content = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise DataError(f"cannot read this reference: {error.strerror or error}", path) from None
-    if text.lstrip()[:1] in ("{", "["):
-        return _read_json(text, path, names)
-    references = _read_text(text, path)
+    if content.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+        return _read_json(path, names)
+    references = _read_text(content, path)
     if not references:
         raise DataError("is no reference: neither JSON nor a text with 'NAME: Predicted in ... seconds.'", path)
     return references
@@ -85,68 +89,79 @@ _PREDICTED = re.compile(r"^(?:Enter Image Path: )?(?P<image>.+): Predicted in [0
 _LINE = re.compile(r"^(?P<name>.+): (?P<percent>\d+)%\s*$")
 
 
-def _read_text(text: str, path: Path) -> list[Reference]:
+def _read_text(content: str, path: Path) -> list[Reference]:
     """What ``./darknet detect`` or ``detector test`` printed, with whatever stands around it."""
     references: list[Reference] = []
-    for line in text.splitlines():
+    for at, line in enumerate(content.splitlines(), start=1):
         if predicted := _PREDICTED.match(line):
             references.append(Reference("text", predicted["image"], str(path)))
         elif references and (found := _LINE.match(line)):
+            if len(found["percent"]) > MOST_DIGITS:
+                raise DataError(f"{found['percent'][:20]}... is no percentage", path, at)
             references[-1].boxes.append(ReferenceBox(found["name"], int(found["percent"]) / 100))
     return references
 
 
-def _read_json(text: str, path: Path, names: Sequence[str]) -> list[Reference]:
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"is no valid JSON: {error}", path) from None
+def _read_json(path: Path, names: Sequence[str]) -> list[Reference]:
+    document = read_json(path)
     entries = document if isinstance(document, list) else document.get("images", [document])
-    if not all(isinstance(entry, dict) for entry in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise DataError("is no reference: its entries are no objects", path)
-    readers: list[tuple[str, Callable[..., list[Reference]]]] = [
-        ("layers", _from_traces), ("objects", _from_frames), ("category_id", _from_coco),
+    readers: list[tuple[str, Callable[..., Reference]]] = [
+        ("layers", _from_trace), ("objects", _from_frame), ("category_id", _from_coco),
     ]  # fmt: skip
+    for key, reader in readers:
+        if entries and all(key in entry for entry in entries):
+            references: list[Reference] = []
+            for index, entry in enumerate(entries):
+                try:
+                    references.append(reader(entry, path, names))
+                except ValueError as error:
+                    raise DataError(f"entry {index + 1} is incomplete: {error}", path) from None
+            return _gathered(references) if reader is _from_coco else references
     if not entries:
         return []
-    for key, reader in readers:
-        if all(key in entry for entry in entries):
-            try:
-                return reader(entries, path, names)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
-                raise DataError(f"an entry is incomplete: {error!r}", path) from None
     raise DataError("is JSON of no known kind: traces, detections (frames with objects) or COCO results", path)
 
 
-def _from_traces(entries: list[dict[str, Any]], path: Path, names: Sequence[str]) -> list[Reference]:
-    return [Reference("trace", str(entry["image"]), str(path), trace=entry) for entry in entries]
+def _from_trace(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+    check_trace(entry)
+    return Reference("trace", entry["image"], str(path), trace=entry)
 
 
-def _from_frames(entries: list[dict[str, Any]], path: Path, names: Sequence[str]) -> list[Reference]:
+def _from_frame(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
     """``detect --json``, and AlexeyAB's ``-out``."""
-    references = []
-    for entry in entries:
-        boxes = []
-        for found in entry["objects"]:
-            x, y, w, h = (
-                float(found["relative_coordinates"][key]) for key in ("center_x", "center_y", "width", "height")
-            )
-            corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
-            boxes.append(ReferenceBox(str(found["name"]), float(found["confidence"]), corners))
-        references.append(Reference("boxes", str(entry["filename"]), str(path), boxes, relative=True))
-    return references
+    boxes = []
+    for found in items(entry["objects"], "objects"):
+        place = member(found, "relative_coordinates")
+        x, y, w, h = (number(member(place, key), key) for key in ("center_x", "center_y", "width", "height"))
+        corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        name = printable_text(member(found, "name"), "name")
+        boxes.append(ReferenceBox(name, number(member(found, "confidence"), "confidence"), corners))
+    return Reference("boxes", text(member(entry, "filename"), "filename"), str(path), boxes, relative=True)
 
 
-def _from_coco(entries: list[dict[str, Any]], path: Path, names: Sequence[str]) -> list[Reference]:
-    """``coco_results.json`` (Darknet's ``print_cocos``)."""
+def _from_coco(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+    """An entry of ``coco_results.json`` (Darknet's ``print_cocos``): a box, and the number of its image."""
+    category = entry["category_id"]
+    if isinstance(category, bool) or category not in COCO_IDS:
+        raise ValueError(f"category_id is {shown(category)}, none of COCO's")
+    class_id = COCO_IDS.index(category)
+    name = names[class_id] if class_id < len(names) else str(class_id)
+    x, y, w, h = (number(value, "a number of bbox") for value in items(member(entry, "bbox"), "bbox", 4))
+    image = str(int(number(member(entry, "image_id"), "image_id", -(2**53), 2**53)))
+    box = ReferenceBox(name, number(member(entry, "score"), "score"), (x, y, x + w, y + h))
+    return Reference("boxes", image, str(path), [box], thresh=VALID_THRESH)
+
+
+def _gathered(references: Sequence[Reference]) -> list[Reference]:
+    """One reference for each image, with all its boxes."""
     images: dict[str, Reference] = {}
-    for entry in entries:
-        number = COCO_IDS.index(entry["category_id"])
-        name = names[number] if number < len(names) else str(number)
-        x, y, w, h = map(float, entry["bbox"])
-        image = str(int(entry["image_id"]))
-        reference = images.setdefault(image, Reference("boxes", image, str(path), thresh=VALID_THRESH))
-        reference.boxes.append(ReferenceBox(name, float(entry["score"]), (x, y, x + w, y + h)))
+    for reference in references:
+        if reference.image in images:
+            images[reference.image].boxes.extend(reference.boxes)
+        else:
+            images[reference.image] = reference
     return list(images.values())
 
 
@@ -158,13 +173,17 @@ def _read_comp4(folder: Path) -> list[Reference]:
         raise DataError("is no reference: the folder has no comp4_det_test_CLASS.txt", folder)
     for file in files:
         name = file.stem.removeprefix("comp4_det_test_")
-        for number, line in enumerate(file.read_text(errors="replace").splitlines(), start=1):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        except OSError as error:
+            raise DataError(f"cannot read this file: {error.strerror or error}", file) from None
+        for at, line in enumerate(lines, start=1):
             words = line.rsplit(maxsplit=5)
             try:
-                score, *corners = map(float, words[1:])
+                score, *corners = (number(float(word), "a number") for word in words[1:])
                 left, top, right, bottom = (corner - 1 for corner in corners)
             except ValueError:
-                raise DataError("a line is: image, score, left, top, right, bottom", file, number) from None
+                raise DataError("a line is: image, score, left, top, right, bottom", file, at) from None
             reference = images.setdefault(
                 words[0], Reference("boxes", words[0], str(folder), thresh=VALID_THRESH, margin=1)
             )

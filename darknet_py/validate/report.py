@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
-import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ..terminal import one_line
+from .layer_plot import layer_plot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +24,11 @@ WIDTH = 560
 """Pixels that a picture is wide at most."""
 
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+
+
+def _text(text: str) -> str:
+    """A text from a file or a name, as HTML."""
+    return html.escape(one_line(text))
 
 
 def write_report(
@@ -48,7 +55,7 @@ def page(results: Sequence[ImageResult], facts: Mapping[str, str], pictures: Map
     verdict = f"Agrees, {how.pop()}" if agrees and len(how) == 1 else "Agrees" if agrees else "Differs"
     sections = "\n".join(_section(result, pictures.get(result.image)) for result in results)
     made_with = "".join(
-        f"<tr><th scope='row'>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items()
+        f"<tr><th scope='row'>{_text(key)}</th><td>{_text(value)}</td></tr>" for key, value in facts.items()
     )
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -81,26 +88,28 @@ def page(results: Sequence[ImageResult], facts: Mapping[str, str], pictures: Map
 
 
 def _overview(results: Sequence[ImageResult]) -> str:
-    rows = "".join(
-        f"<tr><td><span class='mark {'good' if result.agrees else 'bad'}'>{'agrees' if result.agrees else 'differs'}"
-        f"</span></td><td>{escape(result.image)}</td><td>{escape(result.reference)}</td>"
-        f"<td>{escape(result.problems[0]) if result.problems else '&ndash;'}</td></tr>"
-        for result in results
-    )
-    head = "<tr><th scope='col'>Verdict</th><th scope='col'>Image</th><th scope='col'>Reference</th>"
-    return f"<table>{head}<th scope='col'>First difference</th></tr>{rows}</table>"
+    heads = ("Verdict", "Image", "Reference", "First difference")
+    rows = []
+    for result in results:
+        verdict = "agrees" if result.agrees else "differs"
+        mark = f"<span class='mark {'good' if result.agrees else 'bad'}'>{verdict}</span>"
+        first = _text(result.problems[0]) if result.problems else "&ndash;"
+        cells = zip(heads, (mark, _text(result.image), _text(result.reference), first), strict=True)
+        rows.append("<tr>" + "".join(f"<td data-head='{head}'>{cell}</td>" for head, cell in cells) + "</tr>")
+    head = "".join(f"<th scope='col'>{head}</th>" for head in heads)
+    return f"<table class='overview'><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _section(result: ImageResult, picture: Path | None) -> str:
-    parts = [f"<section><h2>{escape(result.image)}</h2>"]
+    parts = [f"<section><h2>{_text(result.image)}</h2>"]
     if result.problems:
-        items = "".join(f"<li>{escape(problem)}</li>" for problem in result.problems[:50])
+        items = "".join(f"<li>{_text(problem)}</li>" for problem in result.problems[:50])
         more = f"<li>and {len(result.problems) - 50} more</li>" if len(result.problems) > 50 else ""
         parts.append(f"<ul class='problems'>{items}{more}</ul>")
     if picture is not None and result.found is not None:
         parts.append(_pictures(result, picture))
     if result.layers:
-        parts.append(layer_plot(result))
+        parts.append(layer_plot(result.layers))
     return "\n".join([*parts, "</section>"])
 
 
@@ -116,8 +125,8 @@ def _pictures(result: ImageResult, picture: Path) -> str:
     if result.boxes_known:
         drawn.append(("reference", len(result.expected), _draw_expected(pixels, result)))
     figures = "".join(
-        f"<figure><img src='{_data_uri(image)}' alt='{escape(name)}: {_count(count)} in {escape(result.image)}'>"
-        f"<figcaption>{escape(name)}: {_count(count)}</figcaption></figure>"
+        f"<figure><img src='{_data_uri(image)}' alt='{_text(name)}: {_count(count)} in {_text(result.image)}'>"
+        f"<figcaption>{_text(name)}: {_count(count)}</figcaption></figure>"
         for name, count, image in drawn
     )
     return f"<div class='pictures'>{figures}</div>"
@@ -163,37 +172,3 @@ def _data_uri(pixels: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def layer_plot(result: ImageResult) -> str:
-    """Greatest difference of every layer, in units in the last place, as an inline drawing (logarithmic)."""
-    left, bottom, width, height = 64, 150, 860, 130
-    step = width / max(len(result.layers), 1)
-    top = max([layer.ulp for layer in result.layers if layer.ulp and math.isfinite(layer.ulp)] or [1])
-    decades = max(1, math.ceil(math.log2(top + 1) / 4))
-    bars = []
-    for place, layer in enumerate(result.layers):
-        ulp = layer.ulp
-        text = "bit for bit" if layer.equal else "differs" if ulp is None else f"{ulp:.0f} ulp"
-        share = 0.0 if layer.equal else 1.0 if not ulp or not math.isfinite(ulp) else math.log2(ulp + 1) / (4 * decades)
-        tall = max(3.0, share * height)
-        bars.append(
-            f"<rect class='{'good' if layer.equal else 'bad'}' x='{left + place * step:.1f}' y='{bottom - tall:.1f}' "
-            f"width='{max(step - 1, 0.7):.1f}' height='{tall:.1f}'><title>layer {layer.index} ({escape(layer.kind)}): "
-            f"{text}</title></rect>"
-        )
-    marks = "".join(
-        f"<text x='{left - 8}' y='{bottom - height * i / decades + 4:.0f}' text-anchor='end'>"
-        f"{'0' if i == 0 else f'2^{4 * i}'}</text>"
-        f"<line x1='{left}' x2='{left + width}' y1='{bottom - height * i / decades:.0f}' "
-        f"y2='{bottom - height * i / decades:.0f}'/>"
-        for i in range(decades + 1)
-    )
-    equal = sum(layer.equal for layer in result.layers)
-    return (
-        f"<figure class='plot'><svg viewBox='0 0 {left + width + 16} {bottom + 30}' role='img' "
-        f"aria-label='{equal} of {len(result.layers)} layers agree bit for bit'>{marks}{''.join(bars)}"
-        f"<text x='{left}' y='{bottom + 20}'>layer 0</text><text x='{left + width}' y='{bottom + 20}' "
-        f"text-anchor='end'>layer {result.layers[-1].index}</text></svg><figcaption>Greatest difference of each layer, "
-        f"in units in the last place: {equal} of {len(result.layers)} layers agree bit for bit.</figcaption></figure>"
-    )

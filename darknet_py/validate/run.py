@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,9 @@ def match_images(references: Sequence[Reference], images: Sequence[Path]) -> lis
         if found is not None:
             pairs.append((reference, found))
         elif not images:
-            raise DataError(f"the image {reference.image} is neither here nor beside the reference", reference.source)
+            raise DataError(
+                f"the image {reference.image[:200]} is neither here nor beside the reference", reference.source
+            )
     if not pairs:
         raise DataError("names none of the images", references[0].source if references else None)
     return pairs
@@ -80,9 +83,13 @@ def _among(name: str, images: Iterable[Path]) -> Path | None:
         if image.name == wanted.name or image.stem == name or str(image) == name:
             return image
         tail = image.stem.rpartition("_")[2]
-        if tail.isdigit() and name.isdigit() and int(tail) == int(name):
+        if _is_number(tail) and _is_number(name) and tail.lstrip("0") == name.lstrip("0"):
             return image
     return None
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal()
 
 
 def _on_disk(reference: Reference) -> Path | None:
@@ -90,8 +97,9 @@ def _on_disk(reference: Reference) -> Path | None:
     for folder in (Path(), beside):
         for suffix in _SUFFIXES:
             path = folder / (reference.image + suffix)
-            if path.is_file():
-                return path
+            with contextlib.suppress(OSError):  # no name of a file: too long
+                if path.is_file():
+                    return path
     return None
 
 
@@ -108,6 +116,7 @@ def compare_reference(
             result.found = detector.detect(pixels, **options)
             boxes = recorded(reference.trace, "detections", detector.math)
             if boxes is not None:
+                _check_classes(boxes, detector, reference)
                 _expect(result, detector, *recorded_arrays(boxes, detector.network.classes), options["thresh"])
     else:
         found = detector.detect(pixels, **options)
@@ -115,6 +124,13 @@ def compare_reference(
         result = compare_text(found, reference) if text else compare_boxes(found, reference, tolerance)
     result.image = str(image)
     return result
+
+
+def _check_classes(boxes: Sequence[dict[str, Any]], detector: Detector, reference: Reference) -> None:
+    classes = detector.network.classes
+    largest = max((int(k) for box in boxes for k in box["probs"]), default=0)
+    if largest >= classes:
+        raise DataError(f"has a box of class {largest}, but the network has {classes} classes", reference.source)
 
 
 def _expect(result: ImageResult, detector: Detector, box: Any, prob: Any, thresh: float) -> None:

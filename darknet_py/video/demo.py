@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from ..detect.detections import Detections
 from ..errors import DarknetError
-from ..output.text import darknet_lines
 from .average import FRAMES, Adjustable, Averager
 from .frames import Result
 from .http import LOCAL, Watch
@@ -42,7 +40,9 @@ class Outputs:
         fullscreen: a large one.
         window_needed: that there can be no window is an error; otherwise a line says so.
         clear: clear the terminal before each frame's lines.
-        lines: detections -> the lines of text.
+        text: what the text goes through instead of Darknet's lines.
+        boxes: whether they are drawn into pictures.
+        more: further outputs, made with the function that ends the run.
     """
 
     video: Path | None = None
@@ -56,7 +56,9 @@ class Outputs:
     fullscreen: bool = False
     window_needed: bool = True
     clear: bool = False
-    lines: Callable[[Detections], list[str]] = field(default=darknet_lines)
+    text: Callable[[TextIO], Output] | None = None
+    boxes: bool = True
+    more: Sequence[Callable[[Callable[[], None]], Output]] = ()
 
 
 def say(line: str) -> None:
@@ -88,7 +90,7 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
         source,
         lambda frame: detector.prepare(frame.pixels, view),
         lambda frame, x: averager.detect(x, (frame.pixels.shape[1], frame.pixels.shape[0]), adjustable.view),
-        lambda result: _put(sinks, result),
+        lambda result: _put(sinks, result if outputs.boxes else replace(result, boxes=False)),
     )
     with stopping(pipeline.stop), ExitStack() as stack:
         sinks += _open(outputs, source, pipeline, adjustable, stack)
@@ -120,7 +122,10 @@ def _open(
         add(VideoFile(outputs.video, source))
     if outputs.prefix is not None:
         add(FrameFiles(outputs.prefix, outputs.raw_first))
-    add(Text(sys.stderr if outputs.json == "-" else sys.stdout, outputs.clear, outputs.lines))
+    stream = sys.stderr if outputs.json == "-" else sys.stdout
+    add(outputs.text(stream) if outputs.text is not None else Text(stream, outputs.clear))
+    for make in outputs.more:
+        add(make(pipeline.stop))
     if outputs.json is not None:
         add(JsonLines(outputs.json, source.name))
     if outputs.mjpeg_port is not None:

@@ -44,17 +44,19 @@ class Result:
         frame: the frame.
         found: the objects.
         fps: how many frames a second are got through at present.
+        boxes: whether they are drawn.
     """
 
     frame: Frame
     found: Detections
     fps: float
+    boxes: bool = True
 
     @cached_property
     def picture(self) -> Pixels:
         """The frame with the boxes drawn on it, H x W x 3, blue, green, red, as OpenCV has it. Drawn when asked for."""
         cv2: Any = load_cv2("drawing")
-        drawn = draw_detections(self.frame.pixels, self.found)
+        drawn = draw_detections(self.frame.pixels, self.found) if self.boxes else self.frame.pixels
         picture: Pixels = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
         return picture
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from html import escape
@@ -16,19 +20,28 @@ from string import Template
 from typing import Any
 
 from ..errors import DarknetError
+from ..formats.text import as_unicode
+from ..output.json import unicode_only
 from .frames import Result
 
 LOCAL = "127.0.0.1"
 BOUNDARY = "mjpegstream"
 CLIENT_TIMEOUT = 10.0
-"""Seconds after which a client that takes nothing is dropped."""
+"""Seconds after which a client that takes nothing, or has not come to an end of its request, is dropped."""
+
+MOST_CLIENTS = 64
+"""At a time; others are turned away."""
+
+_BUSY = b"HTTP/1.0 503 Too many clients\r\nConnection: close\r\n\r\n"
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each client, none of which holds up the program's end."""
+    """A thread for each client, none of which holds up the program's end, and no more than `MOST_CLIENTS`."""
 
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = os.name != "nt"
+    """Elsewhere it frees a port that was left a minute ago; on Windows it lets two programs listen on one port."""
 
     def __init__(self, host: str, port: int, handler: Callable[..., BaseHTTPRequestHandler]) -> None:
         """Listen, and serve in a thread of its own. Port 0: any free one.
@@ -36,6 +49,8 @@ class Server(ThreadingHTTPServer):
         Raises:
             DarknetError: the port is taken, or the host is not one of this machine.
         """
+        self._lock = threading.Lock()
+        self._clients: dict[Any, float] = {}  # until when the request must have come whole
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), handler)
@@ -47,6 +62,38 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's asks the name service for this machine's name, which can take long
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            accepted = len(self._clients) < MOST_CLIENTS
+            if accepted:
+                self._clients[request] = time.monotonic() + CLIENT_TIMEOUT
+        if accepted:
+            super().process_request(request, client_address)
+            return
+        with contextlib.suppress(OSError):
+            request.setblocking(False)
+            request.send(_BUSY)
+        self.shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._clients.pop(request, None)
+        super().shutdown_request(request)
+
+    def has_asked(self, request: Any) -> None:
+        """The client's request has come whole."""
+        with self._lock:
+            self._clients[request] = math.inf
+
+    def service_actions(self) -> None:
+        """Drop clients who drip: each byte begins a socket's own timeout anew."""
+        now = time.monotonic()
+        with self._lock:
+            late = [request for request, until in self._clients.items() if until < now]
+            for request in late:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # a client that went away is no error
@@ -139,6 +186,12 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the terminal shows the objects."""
 
+    def parse_request(self) -> bool:
+        understood = super().parse_request()
+        if isinstance(self.server, Server):
+            self.server.has_asked(self.request)
+        return understood
+
     def answer(self, kind: str, body: bytes | None = None) -> None:
         """Headers, and the body if it is known whole."""
         self.send_response(200)
@@ -166,9 +219,12 @@ class WatchHandler(Handler):
             self._stream()
         elif path == "/":
             page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-            self.answer("text/html; charset=utf-8", Template(page).substitute(title=escape(self._watch.title)).encode())
+            self.answer(
+                "text/html; charset=utf-8",
+                Template(page).substitute(title=escape(as_unicode(self._watch.title))).encode(),
+            )
         elif path == "/status.json":
-            self.answer("application/json", json.dumps(self._watch.status()).encode())
+            self.answer("application/json", json.dumps(unicode_only(self._watch.status())).encode())
         elif path == "/snapshot.jpg" and (latest := self._watch.after(None)) is not None:
             self.answer("image/jpeg", latest.jpeg)
         else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from functools import partial
 from typing import Any
 
+from ..output.alexeyab import json_text
 from .channel import Channel
 from .frames import Result
 from .http import LOCAL, Handler, Server
@@ -30,7 +30,7 @@ class JsonStream:
         with self._lock:
             clients = list(self._clients)
         if clients:
-            text = alexeyab_json(result)
+            text = json_text(result.found, result.frame.number)
             for client in clients:
                 client.put(text)
 
@@ -77,17 +77,3 @@ class JsonHandler(Handler):
             self.wfile.write(b"\n]")
         finally:
             self._stream.leave(client)
-
-
-def alexeyab_json(result: Result) -> str:
-    """A frame as AlexeyAB's ``detection_to_json`` writes it: six decimals, an object on a line."""
-    found = result.found
-    rows = [
-        f'  {{"class_id":{class_id}, "name":{json.dumps(name)}, "relative_coordinates":{{"center_x":{x:f}, '
-        f'"center_y":{y:f}, "width":{w:f}, "height":{h:f}}}, "confidence":{confidence:f}}}'
-        for class_id, name, (x, y, w, h), confidence in zip(
-            found.class_id.tolist(), found.names, found.box.tolist(), found.confidence.tolist(), strict=True
-        )
-        if not name.startswith("dont_show")
-    ]
-    return f'{{\n "frame_id":{result.frame.number}, \n "objects": [ \n' + ", \n".join(rows) + "\n ] \n}"

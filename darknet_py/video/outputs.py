@@ -14,7 +14,9 @@ from ..detect.detections import Detections
 from ..errors import DarknetError
 from ..formats.atomic import whole_file
 from ..output.json import frame as json_frame
+from ..output.json import unicode_only
 from ..output.text import darknet_lines
+from ..terminal import control
 from .average import Adjustable
 from .frames import Result, to_jpeg
 from .opencv import load_cv2
@@ -41,7 +43,9 @@ class Text:
         self._stream, self._clear, self._lines = stream, clear, lines
 
     def put(self, result: Result) -> None:
-        head = (CLEAR if self._clear else "") + f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
+        if self._clear:
+            control(self._stream).write(CLEAR)
+        head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
         self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found)))
         self._stream.flush()
 
@@ -62,20 +66,20 @@ class JsonLines:
             DarknetError: the file cannot be written.
         """
         self._target, self._source = target, source
-        with _names_file(target):
+        with names_file(target):
             self._stream: TextIO = sys.stdout if target == "-" else open(target, "w", encoding="utf-8")  # noqa: SIM115
 
     def put(self, result: Result) -> None:
-        entry = json_frame(result.found, result.frame.number, self._source)
+        entry = unicode_only(json_frame(result.found, result.frame.number, self._source))
         objects = entry.pop("objects")
         line = json.dumps({**entry, "time": round(result.frame.time, 3), "objects": objects}, allow_nan=False)
-        with _names_file(self._target):
+        with names_file(self._target):
             self._stream.write(line + "\n")
             self._stream.flush()
 
     def close(self) -> None:
         if self._stream is not sys.stdout:
-            with _names_file(self._target):
+            with names_file(self._target):
                 self._stream.close()
 
 
@@ -98,7 +102,7 @@ class FrameFiles:
 
     def _write(self, number: int, jpeg: bytes) -> None:
         name = f"{self._prefix}_{number:08d}.jpg"
-        with _names_file(name), whole_file(name) as part:
+        with names_file(name), whole_file(name) as part:
             part.write_bytes(jpeg)
 
     def close(self) -> None:
@@ -170,7 +174,7 @@ def check_directory(path: Path) -> None:
 
 
 @contextmanager
-def _names_file(name: str) -> Iterator[None]:
+def names_file(name: str) -> Iterator[None]:
     """Turn what the system says while ``name`` is written into an error that names it."""
     try:
         yield

@@ -11,8 +11,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ..errors import WeightsError
 from ..formats.atomic import whole_file
 from ..formats.weights import Header
 from ..parameters import Parameters, with_defaults
+from .npz_member import read_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +40,8 @@ _HEADER = ("header", "seen")
 _METADATA = ("major", "minor", "revision", "seen")
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError,
            OverflowError, struct.error, OSError)  # fmt: skip
+_SHOWN = 60
+"""Characters of a header's number that a message shows."""
 
 
 def name_arrays(network: Network, arrays: Iterable[Mapping[str, Floats]]) -> dict[str, Floats]:
@@ -104,8 +108,8 @@ def read_npz(path: str | Path, network: Network) -> tuple[Parameters, list[str]]
             names = {name.removesuffix(".npy"): name for name in file.namelist()}
 
             def take(name: str, shape: tuple[int, ...] | None) -> NDArray[Any]:
-                with file.open(names[name]) as member:
-                    return _read_member(member, path, name, shape)
+                check = None if shape is None else partial(_check, path, name, shape=shape)
+                return read_member(file, names[name], path, name, check)
 
             arrays = _take_arrays(path, network, names.keys() - set(_HEADER), take)
             header = _npz_header(path, take) if _has_header(path, names.keys(), _HEADER) else None
@@ -113,20 +117,6 @@ def read_npz(path: str | Path, network: Network) -> tuple[Parameters, list[str]]
         what = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise WeightsError(f"cannot read this npz file: {what}", path) from None
     return _parameters(path, arrays, header)
-
-
-def _read_member(member: IO[bytes], path: str | Path, name: str, shape: tuple[int, ...] | None) -> NDArray[Any]:
-    """One array; refused before its data are read if it is not float32 of that shape (None: any few integers)."""
-    version = np.lib.format.read_magic(member)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    found, fortran, dtype = read_header(member)
-    if shape is not None:
-        _check(path, name, (dtype.kind, dtype.itemsize) == ("f", 4), str(dtype), found, shape)
-    elif dtype.kind not in "iu" or len(found) > 1 or max(found, default=1) > 3:
-        raise WeightsError(f"{name} must be whole numbers, at most 3, not {dtype} of shape {found}", path)
-    values = np.frombuffer(member.read(int(np.prod(found)) * dtype.itemsize), dtype)
-    values = values.reshape(found[::-1]).T if fortran else values.reshape(found)
-    return np.ascontiguousarray(values, dtype.newbyteorder("=")) if shape is not None else values
 
 
 def _npz_header(path: str | Path, take: Callable[[str, None], NDArray[Any]]) -> Header:
@@ -147,7 +137,7 @@ def read_safetensors(path: str | Path, network: Network) -> tuple[Parameters, li
             def take(name: str, shape: tuple[int, ...]) -> Floats:
                 found = file.get_slice(name)
                 dtype = found.get_dtype()
-                _check(path, name, dtype == "F32", dtype, tuple(found.get_shape()), shape)
+                _check(path, name, dtype == "F32", dtype, tuple(found.get_shape()), shape=shape)
                 values: Floats = file.get_tensor(name)
                 return values
 
@@ -185,7 +175,7 @@ def _file_order(name: str) -> tuple[int, str]:
 
 
 def _check(
-    path: str | Path, name: str, float32: bool, dtype: str, found: tuple[int, ...], shape: tuple[int, ...]
+    path: str | Path, name: str, float32: bool, dtype: str, found: tuple[int, ...], *, shape: tuple[int, ...]
 ) -> None:
     if not float32:
         raise WeightsError(f"{name} is {dtype}, not float32: convert it, as with array.astype('float32')", path)
@@ -207,7 +197,8 @@ def _make_header(path: str | Path, numbers: list[Any]) -> Header:
         header = Header(*map(int, numbers))
         header.pack()
     except (TypeError, ValueError, OverflowError, struct.error):
-        raise WeightsError(f"its header is no version and count: {numbers}", path) from None
+        shown = ", ".join(str(number)[:_SHOWN] for number in numbers)
+        raise WeightsError(f"its header is no version and count: {shown}", path) from None
     return header
 
 

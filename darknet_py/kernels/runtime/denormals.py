@@ -1,14 +1,15 @@
 """Whether denormal numbers count as zero, as in a program that ``gcc -Ofast`` has linked (``crtfastmath``).
 
 The switch is in each thread's floating-point control word, where any library may have left it on: a Darknet loaded into
-the process does so.
+the process does so. What else in that word changes results, the direction of rounding above all, is set to IEEE 754's
+default with it.
 """
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,26 +18,92 @@ from numba import types
 from numba.extending import intrinsic
 
 from .jit import kernel
+from .processor import ARCHITECTURE
 
-HAS_MXCSR = platform.machine().lower() in ("x86_64", "amd64")
+_INT32, _INT64 = ir.IntType(32), ir.IntType(64)
 
-FLUSH = 0x8040
-"""MXCSR bits: results flushed to zero, operands taken as zero."""
+
+@dataclass(frozen=True)
+class ControlWord:
+    """A processor's floating-point control word.
+
+    Attributes:
+        flush: bits that make denormal operands and results count as zero.
+        others: the other bits that change results; IEEE 754's default is 0 in each.
+        emit_read: puts the code that reads the word (int64) where a builder stands.
+        emit_write: the same for writing it.
+    """
+
+    flush: int
+    others: int
+    emit_read: Callable[[Any], Any]
+    emit_write: Callable[[Any, Any], None]
+
+
+def _function(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+    known = builder.module.globals.get(name)
+    return known or ir.Function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+def _read_mxcsr(builder: Any) -> Any:
+    slot = builder.alloca(_INT32)
+    byte_pointer = ir.IntType(8).as_pointer()
+    stmxcsr = _function(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), byte_pointer)
+    builder.call(stmxcsr, [builder.bitcast(slot, byte_pointer)])
+    return builder.zext(builder.load(slot), _INT64)
+
+
+def _write_mxcsr(builder: Any, word: Any) -> None:
+    slot = builder.alloca(_INT32)
+    builder.store(builder.trunc(word, _INT32), slot)
+    byte_pointer = ir.IntType(8).as_pointer()
+    ldmxcsr = _function(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), byte_pointer)
+    builder.call(ldmxcsr, [builder.bitcast(slot, byte_pointer)])
+
+
+def _read_fpcr(builder: Any) -> Any:
+    return builder.call(_function(builder, "llvm.aarch64.get.fpcr", _INT64), [])
+
+
+def _write_fpcr(builder: Any, word: Any) -> None:
+    builder.call(_function(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), _INT64), [word])
+
+
+_MXCSR = ControlWord(0x8040, 0x6000, _read_mxcsr, _write_mxcsr)
+"""x86-64: FTZ and DAZ; the direction of rounding."""
+
+_FPCR = ControlWord(1 << 24, 3 << 22 | 1 << 25 | 0b111, _read_fpcr, _write_fpcr)
+"""64-bit ARM: FZ; the direction of rounding, DN (NaNs lose their payload), and NEP, AH and FIZ of newer processors.
+
+FZ flushes operands and results. (FZ16 is of half precision only, which nothing here computes with.)
+"""
+
+CONTROL_WORDS = {"x86-64": _MXCSR, "arm64": _FPCR}
+"""By architecture."""
+
+CONTROL_WORD = CONTROL_WORDS.get(ARCHITECTURE)
+"""The one of the processor here; None where it is not known, and denormals stay as they are."""
 
 
 @contextmanager
 def denormals_as_zero(flush: bool) -> Iterator[None]:
     """While inside, denormal operands and results of this thread's floating-point arithmetic count as zero, or do not.
 
-    Whatever was set before is set again afterwards. On processors other than x86-64 it changes nothing.
+    All else is as IEEE 754 has it by default: results are rounded to the nearest number, and NumPy says nothing of what
+    overflows or is no number, as C says nothing. Whatever was set before is set again afterwards.
     """
-    if not HAS_MXCSR:
-        yield
-        return
-    word = np.empty(1, np.int32)
+    with np.errstate(all="ignore"):
+        if CONTROL_WORD is None:
+            yield
+        else:
+            yield from _with_word(CONTROL_WORD, flush)
+
+
+def _with_word(control: ControlWord, flush: bool) -> Iterator[None]:
+    word = np.empty(1, np.int64)
     _read_control(word)
     before = int(word[0])
-    wanted = before | FLUSH if flush else before & ~FLUSH
+    wanted = before & ~(control.flush | control.others) | (control.flush if flush else 0)
     if wanted != before:
         _write_control(wanted)
     try:
@@ -46,30 +113,20 @@ def denormals_as_zero(flush: bool) -> Iterator[None]:
             _write_control(before)
 
 
-def _call(builder: Any, name: str, pointer: Any) -> None:
-    byte_pointer = ir.IntType(8).as_pointer()
-    function = builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(ir.VoidType(), [byte_pointer]), name
-    )
-    builder.call(function, [builder.bitcast(pointer, byte_pointer)])
+@intrinsic
+def _read(typingctx: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        assert CONTROL_WORD is not None
+        return CONTROL_WORD.emit_read(builder)
+
+    return types.int64(), codegen
 
 
 @intrinsic
-def _stmxcsr(typingctx: Any) -> Any:
+def _write(typingctx: Any, word: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        slot = builder.alloca(ir.IntType(32))
-        _call(builder, "llvm.x86.sse.stmxcsr", slot)
-        return builder.load(slot)
-
-    return types.int32(), codegen
-
-
-@intrinsic
-def _ldmxcsr(typingctx: Any, word: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        slot = builder.alloca(ir.IntType(32))
-        builder.store(builder.trunc(args[0], ir.IntType(32)), slot)
-        _call(builder, "llvm.x86.sse.ldmxcsr", slot)
+        assert CONTROL_WORD is not None
+        CONTROL_WORD.emit_write(builder, args[0])
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
@@ -77,11 +134,11 @@ def _ldmxcsr(typingctx: Any, word: Any) -> Any:
 
 @kernel
 def _read_control(out):
-    # out int32[1]
-    out[0] = _stmxcsr()
+    # out int64[1]
+    out[0] = _read()
 
 
 @kernel
 def _write_control(word):
     # word int64
-    _ldmxcsr(word)
+    _write(word)

@@ -4,8 +4,8 @@ Every kernel keeps IEEE 754 to the letter (no fast-math: reassociation or contra
 GIL, and is cached on disk. ``error_model="numpy"`` makes a division by zero give inf or nan, as it does in C.
 
 Numba's cache looks only at the file of the outermost function, but a kernel is compiled together with what it calls in
-other files. So that a changed or upgraded darknet-py never runs code of the old one, the stamp of every cached kernel
-holds a hash of all files that have kernels.
+other files. So that a changed or upgraded darknet-py never runs code of the old one, every cached kernel is kept with a
+hash of all files that have kernels (and with one of itself: `cache.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numba
+
+from .cache import check_cache
 
 _dispatchers: list[Any] = []
 
@@ -44,10 +46,12 @@ def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = Fa
     """
     if function is None:
         return functools.partial(kernel, forceinline=forceinline)
-    dispatcher = numba.njit(nogil=True, error_model="numpy", forceinline=forceinline)(function)
+    compiled = numba.njit(nogil=True, error_model="numpy", forceinline=forceinline)
+    dispatcher = compiled(function)
     with contextlib.suppress(RuntimeError):  # no folder can be written to: each process compiles for itself
         dispatcher.enable_caching()
-        _stamp(dispatcher)
+        if not check_cache(dispatcher, SOURCES):
+            dispatcher = compiled(function)
     _dispatchers.append(dispatcher)
     return dispatcher
 
@@ -55,20 +59,3 @@ def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = Fa
 def times_compiled() -> int:
     """How often this process has compiled a kernel that it did not find on disk."""
     return sum(sum(dispatcher.stats.cache_misses.values()) for dispatcher in _dispatchers)
-
-
-def _stamp(dispatcher: Any) -> None:
-    """Add `SOURCES` to what a cached kernel must agree with. (Numba has no public way; without it, nothing changes.)"""
-    index: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if hasattr(index, "_source_stamp"):
-        index._source_stamp = (index._source_stamp, SOURCES)
-    if hasattr(index, "_load_index"):
-        index._load_index = functools.partial(_load_index, index._load_index)
-
-
-def _load_index(load: Callable[[], Any]) -> Any:
-    """A cache's table of contents; an empty one if it names types that another version of darknet-py had."""
-    try:
-        return load()
-    except (AttributeError, ImportError):
-        return {}

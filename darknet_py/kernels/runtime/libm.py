@@ -7,11 +7,15 @@ optimiser cannot know which function it is: it can neither vectorise, fold nor r
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+from .jit import kernel
 
 
 def _opaque_call(builder: Any, name: str, function_type: Any, args: Any) -> Any:
@@ -55,3 +59,31 @@ def pow(typingctx: Any, x: Any, y: Any) -> Any:
         return _opaque_call(builder, "pow", ir.FunctionType(double, [double, double]), args)
 
     return types.float64(types.float64, types.float64), codegen
+
+
+KINDS = {
+    "49517eb5850711057af7f3da5e38800e026e2956cb8dcb5017edd747d8a52a4d": "glibc's, with fused multiply-add",
+    "3a7401172cd86b0b556de8945a8cd34590084fd0fd827fb341f050f285ba59d6": "glibc's, without fused multiply-add",
+}
+"""What is known of C libraries, by `fingerprint`.
+
+glibc from 2.28 on has functions of both kinds on x86-64, and takes what the processor can run; on 64-bit ARM it gives
+the former, and musl on x86-64 the latter.
+"""
+
+
+def fingerprint() -> str:
+    """A hash of what the C library's three functions give for numbers of all sizes that networks meet."""
+    x = np.arange(-10_000, 10_001) * 0.01
+    results = np.empty(x.size), np.empty(x.size, np.float32), np.empty(x.size)
+    _evaluate(*results, x)
+    return hashlib.sha256(b"".join(part.tobytes() for part in results)).hexdigest()
+
+
+@kernel
+def _evaluate(exps, expfs, pows, x):
+    # exps float64[n], expfs float32[n], pows float64[n], x float64[n]
+    for i in range(x.size):
+        exps[i] = exp(x[i])
+        expfs[i] = expf(np.float32(x[i]))
+        pows[i] = pow(abs(x[i]) + 0.01, x[i] * 0.125)

@@ -6,7 +6,6 @@ the same on Intel's processors as on AMD's.
 
 from __future__ import annotations
 
-import platform
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from .jit import kernel
+from .processor import ARCHITECTURE
 
-HAS_ESTIMATE = platform.machine().lower() in ("x86_64", "amd64")
+HAS_ESTIMATE = ARCHITECTURE == "x86-64"
 """Whether this processor has the instruction."""
 
 

@@ -1,0 +1,19 @@
+"""Which processor code is made for: the one that this process runs on, as the compiler sees it.
+
+Not `platform.machine`: that is the machine's, where a 32-bit system or an x86-64 Python may run on a 64-bit ARM.
+"""
+
+from __future__ import annotations
+
+from llvmlite import binding
+
+_NAMES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def architecture_of(triple: str) -> str:
+    """``"x86-64"``, ``"arm64"``, or another architecture's name as LLVM has it, of a triple such as LLVM's own."""
+    name = triple.partition("-")[0]
+    return _NAMES.get(name, name)
+
+
+ARCHITECTURE = architecture_of(binding.get_process_triple())
