@@ -62,19 +62,35 @@ class SourceBoxes:
     def correct(self, frame: Frame, box: Floats) -> Floats:
         # An image a thousand times as long as wide has no width left in the input: boxes of it are not finite.
         with np.errstate(all="ignore"):
-            net = np.array([frame.net_w, frame.net_h])
-            fitted = np.array(frame.fitted)
-            border = (net - fitted) / 2.0 / net
-            centre = (box[:, :2] - border) / (fitted.astype(f32) / net.astype(f32)).astype(np.float64)
-            size = box[:, 2:] * (net.astype(f32) / fitted.astype(f32))
-            out: Floats = np.concatenate([centre.astype(f32), size], axis=1)
+            net, fitted = (np.array(size).astype(f32) for size in ((frame.net_w, frame.net_h), frame.fitted))
+            out: Floats = np.concatenate([self._centre(frame, box), box[:, 2:] * (net / fitted)], axis=1)
             if frame.pixels_of is not None:
                 out *= np.array(frame.pixels_of * 2, f32)
             return out
 
+    @staticmethod
+    def _centre(frame: Frame, box: Floats) -> Floats:
+        net, fitted = np.array([frame.net_w, frame.net_h]), np.array(frame.fitted)
+        border = (net - fitted) / 2.0 / net
+        centre = (box[:, :2] - border) / (fitted.astype(f32) / net.astype(f32)).astype(np.float64)
+        return centre.astype(f32)
+
     def cell_centre(self, offset: Floats, corner: Floats, side: int, image: Floats) -> Floats:
         result: Floats = (offset + corner) / f32(side) * image
         return result
+
+
+class AlexeyabBoxes(SourceBoxes):
+    """What AlexeyAB's ``correct_yolo_boxes`` says: sizes times a float reciprocal."""
+
+    def correct(self, frame: Frame, box: Floats) -> Floats:
+        with np.errstate(all="ignore"):
+            net, fitted = (np.array(size).astype(f32) for size in ((frame.net_w, frame.net_h), frame.fitted))
+            ratio = fitted / net
+            out: Floats = np.concatenate([self._centre(frame, box), box[:, 2:] * (f32(1) / ratio)], axis=1)
+            if frame.pixels_of is not None:
+                out *= np.array(frame.pixels_of * 2, f32)
+            return out
 
 
 class MakefileBoxes:
@@ -116,6 +132,9 @@ class MakefileBoxes:
 
 SOURCE = SourceBoxes()
 """Darknet's source."""
+
+ALEXEYABS = AlexeyabBoxes()
+"""AlexeyAB's source."""
 
 MAKEFILE = MakefileBoxes(intel_estimate)
 """The Makefile's program on an Intel processor."""

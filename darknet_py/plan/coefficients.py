@@ -17,34 +17,21 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 
-@np.errstate(all="ignore")
-def folded(arrays: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Weights and biases that give what batch normalisation would have made of the sums."""
-    factor = arrays["scales"] / deviations(arrays["rolling_variance"])
-    weights = arrays["weights"] * factor.reshape(-1, *[1] * (arrays["weights"].ndim - 1)).astype(np.float32)
-    return {"weights": weights, "biases": (arrays["biases"] - arrays["rolling_mean"] * factor).astype(np.float32)}
+def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile: Tile) -> tuple[Floats, Doubles]:
+    """What `kernels.conv.epilogue.Finish` lists, by filter, with room for reading whole vectors.
 
-
-def deviations(variance: Floats) -> Doubles:
-    """``sqrt(variance) + .000001f`` in double, as ``normalize_cpu`` computes it."""
-    with np.errstate(invalid="ignore"):
-        result: Doubles = np.sqrt(variance.astype(np.float64)) + np.float64(np.float32(0.000001))
-    return result
-
-
-def coefficients(arrays: Mapping[str, Floats], normalize: bool, tile: Tile) -> tuple[Floats, Doubles]:
-    """What `kernels.conv.epilogue.Finish` lists, by filter, with room for reading whole vectors."""
+    ``deviations``: what batch normalisation divides by; None: there are biases only.
+    """
     n = arrays["biases"].size
     singles = np.zeros((6, n + tile.filters), np.float32)
     doubles = np.ones((2, n + tile.filters), np.float64)
     singles[2, :n] = arrays["biases"]
-    if normalize:
+    if deviations is not None:
         singles[0, :n] = arrays["rolling_mean"]
         singles[1, :n] = arrays["scales"]
-        divisor = deviations(arrays["rolling_variance"])
-        doubles[0, :n] = divisor
-        doubles[1, :n] = 1.0 / divisor
-        singles[3:, :n] = enclose(divisor, arrays["rolling_mean"])
+        doubles[0, :n] = deviations
+        doubles[1, :n] = 1.0 / deviations
+        singles[3:, :n] = enclose(deviations, arrays["rolling_mean"])
     return singles, doubles
 
 

@@ -1,0 +1,229 @@
+"""Whose bits are computed, or that speed comes first: one object for each arithmetic.
+
+Whoever computes something in another way under another arithmetic asks for that way here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..dialect import ALEXEYAB, PJREDDIE, Dialect
+from ..errors import DarknetError
+from .batchnorm import Doubles, Floats, folded, fused_in_double, root_plus_epsilon, root_with_epsilon
+from .boxes import ALEXEYABS, MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
+from .number_format import FLOAT32, NumberFormat
+
+if TYPE_CHECKING:
+    from ..kernels.vector.tile import Tile
+    from ..layers import Layer
+    from ..network import Network
+
+Arrays = Mapping[str, Floats]
+
+
+class Arithmetic:
+    """What Darknet's source says under IEEE 754 (``math="ieee"``); the others change parts of it.
+
+    Attributes:
+        name: what the user calls it.
+        exact: whether it gives some Darknet's bits.
+        flush_denormals: denormal numbers count as zero while a network runs.
+        boxes: the arithmetic of boxes.
+        numbers: what activations and weights consist of.
+    """
+
+    exact = True
+    flush_denormals = False
+    numbers: NumberFormat = FLOAT32
+
+    def __init__(self, name: str, boxes: BoxArithmetic) -> None:
+        self.name, self.boxes = name, boxes
+
+    def activation_code(self, activation: str, fused: bool = False) -> int:
+        """The number by which kernels know an activation; ``fused``: of a convolution or shortcut, within its step."""
+        from ..kernels.layers.activations import CODES
+
+        return CODES[activation]
+
+    def deviations(self, variance: Floats) -> Doubles:
+        """What batch normalisation divides by, by channel."""
+        return root_plus_epsilon(variance)
+
+    @property
+    def folds_normalization(self) -> bool:
+        """Whether batch normalisation becomes part of a convolution's weights (not inside of recurrent layers)."""
+        return False
+
+    def fold(self, arrays: Arrays) -> Arrays:
+        """Weights and biases with batch normalisation folded in, if it is."""
+        raise NotImplementedError
+
+    def multiplied_pixels(self, spatial: int) -> int | None:
+        """How many pixels of a plane batch normalisation multiplies by a reciprocal; None: it divides all of them."""
+        return None
+
+    @property
+    def mean_by_four(self) -> bool:
+        """Whether the mean of a binary filter is taken of four sums side by side, and its division is a product."""
+        return False
+
+    @property
+    def transforms(self) -> bool:
+        """Whether a convolution may be computed by Winograd's minimal filtering."""
+        return False
+
+    def tile(self, tile: Tile) -> Tile:
+        """The micro-kernels' shape with this arithmetic."""
+        return tile
+
+    @property
+    def softmax(self) -> Any:
+        """The kernel that computes softmax."""
+        from ..kernels.layers.softmax import softmax
+
+        return softmax
+
+    def why_not_here(self) -> str | None:
+        """Why this machine cannot compute it; None: it can."""
+        return None
+
+    def uncovered(self, network: Network) -> Layer | None:
+        """The first layer whose bits it does not promise, if there is one."""
+        return None
+
+    def check_covers(self, network: Network) -> None:
+        """Raise `DarknetError` if this machine cannot compute it, or at the first layer whose bits it does not promise."""
+        why = self.why_not_here()
+        if why is not None:
+            raise DarknetError(why)
+        layer = self.uncovered(network)
+        if layer is not None:
+            raise network.error(
+                layer,
+                f"math={self.name} does not cover [{layer.kind}]: the Makefile's build regroups its sums; use math=ieee",
+            )
+
+
+class MakefileArithmetic(Arithmetic):
+    """What the program computes that pjreddie's stock Makefile builds (gcc -Ofast)."""
+
+    flush_denormals = True
+
+    COVERED = frozenset({
+        "activation", "batchnorm", "convolutional", "cost", "crnn", "crop", "dropout", "iseg", "logistic", "maxpool",
+        "region", "reorg", "route", "shortcut", "upsample", "yolo",
+    })  # fmt: skip
+    """Layers of which is known what gcc makes. In the others it regroups sums as the processor's vectors suggest."""
+
+    def activation_code(self, activation: str, fused: bool = False) -> int:
+        return super().activation_code("relu+0" if activation == "relu" else activation, fused)
+
+    def multiplied_pixels(self, spatial: int) -> int | None:
+        return spatial & ~3  # whole vectors of four; the rest is divided
+
+    @property
+    def mean_by_four(self) -> bool:
+        return True
+
+    @property
+    def softmax(self) -> Any:
+        from ..kernels.layers.softmax_make import softmax_make  # needs libmvec, see `why_not_here`
+
+        return softmax_make
+
+    def why_not_here(self) -> str | None:
+        from ..kernels.runtime.libmvec import AVAILABLE
+
+        if AVAILABLE:
+            return None
+        return f"math={self.name} needs the vector functions of glibc on x86-64 (libmvec.so.1); use math=ieee"
+
+    def uncovered(self, network: Network) -> Layer | None:
+        return next((layer for layer in network.layers if layer.kind not in self.COVERED), None)
+
+
+class FastArithmetic(Arithmetic):
+    """Speed before bits: fused multiply-add, batch normalisation folded into the weights, Winograd's filtering."""
+
+    exact = False
+    flush_denormals = True
+
+    @property
+    def folds_normalization(self) -> bool:
+        return True
+
+    def fold(self, arrays: Arrays) -> Arrays:
+        return folded(arrays, self.deviations(arrays["rolling_variance"]))
+
+    @property
+    def transforms(self) -> bool:
+        return True
+
+    def tile(self, tile: Tile) -> Tile:
+        return tile.contracted
+
+
+class AlexeyabArithmetic(Arithmetic):
+    """What AlexeyAB's source says under IEEE 754: float functions, batch normalisation fused in double."""
+
+    def activation_code(self, activation: str, fused: bool = False) -> int:
+        from ..kernels.layers.activations import CODES
+
+        if activation == "leaky" and fused:
+            return CODES["leaky"]
+        return CODES.get(f"{activation}/single", CODES.get(activation, CODES["linear"]))
+
+    def deviations(self, variance: Floats) -> Doubles:
+        return root_with_epsilon(variance)
+
+    @property
+    def folds_normalization(self) -> bool:
+        return True
+
+    def fold(self, arrays: Arrays) -> Arrays:
+        return fused_in_double(arrays)
+
+
+class AlexeyabFastArithmetic(AlexeyabArithmetic):
+    """AlexeyAB's networks with speed before bits: fused multiply-add, Winograd's filtering."""
+
+    exact = False
+    flush_denormals = True
+
+    @property
+    def transforms(self) -> bool:
+        return True
+
+    def tile(self, tile: Tile) -> Tile:
+        return tile.contracted
+
+
+_PJREDDIES = (
+    Arithmetic("ieee", SOURCE),
+    MakefileArithmetic("make", MAKEFILE),
+    FastArithmetic("fast", SOURCE),
+    MakefileArithmetic("make-own", MAKEFILE_HERE),
+)
+_ALEXEYABS = (AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS))
+
+PROFILES = {arithmetic.name: arithmetic for arithmetic in _PJREDDIES}
+"""Every arithmetic by what the user calls it (``math=``), in pjreddie's dialect."""
+
+ARITHMETICS = {PJREDDIE.key: PROFILES, ALEXEYAB.key: {arithmetic.name: arithmetic for arithmetic in _ALEXEYABS}}
+"""By dialect."""
+
+
+def get_arithmetic(name: str, dialect: Dialect = PJREDDIE) -> Arithmetic:
+    """The arithmetic of that name in a dialect. Raises `DarknetError` if there is none."""
+    if name not in PROFILES:
+        raise DarknetError(f"unknown arithmetic profile '{name}'; choose from {', '.join(PROFILES)}")
+    known = ARITHMETICS[dialect.key]
+    if name not in known:
+        raise DarknetError(
+            f"math={name} is not there for networks of {dialect.name} (his build calls vector functions that only its "
+            f"own loops call alike); choose from {', '.join(known)}"
+        )
+    return known[name]
