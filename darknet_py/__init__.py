@@ -16,7 +16,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .detect.detections import Detections
     from .detector import Detector
-    from .errors import CfgError, DarknetError, DataError, ImageError, ModelError, WeightsError
+    from .errors import CfgError, DarknetError, DataError, ImageError, ModelError, OrientationWarning, WeightsError
     from .loading import load
 
 
@@ -24,7 +24,10 @@ _PLACES = {
     "Detections": "detect.detections",
     "Detector": "detector",
     "load": "loading",
-    **dict.fromkeys(("CfgError", "DarknetError", "DataError", "ImageError", "ModelError", "WeightsError"), "errors"),
+    **dict.fromkeys(
+        ("CfgError", "DarknetError", "DataError", "ImageError", "ModelError", "OrientationWarning", "WeightsError"),
+        "errors",
+    ),
 }
 
 
@@ -42,6 +45,6 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "CfgError", "DarknetError", "DataError", "Detections", "Detector", "ImageError", "ModelError", "WeightsError",
-    "__version__", "load",
+    "CfgError", "DarknetError", "DataError", "Detections", "Detector", "ImageError", "ModelError", "OrientationWarning",
+    "WeightsError", "__version__", "load",
 ]  # fmt: skip

@@ -41,3 +41,7 @@ class ImageError(FileError):
 
 class ModelError(DarknetError):
     """A released model that is unknown, or whose files cannot be found or fetched."""
+
+
+class OrientationWarning(UserWarning):
+    """An image's EXIF data say that it is to be turned, and it is not (`exif=True` of `Detector.detect` turns it)."""

@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from ..errors import DarknetError
+from ..image.reading import DECODER, reading
 from ..legacy.recognise import is_darknets
 from ..version import __version__
 from . import interrupt
@@ -64,8 +65,16 @@ def _run() -> int | None:
         from ..legacy.program import run
 
         return run(sys.argv)
-    code: int | None = cli.main(standalone_mode=False)
+    words = {"decoder_words": f"{DECODER}=pillow in the environment", "exif_words": "darknet-py detect --exif"}
+    with reading(say=_say, said=set(), **words):
+        code: int | None = cli.main(standalone_mode=False)
     return code
+
+
+def _say(text: str) -> None:
+    """A line on standard error; where a terminal shows a progress bar, in its place."""
+    bar = "\r\033[K" if sys.stderr is not None and sys.stderr.isatty() else ""
+    click.echo(bar + text, err=True)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import click
 
 from ..errors import ImageError
 from ..image.files import find_images
-from .inputs import decoder, network, open_detector, progress
+from .inputs import network, open_detector, pictures, progress
 from .options import engine, write_json
 
 
@@ -22,11 +22,11 @@ from .options import engine, write_json
     help="How many classes to name [default: top= of the --data file, there 1 without it; else 5].",
 )
 @engine
-@decoder
+@pictures
 @click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
 def classify(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, top: int | None, json_file: str | None, decoder: str, **options: Any,
+    data: Path | None, top: int | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, or a directory of files), with the model darknet19.
 
@@ -44,7 +44,7 @@ def classify(
     with progress(len(files), "Classifying") as step:
         for file in files:
             try:
-                found = detector.classify(load_image(file, decoder), count)
+                found = detector.classify(load_image(file), count)
             except ImageError as error:
                 if len(files) == 1:
                     raise

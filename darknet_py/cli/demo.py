@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .inputs import network, open_detector
+from .inputs import network, open_detector, pictures
 from .options import UNIT, Size, engine
 
 PORT = click.IntRange(0, 65535)
@@ -40,6 +40,7 @@ PORT = click.IntRange(0, 65535)
     help="Average the network's outputs over so many frames; 1: each frame for itself.",
 )
 @engine
+@pictures
 @click.option(
     "--output",
     "-o",

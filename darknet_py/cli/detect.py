@@ -10,7 +10,7 @@ import click
 
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
-from .inputs import decoder, network, open_detector, progress
+from .inputs import network, open_detector, pictures, progress
 from .options import engine, thresholds
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @thresholds
 @engine
-@decoder
+@pictures
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write the detections as JSON to FILE (- for standard output)."
 )
@@ -39,22 +39,22 @@ if TYPE_CHECKING:
 def detect(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, json_file: str | None, output: Path | None,
-    size: tuple[int, int] | None, math: str, threads: int | None, decoder: str, **options: Any,
+    size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE (a file, or a directory of files).
 
     Prints what Darknet prints: the time, then a line per object with its probability.
     """
     files = find_images(images)
-    pictures = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
+    drawn = picture_paths(files, output, single=len(images) == 1 and not images[0].is_dir())
     detector = open_detector(model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads)
     detector.check_detects()
     frames: list[dict[str, Any]] = []
     failed = 0
     with progress(len(files)) as step:
-        for number, (file, picture) in enumerate(zip(files, pictures, strict=True), start=1):
+        for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             try:
-                found, lines = _detect_one(detector, file, picture, decoder, options)
+                found, lines = _detect_one(detector, file, picture, options)
             except ImageError as error:
                 if len(files) == 1:
                     raise
@@ -71,14 +71,12 @@ def detect(
         raise click.ClickException(f"{failed} of {len(files)} images could not be read")
 
 
-def _detect_one(
-    detector: Detector, file: Path, picture: Path, decoder: str, options: dict[str, Any]
-) -> tuple[Detections, list[str]]:
+def _detect_one(detector: Detector, file: Path, picture: Path, options: dict[str, Any]) -> tuple[Detections, list[str]]:
     from ..image.draw import draw_detections, save_image
     from ..image.load import load_image
     from ..output.text import darknet_lines, predicted_line, tree_lines
 
-    pixels = load_image(file, decoder)
+    pixels = load_image(file)
     found = detector.detect(pixels, **options)
     lines = tree_lines(found) if options["tree_path"] else darknet_lines(found)
     save_image(picture, draw_detections(pixels, found))

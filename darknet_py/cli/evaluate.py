@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .inputs import network, open_detector
+from .inputs import network, open_detector, pictures
 from .options import UNIT, engine, write_json
 
 PATH = click.Path(path_type=Path)
@@ -34,6 +34,7 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--stretch", is_flag=True, help="Stretch images to the input's size, as AlexeyAB's Darknet does.")
 @engine
+@pictures
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
 @click.option("--json", "json_file", metavar="FILE", help="Write everything as JSON to FILE (- for standard output).")
 def evaluate(

@@ -27,14 +27,37 @@ def network(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-decoder = click.option(
-    "--decoder",
-    type=click.Choice(["stb", "pillow"]),
-    default="stb",
-    show_default=True,
-    help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF).",
-)
-"""``--decoder``."""
+def _read_so(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Read images so as long as the command runs; messages name its options."""
+    from ..image.reading import reading
+
+    if param.name == "exif":
+        ctx.with_resource(reading(exif=value, exif_words="--exif"))
+    else:
+        ctx.with_resource(reading(decoder=value, decoder_words="--decoder pillow"))
+
+
+def pictures(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--decoder`` and ``--exif``: how the command reads images, wherever it does."""
+    for option in (
+        click.option(
+            "--exif",
+            is_flag=True,
+            expose_value=False,
+            callback=_read_so,
+            help="Turn pictures as their cameras noted (EXIF), which Darknet does not.",
+        ),
+        click.option(
+            "--decoder",
+            type=click.Choice(["stb", "pillow"]),
+            expose_value=False,
+            callback=_read_so,
+            help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF, AVIF). "
+            "[default: stb, or the environment's DARKNET_PY_DECODER]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def open_detector(

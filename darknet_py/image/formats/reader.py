@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImageError
+from ..reading import try_pillow
 
 MOST_BYTES = (1 << 31) - 1
 """Size of the largest picture (stb_image counts in int)."""
@@ -33,10 +34,8 @@ class Reader:
 
     def fail(self, message: str) -> NoReturn:
         """Raise an ImageError that names the kind of file, the place, and what else can be tried."""
-        text = (
-            f'{self.kind} {message} (byte {min(self.position, len(self.data))}); decoder="pillow" reads some such files'
-        )
-        raise ImageError(text, self.name)
+        place = min(self.position, len(self.data))
+        raise ImageError(f"{self.kind} {message} (byte {place}); {try_pillow('reads some such files')}", self.name)
 
     @property
     def left(self) -> int:

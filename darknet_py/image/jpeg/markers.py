@@ -9,6 +9,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from ...errors import ImageError
+from ..reading import try_pillow
 from .tables import HuffmanTables, QuantTables
 
 SOF_SEQUENTIAL, SOF_EXTENDED, SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -38,7 +39,8 @@ class Reader:
 
     def fail(self, message: str) -> NoReturn:
         """Raise an ImageError that names the place and what can be done."""
-        raise ImageError(f'JPEG {message} (byte {self.position}); decoder="pillow" reads some such files', self.name)
+        place = min(self.position, len(self.data))
+        raise ImageError(f"JPEG {message} (byte {place}); {try_pillow('reads some such files')}", self.name)
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes."""
