@@ -70,6 +70,8 @@ def _put(out, at, code, prefix, last, length):
     # A code's pixels, the last one first: each code is its prefix and one more pixel.
     end = at + length[code]
     place = end - 1
+    if at >= out.size:
+        return at
     while code >= 0:
         if place < out.size:
             out[place] = last[code]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..channels import OPAQUE, to_channels
+from ..channels import OPAQUE, bands, look_up, to_channels, unpack
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ _STRETCH = {1: (0xFF, 0), 2: (0x55, 0), 3: (0x49, 1), 4: (0x11, 0), 5: (0x21, 2)
 
 def decode_bmp(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
     """Decode a BMP file's bytes to H x W x C uint8 (`channels` 0: as in the file). Raises `ImageError`."""
-    bmp = _Bmp(Reader(data, name, "BMP"))
-    pixels = bmp.decode()
+    pixels = _Bmp(Reader(data, name, "BMP")).decode(channels)
     return to_channels(pixels, channels or pixels.shape[2])
 
 
@@ -85,10 +84,10 @@ class _Bmp:
         else:
             reader.fail("has a broken header")
 
-    def decode(self) -> Pixels:
+    def decode(self, asked: int) -> Pixels:
         row = self._row_bytes()
         channels = 4 if self.masks[3] else 3
-        self.reader.check_size(self.width, self.height, channels, self.height * row)
+        self.reader.check_size(self.width, self.height, max(channels, asked), self.height * row)
         pixels = self._decode_indexed(row) if self.bits < 16 else self._decode_direct(row)
         return to_channels(np.ascontiguousarray(pixels[::-1] if self.is_bottom_up else pixels), channels)
 
@@ -120,11 +119,10 @@ class _Bmp:
         palette = reader.array(max(colours, 0) * entry).reshape(-1, entry)[:, 2::-1]
         self._skip_to_pixels(colours * entry)
         lines = reader.array(row * self.height).reshape(self.height, row)
-        shifts = np.arange(8 - self.bits, -1, -self.bits, dtype=np.uint8)
-        indices = (lines[:, :, None] >> shifts & ((1 << self.bits) - 1)).reshape(self.height, -1)[:, : self.width]
+        indices = unpack(lines, self.bits, self.width)
         if indices.max() >= colours:
             reader.fail("uses colours of its palette that Darknet does not read")
-        return palette[indices]
+        return look_up(palette, indices)
 
     def _decode_direct(self, row: int) -> Pixels:
         self._skip_to_pixels(0)
@@ -132,10 +130,11 @@ class _Bmp:
         if self.bits == 24:
             return lines[:, : 3 * self.width].reshape(self.height, self.width, 3)[:, :, ::-1]
         dtype = "<u2" if self.bits == 16 else "<u4"
-        values = np.ascontiguousarray(lines[:, : self.width * int(dtype[2])]).view(dtype)
         out = np.full((self.height, self.width, 4 if self.masks[3] else 3), OPAQUE, np.uint8)
-        for k, mask in enumerate(self.masks[: out.shape[2]]):
-            out[:, :, k] = self._extract(values, mask)
+        for band in bands(self.height, self.width):
+            values = np.ascontiguousarray(lines[band, : self.width * int(dtype[2])]).view(dtype)
+            for k, mask in enumerate(self.masks[: out.shape[2]]):
+                out[band, :, k] = self._extract(values, mask)
         if self.hides_empty_alpha and not out[:, :, 3].any():
             out[:, :, 3] = OPAQUE
         return out

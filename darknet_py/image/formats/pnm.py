@@ -30,7 +30,7 @@ def decode_pnm(data: bytes, channels: int = 3, name: str | None = None) -> NDArr
         reader.fail(f"has samples up to {most}; Darknet reads up to 255")
     reader.position += 1
     size = width * height * own
-    reader.check_size(width, height, own, size)
+    reader.check_size(width, height, max(own, channels), size)
     pixels = np.frombuffer(reader.exactly(size, "its pixels"), np.uint8).reshape(height, width, own)
     return to_channels(pixels, channels or own)
 

@@ -80,8 +80,8 @@ class Reader:
 
         Args:
             width, height: in pixels.
-            channels: bytes of a pixel in the decoder's memory.
-            least_bytes: how many bytes are left at least in a whole file.
+            channels: bytes of a pixel in the decoder's memory, or of the channels that are asked for if they are more.
+            least_bytes: how many bytes are left at least in a whole file; a large image needs one at least.
             most_samples: the format's limit of width * height * channels.
         """
         size = f"{width} x {height} pixels"
@@ -89,5 +89,5 @@ class Reader:
             self.fail(f"says that it has {size}")
         if width * height * channels > most_samples:
             self.fail(f"says that it has {size}, more than Darknet reads")
-        if width * height > LARGE and least_bytes > self.left:
+        if width * height > LARGE and max(least_bytes, 1) > self.left:
             self.fail(f"is too short for its {size}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..channels import to_channels
 from . import color, markers, scan
-from .bits import BAD_CODE, MARKER, NO_MARKER, POSITION, STATE, TRUNCATED
+from .bits import BAD_CODE, MARKER, NO_MARKER, OK, POSITION, STATE, TRUNCATED
 from .markers import Component, Frame, Reader, Scan, Tables
 from .tables import ZIGZAG, ZIGZAG_ENTRIES
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 LARGE = 1 << 18
 """Blocks (16 megapixels) from which on a file must be long enough to hold all of its image."""
 
-MOST_PASSES = 64
+MOST_PASSES, MOST_PROGRESSIVE_PASSES = 3, 24
 """So often at most, on average, a file's scans may go through all blocks (or LEAST_VISITS blocks, if that is more)."""
 
-LEAST_VISITS = 1 << 25
+LEAST_VISITS = 1 << 21
 
 
 def decode_jpeg(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
@@ -53,7 +53,7 @@ class _Decoder:
         self.visits_left = 0
 
     def decode(self, channels: int) -> Pixels:
-        self._read_header()
+        self._read_header(channels)
         self._allocate()
         marker = self.reader.marker()
         while marker != markers.EOI:
@@ -66,13 +66,13 @@ class _Decoder:
             else:
                 markers.read_segment(self.reader, self.tables, marker)
             marker = self.reader.marker()
-        if not all(component.has_scan for component in self.frame.components):
-            self.reader.fail("has no data for some of its components")
+        if not all(component.is_filled for component in self.frame.components):
+            self.reader.fail("has no data for some of its components, or for parts of them")
         if self.frame.is_progressive:
             self._transform()
         return self._pixels(channels)
 
-    def _read_header(self) -> None:
+    def _read_header(self, channels: int) -> None:
         reader = self.reader
         if reader.marker() != markers.SOI:
             reader.fail("does not start as a JPEG file does")
@@ -80,13 +80,14 @@ class _Decoder:
         while marker not in (markers.SOF_SEQUENTIAL, markers.SOF_EXTENDED, markers.SOF_PROGRESSIVE):
             markers.read_segment(reader, self.tables, marker)
             marker = reader.marker_after_padding()
-        self.frame = markers.read_frame(reader, marker)
+        self.frame = markers.read_frame(reader, marker, channels)
 
     def _allocate(self) -> None:
         frame = self.frame
         if frame.blocks > LARGE and frame.blocks > 8 * len(self.bytes):
             self.reader.fail(f"is too short for its {frame.width} x {frame.height} pixels")
-        self.visits_left = max(MOST_PASSES * frame.blocks, LEAST_VISITS)
+        passes = MOST_PROGRESSIVE_PASSES if frame.is_progressive else MOST_PASSES
+        self.visits_left = max(passes * frame.blocks, LEAST_VISITS)
         samples = sum(component.row * component.rows for component in frame.components)
         # Odd sampling factors make rows end behind the last plane (stb_image reads beyond its memory there).
         self.planes = np.zeros(samples + frame.width, np.uint8)
@@ -123,6 +124,9 @@ class _Decoder:
             self.reader.fail("has broken data")
         if status == TRUNCATED:
             self.reader.fail("ends too early")
+        if status == OK and kind in (scan.SEQUENTIAL, scan.FIRST_DC):
+            for index, *_ in header.parts:
+                frame.components[index].is_filled = True
         marker = int(self.state[MARKER])
         return marker if marker != NO_MARKER else self.reader.find_marker()
 
@@ -136,7 +140,6 @@ class _Decoder:
     def _demand_tables(self, header: Scan, kind: int) -> None:
         for index, dc_table, ac_table in header.parts:
             component = self.frame.components[index]
-            component.has_scan = True
             defined = self.tables.huffman.defined
             if kind in (scan.SEQUENTIAL, scan.FIRST_DC) and not defined[dc_table]:
                 self.reader.fail(f"uses a Huffman table (DC {dc_table}) that it does not define")
@@ -144,6 +147,8 @@ class _Decoder:
                 self.reader.fail(f"uses a Huffman table (AC {ac_table}) that it does not define")
             if kind == scan.SEQUENTIAL:
                 self._demand_steps(component)
+            if kind == scan.REFINE_AC and not component.is_filled:
+                self.reader.fail("refines coefficients that it did not set")
 
     def _demand_steps(self, component: Component) -> None:
         if not self.tables.quant.defined[component.quant_table]:
