@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ UPRIGHT = 1
 _KNOWN = range(1, 9)
 _TAG, _SHORT, _LONG, _ENTRY = 0x0112, 3, 4, 12
 _EXIF = b"Exif\0"
+_FILL_BYTES = re.compile(b"\xff+")
 _APP1, _SOS, _EOI = 0xE1, 0xDA, 0xD9
 _ALONE = (0x01, *range(0xD0, 0xD9))
 """JPEG markers without a length behind them."""
@@ -37,7 +39,8 @@ def _exif_of_jpeg(data: bytes) -> bytes:
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF or marker in _ALONE:
-            at += 1 if marker == 0xFF else 2
+            filled = _FILL_BYTES.match(data, at + 1)
+            at = filled.end() - 1 if filled else at + 2
             continue
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if marker in (_SOS, _EOI) or length < 2:

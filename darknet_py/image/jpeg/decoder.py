@@ -25,6 +25,9 @@ MOST_PASSES, MOST_PROGRESSIVE_PASSES = 3, 24
 
 LEAST_VISITS = 1 << 21
 
+MOST_SCANS = 500
+"""Encoders write about ten; a progressive file of all bands and bits for themselves has no use for more."""
+
 
 def decode_jpeg(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
     """Decode a JPEG file's bytes to H x W x C uint8, as ``stbi_load`` of stb_image 2.19 does.
@@ -50,7 +53,7 @@ class _Decoder:
         self.planes = np.empty(0, np.uint8)
         self.coefficients = np.empty(64, np.int16)
         self.state = np.zeros(STATE, np.int64)
-        self.visits_left = 0
+        self.visits_left, self.scans_left = 0, MOST_SCANS
 
     def decode(self, channels: int) -> Pixels:
         self._read_header(channels)
@@ -111,7 +114,8 @@ class _Decoder:
         else:
             wide, high = frame.units_wide, frame.units_high
         self.visits_left -= wide * high * int((parts[:, scan.ACROSS] * parts[:, scan.DOWN]).sum())
-        if self.visits_left < 0:
+        self.scans_left -= 1
+        if self.visits_left < 0 or self.scans_left < 0:
             self.reader.fail("has too many scans")
         self.state[POSITION] = self.reader.position
         huffman, interval = self.tables.huffman, self.tables.restart_interval or 1 << 31
@@ -140,15 +144,19 @@ class _Decoder:
     def _demand_tables(self, header: Scan, kind: int) -> None:
         for index, dc_table, ac_table in header.parts:
             component = self.frame.components[index]
-            defined = self.tables.huffman.defined
-            if kind in (scan.SEQUENTIAL, scan.FIRST_DC) and not defined[dc_table]:
-                self.reader.fail(f"uses a Huffman table (DC {dc_table}) that it does not define")
-            if kind in (scan.SEQUENTIAL, scan.FIRST_AC, scan.REFINE_AC) and not defined[4 + ac_table]:
-                self.reader.fail(f"uses a Huffman table (AC {ac_table}) that it does not define")
+            if kind in (scan.SEQUENTIAL, scan.FIRST_DC):
+                self._demand_codes(dc_table, f"DC {dc_table}")
+            if kind in (scan.SEQUENTIAL, scan.FIRST_AC, scan.REFINE_AC):
+                self._demand_codes(4 + ac_table, f"AC {ac_table}")
             if kind == scan.SEQUENTIAL:
                 self._demand_steps(component)
             if kind == scan.REFINE_AC and not component.is_filled:
                 self.reader.fail("refines coefficients that it did not set")
+
+    def _demand_codes(self, table: int, name: str) -> None:
+        if not self.tables.huffman.defined[table]:
+            self.reader.fail(f"uses a Huffman table ({name}) that it does not define")
+        self.tables.huffman.lay_out(table)
 
     def _demand_steps(self, component: Component) -> None:
         if not self.tables.quant.defined[component.quant_table]:
