@@ -146,8 +146,10 @@ class _Bmp:
             self.reader.fail(f"has a mask of {bits} bits, which Darknet does not read")
         factor, shift = _STRETCH[bits]
         # the highest bit of the mask becomes the highest of 8
-        aligned = (values.astype(np.uint64) & np.uint64(mask)) << np.uint64(8) >> np.uint64(mask.bit_length())
-        return ((aligned >> np.uint64(8 - bits)) * np.uint64(factor) >> np.uint64(shift)).astype(np.uint32)
+        distance = mask.bit_length() - 8
+        aligned = values.astype(np.uint32) & np.uint32(mask)
+        aligned = aligned >> np.uint32(distance) if distance >= 0 else aligned << np.uint32(-distance)
+        return aligned if bits == 8 else (aligned >> np.uint32(8 - bits)) * np.uint32(factor) >> np.uint32(shift)
 
 
 def _signed(value: int) -> int:
