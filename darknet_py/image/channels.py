@@ -26,10 +26,11 @@ def bands(rows: int, row_values: int) -> Iterator[slice]:
 
 
 def look_up(table: NDArray[np.uint8], indices: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """``table[indices]``, band by band."""
+    """``table[indices]``, band by band, for indices that are all in the table."""
     out = np.empty(indices.shape + table.shape[1:], table.dtype)
+    table = np.ascontiguousarray(table)
     for band in bands(len(indices), indices.size // len(indices)):
-        out[band] = table[indices[band]]
+        np.take(table, indices[band], axis=0, out=out[band], mode="clip")
     return out
 
 
@@ -54,7 +55,8 @@ def to_channels(pixels: Samples, channels: int) -> Samples:
         return pixels
     out = np.empty((height, width, channels), pixels.dtype)
     if channels >= 3:
-        out[:, :, :3] = pixels[:, :, :3] if own >= 3 else pixels[:, :, :1]
+        for k in range(3):  # one by one: copies of three values each are slow
+            out[:, :, k] = pixels[:, :, k if own >= 3 else 0]
     elif own >= 3:
         for band in bands(height, width):
             red, green, blue = (pixels[band, :, k].astype(np.uint32) for k in range(3))
