@@ -417,6 +417,20 @@ def test_compressed_data_may_end_in_zeros_that_are_not_there() -> None:
     assert load_image(raw_png(5, 1, 0, (b"IDAT", without_check_sum[:-1])), channels=1)[0, 4, 0] == 5
 
 
+def test_a_bmp_mask_of_the_highest_bit() -> None:
+    """stb_image aborts where such a bit is set, except in the usual order of the channels."""
+
+    def bmp(masks: tuple[int, ...], value: int) -> bytes:
+        info = struct.pack("<IiiHHIIiiII4I", 108, 1, 1, 1, 32, 3, 0, 0, 0, 0, 0, *masks) + bytes(52)
+        return b"BM" + struct.pack("<IHHI", 200, 0, 0, 14 + len(info)) + info + struct.pack("<I", value)
+
+    usual, other = (0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0xFF000000, 0xFF0000, 0xFF00, 0xFF)
+    assert load_image(bmp(usual, 0x80010203), channels=4).tolist() == [[[1, 2, 3, 0x80]]]
+    assert load_image(bmp(other, 0x7F010203), channels=4).tolist() == [[[0x7F, 1, 2, 3]]]
+    with pytest.raises(ImageError, match="mask 0xFF000000 whose highest bit"):
+        load_image(bmp(other, 0x80010203))
+
+
 def make_writer(kind: str) -> Callable[[int], bytes]:
     def write(width: int) -> bytes:
         return saved(np.ascontiguousarray(PIXELS[:1, :1].repeat(width, 1)), kind, "RGB")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OS2, _INFO_MASKS, _V4, _V5 = 12, 56, 108, 124
 _FILE_HEADER = 14
 _RUN_LENGTH, _BIT_FIELDS = (1, 2), 3
+_USUAL = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
 _BUFFER = 128
 """stb_image reads a file in pieces of so many bytes; what it takes for a negative length leads to the next piece."""
 
@@ -73,7 +74,7 @@ class _Bmp:
         if self.bits not in (16, 32):
             return
         if compression == 0 and self.bits == 32:
-            self.masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+            self.masks = _USUAL
             self.hides_empty_alpha = True
         elif compression == 0:
             self.masks = (31 << 10, 31 << 5, 31, 0)
@@ -144,6 +145,9 @@ class _Bmp:
         bits = mask.bit_count()
         if not 1 <= bits <= 8:
             self.reader.fail(f"has a mask of {bits} bits, which Darknet does not read")
+        if mask >> 31 and self.masks != _USUAL and bool((values >> 31).any()):
+            # but for the usual order stb_image's masked values are signed, and it aborts at a negative one
+            self.reader.fail(f"has a mask 0x{mask:08X} whose highest bit Darknet does not read")
         factor, shift = _STRETCH[bits]
         # the highest bit of the mask becomes the highest of 8
         distance = mask.bit_length() - 8
