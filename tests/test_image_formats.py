@@ -431,6 +431,16 @@ def test_a_bmp_mask_of_the_highest_bit() -> None:
         load_image(bmp(other, 0x80010203))
 
 
+def test_a_bmp_of_one_bit_with_a_mask_for_alpha() -> None:
+    """stb_image writes three values of each pixel's four, unless three are asked for."""
+    info = struct.pack("<IiiHHIIiiII4I", 108, 1, 1, 1, 1, 3, 0, 0, 0, 0, 0, 1, 2, 4, 8) + bytes(52)
+    data = b"BM" + struct.pack("<IHHI", 200, 0, 0, 14 + len(info) + 8) + info + b"\1\2\3\0\4\5\6\0" + b"\x80\0\0\0"
+    assert load_image(data).tolist() == [[[6, 5, 4]]]
+    for channels in (0, 1, 2):
+        with pytest.raises(ImageError, match="one bit and alpha"):
+            load_image(data, channels=channels)
+
+
 def make_writer(kind: str) -> Callable[[int], bytes]:
     def write(width: int) -> bytes:
         return saved(np.ascontiguousarray(PIXELS[:1, :1].repeat(width, 1)), kind, "RGB")

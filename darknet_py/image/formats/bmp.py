@@ -89,6 +89,8 @@ class _Bmp:
         row = self._row_bytes()
         channels = 4 if self.masks[3] else 3
         self.reader.check_size(self.width, self.height, max(channels, asked), self.height * row)
+        if self.bits == 1 and channels == 4 and asked < 3:
+            self.reader.fail("has pixels of one bit and alpha, which Darknet leaves unset")
         pixels = self._decode_indexed(row) if self.bits < 16 else self._decode_direct(row)
         return to_channels(np.ascontiguousarray(pixels[::-1] if self.is_bottom_up else pixels), channels)
 
