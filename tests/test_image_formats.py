@@ -420,8 +420,8 @@ def test_compressed_data_may_end_in_zeros_that_are_not_there() -> None:
 def test_a_bmp_mask_of_the_highest_bit() -> None:
     """stb_image aborts where such a bit is set, except in the usual order of the channels."""
 
-    def bmp(masks: tuple[int, ...], value: int) -> bytes:
-        info = struct.pack("<IiiHHIIiiII4I", 108, 1, 1, 1, 32, 3, 0, 0, 0, 0, 0, *masks) + bytes(52)
+    def bmp(masks: tuple[int, ...], value: int, bits: int = 32) -> bytes:
+        info = struct.pack("<IiiHHIIiiII4I", 108, 1, 1, 1, bits, 3, 0, 0, 0, 0, 0, *masks) + bytes(52)
         return b"BM" + struct.pack("<IHHI", 200, 0, 0, 14 + len(info)) + info + struct.pack("<I", value)
 
     usual, other = (0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0xFF000000, 0xFF0000, 0xFF00, 0xFF)
@@ -429,6 +429,8 @@ def test_a_bmp_mask_of_the_highest_bit() -> None:
     assert load_image(bmp(other, 0x7F010203), channels=4).tolist() == [[[0x7F, 1, 2, 3]]]
     with pytest.raises(ImageError, match="mask 0xFF000000 whose highest bit"):
         load_image(bmp(other, 0x80010203))
+    with pytest.raises(ImageError, match="mask 0xFF000000 whose highest bit"):
+        load_image(bmp(usual, 0x80010203, bits=34))
 
 
 def test_a_bmp_of_one_bit_with_a_mask_for_alpha() -> None:

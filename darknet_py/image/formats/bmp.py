@@ -147,7 +147,8 @@ class _Bmp:
         bits = mask.bit_count()
         if not 1 <= bits <= 8:
             self.reader.fail(f"has a mask of {bits} bits, which Darknet does not read")
-        if mask >> 31 and self.masks != _USUAL and bool((values >> 31).any()):
+        is_usual = self.bits == 32 and self.masks == _USUAL
+        if mask >> 31 and not is_usual and bool((values >> 31).any()):
             # but for the usual order stb_image's masked values are signed, and it aborts at a negative one
             self.reader.fail(f"has a mask 0x{mask:08X} whose highest bit Darknet does not read")
         factor, shift = _STRETCH[bits]
