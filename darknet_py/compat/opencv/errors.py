@@ -20,9 +20,15 @@ class NotFound(DarknetError):
     """A layer or an input that the network does not have."""
 
 
-@functools.cache
-def _both(kind: type[DarknetError], theirs: type[Exception]) -> type[DarknetError]:
-    return type(kind.__name__, (kind, theirs), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+_made: dict[tuple[type, type], Any] = {}
+
+
+def _both(kind: type[DarknetError], theirs: type[Exception]) -> Any:
+    """The class that is a child of both."""
+    if (kind, theirs) not in _made:
+        names = {"__module__": kind.__module__, "__doc__": kind.__doc__}
+        _made[kind, theirs] = type(kind.__name__, (kind, theirs), names)
+    return _made[kind, theirs]
 
 
 def as_opencv(error: DarknetError, function: str) -> DarknetError:

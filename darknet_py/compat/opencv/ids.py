@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-class Id(np.int32):  # type: ignore[misc]
+class Id(np.int32):
     """An int32 that is its own only element."""
 
     def __getitem__(self, key: Any) -> np.int32:

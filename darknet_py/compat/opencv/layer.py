@@ -99,10 +99,9 @@ def part_type(network: Network, part: Part) -> str:
 def is_activation(network: Network, part: Part) -> bool:
     """Whether a part is the activation of its layer."""
     layer: Any = network.layers[part.number]
-    activation = (
-        getattr(layer, "activation", "linear") if isinstance(layer, (Connected, Convolutional, Shortcut)) else ""
-    )
-    return part.stage == "output" and part.name == f"{activation}_{part.number + 1}"
+    if not isinstance(layer, (Connected, Convolutional, Shortcut)):
+        return False
+    return part.stage == "output" and part.name == f"{layer.activation}_{part.number + 1}"
 
 
 def part_blobs(network: Network, parameters: Parameters, part: Part) -> tuple[Floats, ...]:

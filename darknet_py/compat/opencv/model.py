@@ -92,7 +92,7 @@ class Model:
         return self
 
     def setOutputNames(self, outNames: Sequence[str]) -> Self:
-        """The layers whose outputs `predict` gives and `DetectionModel.detect` reads; until then those that no other reads."""
+        """The layers whose outputs `predict` gives and `detect` reads; before, those that no other layer reads."""
         self._output_names = [str(name) for name in outNames]
         return self
 
@@ -161,9 +161,8 @@ class DetectionModel(Model):
         outputs = self.predict(frame)
         for name, values in zip(self._output_names, outputs, strict=True):
             if not self._net.is_head(name):
-                raise DarknetError(
-                    f"DetectionModel: layer '{name}' gives no boxes, but {' x '.join(map(str, values.shape))}"
-                )
+                shape = " x ".join(map(str, values.shape))
+                raise DarknetError(f"DetectionModel: layer '{name}' gives no boxes, but {shape} values")
         return np.concatenate(outputs)
 
     def _kept(
