@@ -181,7 +181,8 @@ def test_the_older_alexeyab_module(files: Files) -> None:
 def test_perform_detect(
     region_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("darknet_py.compat.perform_detect._loaded", {})
+    for name in ("netMain", "metaMain", "altNames"):
+        monkeypatch.setattr(alexeyab, name, None)
     files = {"configPath": region_files.cfg, "weightPath": region_files.weights, "metaPath": region_files.data}
     assert alexeyab.performDetect(**files, initOnly=True) is None
     assert capsys.readouterr().out == "Initialized detector\n"
@@ -191,11 +192,19 @@ def test_perform_detect(
         alexeyab.load_meta(region_files.data),
     )
     older = alexeyab.detect(network, meta, region_files.photo, 0.3)
-    assert found == [(name.decode(), score, box) for name, score, box in older] and found
+    assert found == older and found and alexeyab.altNames == NAMES  # str, once altNames is set
+    assert alexeyab.network_width(alexeyab.netMain) == 48 and alexeyab.metaMain.classes == 2
+    monkeypatch.setattr(alexeyab, "altNames", ["Katze", "Hund"])  # a script's own
+    renamed = alexeyab.detect(network, meta, region_files.photo, 0.3)
+    assert {row[0] for row in renamed} <= {"Katze", "Hund"} and [row[1:] for row in renamed] == [r[1:] for r in found]
+    monkeypatch.setattr(alexeyab, "altNames", None)
+    assert alexeyab.detect(network, meta, region_files.photo, 0.3) == [(n.encode(), p, b) for n, p, b in found]
+    assert alexeyab.performDetect(region_files.photo, 0.3, **files, showImage=False) == found  # read anew
     shown = alexeyab.performDetect(imagePath=region_files.photo, thresh=0.3, **files, makeImageOnly=True)
     assert shown["detections"] == found and shown["caption"].count("\n<br/>") == len(found) - 1
     assert shown["image"].shape == (60, 50, 3) and (shown["image"] != load_image(region_files.photo)).any()
-    assert len(capsys.readouterr().out.splitlines()) == len(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"*** {len(found)} Results, color coded by confidence ***" and len(lines) == 1 + len(found)
     with pytest.raises(ValueError, match="Invalid image path"):
         alexeyab.performDetect(str(tmp_path / "none.jpg"), **files)
     with pytest.raises(ValueError, match="Invalid config path"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as ct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,6 @@ from ..loading import find_data_file, load
 from .structs import METADATA, floats_at, text, to_pointer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from ..detect.candidates import Candidates
@@ -32,6 +31,7 @@ class Handle:
     Attributes:
         detector: the engine.
         batch: how many images the script wants to run together.
+        skipped: numbers of classes that are not to be reported.
     """
 
     def __init__(self, cfg: Any, weights: Any, batch: int = 1) -> None:
@@ -40,6 +40,7 @@ class Handle:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
         self.detector = load(text(cfg), text(weights))
         self.batch = batch
+        self.skipped: set[int] = set()
         self._outputs: list[Floats] = []
 
     @property
@@ -90,6 +91,7 @@ class Handle:
         found = decode(
             network, outputs, *size, thresh, hier, trees=self.detector.trees, map=_map_entries(classes_map)
         )  # fmt: skip
+        found.prob[:, sorted(number for number in self.skipped if number < found.prob.shape[1])] = 0
         if not relative and not v1:
             found.box[:] *= np.array([w, h] * 2, np.float32)
         return found
@@ -110,25 +112,34 @@ def _map_entries(classes_map: Any) -> NDArray[np.int32] | None:
     return np.asarray(classes_map, np.int32)[:_MAP_ENTRIES]
 
 
+def read_class_names(f: str | bytes | Path) -> list[str]:
+    """All names that a data file names, blanks around them cut off. Raises `DataError`: it names none."""
+    return [name.strip() for name in _read_names(Path(text(f)))[1]]
+
+
 def load_meta(f: str | bytes | Path) -> METADATA:
     """Read a data file (``get_metadata``): how many classes, and their names.
 
     Raises:
         DataError: it names no names, or too few.
     """
-    from pathlib import Path
-
     path = Path(text(f))
-    entries = read_data(path)
-    entry = entries.get("names") or entries.get("labels")
-    if entry is None:
-        raise DataError("has no names= entry", path)
-    names = read_names(find_data_file(entry, path))
+    entries, names = _read_names(path)
     try:
         classes = int(entries.get("classes", "2"))
     except ValueError:
         raise DataError(f"classes={entries['classes']} is not a number", path) from None
     if not 0 < classes <= len(names):
+        entry = entries.get("names") or entries.get("labels")
         raise DataError(f"classes={classes}, but {entry} has {len(names)} names", path)
     array = (ct.c_char_p * len(names))(*(name.encode("utf-8", "surrogateescape") for name in names))
     return METADATA(classes, ct.cast(array, ct.POINTER(ct.c_char_p)))
+
+
+def _read_names(path: Path) -> tuple[dict[str, str], list[str]]:
+    """A data file's entries, and the names in the file that it names."""
+    entries = read_data(path)
+    entry = entries.get("names") or entries.get("labels")
+    if entry is None:
+        raise DataError("has no names= entry", path)
+    return entries, read_names(find_data_file(entry, path))

@@ -15,7 +15,8 @@ VARIABLE = "DARKNET_PY_RUN_SCRIPT"
 """``FLAVOUR PREFIX``: what the first process runs, and the folder of its Python (``sys.prefix``)."""
 
 _LOAD = (
-    "import importlib.util as u\ns = u.spec_from_file_location('darknet_py_hook', {file!r})\nm = u.module_from_spec(s)\n"
+    "import importlib.util as u\n"
+    "s = u.spec_from_file_location('darknet_py_hook', {file!r})\nm = u.module_from_spec(s)\n"
     "s.loader.exec_module(m)\nm.start({value!r}, carry_on=True)\n"
 )
 
