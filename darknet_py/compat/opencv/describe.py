@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Shapes = tuple[tuple[NDArray[np.int32], ...], ...]
 
 
+_ALL = object()
+
+
 @opencv_surface
 class Description:
     """The part of `Net` that computes nothing. A layer's id counts from 1; 0 is the input."""
@@ -74,13 +77,13 @@ class Description:
         """
         number, shape = _layer_and_shape(arguments, named)
         facts = self._facts(shape)
-        return sum(fact.operations for fact in (facts if number is None else [facts[self._layer_number(number)]]))
+        return sum(fact.operations for fact in (facts if number is _ALL else [facts[self._layer_number(number)]]))
 
     def getMemoryConsumption(self, *arguments: Any, **named: Any) -> tuple[int, int]:
         """Bytes of the weights and of the outputs as OpenCV would keep them; arguments as for `getFLOPS`."""
         number, shape = _layer_and_shape(arguments, named)
         facts = self._facts(shape)
-        chosen = range(len(facts)) if number is None else [self._layer_number(number)]
+        chosen = range(len(facts)) if number is _ALL else [self._layer_number(number)]
         network = self._ready().network
         weights = sum(
             blob.nbytes for i in chosen if i for blob in part_blobs(network, self._parameters, self._parts[i - 1])
@@ -120,7 +123,7 @@ class Description:
 
 
 def _layer_and_shape(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
-    """The layer (None: all) and the input's shape of OpenCV's overloaded calls."""
+    """The layer (`_ALL`: the network) and the input's shape of OpenCV's overloaded calls."""
     given = dict(named)
     for key in ("netInputShape", "netInputShapes"):
         if key in given:
@@ -129,4 +132,4 @@ def _layer_and_shape(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple
         arguments = (given.pop("layerId"), *arguments)
     if given or not 1 <= len(arguments) <= 2:
         raise TypeError("the arguments are ([layerId, ]netInputShape)")
-    return (None, arguments[0]) if len(arguments) == 1 else (arguments[0], arguments[1])
+    return (_ALL, arguments[0]) if len(arguments) == 1 else (arguments[0], arguments[1])

@@ -69,8 +69,8 @@ def raises_opencv(function: F) -> F:
 
 
 def opencv_surface(cls: T) -> T:
-    """A class whose public methods, and whose construction, raise such errors."""
+    """A class whose public methods raise such errors."""
     for name, value in list(vars(cls).items()):
-        if callable(value) and (name == "__init__" or not name.startswith("_")):
+        if callable(value) and not name.startswith("_"):
             setattr(cls, name, raises_opencv(value))
     return cls
