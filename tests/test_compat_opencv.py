@@ -299,30 +299,6 @@ def test_classification_model(tmp_path: Path) -> None:
         opencv.DetectionModel(str(weights), str(cfg)).detect(frame)
 
 
-def test_install_puts_it_into_cv2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from types import SimpleNamespace
-
-    theirs = {name: (lambda *args, name=name: name) for name in ("readNet", "DetectionModel", "ClassificationModel")}
-    fake = SimpleNamespace(dnn=SimpleNamespace(**theirs))
-    monkeypatch.setitem(__import__("sys").modules, "cv2", fake)
-    opencv.install()
-    opencv.install()  # twice is once
-    cfg, weights = map(str, files(tmp_path, REGION_NET))
-    assert isinstance(fake.dnn.readNetFromDarknet(cfg, weights), opencv.Net)
-    network = fake.dnn.readNet(weights, cfg)
-    assert isinstance(network, opencv.Net)
-    assert isinstance(fake.dnn_DetectionModel(network), opencv.DetectionModel)
-    assert isinstance(fake.dnn.ClassificationModel(weights, cfg), opencv.ClassificationModel)
-    assert fake.dnn.readNet("model.onnx") == "readNet"
-    assert fake.dnn.DetectionModel("a.pb", "b.pbtxt") == "DetectionModel"
-
-
-def test_install_says_when_opencv_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "cv2", None)
-    with pytest.raises(DarknetError, match="not installed"):
-        opencv.install()
-
-
 @NEEDS_OPENCV_4
 @pytest.mark.parametrize("text", [YOLO_NET, REGION_NET], ids=["yolo", "region"])
 @pytest.mark.parametrize("shape", [(1, 3, 32, 32), (2, 3, 64, 96)])
