@@ -15,6 +15,7 @@ from darknet_py.compat.opencv.version import OLDER, show_older
 from darknet_py.errors import DarknetError
 
 from .test_compat_opencv import REGION_NET, files
+from .test_compat_opencv_net import UMat
 
 
 class TheirNet:
@@ -111,6 +112,20 @@ def test_ids_of_nms_serve_both_idioms(fake: Any) -> None:
     assert [i[0] for i in kept] == list(kept) == kept.flatten().tolist() == [0, 1]
     assert fake.dnn.NMSBoxes([], [], 0.5, 0.4) == ()
     assert "score_threshold" in fake.dnn.NMSBoxes.__doc__
+
+
+def test_frames_for_blobs_may_be_umats(fake: Any) -> None:
+    given: list[Any] = []
+    fake.dnn.blobFromImage = fake.dnn.blobFromImages = lambda *args, **options: given.append((args, options))
+    opencv.install()
+    frame = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    fake.dnn.blobFromImage(UMat(frame), 1 / 255, (32, 32))
+    fake.dnn.blobFromImage(image=UMat(frame), size=(32, 32))
+    fake.dnn.blobFromImages([UMat(frame), frame])
+    (image, scale, size), _ = given[0]
+    assert image is frame and (scale, size) == (1 / 255, (32, 32))
+    assert given[1][1]["image"] is frame
+    assert all(image is frame for image in given[2][0][0])
 
 
 def test_errors_of_the_models_are_opencvs(fake: Any, tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 def to_array(value: Any) -> NDArray[Any]:
     """The values as a NumPy array; those of a ``cv2.UMat`` are fetched."""
-    if type(value).__name__ == "UMat" and callable(getattr(value, "get", None)):
-        value = value.get()
-    array: NDArray[Any] = np.asarray(value)
+    array: NDArray[Any] = np.asarray(value.get() if is_umat(value) else value)
     return array
+
+
+def is_umat(value: Any) -> bool:
+    """Whether it is a ``cv2.UMat``."""
+    return type(value).__name__ == "UMat" and callable(getattr(value, "get", None))

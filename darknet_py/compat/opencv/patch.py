@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import DarknetError
 from . import model as models
 from . import net as nets
+from .arrays import is_umat, to_array
 from .ids import to_ids
 from .read import is_darknet, readNet, readNetFromDarknet
 
@@ -17,7 +18,8 @@ def install(replace: bool = False) -> None:
 
     Sets ``readNetFromDarknet``, and lets ``readNet``, ``Net`` and the models (``DetectionModel``,
     ``ClassificationModel``, ``Model``) be of both kinds: Darknet's files and our `Net` are ours, whatever else they are
-    given goes to OpenCV's own, and ``isinstance`` knows both. Ids that ``NMSBoxes`` gives also take ``[0]``.
+    given goes to OpenCV's own, and ``isinstance`` knows both. Ids that
+    ``NMSBoxes`` gives also take ``[0]``; ``blobFromImage`` takes a ``cv2.UMat``.
 
     Args:
         replace: also where OpenCV (before 5) still reads these files itself.
@@ -47,9 +49,16 @@ def install(replace: bool = False) -> None:
         made = Either(name, (ours,), {"_theirs": theirs, "__doc__": ours.__doc__, "__module__": ours.__module__})
         setattr(dnn, name, made)
         setattr(cv2, f"dnn_{name}", made)
-    for name in ("NMSBoxes", "NMSBoxesRotated", "NMSBoxesBatched"):
-        if hasattr(dnn, name):
-            setattr(dnn, name, _with_ids(getattr(dnn, name)))
+    for names, change in (
+        (("NMSBoxes", "NMSBoxesRotated", "NMSBoxesBatched"), _with_ids),
+        (("blobFromImage", "blobFromImages", "blobFromImageWithParams", "blobFromImagesWithParams"), _with_arrays),
+    ):
+        for name in names:
+            if hasattr(dnn, name):
+                setattr(dnn, name, change(getattr(dnn, name)))
+
+
+_SAID = ("__name__", "__qualname__", "__doc__")
 
 
 class Either(type):
@@ -99,9 +108,24 @@ def _either_function(ours: Any, theirs: Any) -> Any:
 def _with_ids(function: Any) -> Any:
     """A function of OpenCV whose resulting ids also take ``[0]``."""
 
+    @functools.wraps(function, assigned=_SAID)
     def call(*args: Any, **options: Any) -> Any:
         return to_ids(function(*args, **options))
 
-    call.__name__ = call.__qualname__ = getattr(function, "__name__", "call")
-    call.__doc__ = function.__doc__
     return call
+
+
+def _with_arrays(function: Any) -> Any:
+    """A function of OpenCV that takes frames, for which ``cv2.UMat``s are fetched (OpenCV 5.0 fails on them)."""
+
+    @functools.wraps(function, assigned=_SAID)
+    def call(*args: Any, **options: Any) -> Any:
+        return function(*map(_fetched, args), **{name: _fetched(value) for name, value in options.items()})
+
+    return call
+
+
+def _fetched(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_fetched, value)) if any(map(is_umat, value)) else value
+    return to_array(value) if is_umat(value) else value
