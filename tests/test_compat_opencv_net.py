@@ -218,9 +218,12 @@ def test_ids_of_both_generations() -> None:
     assert ids[1] == ids[1][0] == 7 and isinstance(ids[0], np.int32) and names[ids[0]] == "d"
     assert [i[0] for i in to_ids(np.array([[4], [5]]))] == [4, 5]
     assert to_ids(()) == ()
+    assert [i for (i,) in ids] == np.array(list(ids)).tolist() == [3, 7] and np.squeeze(ids).tolist() == [3, 7]
+    assert max(ids) == 7 and 7 in ids and int(ids[0]) == 3 and (ids - 1).tolist() == [2, 6]
     assert np.arange(9)[ids].tolist() == [3, 7]
-    with pytest.raises(IndexError):
-        ids[0][1]
+    for wrong in (lambda: ids[0][1], lambda: ids[:, 1], lambda: ids[2]):
+        with pytest.raises(IndexError):
+            wrong()
 
 
 def test_errors_are_opencvs_too(yolo: opencv.Net, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

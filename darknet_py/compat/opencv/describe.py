@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ class Description:
         if not number:
             return Layer("_input", "", outputs=self._inputs)
         part = self._parts[number - 1]
-        return Layer(part.name, part_type(network, part), part_blobs(network, self._parameters, part))
+        blobs = partial(part_blobs, network, self._parameters, part)
+        return Layer(part.name, part_type(network, part), read_blobs=blobs)
 
     def getParam(self, layer: int | str, numParam: int = 0) -> NDArray[np.float32]:
         """A copy of what a layer has learned: value number ``numParam`` of its ``blobs``."""

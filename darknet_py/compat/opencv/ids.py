@@ -16,14 +16,23 @@ class Id(np.int32):
             return np.int32(self)
         raise IndexError(f"index {key!r} of a single id: only [0] is there")
 
+    def __iter__(self) -> Iterator[np.int32]:
+        yield np.int32(self)  # for (i,) in ids
+
 
 class Ids(np.ndarray):
     """An int32 array of n ids. Its elements also take ``[0]``, and itself ``[:, 0]``, as an n x 1 array would."""
 
     def __getitem__(self, key: Any) -> Any:
-        if self.ndim == 1 and isinstance(key, tuple) and len(key) == 2 and key[1] in (0, -1):
+        if (
+            self.ndim == 1
+            and isinstance(key, tuple)
+            and len(key) == 2
+            and isinstance(key[1], int)
+            and key[1] in (0, -1)
+        ):
             key = key[0]
-        found = super().__getitem__(key)
+        found: Any = super().__getitem__(key)
         return Id(found) if isinstance(found, np.int32) else found
 
     def __iter__(self) -> Iterator[Any]:

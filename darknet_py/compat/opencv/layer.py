@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,16 +53,21 @@ class Layer:
 
     Attributes:
         name, type: OpenCV's.
-        blobs: its learned values, float32.
         preferableTarget: 0, the CPU.
         outputs: names of the network's inputs, of layer 0.
+        read_blobs: reads what it has learned.
     """
 
     name: str
     type: str
-    blobs: tuple[Any, ...] = ()
     preferableTarget: int = 0
     outputs: tuple[str, ...] | None = None
+    read_blobs: Callable[[], tuple[Any, ...]] = field(default=tuple, compare=False, repr=False)
+
+    @property
+    def blobs(self) -> tuple[Any, ...]:
+        """Its learned values, float32, as copies."""
+        return self.read_blobs()
 
     def outputNameToIndex(self, outputName: str) -> int:
         """The number of an output: that of an input's name, of layer 0 (-1: there is none); else 0."""

@@ -30,6 +30,8 @@ def show_older(cv2: ModuleType) -> str | None:
     module.getVersionString = lambda: OLDER
     module.getVersionMajor, module.getVersionMinor = lambda: major, lambda: minor
     module.getVersionRevision = lambda: revision
+    if hasattr(module, "version"):
+        module.version.opencv_version = OLDER
     for name, value in _OLDER_CONSTANTS.items():
         if not hasattr(module.dnn, name):
             setattr(module.dnn, name, value)
