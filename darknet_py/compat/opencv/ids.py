@@ -24,14 +24,10 @@ class Ids(np.ndarray):
     """An int32 array of n ids. Its elements also take ``[0]``, and itself ``[:, 0]``, as an n x 1 array would."""
 
     def __getitem__(self, key: Any) -> Any:
-        if (
-            self.ndim == 1
-            and isinstance(key, tuple)
-            and len(key) == 2
-            and isinstance(key[1], int)
-            and key[1] in (0, -1)
-        ):
-            key = key[0]
+        if self.ndim == 1 and isinstance(key, tuple) and len(key) == 2:
+            key, column = key
+            if column not in (0, -1):
+                raise IndexError(f"index {column!r} of a column of ids: only [:, 0] is there")
         found: Any = super().__getitem__(key)
         return Id(found) if isinstance(found, np.int32) else found
 
