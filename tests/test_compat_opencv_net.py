@@ -126,6 +126,20 @@ def test_shapes_are_those_that_forward_gives(mixed: opencv.Net) -> None:
     assert [blob.shape for blob in mixed.getLayer("fullyConnected_9").blobs] == [(6, 32), (1, 6)]
 
 
+def test_layers_that_opencv_does_not_have(tmp_path: Path) -> None:
+    text = net(3, 8, 8, "crop crop_height=6 crop_width=6", "local filters=4 size=3 pad=1 activation=tanh", "batchnorm",
+               "activation activation=relu")  # fmt: skip
+    network = opencv.readNetFromDarknet(*files(tmp_path, text))
+    names = network.getLayerNames()
+    assert names == ("crop_0", "local_1", "batchnorm_2", "activation_3")  # after their sections
+    assert [network.getLayer(name).type for name in names] == ["crop", "local", "batchnorm", "activation"]
+    assert len(network.getLayer("batchnorm_2").blobs) == 4
+    network.setInput(noise(2, 3, 8, 8))
+    _, _, outputs = network.getLayersShapes([2, 3, 8, 8])
+    assert [tuple(shape.tolist()) for (shape,) in outputs[1:]] == [out.shape for out in network.forward(names)]
+    assert network.getFLOPS("local_1", [2, 3, 8, 8]) == 2 * 2 * 36 * 4 * 27
+
+
 def test_dump_names_layers_and_shapes(yolo: opencv.Net, tmp_path: Path) -> None:
     yolo.setInput(noise(1, 3, 64, 32))
     text = yolo.dump()
