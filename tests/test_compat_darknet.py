@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from darknet_py.compat import alexeyab, pjreddie
+from darknet_py.compat.structs import planes
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, DataError, ImageError
 from darknet_py.image.letterbox import resize, to_planar
@@ -138,6 +139,19 @@ def test_images_own_their_values() -> None:
     alexeyab.copy_image_from_bytes(colour, b"\0\1\2")
     alexeyab.rgbgr_image(colour)
     assert [round(colour.data[k] * 255) for k in range(3)] == [2, 1, 0]
+
+
+def test_an_images_values_live_as_long_as_their_array() -> None:
+    # What predict_image does: the image itself is gone when the network reads the values.
+    values = planes(alexeyab.letterbox_image(alexeyab.make_image(7, 5, 3), 96, 64))
+    gc.collect()
+    rubbish = [bytearray(b"\xff" * values.nbytes) for _ in range(64)]  # takes the place of what was freed
+    assert set(np.unique(values)) == {np.float32(0), np.float32(0.5)}
+    assert len(rubbish) == 64
+    owner = values.base
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    assert isinstance(getattr(owner, "obj", owner).owner, alexeyab.IMAGE)
 
 
 def test_alexeyab_stretches_and_reports_percents_as_text(files: Files) -> None:
