@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -81,9 +81,9 @@ def _prepare(flavour: str, command: list[str], folder: str) -> None:
         sys.path[0] = folder
 
 
-def _run(run: object) -> None:
+def _run(run: Callable[[], object]) -> None:
     try:
-        run()  # type: ignore[operator]
+        run()
     except Exception as error:
         trace = _of_script(error.__traceback__)
         if trace is None and isinstance(error, ImportError):  # runpy has not found the module
