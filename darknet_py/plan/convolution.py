@@ -46,8 +46,8 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
     multiplied = profile.multiplied_pixels(layer.out_h * layer.out_w) if normalize else None
     singles, doubles = coefficients(arrays, normalize, tile)
     finish = Finish(
-        int(normalize), profile.activation_code(layer.activation), 0 if multiplied is None else multiplied + 1,
-        singles.shape[1],
+        normalize=int(normalize), code=profile.activation_code(layer.activation),
+        divided=0 if multiplied is None else multiplied + 1, pitch=singles.shape[1],
     )  # fmt: skip
     transform = choose(shape, context.threads, tile) if profile.transforms else None
     if transform:
@@ -85,10 +85,13 @@ def conv_shape(layer: Convolutional) -> ConvShape:
     group = c * layer.h * layer.w
     if layer.size == 1:
         plane = layer.out_h * layer.out_w
-        return ConvShape(c, 1, plane, n, layer.groups, 1, 1, 0, 1, plane, plane, group)
+        return ConvShape(
+            c=c, h=1, w=plane, n=n, groups=layer.groups, size=1, stride=1, pad=0, out_h=1, out_w=plane, plane=plane,
+            group=group,
+        )  # fmt: skip
     return ConvShape(
-        c, layer.h, layer.w, n, layer.groups, layer.size, layer.stride, layer.pad, layer.out_h, layer.out_w,
-        layer.h * layer.w, group,
+        c=c, h=layer.h, w=layer.w, n=n, groups=layer.groups, size=layer.size, stride=layer.stride, pad=layer.pad,
+        out_h=layer.out_h, out_w=layer.out_w, plane=layer.h * layer.w, group=group,
     )  # fmt: skip
 
 
