@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from darknet_py.layers import Convolutional
 from darknet_py.network import Network, read_network
-from darknet_py.plan.profile import first_uncovered
+from darknet_py.numeric.arithmetic import PROFILES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "zoo.md"
@@ -50,7 +50,7 @@ def table() -> str:
 def row(path: Path, network: Network, golden: dict[str, Any] | None) -> str:
     """A network's row. BFLOPs are those that Darknet prints, of its convolutions only."""
     convolutions = sum(layer.multiply_adds for layer in network.layers if isinstance(layer, Convolutional))
-    uncovered = first_uncovered(network)
+    uncovered = PROFILES["make"].uncovered(network)
     shape = network.input
     cells = (
         f"[{path.stem}](../cfg/{path.name})",

@@ -16,7 +16,16 @@ from .version import __version__
 if TYPE_CHECKING:
     from .detect.detections import Detections
     from .detector import Detector
-    from .errors import CfgError, DarknetError, DarknetWarning, DataError, ImageError, ModelError, WeightsError
+    from .errors import (
+        CfgError,
+        DarknetError,
+        DarknetWarning,
+        DataError,
+        ImageError,
+        ModelError,
+        OrientationWarning,
+        WeightsError,
+    )
     from .loading import load
 
 
@@ -25,7 +34,16 @@ _PLACES = {
     "Detector": "detector",
     "load": "loading",
     **dict.fromkeys(
-        ("CfgError", "DarknetError", "DarknetWarning", "DataError", "ImageError", "ModelError", "WeightsError"),
+        (
+            "CfgError",
+            "DarknetError",
+            "DarknetWarning",
+            "DataError",
+            "ImageError",
+            "ModelError",
+            "OrientationWarning",
+            "WeightsError",
+        ),
         "errors",
     ),
 }
@@ -46,5 +64,6 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "CfgError", "DarknetError", "DarknetWarning", "DataError", "Detections", "Detector", "ImageError", "ModelError",
+    "OrientationWarning",
     "WeightsError", "__version__", "load",
 ]  # fmt: skip

@@ -19,8 +19,8 @@ from .errors import DarknetError
 from .image.pixels import as_pixels
 from .inference import find_boxes, find_candidates, network_input, to_detections
 from .layers import Region, Softmax
+from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
-from .plan.profile import get_profile
 from .plan.runner import Runner, in_groups
 from .view import DEFAULT, Fit, View
 
@@ -78,7 +78,7 @@ class Detector:
         self.node_names = list(node_names)
         self.math = math
         self.threads = threads or usable_cores()
-        self._profile = get_profile(math)
+        self._profile = get_arithmetic(math, network.dialect)
         self._lock = threading.RLock()
         self.weights = weights
         kept = frozenset(_layer_number(network, number) for number in keep)
@@ -104,17 +104,21 @@ class Detector:
         hier_thresh: float = 0.5,
         nms: float = 0.45,
         bgr: bool = False,
+        exif: bool = False,
         tree_path: bool = False,
         stretch: bool | None = None,
     ) -> Detections:
         """Detect the objects in one image (Darknet's ``detector test``; for YOLOv1, its ``yolo test``).
 
         Args:
-            image: path of a file, a file's bytes, a PIL image, or an H x W x 3 array of uint8 (RGB).
+            image: path of a file, a file's bytes, a PIL image (16 bits are cut to 8, alpha is dropped), or an array of
+                uint8: H x W x 3 (RGB), H x W x 4 (the last is dropped), H x W (grey).
             thresh: least probability of what is reported.
             hier_thresh: least probability of a WordTree node for going down to its children.
             nms: greatest intersection over union of two boxes of one class; 0 keeps all.
             bgr: the array's channels are blue, green, red (as OpenCV reads images).
+            exif: turn the picture as its camera noted; the boxes are then those of the turned picture. Darknet does
+                not, and a picture that is to be turned brings an `OrientationWarning`.
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
             stretch: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does, instead
                 of letterboxing; by default as `load` was told.
@@ -128,7 +132,7 @@ class Detector:
         """
         self.check_detects()
         view = self._view(thresh, hier_thresh, nms, stretch)
-        [found] = self._detect([as_pixels(image, bgr)], view, tree_path)
+        [found] = self._detect([as_pixels(image, bgr, exif)], view, tree_path)
         return found.of(image, bgr)
 
     def _view(self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None) -> View:
@@ -182,6 +186,7 @@ class Detector:
         hier_thresh: float = 0.5,
         nms: float = 0.45,
         bgr: bool = False,
+        exif: bool = False,
         tree_path: bool = False,
         stretch: bool | None = None,
     ) -> list[Detections]:
@@ -193,7 +198,7 @@ class Detector:
         view = self._view(thresh, hier_thresh, nms, stretch)
         found: list[Detections] = []
         for group in in_groups(images):
-            pictures = [as_pixels(image, bgr) for image in group]
+            pictures = [as_pixels(image, bgr, exif) for image in group]
             results = self._detect(pictures, view, tree_path)
             found += [one.of(image, bgr) for one, image in zip(results, group, strict=True)]
         return found
@@ -209,13 +214,13 @@ class Detector:
             raise DarknetError(f"{self.network.path}: the network is a detector, not a classifier")
         self.network.check_picture()
 
-    def classify(self, image: ImageLike, top: int = 5, bgr: bool = False) -> list[Classification]:
+    def classify(self, image: ImageLike, top: int = 5, bgr: bool = False, exif: bool = False) -> list[Classification]:
         """The most probable classes of one image (Darknet's ``classifier predict``).
 
         Args:
             image: as for `detect`.
             top: how many.
-            bgr: as for `detect`.
+            bgr, exif: as for `detect`.
 
         Raises:
             ImageError: the image cannot be read.
@@ -225,7 +230,7 @@ class Detector:
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise DarknetError(f"top={top!r} must be a whole number from 1 on")
         layer = self.network.output_layer
-        pixels = as_pixels(image, bgr)
+        pixels = as_pixels(image, bgr, exif)
         with self._lock:
             self._runner.run([self.prepare(pixels)])
             output = self._runner.output(layer.index).copy()

@@ -100,3 +100,7 @@ def warn(message: str, path: str | Path | None = None, line: int | None = None) 
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
         level, frame = level + 1, frame.f_back
     warnings.warn(DarknetWarning(place(path, line) + printable(message)), stacklevel=level)
+
+
+class OrientationWarning(DarknetWarning):
+    """An image's EXIF data say that it is to be turned, and it is not (`exif=True` of `Detector.detect` turns it)."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .detect.nms import Boxes
     from .formats.tree import Tree
     from .network import Network
-    from .plan.profile import Profile
+    from .numeric.arithmetic import Arithmetic
 
     Floats = NDArray[np.float32]
     Pixels = NDArray[np.uint8]
@@ -59,7 +59,7 @@ def find_candidates(
     image_size: tuple[int, int],
     view: View,
     trees: Mapping[int, Tree] | None,
-    profile: Profile,
+    profile: Arithmetic,
 ) -> Candidates:
     """Boxes before non-maximum suppression (Darknet's ``get_network_boxes``).
 
@@ -94,7 +94,7 @@ def find_boxes(
     image_size: tuple[int, int],
     view: View,
     trees: Mapping[int, Tree] | None,
-    profile: Profile,
+    profile: Arithmetic,
 ) -> Boxes:
     """Boxes after non-maximum suppression, with the classes that the view knows. Arguments as `find_candidates`."""
     boxes = view.suppress(find_candidates(network, outputs, image_size, view, trees, profile), view.nms)

@@ -16,8 +16,8 @@ from .formats.text import is_file
 from .formats.tree import Tree, read_tree
 from .layers import Region
 from .network import Network, read_network
+from .numeric.arithmetic import get_arithmetic
 from .parameters import load_parameters
-from .plan.profile import get_profile
 from .view import Fit, View
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def load(
         from .models import find_network
 
         model = find_network(model)
-    get_profile(math)
+    get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
     network = read_network(model, cutoff, size)
     if names is None and data is None and cutoff is None and map is None:

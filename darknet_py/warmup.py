@@ -22,12 +22,12 @@ from numba.core.dispatcher import Dispatcher
 
 from . import warmup_samples as samples
 from .errors import DarknetError
-from .plan.profile import PROFILES, get_profile
+from .numeric.arithmetic import PROFILES, get_arithmetic
 from .view import View
 
 if TYPE_CHECKING:
     from .detector import Detector
-    from .plan.profile import Profile
+    from .numeric.arithmetic import Arithmetic
 
 COMPILING = "numba:compile"
 """Numba's name of the event that a kernel is compiled, not read from the cache."""
@@ -150,18 +150,16 @@ def warm_up(
 def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Callable[[], None]]]:
     yield "pictures", _read_pictures
     for name in dict.fromkeys(math):
-        profile = get_profile(name)
-        texts = samples.DETECTORS if profile.make else samples.DETECTORS + samples.ONLY_IEEE
+        profile = get_arithmetic(name)
+        texts = samples.DETECTORS + samples.ONLY_IEEE if profile.covers_all else samples.DETECTORS
         yield f"networks, math {name}", partial(_run_all, texts, name, threads)
-        if profile.fast:
+        if profile.transforms:
             yield f"tiles, math {name}", partial(_run_tiles, profile, threads)
 
 
 def usable_profiles() -> list[str]:
     """Names of the arithmetic profiles that this machine can run."""
-    from .kernels.runtime.libmvec import AVAILABLE
-
-    return [name for name, profile in PROFILES.items() if AVAILABLE or not profile.make]
+    return [name for name, profile in PROFILES.items() if profile.why_not_here() is None]
 
 
 def _read_pictures() -> None:
@@ -187,7 +185,7 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
             _run_one(cfg, math, threads)
 
 
-def _run_tiles(profile: Profile, threads: int | None) -> None:
+def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
     from .kernels.conv.winograd_code import F2, F4
     from .network import read_network

@@ -99,6 +99,7 @@ def pictures() -> Iterator[bytes]:
         yield _saved(source, "TGA", compression="tga_rle")
     yield _psd()
     yield _hdr()
+    yield _pic()
 
 
 def _saved(picture: object, kind: str, **options: object) -> bytes:
@@ -119,3 +120,9 @@ def _hdr(width: int = 8, height: int = 2) -> bytes:
     """A Radiance file, its rows packed: a run of one value each."""
     row = bytes([2, 2, 0, width]) + bytes([128 + width, 130]) * 4
     return b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n" + f"-Y {height} +X {width}\n".encode() + row * height
+
+
+def _pic(width: int = 8, height: int = 2) -> bytes:
+    """A Softimage file: each row a run of one red, green and blue."""
+    header = b"\x53\x80\xf6\x34" + bytes(84) + b"PICT" + struct.pack(">HH", width, height) + bytes(8)
+    return header + bytes([0, 8, 1, 0xE0]) + bytes([width, 10, 20, 30]) * height

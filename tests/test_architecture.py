@@ -81,6 +81,20 @@ def test_kernels_import_nothing_of_ours_but_kernels() -> None:
         assert imported_parts(path) <= {"kernels"}, path
 
 
+KERNEL_ROWS = [{"runtime"}, {"vector"}, {"conv", "layers", "codec"}]
+"""Folders of kernels; each imports only from its own row and from rows above."""
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "kernels").rglob("*.py")), ids=lambda path: path.stem)
+def test_kernels_import_from_above(path: Path) -> None:
+    folder = path.parent.name
+    own = next((i for i, row in enumerate(KERNEL_ROWS) if folder in row), len(KERNEL_ROWS))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+            other = node.module.split(".")[0]
+            assert any(other in row for row in KERNEL_ROWS[: own + 1]), f"{folder} imports {other}"
+
+
 def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
     for path in MODULES:
         tree = ast.parse(path.read_text(encoding="utf-8"))

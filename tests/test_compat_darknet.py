@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from darknet_py.compat import alexeyab, pjreddie
+from darknet_py.compat.structs import planes
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, DataError, ImageError
 from darknet_py.image.letterbox import resize, to_planar
@@ -141,6 +142,19 @@ def test_images_own_their_values() -> None:
     assert [round(colour.data[k] * 255) for k in range(3)] == [2, 1, 0]
 
 
+def test_an_images_values_live_as_long_as_their_array() -> None:
+    # What predict_image does: the image itself is gone when the network reads the values.
+    values = planes(alexeyab.letterbox_image(alexeyab.make_image(7, 5, 3), 96, 64))
+    gc.collect()
+    rubbish = [bytearray(b"\xff" * values.nbytes) for _ in range(64)]  # takes the place of what was freed
+    assert set(np.unique(values)) == {np.float32(0), np.float32(0.5)}
+    assert len(rubbish) == 64
+    owner = values.base
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    assert isinstance(getattr(owner, "obj", owner).owner, alexeyab.IMAGE)
+
+
 def test_alexeyab_stretches_and_reports_percents_as_text(files: Files) -> None:
     random.seed(3)
     network, names, colors = alexeyab.load_network(files.cfg, files.data, files.weights, batch_size=1)
@@ -182,7 +196,8 @@ def test_the_older_alexeyab_module(files: Files) -> None:
 def test_perform_detect(
     region_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("darknet_py.compat.perform_detect._loaded", {})
+    for name in ("netMain", "metaMain", "altNames"):
+        monkeypatch.setattr(alexeyab, name, None)
     files = {"configPath": region_files.cfg, "weightPath": region_files.weights, "metaPath": region_files.data}
     assert alexeyab.performDetect(**files, initOnly=True) is None
     assert capsys.readouterr().out == "Initialized detector\n"
@@ -192,11 +207,19 @@ def test_perform_detect(
         alexeyab.load_meta(region_files.data),
     )
     older = alexeyab.detect(network, meta, region_files.photo, 0.3)
-    assert found == [(name.decode(), score, box) for name, score, box in older] and found
+    assert found == older and found and alexeyab.altNames == NAMES  # str, once altNames is set
+    assert alexeyab.network_width(alexeyab.netMain) == 48 and alexeyab.metaMain.classes == 2
+    monkeypatch.setattr(alexeyab, "altNames", ["Katze", "Hund"])  # a script's own
+    renamed = alexeyab.detect(network, meta, region_files.photo, 0.3)
+    assert {row[0] for row in renamed} <= {"Katze", "Hund"} and [row[1:] for row in renamed] == [r[1:] for r in found]
+    monkeypatch.setattr(alexeyab, "altNames", None)
+    assert alexeyab.detect(network, meta, region_files.photo, 0.3) == [(n.encode(), p, b) for n, p, b in found]
+    assert alexeyab.performDetect(region_files.photo, 0.3, **files, showImage=False) == found  # read anew
     shown = alexeyab.performDetect(imagePath=region_files.photo, thresh=0.3, **files, makeImageOnly=True)
     assert shown["detections"] == found and shown["caption"].count("\n<br/>") == len(found) - 1
     assert shown["image"].shape == (60, 50, 3) and (shown["image"] != load_image(region_files.photo)).any()
-    assert len(capsys.readouterr().out.splitlines()) == len(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"*** {len(found)} Results, color coded by confidence ***" and len(lines) == 1 + len(found)
     with pytest.raises(ValueError, match="Invalid image path"):
         alexeyab.performDetect(str(tmp_path / "none.jpg"), **files)
     with pytest.raises(ValueError, match="Invalid config path"):

@@ -19,10 +19,10 @@ from darknet_py.kernels.layers.activations import CODES, activate
 from darknet_py.kernels.runtime.atomic import CELLS, new_queue
 from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.layers.base import Shape
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import conv_cut
 from darknet_py.plan.context import LayerContext
 from darknet_py.plan.convolution import convolution_steps
-from darknet_py.plan.profile import PROFILES
 from darknet_py.plan.step import Step
 from tests import naive
 
@@ -168,7 +168,7 @@ def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkey
     rng = np.random.default_rng(5)
     arrays, x = make_arrays(layer, rng), rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
     for profile, counts in ((IEEE, (1, 2, 7)), (MAKE, (2,))):
-        wanted = plain(layer, arrays, x, profile.make)
+        wanted = plain(layer, arrays, x, not profile.covers_all)
         for threads in counts:
             assert_same_bits(fast(layer, arrays, x, tile, threads, profile), wanted)
 
@@ -182,7 +182,7 @@ def test_each_way_for_each_shape(layer: Conv, tile: Tile, number: int, monkeypat
     rng = np.random.default_rng(7)
     arrays, x = make_arrays(layer, rng), rng.standard_normal((layer.c, layer.h, layer.w)).astype(np.float32)
     for profile in (IEEE, MAKE):
-        assert_same_bits(fast(layer, arrays, x, tile, 2, profile), plain(layer, arrays, x, profile.make))
+        assert_same_bits(fast(layer, arrays, x, tile, 2, profile), plain(layer, arrays, x, not profile.covers_all))
 
 
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
@@ -233,7 +233,7 @@ def test_same_bits_for_any_shape(
             some = rng.integers(0, flat.size, max(1, flat.size // 50))
             flat[some] = rng.choice(np.array(ODD_VALUES, np.float32), some.size)
     profile = (IEEE, MAKE)[seed % 2]
-    assert_same_bits(fast(layer, arrays, x, tile, threads, profile), plain(layer, arrays, x, profile.make))
+    assert_same_bits(fast(layer, arrays, x, tile, threads, profile), plain(layer, arrays, x, not profile.covers_all))
 
 
 def through_a_layer(x: Floats, tile: Tile, filters: int, profile: Any = IEEE, **arrays: Floats) -> Floats:

@@ -19,8 +19,8 @@ from darknet_py.kernels.runtime.denormals import CONTROL_WORD, denormals_as_zero
 from darknet_py.kernels.runtime.reciprocal import HAS_ESTIMATE, intel_estimate, own_estimate
 from darknet_py.layers import Region, Yolo
 from darknet_py.network import Network, read_network
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.numeric.boxes import MAKEFILE, SOURCE, Frame
-from darknet_py.plan.profile import PROFILES
 
 from . import naive_detect as naive
 from .nets import net, write_cfg

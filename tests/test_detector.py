@@ -117,6 +117,7 @@ def test_detect_takes_paths_bytes_arrays_and_pil_images(detector: Detector) -> N
         detector.detect(Image.fromarray(pixels), thresh=0.2),
         detector.detect(np.ascontiguousarray(pixels[:, :, ::-1]), thresh=0.2, bgr=True),
         detector.detect(Image.fromarray(pixels).convert("RGBA"), thresh=0.2),
+        detector.detect(np.dstack([pixels[:, :, ::-1], pixels[:, :, 0]]), thresh=0.2, bgr=True),
     ]
     assert all(other.to_json() == found.to_json() for other in same)
     assert detector.detect(str(PHOTO), thresh=0.2).to_json() == detector.detect(PHOTO, thresh=0.2).to_json()
@@ -124,8 +125,19 @@ def test_detect_takes_paths_bytes_arrays_and_pil_images(detector: Detector) -> N
     assert detector.detect_batch([pixels, pixels], thresh=0.2)[1].to_json() == found.to_json()
 
 
+def test_boxes_of_a_turned_picture_are_the_turned_pictures(detector: Detector) -> None:
+    pixels = np.asarray(Image.open(PHOTO).convert("RGB"))
+    turned = Image.fromarray(np.rot90(pixels))
+    turned.getexif()[0x0112] = 6
+    found = detector.detect(pixels, thresh=0.2)
+    assert detector.detect(turned, thresh=0.2, exif=True).to_json() == found.to_json()
+    assert detector.detect_batch([turned], thresh=0.2, exif=True)[0].to_json() == found.to_json()
+    with pytest.warns(darknet_py.OrientationWarning):
+        assert detector.detect(turned, thresh=0.2).to_json() != found.to_json()
+
+
 def test_detect_refuses_what_is_no_image(detector: Detector, tmp_path: Path) -> None:
-    wrong = [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), 7, b""]
+    wrong = [np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4, 3), np.uint8), 7, b""]
     for image in wrong:
         with pytest.raises(ImageError):
             detector.detect(image)  # type: ignore[arg-type]

@@ -14,9 +14,9 @@ from darknet_py.kernels.conv.winograd_code import F2, F4, Winograd
 from darknet_py.kernels.vector.tile import AVX2, AVX512, SSE, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import winograd
 from darknet_py.plan.convolution import conv_shape
-from darknet_py.plan.profile import PROFILES
 from darknet_py.synth import write_synth
 from tests import naive
 from tests.nets import net, write_cfg

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darknet_py.network import read_network
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
 from darknet_py.plan.fusion import pooled_convolutions
 from darknet_py.plan.memory import lay_out
-from darknet_py.plan.profile import PROFILES
 from darknet_py.synth import write_synth
 from tests.nets import net, write_cfg
 

@@ -18,8 +18,8 @@ from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_t
 from darknet_py.loading import load
 from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network
+from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.plan import context
-from darknet_py.plan.profile import check_covers, get_profile
 from darknet_py.synth import write_synth
 from darknet_py.trace import file_sha256, trace
 
@@ -162,7 +162,7 @@ def compare(
     network = read_network(cfg)
     if profile == "make" and not covers(network):
         with pytest.raises(CfgError, match="math=make does not cover"):
-            check_covers(get_profile("make"), network)
+            get_arithmetic("make").check_covers(network)
         return
     weights = find_weights(golden, cfg, folder)
     detector = load(cfg, weights, keep=range(len(network.layers)), math=profile, threads=threads)

@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -236,6 +237,136 @@ def test_absurd_sizes_are_refused_at_once_and_without_memory(kind: str) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
+TOO_LARGE: dict[str, bytes] = {
+    "png": png(32768, 32767, 1, 0, bytes(40)) + bytes(200_000),
+    "png of 16 bits": png(16384, 24000, 16, 0, bytes(40)) + bytes(2_000_000),
+    "jpeg": b"\xff\xd8\xff\xc0\0\x0b\x08" + struct.pack(">HHB", 30000, 30000, 1) + b"\1\x11\0",
+    "bmp": b"BM" + bytes(8) + struct.pack("<IIiiHHI", 58, 40, 30000, 30000, 1, 8, 0) + bytes(160),
+    "tga": bytes([0, 0, 3]) + bytes(9) + struct.pack("<HHBB", 30000, 30000, 8, 0) + bytes(150),
+    "pgm": b"P5 30000 30000 255\n" + bytes(150),
+    "hdr": b"#?RGBE\nFORMAT=32-bit_rle_rgbe\n\n-Y 20000 +X 20000\n",
+    "gif": b"GIF89a" + struct.pack("<HHBBB", 30000, 30000, 0x80, 0, 0) + bytes(600),
+    "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 1, 30000, 30000, 8, 3) + bytes(14),
+    "pic": b"\x53\x80\xf6\x34" + bytes(84) + b"PICT" + struct.pack(">HH", 30000, 30000) + bytes(8) + b"\0\x08\2\xe0\0",
+}
+"""Pictures whose sizes exceed what stb_image counts with, once they have all three channels."""
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+def test_the_channels_that_are_asked_for_count(kind: str) -> None:
+    start = time.process_time()
+    with pytest.raises(ImageError, match="more than Darknet reads"):
+        load_image(TOO_LARGE[kind])
+    assert time.process_time() - start < 1
+
+
+def test_a_large_picture_without_channels_is_refused_a_small_one_is_black() -> None:
+    def psd(width: int, height: int) -> bytes:
+        return b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 0, height, width, 16, 3) + bytes(14)
+
+    with pytest.raises(ImageError, match="too short for its 9 x 16777221 pixels"):
+        load_image(psd(9, 16777221))
+    assert load_image(psd(5, 2), channels=4).tolist() == [[[0, 0, 0, 255]] * 5] * 2
+
+
+def pic(width: int, height: int, packets: list[tuple[int, int]], rows: bytes) -> bytes:
+    head = b"\x53\x80\xf6\x34" + bytes(84) + b"PICT" + struct.pack(">HH", width, height) + bytes(8)
+    last = len(packets) - 1
+    return head + b"".join(bytes([i < last, 8, *packet]) for i, packet in enumerate(packets)) + rows
+
+
+def test_packets_of_a_pic_file() -> None:
+    packets = [(0, 0x80), (1, 0x60), (2, 0x10), (0, 0)]
+    row = bytes([1, 2, 3]) + b"\0\x09\x09" + b"\2\x14\x15" + b"\7\x1e\x1f" + b"\x80\0\2\x28" + b"\0\x29"
+    assert load_image(pic(3, 1, packets, row), channels=0).tolist() == [
+        [[1, 20, 21, 40], [2, 20, 21, 40], [3, 30, 31, 41]]
+    ]
+    for cut in range(1, len(row)):
+        with pytest.raises(ImageError, match="ends too early"):
+            load_image(pic(3, 1, packets, row[:-cut]))
+    with pytest.raises(ImageError, match="broken data"):
+        load_image(pic(3, 1, [(2, 0x80)], b"\x83\1"))
+    # stb_image refuses a header, or a number of pixels, with nothing at all behind it
+    for packets, row in (([(0, 0)], b""), ([(1, 0)], b"\3")):
+        with pytest.raises(ImageError, match="ends too early"):
+            load_image(pic(3, 1, packets, row))
+        assert load_image(pic(3, 1, packets, row + b"\0")).tolist() == [[[255] * 3] * 3]
+
+
+def lzw_of_long_strings(blocks: int) -> bytes:
+    """Codes of ever longer strings of one pixel, each block of them behind a clear code."""
+    bits, filled, out = 0, 0, bytearray()
+    for _ in range(blocks):
+        codes = [
+            (256, 9),
+            (0, 9),
+            *((code, code.bit_length()) for code in range(258, 4096)),
+            *[(4095, 12)] * 2000,
+            (256, 12),
+        ]
+        for code, size in codes:
+            bits |= code << filled
+            filled += size
+            while filled >= 8:
+                out.append(bits & 255)
+                bits, filled = bits >> 8, filled - 8
+    return bytes(out)
+
+
+def in_blocks(data: bytes) -> bytes:
+    return b"".join(bytes([len(data[i : i + 255])]) + data[i : i + 255] for i in range(0, len(data), 255)) + b"\0"
+
+
+WORK: dict[str, bytes] = {
+    "rows of packets without channels": pic(256, 65535, [(0, 0)] * 10, b"\0"),
+    "runs of no pixels": pic(256, 65535, [(1, 0)], bytes(1_000_000)),
+    "rows of one pixel": b"BM"
+    + struct.pack("<IHHI", 100, 0, 0, 62)
+    + struct.pack("<IiiHHIIiiII", 40, 1, 8_000_000, 1, 1, 0, 0, 0, 0, 0, 0)
+    + bytes(8),
+    "strings beyond the picture": b"GIF89a"
+    + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0)
+    + bytes(6)
+    + b",\0\0\0\0\1\0\1\0\0\x08"
+    + in_blocks(lzw_of_long_strings(60)),
+    "blanks": b"P5" + b" " * 1_000_000 + b"1 1 255\n\7",
+    "comments": b"P5" + b"#\n" * 200_000 + b"1 1 255\n\7",
+}
+
+
+@pytest.mark.parametrize("kind", WORK)
+def test_work_is_in_proportion_to_the_file_or_the_picture(kind: str) -> None:
+    start = time.process_time()
+    try:
+        found = load_image(WORK[kind])
+    except ImageError as error:
+        assert "ends too early" in str(error)
+    else:
+        assert found.dtype == np.uint8
+    assert time.process_time() - start < 2
+
+
+def test_temporaries_are_not_many_times_the_picture() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 4, (700, 900, 4), dtype=np.uint8)
+    files = [
+        *(saved(picture, "PNG", mode, **({"bits": 4} if mode == "P" else {})) for mode in ("P", "RGBA", "1")),
+        saved(picture[:, :, 0].astype(np.uint16), "PNG"),
+        saved(picture, "GIF", "P"),
+        saved(picture, "BMP", "P"),
+        saved(picture, "BMP", "RGBA"),
+        saved(picture, "TGA", "P"),
+    ]
+    for data in files:
+        for channels in (3, 1):
+            load_image(data, channels=channels)
+            tracemalloc.start()
+            load_image(data, channels=channels)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < 12 * 700 * 900 + (8 << 20), data[:4]
+
+
 @pytest.mark.parametrize("more", [{"width": 1 << 25, "height": 1}, {"width": 40000, "height": 40000}])
 def test_larger_pngs_than_stb_image_reads(more: dict[str, int]) -> None:
     with pytest.raises(ImageError, match=r"more than Darknet reads|too short"):
@@ -244,6 +375,72 @@ def test_larger_pngs_than_stb_image_reads(more: dict[str, int]) -> None:
 
 def test_a_png_that_inflates_to_more_than_its_pixels_is_read() -> None:
     assert load_image(png(1, 1, 8, 0, b"\0\7" + bytes(10_000_000)), channels=1).tolist() == [[[7]]]
+
+
+def raw_png(width: int, height: int, colour: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in [(b"IHDR", head), *chunks, (b"IEND", b"")])
+
+
+@pytest.mark.parametrize("colours", [b"", b"\5"])
+def test_a_transparency_in_front_of_the_palette_is_refused(colours: bytes) -> None:
+    parts = [(b"PLTE", bytes(range(9))), (b"tRNS", colours), (b"IDAT", zlib.compress(b"\0\1\2"))]
+    assert load_image(raw_png(2, 1, 3, *parts)).tolist() == [[[3, 4, 5], [6, 7, 8]]]
+    with pytest.raises(ImageError, match="in front of its palette"):
+        load_image(raw_png(2, 1, 3, parts[1], parts[0], parts[2]))
+
+
+@pytest.mark.parametrize("cut", [1, 2, 10, 20])
+def test_stored_data_must_be_there(cut: int) -> None:
+    """stb_image reads zeros behind the end of compressed data, but copies stored bytes only if it has them."""
+    rows = bytes(4 * 6)
+    stored = b"\x78\1\1" + struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF) + rows
+    assert not load_image(raw_png(5, 4, 0, (b"IDAT", stored))).any()
+    with pytest.raises(ImageError, match="end in the middle of a part that is not compressed"):
+        load_image(raw_png(5, 4, 0, (b"IDAT", stored[:-cut])))
+
+
+def test_stored_data_whose_number_the_end_completes() -> None:
+    with pytest.raises(ImageError, match="end in the middle of a part that is not compressed"):
+        load_image(raw_png(5, 4, 0, (b"IDAT", b"\x78\1\1\xff\xff")))
+    with pytest.raises(ImageError, match="end in the middle of a part that is not compressed"):
+        load_image(raw_png(5, 4, 0, (b"IDAT", b"\x78\1\1\x12\xff\xed")))
+
+
+def test_compressed_data_may_end_in_zeros_that_are_not_there() -> None:
+    fixed = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_FIXED)
+    rows = bytes([0, 9, 8, 7, 6, 5])
+    whole = fixed.compress(rows) + fixed.flush()
+    without_check_sum = whole[:-4]  # its last bits, the end of the block, are zeros
+    assert load_image(raw_png(5, 1, 0, (b"IDAT", without_check_sum)), channels=1)[0, :, 0].tolist() == [9, 8, 7, 6, 5]
+    assert without_check_sum[-1] == 0
+    assert load_image(raw_png(5, 1, 0, (b"IDAT", without_check_sum[:-1])), channels=1)[0, 4, 0] == 5
+
+
+def test_a_bmp_mask_of_the_highest_bit() -> None:
+    """stb_image aborts where such a bit is set, except in the usual order of the channels."""
+
+    def bmp(masks: tuple[int, ...], value: int, bits: int = 32) -> bytes:
+        info = struct.pack("<IiiHHIIiiII4I", 108, 1, 1, 1, bits, 3, 0, 0, 0, 0, 0, *masks) + bytes(52)
+        return b"BM" + struct.pack("<IHHI", 200, 0, 0, 14 + len(info)) + info + struct.pack("<I", value)
+
+    usual, other = (0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0xFF000000, 0xFF0000, 0xFF00, 0xFF)
+    assert load_image(bmp(usual, 0x80010203), channels=4).tolist() == [[[1, 2, 3, 0x80]]]
+    assert load_image(bmp(other, 0x7F010203), channels=4).tolist() == [[[0x7F, 1, 2, 3]]]
+    with pytest.raises(ImageError, match="mask 0xFF000000 whose highest bit"):
+        load_image(bmp(other, 0x80010203))
+    with pytest.raises(ImageError, match="mask 0xFF000000 whose highest bit"):
+        load_image(bmp(usual, 0x80010203, bits=34))
+
+
+def test_a_bmp_of_one_bit_with_a_mask_for_alpha() -> None:
+    """stb_image writes three values of each pixel's four, unless three are asked for."""
+    info = struct.pack("<IiiHHIIiiII4I", 108, 1, 1, 1, 1, 3, 0, 0, 0, 0, 0, 1, 2, 4, 8) + bytes(52)
+    data = b"BM" + struct.pack("<IHHI", 200, 0, 0, 14 + len(info) + 8) + info + b"\1\2\3\0\4\5\6\0" + b"\x80\0\0\0"
+    assert load_image(data).tolist() == [[[6, 5, 4]]]
+    for channels in (0, 1, 2):
+        with pytest.raises(ImageError, match="one bit and alpha"):
+            load_image(data, channels=channels)
 
 
 def make_writer(kind: str) -> Callable[[int], bytes]:

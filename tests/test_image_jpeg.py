@@ -323,8 +323,72 @@ def test_padding_of_any_length_costs_no_time() -> None:
 def test_no_kernel_reads_or_writes_outside_of_its_arrays(tmp_path: Path, repository: Path) -> None:
     """Numba's own checks of all indices, over damaged files of all kinds."""
     environment = dict(os.environ, NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path), PYTHONPATH=str(repository))
-    names = "test_damaged_files or progressive_file or cut or damaged"
+    names = "damaged or progressive_file or cut or pic_file or proportion or has_set or restart"
     files = [str(repository / "tests" / f"test_image_{name}.py") for name in ("jpeg", "formats", "pixels")]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", names]
     done = subprocess.run(command, env=environment, cwd=repository, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+# --- blocks that nothing has set ---
+
+
+def grey(scans: list[Scan], size: int = 16, interval: int = 0, progressive: bool = True) -> bytes:
+    blocks = np.zeros((size // 8, size // 8, 64), np.int64)
+    blocks[:, :, 0], blocks[:, :, 1:9] = 5, 3
+    return Jpeg(size, size, [Part(1, 1, 1, blocks)], scans, progressive=progressive, interval=interval).write()
+
+
+FIRST_MEANS, LAST_BITS = Scan([0], 0, 0, 0, 1), Scan([0], 0, 0, 1, 0)
+FIRST_BAND, LAST_BAND_BITS = Scan([0], 1, 63, 0, 1), Scan([0], 1, 63, 1, 0)
+
+
+def test_a_scan_that_refines_what_no_scan_has_set_is_refused() -> None:
+    """stb_image would refine memory that it never wrote."""
+    whole = [FIRST_MEANS, FIRST_BAND, LAST_BITS, LAST_BAND_BITS]
+    expected = decode_jpeg(grey(whole))
+    assert np.array_equal(decode_jpeg(grey([FIRST_MEANS, LAST_BITS, FIRST_BAND, LAST_BAND_BITS])), expected)
+    for scans in ([LAST_BITS], [FIRST_BAND], [FIRST_BAND, LAST_BITS]):
+        with pytest.raises(ImageError, match="no data for some of its components, or for parts of them"):
+            decode_jpeg(grey(scans))
+    with pytest.raises(ImageError, match="refines coefficients that it did not set"):
+        decode_jpeg(grey([FIRST_BAND, LAST_BAND_BITS, FIRST_MEANS]))
+    # the means' scan sets all other coefficients to 0, whatever was there
+    late, alone = decode_jpeg(grey([LAST_BITS, FIRST_BAND, FIRST_MEANS])), decode_jpeg(grey([FIRST_MEANS]))
+    assert np.array_equal(late, alone)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_blocks_behind_a_missing_restart_marker_must_have_been_set_before(progressive: bool) -> None:
+    scans = [FIRST_MEANS] if progressive else [Scan([0])]
+    whole = grey(scans, interval=2, progressive=progressive)
+    at = whole.index(b"\xff\xd0")
+    broken = whole[:at] + whole[at + 2 :]
+    assert decode_jpeg(whole).shape == (16, 16, 3)
+    with pytest.raises(ImageError, match="no data for some of its components, or for parts of them"):
+        decode_jpeg(broken)
+    start = whole.index(b"\xff\xda")
+    again = whole[:-2] + broken[start:]
+    assert np.array_equal(decode_jpeg(again), decode_jpeg(whole))
+
+
+# --- work ---
+
+
+def test_tables_that_no_scan_uses_cost_next_to_nothing() -> None:
+    data = SMALL.read_bytes()
+    tables = segment(0xC4, (b"\x10" + bytes(16)) * 3800) * 15
+    start = time.process_time()
+    assert np.array_equal(decode_jpeg(data[:2] + tables + data[2:]), decode_jpeg(data))
+    assert time.process_time() - start < 2
+
+
+def test_scans_again_and_again_are_refused() -> None:
+    data = grey([Scan([0])], size=800, progressive=False)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    assert np.array_equal(decode_jpeg(data[:-2] + scan + data[-2:]), decode_jpeg(data))
+    for size, times in ((800, 300), (8, 600)):
+        data = grey([Scan([0])], size=size, progressive=False)
+        scan = data[data.rindex(b"\xff\xda") : -2]
+        with pytest.raises(ImageError, match="too many scans"):
+            decode_jpeg(data[:-2] + scan * times + data[-2:])

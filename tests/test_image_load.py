@@ -15,8 +15,6 @@ from PIL import Image
 from darknet_py.errors import DarknetError, ImageError
 from darknet_py.image.load import load_image
 
-from .jpeg_writer import segment
-
 IMAGES = Path(__file__).resolve().parent / "data" / "images"
 PHOTO = IMAGES / "rgb-q80-420.jpg"
 
@@ -40,28 +38,35 @@ def test_a_wrong_suffix_does_not_matter(tmp_path: Path) -> None:
     assert np.array_equal(load_image(path), load_image(PHOTO))
 
 
-def test_the_cameras_orientation_is_ignored() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = PHOTO.read_bytes()
-    turned = data[:2] + segment(0xE1, exif.tobytes()) + data[2:]
-    assert Image.open(io.BytesIO(turned)).getexif()[0x0112] == 6
-    assert np.array_equal(load_image(turned), load_image(PHOTO))
-
-
 def test_pillows_jpeg_pixels_are_not_darknets() -> None:
     ours, pillows = load_image(PHOTO).astype(int), load_image(PHOTO, decoder="pillow").astype(int)
     assert ours.shape == pillows.shape
     assert 0 < np.abs(ours - pillows).max() <= 8
 
 
-@pytest.mark.parametrize(("kind", "name"), [("WEBP", "WebP"), ("TIFF", "TIFF")])
+@pytest.mark.parametrize(("kind", "name"), [("WEBP", "a WebP"), ("TIFF", "a TIFF")])
 def test_formats_for_pillow_alone(kind: str, name: str) -> None:
     image = Image.open(IMAGES / "rgb.png")
     data = in_memory(image, kind, **({"lossless": True} if kind == "WEBP" else {}))
-    with pytest.raises(ImageError, match=f'a {name} image, which Darknet .* decoder="pillow"'):
+    with pytest.raises(ImageError, match=f'this is {name} image, which Darknet .*; decoder="pillow" may read it'):
         load_image(data)
     assert np.array_equal(load_image(data, decoder="pillow"), np.array(image))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\0\0\0\x1cftypavif", 'an AVIF image, .*; decoder="pillow" may read it'),
+        (b"\0\0\0\x18ftypheic", "an HEIF image, .*; PNG and JPEG are read"),
+        (b"%PDF-1.4\n", "a PDF document"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    ],
+)
+def test_everyday_files_that_darknet_does_not_read_are_named(data: bytes, message: str) -> None:
+    with pytest.raises(ImageError, match=f"this is {message}"):
+        load_image(data + bytes(100))
 
 
 @pytest.mark.parametrize("name", ["gray16.png", "gray.png", "gray-alpha.png", "rgba.png", "rgb.png", "palette.png"])

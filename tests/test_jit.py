@@ -15,10 +15,10 @@ import numba
 import numba.core.caching
 import numpy as np
 import pytest
-from darknet_py.kernels.runtime.cache import SealedFiles, _seal
 from darknet_py.kernels.jit import kernel
 
 import darknet_py
+from darknet_py.kernels.runtime.cache import SealedFiles, _seal
 
 SCRIPT = """
 import numpy as np

@@ -17,11 +17,11 @@ from darknet_py.kernels.layers.pooling import avgpool, maxpool
 from darknet_py.layers import LAYERS
 from darknet_py.loading import load_trees
 from darknet_py.network import Network, read_network
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan.build import Plan
 from darknet_py.plan.contract import read_contract
 from darknet_py.plan.dry import dry_plan
 from darknet_py.plan.ops import HANDLERS
-from darknet_py.plan.profile import PROFILES, first_uncovered
 from darknet_py.plan.regions import Regions
 from darknet_py.plan.show import plan_lines
 from darknet_py.plan.step import Step
@@ -51,7 +51,7 @@ def trees(network: Network, folder: Path) -> dict[int, Tree]:
 
 def check(name: str, math: str, images: int, threads: int, folder: Path) -> None:
     network = read_network(REPOSITORY / "cfg" / f"{name}.cfg")
-    if PROFILES[math].make and first_uncovered(network):
+    if PROFILES[math].uncovered(network):
         return
     plan = dry_plan(network, PROFILES[math], threads, trees(network, folder), images=images)
     assert verify(plan) == []
@@ -80,7 +80,7 @@ def plan_of(folder: Path, text: str, math: str = "ieee", threads: int = 3, image
 @pytest.mark.parametrize("images", [1, 3])
 def test_every_layer_in_every_profile(text: str, images: int, tmp_path: Path) -> None:
     for math in EXACT:
-        if not PROFILES[math].make or text in samples.DETECTORS:
+        if PROFILES[math].covers_all or text in samples.DETECTORS:
             plan = plan_of(tmp_path, text, math, images=images)
             assert verify(plan) == []
             assert verify(plan_of(tmp_path, text, math, images=images, keep=range(len(plan.network.layers)))) == []

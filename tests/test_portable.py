@@ -22,9 +22,9 @@ from darknet_py.formats import distinct
 from darknet_py.formats.distinct import refuse_same
 from darknet_py.kernels import libm, libmvec
 from darknet_py.loading import load
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import cores
 from darknet_py.plan.cores import usable_cores
-from darknet_py.plan.profile import PROFILES
 from darknet_py.synth import write_synth
 from darknet_py.validate.environment import environment
 from darknet_py.video import http
@@ -84,7 +84,7 @@ def test_a_mac_without_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
 # --------------------------------------------------------------------------------------------------------- C library
 
 
-@pytest.mark.parametrize("math", [name for name, profile in PROFILES.items() if profile.make])
+@pytest.mark.parametrize("math", [name for name, profile in PROFILES.items() if not profile.covers_all])
 def test_make_is_refused_by_name_where_there_is_no_glibc_on_x86(
     math: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

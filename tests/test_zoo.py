@@ -15,7 +15,7 @@ from darknet_py.image.letterbox import letterbox, to_planar
 from darknet_py.image.load import load_image
 from darknet_py.loading import load
 from darknet_py.network import read_network
-from darknet_py.plan.profile import check_covers, first_uncovered, get_profile
+from darknet_py.numeric.arithmetic import PROFILES, get_arithmetic
 from darknet_py.synth import write_synth
 from darknet_py.trace import array_sha256
 
@@ -40,9 +40,9 @@ def test_darknets_bits(
     network = read_network(cfg)
     if network.tree_files:  # a file of upstream's, looked for in the working directory
         monkeypatch.chdir(request.getfixturevalue("oracle") / "reference")
-    if profile == "make" and first_uncovered(network):
+    if profile == "make" and PROFILES["make"].uncovered(network):
         with pytest.raises(CfgError, match="math=make does not cover"):
-            check_covers(get_profile("make"), network)
+            get_arithmetic("make").check_covers(network)
         return
     write_synth(cfg, tmp_path / "w", GOLDENS["weights"]["synth_seed"])
     detector = load(cfg, tmp_path / "w", math=profile, keep=range(len(network.layers)))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DarknetError
-from ..plan.profile import PROFILES
+from ..numeric.arithmetic import PROFILES
 from .peers import serve
 
 if TYPE_CHECKING:

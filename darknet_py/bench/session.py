@@ -15,10 +15,10 @@ import numpy as np
 from ..errors import DarknetError
 from ..loading import load_trees
 from ..network import read_network
+from ..numeric.arithmetic import PROFILES, get_arithmetic
 from ..parameters import load_parameters
 from ..plan.build import Plan
 from ..plan.fusion import pooled_convolutions
-from ..plan.profile import PROFILES, check_covers, get_profile
 from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
 
@@ -185,7 +185,7 @@ def bench(
         DarknetError: something is wrong with the files. (Engines that fail are in the result.)
     """
     network = read_network(cfg, size=size)
-    check_covers(get_profile(math), network)
+    get_arithmetic(math, network.dialect).check_covers(network)
     if not network.input.image:
         raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
     with bench_files(cfg, weights, network, say) as files, ExitStack() as stack:
@@ -216,7 +216,7 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
     if not spec.command:
         math = spec.name if spec.name in PROFILES else own.plan.profile.name
         threads = 1 if spec.name == ONE_THREAD else own.plan.threads
-        check_covers(get_profile(math), own.plan.network)
+        get_arithmetic(math, own.plan.network.dialect).check_covers(own.plan.network)
         together = f", {spec.images} images at a time" if spec.images > 1 else ""
         engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
         return OwnPeer(make_plan(files, math, threads, spec.images), own.x), engine
@@ -229,7 +229,7 @@ def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     network = read_network(files.cfg)
     keep = [head.sources[0] for head in network.heads]
     parameters = load_parameters(network, files.weights)
-    return Plan(network, parameters, get_profile(math), threads, load_trees(network), keep, images)
+    return Plan(network, parameters, get_arithmetic(math, network.dialect), threads, load_trees(network), keep, images)
 
 
 def _take_turns(

@@ -13,8 +13,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import DarknetError, DarknetWarning, printable
+from ..image.reading import DECODER, reading
 from ..legacy.recognise import is_darknets
 from ..output.streams import prepare_streams
+from ..terminal import control
 from ..version import __version__
 from . import interrupt
 from .command import Group
@@ -89,7 +91,9 @@ def _run() -> int | None:
         from ..legacy.program import run
 
         return run(sys.argv)
-    code: int | None = cli.main(standalone_mode=False)
+    words = {"decoder_words": f"{DECODER}=pillow in the environment", "exif_words": "darknet-py detect --exif"}
+    with reading(say=_say, said=set(), **words):
+        code: int | None = cli.main(standalone_mode=False)
     return code
 
 
@@ -99,11 +103,18 @@ def _show_warnings() -> None:
 
     def show_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if isinstance(message, DarknetWarning):
-            click.echo(f"Warning: {message}", err=True)
+            _say(f"Warning: {message}")
         else:
             show(message, category, *where, **more)
 
     warnings.showwarning = show_line
+
+
+def _say(text: str) -> None:
+    """A line on standard error; where a terminal shows a progress bar, in its place."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        click.echo("\r\033[K", control(sys.stderr), nl=False)
+    click.echo(text, err=True)
 
 
 def _leave_reader() -> NoReturn:

@@ -13,11 +13,11 @@ from ..errors import ImageError
 from .command import command
 from .inputs import (
     conclude,
-    decoder,
     find_all,
     images_argument,
     network,
     open_detector,
+    pictures,
     progress,
     read_image,
     say_without_names,
@@ -39,11 +39,11 @@ from .options import engine, write_json
     help="How many classes to name [default: top= of the --data file, there 1 without it; else 5].",
 )
 @engine
-@decoder
+@pictures
 @click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
 def classify(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, top: int | None, json_file: str | None, decoder: str, **options: Any,
+    data: Path | None, top: int | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, a directory of files, or - for standard input).
 
@@ -62,7 +62,7 @@ def classify(
     with _kept(json_file, results), progress(len(files), "Classifying") as step:
         for file in files:
             try:
-                found = detector.classify(read_image(file, decoder), count)
+                found = detector.classify(read_image(file), count)
             except ImageError as error:
                 if len(files) + bad == 1:
                     raise

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .command import command
-from .inputs import network, open_detector, say_without_names
+from .inputs import network, open_detector, pictures, say_without_names
 from .options import UNIT, Size, class_map, engine, stretch
 
 PORT = click.IntRange(0, 65535)
@@ -49,6 +49,7 @@ PORT = click.IntRange(0, 65535)
     help="Average the network's outputs over so many frames; 1: each frame for itself.",
 )
 @engine
+@pictures
 @click.option(
     "--output",
     "-o",

@@ -17,11 +17,11 @@ from .command import command
 from .inputs import (
     STDIN,
     conclude,
-    decoder,
     find_all,
     images_argument,
     network,
     open_detector,
+    pictures,
     progress,
     read_image,
     say_without_names,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @stretch
 @thresholds
 @engine
-@decoder
+@pictures
 @click.option(
     "--json", "json_file", metavar="FILE",
     help="Write the detections as JSON to FILE (- for standard output); what was done is there even after Ctrl-C.",
@@ -64,7 +64,7 @@ def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool, json_file: str | None, output: Path | None,
     no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
-    decoder: str, **options: Any,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -76,19 +76,19 @@ def detect(
         raise click.UsageError("--no-picture goes without --output and --percentages")
     files, bad = find_all(images)
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
-    pictures = [None] * len(files) if no_picture else picture_paths(files, output, single)
+    drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
     )
     detector.check_detects()
     detector.network.check_picture()
-    for folder in {picture.parent for picture in pictures if picture is not None}:
+    for folder in {picture.parent for picture in drawn if picture is not None}:
         _make_folder(folder)
     if not quiet:
         say_without_names(detector)
-    work = _Work(detector, decoder, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
+    work = _Work(detector, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
-        for number, (file, picture) in enumerate(zip(files, pictures, strict=True), start=1):
+        for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             work(number, file, picture, step, add)
     if not quiet:
         _say_where(work.drawn)
@@ -108,12 +108,12 @@ class _Work:
     """What is done with each image; one that cannot be read, or drawn, does not end the run."""
 
     def __init__(
-        self, detector: Detector, decoder: str, percentages: bool, quiet: bool, only_json: bool, single: bool,
+        self, detector: Detector, percentages: bool, quiet: bool, only_json: bool, single: bool,
         options: dict[str, Any],
     ) -> None:  # fmt: skip
         self.failed = 0
         self.drawn: list[Path] = []
-        self._detector, self._decoder, self._percentages, self._options = detector, decoder, percentages, options
+        self._detector, self._percentages, self._options = detector, percentages, options
         self._quiet, self._only_json, self._single = quiet, only_json, single
 
     def __call__(
@@ -122,7 +122,7 @@ class _Work:
         from ..output.json import frame
 
         try:
-            pixels = read_image(file, self._decoder)
+            pixels = read_image(file)
             found = self._detector.detect(pixels, **self._options)
         except (ImageError, MemoryError) as error:
             self._fail(error, file, step)

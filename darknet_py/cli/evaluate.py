@@ -9,7 +9,7 @@ import click
 
 from ..formats.atomic import check_writable
 from .command import command
-from .inputs import network, open_detector, say_without_names
+from .inputs import network, open_detector, pictures, say_without_names
 from .options import UNIT, engine, write_json
 
 PATH = click.Path(path_type=Path)
@@ -43,6 +43,7 @@ PATH = click.Path(path_type=Path)
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @click.option("--stretch", is_flag=True, help="Stretch images to the input's size, as AlexeyAB's Darknet does.")
 @engine
+@pictures
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
 @click.option("--json", "json_file", metavar="FILE", help="Write everything as JSON to FILE (- for standard output).")
 def evaluate(

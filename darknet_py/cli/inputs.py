@@ -36,14 +36,37 @@ def network(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-decoder = click.option(
-    "--decoder",
-    type=click.Choice(["stb", "pillow"]),
-    default="stb",
-    show_default=True,
-    help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF).",
-)
-"""``--decoder``."""
+def _read_so(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Read images so as long as the command runs; messages name its options."""
+    from ..image.reading import reading
+
+    if param.name == "exif":
+        ctx.with_resource(reading(exif=value, exif_words="--exif"))
+    else:
+        ctx.with_resource(reading(decoder=value, decoder_words="--decoder pillow"))
+
+
+def pictures(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--decoder`` and ``--exif``: how the command reads images, wherever it does."""
+    for option in (
+        click.option(
+            "--exif",
+            is_flag=True,
+            expose_value=False,
+            callback=_read_so,
+            help="Turn pictures as their cameras noted (EXIF), which Darknet does not.",
+        ),
+        click.option(
+            "--decoder",
+            type=click.Choice(["stb", "pillow"]),
+            expose_value=False,
+            callback=_read_so,
+            help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF, AVIF). "
+            "[default: stb, or the environment's DARKNET_PY_DECODER]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def open_detector(
@@ -127,16 +150,16 @@ def _is_video(path: Path) -> bool:
     return bool(_VIDEO.match(head) or _MP4.match(head) or (path.suffix.lower() in VIDEOS and not _IMAGE.match(head)))
 
 
-def read_image(file: Path, decoder: str = "stb") -> NDArray[np.uint8]:
+def read_image(file: Path) -> NDArray[np.uint8]:
     """The pixels of one of the images that `find_all` found. Raises `ImageError`."""
     from ..image.load import load_image
 
     if file is not STDIN:
-        return load_image(file, decoder)
+        return load_image(file)
     if sys.stdin is None or sys.stdin.isatty():
         raise ImageError("is standard input: pipe an image file into it", "-")
     try:
-        return load_image(sys.stdin.buffer.read(), decoder)
+        return load_image(sys.stdin.buffer.read())
     except ImageError as error:
         raise ImageError(error.message, "-") from None
 

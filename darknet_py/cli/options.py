@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from ..formats.atomic import write_text
 from ..formats.text import as_unicode
-from ..plan.profile import PROFILES
+from ..numeric.arithmetic import PROFILES
 
 
 class Unit(click.ParamType):

@@ -23,13 +23,15 @@ def print_plan(network: Network, math: str, threads: int | None, keep: Collectio
     """Print the plan of a network. Raises `DarknetError` if a check fails, after it is printed."""
     from ..errors import DarknetError
     from ..loading import load_trees
+    from ..numeric.arithmetic import get_arithmetic
     from ..plan.dry import dry_plan
     from ..plan.pool import usable_cores
-    from ..plan.profile import get_profile
     from ..plan.show import plan_lines
     from ..plan.verify import verify
 
-    plan = dry_plan(network, get_profile(math), threads or usable_cores(), load_trees(network), keep)
+    plan = dry_plan(
+        network, get_arithmetic(math, network.dialect), threads or usable_cores(), load_trees(network), keep
+    )
     for line in plan_lines(plan):
         click.echo(line, err=err)
     if problems := verify(plan):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..plan.profile import PROFILES
+from ..numeric.arithmetic import PROFILES
 from .command import command
 
 

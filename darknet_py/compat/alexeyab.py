@@ -7,10 +7,11 @@ AlexeyAB's ``network_predict_image`` does it.
 
 from __future__ import annotations
 
+import ctypes as ct
 import math
 import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ctypes import *
 from typing import Any
 
@@ -19,8 +20,22 @@ import numpy as np
 from ..errors import DarknetError
 from ..image.letterbox import resize as resize_image
 from ..layers import Region
-from .detection_arrays import read_detections, suppress, to_detections
+from .additions import (
+    add_skipped_class,
+    clear_skipped_classes,
+    del_skipped_class,
+    network_dimensions,
+    non_max_suppression_fast,
+    set_output_stream,
+    set_verbose,
+    show_version_info,
+    version_short,
+    version_string,
+)
+from .detection_arrays import empty_detections, read_detections, suppress, to_detections
+from .drawing import Box, bbox2points, class_colors, decode_detection, draw_boxes, print_detections
 from .handles import Handle, handle, load_meta
+from .library import Library
 from .perform_detect import perform_detect
 from .pjreddie import (
     c_array,
@@ -50,7 +65,14 @@ from .structs import (
     to_pointer,
 )
 
-Box = tuple[float, float, float, float]
+netMain: Handle | None = None
+metaMain: METADATA | None = None
+altNames: Sequence[str] | None = None
+"""What `performDetect` reads at its first call, or a script sets: the network, its classes, and their names as str."""
+
+hasGPU = False
+
+FloatPtr, IntPtr = POINTER(c_float), POINTER(c_int)
 
 
 class DETECTION(Structure):
@@ -64,10 +86,16 @@ class DETECTION(Structure):
     )  # fmt: skip
 
 
+DETECTIONPtr = POINTER(DETECTION)
+
+
 class DETNUMPAIR(Structure):
     """The detections of one image of a batch, and how many they are."""
 
     _fields_ = (("num", c_int), ("dets", POINTER(DETECTION)))
+
+
+DETNUMPAIRPtr = POINTER(DETNUMPAIR)
 
 
 def load_net_custom(cfg: str | bytes, weights: str | bytes, clear: int = 0, batch: int = 1) -> Handle:
@@ -96,20 +124,6 @@ def free_network_ptr(net: Handle) -> None:
 
 def init_cpu() -> None:
     """Nothing is left to prepare."""
-
-
-def class_colors(names: Iterable[str]) -> dict[str, tuple[int, int, int]]:
-    """A random colour (blue, green, red) for each name, from Python's `random`."""
-    colors = {}
-    for name in names:
-        colors[name] = (random.randint(0, 255), random.randint(0, 255), random.randint(0, 255))
-    return colors
-
-
-def bbox2points(bbox: Sequence[float]) -> tuple[int, int, int, int]:
-    """Centre x, y, width, height -> left, top, right, bottom, rounded."""
-    x, y, w, h = bbox
-    return round(x - w / 2), round(y - h / 2), round(x + w / 2), round(y + h / 2)
 
 
 def predict_image(net: Handle, im: IMAGE) -> Any:
@@ -163,6 +177,13 @@ def get_network_boxes(
     return dets
 
 
+def make_network_boxes(net: Handle, thresh: float, num: Any) -> Any:
+    """As many empty detections as `get_network_boxes` would give; their count goes to where ``num`` points."""
+    found = handle(net).boxes(1, 1, thresh, 0.5, None, True, True)
+    (num._obj if hasattr(num, "_obj") else num.contents).value = len(found)
+    return empty_detections(len(found), found.prob.shape[1], DETECTION)
+
+
 def _boxes(
     net: Handle, w: int, h: int, thresh: float, hier: float, map: Any, relative: int, letter: int, image: int = 0
 ) -> tuple[Any, int]:
@@ -202,11 +223,6 @@ def remove_negatives_faster(detections: Any, class_names: Sequence[str], num: in
     return [(class_names[i], float(prob[j, i]), tuple(box[j].tolist())) for j, i in best if i >= 0]
 
 
-def decode_detection(detections: Iterable[tuple[str, float, Box]]) -> list[tuple[str, str, Box]]:
-    """Probabilities -> percents as text: .8239 is "82.39"."""
-    return [(str(label), str(round(confidence * 100, 2)), bbox) for label, confidence, bbox in detections]
-
-
 def detect_image(
     network: Handle, class_names: Any, image: IMAGE, thresh: float = 0.5, hier_thresh: float = 0.5, nms: float = 0.45,
     debug: bool = False,
@@ -215,10 +231,11 @@ def detect_image(
 
     Returns:
         (label, percent as text, (centre x, centre y, width, height in pixels of the image)), sorted by that text. For a
-        METADATA in the place of the class names, as the older module: (name, probability, box), most probable first.
+        METADATA in the place of the class names, as the older module: (name, probability, box), most probable first;
+        the names as bytes, or those of `altNames` where that is set.
     """
     older = isinstance(class_names, METADATA)
-    names = [class_names.names[i] for i in range(class_names.classes)] if older else class_names
+    names = _names(class_names) if older else class_names
     num = c_int(0)
     predict_image(network, image)
     dets = get_network_boxes(network, image.w, image.h, thresh, hier_thresh, None, 0, pointer(num), 0)
@@ -238,18 +255,27 @@ def detect(
     return detect_image(net, meta, load_image(image, 0, 0), thresh, hier_thresh, nms)
 
 
+def _names(meta: METADATA) -> list[Any]:
+    """The names of all classes as the older module tells them."""
+    if altNames is not None:
+        if len(altNames) < meta.classes:
+            raise DarknetError(f"altNames has {len(altNames)} names, but the data file {meta.classes} classes")
+        return list(altNames[: meta.classes])
+    return [meta.names[i] for i in range(meta.classes)]
+
+
 def performDetect(*args: Any, **options: Any) -> Any:
     """The older module's one call for one image; see `compat.perform_detect`."""
-    return perform_detect(detect, *args, **options)
+    return perform_detect(globals(), *args, **options)
 
 
-def classify(net: Handle, meta: METADATA, im: IMAGE) -> list[tuple[bytes, float]]:
-    """All classes with their probabilities, most probable first."""
+def classify(net: Handle, meta: METADATA, im: IMAGE) -> list[tuple[Any, float]]:
+    """All classes with their probabilities, most probable first; names as of `detect`."""
     out = predict_image(net, im)
     size = handle(net).detector.network.output_layer.out.size
     if meta.classes > size:
         raise DarknetError(f"the data file has {meta.classes} classes, but the network has {size} outputs")
-    return sorted([(meta.names[i], out[i]) for i in range(meta.classes)], key=lambda row: -row[1])
+    return sorted([(name, out[i]) for i, name in enumerate(_names(meta))], key=lambda row: -row[1])
 
 
 def array_to_image(arr: Any) -> tuple[IMAGE, Any]:
@@ -259,27 +285,9 @@ def array_to_image(arr: Any) -> tuple[IMAGE, Any]:
     return IMAGE(width, height, channels, to_pointer(values)), values.reshape(-1)
 
 
-def print_detections(detections: Iterable[tuple[str, str, Box]], coordinates: bool = False) -> None:
-    """A line for each detection, with its box if ``coordinates``."""
-    print("\nObjects:")
-    for label, confidence, (x, y, w, h) in detections:
-        place = f"    (left_x: {x:.0f}   top_y:  {y:.0f}   width:   {w:.0f}   height:  {h:.0f})" if coordinates else ""
-        print(f"{label}: {confidence}%{place}")
-
-
-def draw_boxes(detections: Iterable[tuple[str, Any, Box]], image: Any, colors: Any) -> Any:
-    """Draw boxes and labels into an image (H x W x 3 bytes), which is returned.
-
-    Raises:
-        DarknetError: OpenCV, which draws them, is not installed.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise DarknetError("draw_boxes draws with OpenCV: pip install opencv-python-headless") from error
-    for label, confidence, bbox in detections:
-        left, top, right, bottom = bbox2points(bbox)
-        cv2.rectangle(image, (left, top), (right, bottom), colors[label], 1)
-        caption = f"{label} [{float(confidence):.2f}]"
-        cv2.putText(image, caption, (left, top - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colors[label], 2)
-    return image
+lib = Library(
+    globals(), {"load_network": load_net, "load_network_custom": load_net_custom, "get_metadata": load_meta},
+    network_predict_ptr=network_predict, network_predict_image=predict_image,
+    network_predict_image_letterbox=predict_image_letterbox,
+)  # fmt: skip
+"""What scripts call of libdarknet by its C names."""

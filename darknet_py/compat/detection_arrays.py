@@ -49,6 +49,15 @@ def to_detections(found: Candidates, struct: type[ct.Structure]) -> Any:
     return ct.cast(array, ct.POINTER(struct))
 
 
+def empty_detections(count: int, classes: int, struct: type[ct.Structure]) -> Any:
+    """A pointer to an array of ``count`` detections whose boxes and probabilities are 0."""
+    zeros = np.zeros(count, np.float32)
+    none = Candidates(
+        np.zeros((count, 4), np.float32), zeros, np.empty(0, np.int64), np.empty((0, classes), np.float32)
+    )
+    return to_detections(none, struct)
+
+
 def read_detections(dets: Any, total: int, classes: int) -> tuple[Floats, Floats, Floats]:
     """Boxes (n x 4), objectness (n) and probabilities (n x classes) of the first ``total`` detections, as copies."""
     records = _records(dets, total)

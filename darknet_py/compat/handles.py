@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as ct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,6 @@ from ..view import Asked, View
 from .structs import METADATA, floats_at, text, to_pointer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from ..detect.candidates import Candidates
@@ -30,6 +29,7 @@ class Handle:
     Attributes:
         detector: the engine.
         batch: how many images the script wants to run together.
+        skipped: numbers of classes that are not to be reported.
     """
 
     def __init__(self, cfg: Any, weights: Any, batch: int = 1) -> None:
@@ -38,6 +38,7 @@ class Handle:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
         self.detector = load(text(cfg), text(weights), names=())
         self.batch = batch
+        self.skipped: set[int] = set()
         self._outputs: list[Floats] = []
 
     @property
@@ -90,7 +91,9 @@ class Handle:
             class_map=_map_entries(classes_map),
             relative=relative,
         )
-        return detector.candidates([values[image] for values in self._outputs], (w, h), view)
+        found = detector.candidates([values[image] for values in self._outputs], (w, h), view)
+        found.prob[:, sorted(number for number in self.skipped if number < found.prob.shape[1])] = 0
+        return found
 
 
 def handle(net: Any) -> Handle:
@@ -108,25 +111,34 @@ def _map_entries(classes_map: Any) -> tuple[int, ...] | None:
     return tuple(np.asarray(classes_map, np.int32)[:MAP_ENTRIES].tolist())
 
 
+def read_class_names(f: str | bytes | Path) -> list[str]:
+    """All names that a data file names, blanks around them cut off. Raises `DataError`: it names none."""
+    return [name.strip() for name in _read_names(Path(text(f)))[1]]
+
+
 def load_meta(f: str | bytes | Path) -> METADATA:
     """Read a data file (``get_metadata``): how many classes, and their names.
 
     Raises:
         DataError: it names no names, or too few.
     """
-    from pathlib import Path
-
     path = Path(text(f))
-    entries = read_data(path)
-    entry = entries.get("names") or entries.get("labels")
-    if entry is None:
-        raise DataError("has no names= entry", path)
-    names = read_names(find_data_file(entry, path))
+    entries, names = _read_names(path)
     try:
         classes = int(entries.get("classes", "2"))
     except ValueError:
         raise DataError(f"classes={entries['classes']} is not a number", path) from None
     if not 0 < classes <= len(names):
+        entry = entries.get("names") or entries.get("labels")
         raise DataError(f"classes={classes}, but {entry} has {len(names)} names", path)
     array = (ct.c_char_p * len(names))(*(name.encode("utf-8", "surrogateescape") for name in names))
     return METADATA(classes, ct.cast(array, ct.POINTER(ct.c_char_p)))
+
+
+def _read_names(path: Path) -> tuple[dict[str, str], list[str]]:
+    """A data file's entries, and the names in the file that it names."""
+    entries = read_data(path)
+    entry = entries.get("names") or entries.get("labels")
+    if entry is None:
+        raise DataError("has no names= entry", path)
+    return entries, read_names(find_data_file(entry, path))

@@ -9,25 +9,22 @@ import numpy as np
 
 from ..image.draw import class_colour
 from ..image.load import load_image
-from .handles import Handle, load_meta
-from .structs import METADATA, text
-
-_loaded: dict[str, Any] = {}
-"""The network and the classes of the first call, which that module keeps for all later ones."""
+from .handles import load_meta, read_class_names
 
 
 def perform_detect(
-    detect: Any, imagePath: str = "data/dog.jpg", thresh: float = 0.25, configPath: str = "./cfg/yolov4.cfg",
+    module: dict[str, Any], imagePath: str = "data/dog.jpg", thresh: float = 0.25, configPath: str = "./cfg/yolov4.cfg",
     weightPath: str = "yolov4.weights", metaPath: str = "./cfg/coco.data", showImage: bool = True,
     makeImageOnly: bool = False, initOnly: bool = False,
 ) -> Any:  # fmt: skip
     """Detect the objects in an image file.
 
     Args:
-        detect: ``detect(net, meta, image, thresh)``.
+        module: the module's names, of which it sets ``netMain``, ``metaMain`` and ``altNames`` where they are None, and
+            uses ``load_net_custom`` and ``detect``.
         imagePath: the image.
         thresh: least probability, between 0 and 1.
-        configPath, weightPath, metaPath: the network; read once and kept, whatever later calls say, as there.
+        configPath, weightPath, metaPath: the network; read once and kept, whatever later calls say.
         showImage: print a line for each object, and give a picture with the boxes, too.
         makeImageOnly: without a window. There is none here in any case.
         initOnly: read the network only.
@@ -43,20 +40,24 @@ def perform_detect(
     for what, path in (("config", configPath), ("weight", weightPath), ("data file", metaPath)):
         if not os.path.exists(path):
             raise ValueError(f"Invalid {what} path `{os.path.abspath(path)}`")
-    if not _loaded:
-        _loaded.update(net=Handle(configPath, weightPath), meta=load_meta(metaPath))
+    if module["netMain"] is None:
+        module["netMain"] = module["load_net_custom"](configPath, weightPath, 0, 1)
+    if module["metaMain"] is None:
+        module["metaMain"] = load_meta(metaPath)
+    if module["altNames"] is None:
+        module["altNames"] = read_class_names(metaPath)
     if initOnly:
         print("Initialized detector")
         return None
     if not os.path.exists(imagePath):
         raise ValueError(f"Invalid image path `{os.path.abspath(imagePath)}`")
-    meta: METADATA = _loaded["meta"]
-    found = [(text(name), score, box) for name, score, box in detect(_loaded["net"], meta, imagePath, thresh)]
+    found: list[Any] = module["detect"](module["netMain"], module["metaMain"], imagePath, thresh)
     if not showImage:
         return found
     image = np.array(load_image(imagePath))
-    names = [text(meta.names[i]) for i in range(meta.classes)]
+    names = list(module["altNames"])
     captions = []
+    print(f"*** {len(found)} Results, color coded by confidence ***")
     for name, score, box in found:
         captions.append(f"{name}: {np.rint(100 * score)}%")
         print(captions[-1])

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DarknetError
-from .detection_arrays import read_detections, suppress, to_detections
+from .detection_arrays import empty_detections, read_detections, suppress, to_detections
 from .handles import Handle, handle, load_meta
+from .library import Library
 from .structs import (
     BOX,
     IMAGE,
@@ -100,6 +101,13 @@ def get_network_boxes(
     return to_detections(found, DETECTION)
 
 
+def make_network_boxes(net: Handle, thresh: float, num: Any) -> Any:
+    """As many empty detections as `get_network_boxes` would give; their count goes to where ``num`` points."""
+    found = handle(net).boxes(1, 1, thresh, 0.5, None, True, True)
+    (num._obj if hasattr(num, "_obj") else num.contents).value = len(found)
+    return empty_detections(len(found), found.prob.shape[1], DETECTION)
+
+
 def do_nms_obj(dets: Any, total: int, classes: int, thresh: float) -> None:
     """Sort by objectness; boxes that overlap a better one lose everything."""
     suppress(dets, total, classes, thresh, by_class=False)
@@ -157,3 +165,7 @@ def _rows(dets: Any, total: int, meta: METADATA) -> list[Row]:
     """Every class of every box that has a probability, box after box."""
     box, _, prob = read_detections(dets, total, meta.classes)
     return [(meta.names[i], float(prob[j, i]), tuple(box[j].tolist())) for j, i in np.argwhere(prob > 0)]
+
+
+lib = Library(globals(), {"load_network": load_net, "get_metadata": load_meta}, network_predict_image=predict_image)
+"""What scripts call of libdarknet by its C names."""

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..errors import DarknetError
+from .bootstrap import hook
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-FLAVOURS = ("alexeyab", "pjreddie", "opencv")
+MODULES = {"alexeyab": "alexeyab", "pjreddie": "pjreddie", "hank-ai": "hankai"}
+"""Flavours that answer ``import darknet`` -> our module."""
+
+FLAVOURS = (*MODULES, "opencv", "opencv4")
 """What a script can be given: one of the modules called ``darknet``, or ``cv2.dnn``."""
 
 
 def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
     """Run ``path`` as Python itself would: as ``__main__``, with its arguments, its folder first on ``sys.path``.
 
-    ``import darknet`` gives our module, whatever file of that name lies beside the script.
+    ``import darknet`` gives our module, whatever file of that name lies beside the script; in the Python processes that
+    the script starts, too.
 
     Args:
         path: the script.
@@ -29,26 +36,65 @@ def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
     Raises:
         SystemExit: what the script raised; with code 1 after an exception, told on standard error with its traceback.
     """
-    if flavour == "opencv":
-        from .opencv import install
+    _prepare(flavour, [path, *arguments], os.path.dirname(os.path.realpath(path)))
+    _run(lambda: runpy.run_path(path, run_name="__main__"))
 
-        install(replace=True)
-    else:
-        sys.modules["darknet"] = import_module(f"{__package__}.{flavour}")
-    sys.argv = [path, *arguments]
+
+def run_module(module: str, arguments: Sequence[str], flavour: str) -> None:
+    """`run_script` of a module, as ``python -m`` runs it: the working folder is first on ``sys.path``.
+
+    Raises:
+        DarknetError: there is no such module, or it is a package that cannot be run.
+    """
+    _prepare(flavour, [module, *arguments], os.getcwd())
+    _run(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
+
+
+def take_place(flavour: str) -> str | None:
+    """Put our module in the place of ``darknet``, or this engine into ``cv2.dnn``, in this process.
+
+    Returns:
+        For ``opencv4``, the version of the OpenCV that calls itself 4.14 now; None if it stays as it is.
+    """
+    if flavour in MODULES:
+        sys.modules["darknet"] = import_module(f"{__package__}.{MODULES[flavour]}")
+        return None
+    from .opencv import install
+
+    install(replace=True)
+    if flavour != "opencv4":
+        return None
+    from .opencv.version import show_older
+
+    return show_older(sys.modules["cv2"])
+
+
+def _prepare(flavour: str, command: list[str], folder: str) -> None:
+    version = take_place(flavour)
+    if version is not None:
+        from .opencv.version import OLDER
+
+        print(f"darknet-py: the script is shown OpenCV {OLDER}; it runs on OpenCV {version}", file=sys.stderr)
+    hook.begin(flavour)
+    sys.argv = command
     if not getattr(sys.flags, "safe_path", False):
-        sys.path[0] = os.path.dirname(os.path.realpath(path))
+        sys.path[0] = folder
+
+
+def _run(run: Callable[[], object]) -> None:
     try:
-        runpy.run_path(path, run_name="__main__")
+        run()
     except Exception as error:
-        error = error.with_traceback(_of_script(error.__traceback__))
+        trace = _of_script(error.__traceback__)
+        if trace is None and isinstance(error, ImportError):  # runpy has not found the module
+            raise DarknetError(str(error)) from None
+        error = error.with_traceback(trace or error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
 
 
 def _of_script(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback without this module's frame and runpy's."""
-    start = trace
+    """The traceback without this module's frames and runpy's; None if nothing else is there."""
     while trace is not None and trace.tb_frame.f_globals.get("__name__") in (__name__, "runpy"):
         trace = trace.tb_next
-    return trace or start
+    return trace

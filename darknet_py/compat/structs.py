@@ -58,12 +58,18 @@ def to_image(planar: Floats) -> IMAGE:
 def planes(image: IMAGE, count: int = 1) -> Floats:
     """An image's values, C x H x W, not copied; ``count`` such images that follow one another, as one array.
 
+    The image lives as long as the array.
+
     Raises:
         ImageError: it has no data.
     """
     if not isinstance(image, ct.Structure) or not image.data or min(image.w, image.h, image.c, count) < 1:
         raise ImageError("this IMAGE is empty (make_image and load_image make one)")
-    return np.ctypeslib.as_array(image.data, (count * image.c, image.h, image.w))
+    shape = (count * image.c, image.h, image.w)
+    kind: Any = ct.c_float * (shape[0] * shape[1] * shape[2])
+    array = kind.from_address(ct.addressof(image.data.contents))
+    array.owner = image  # np.ctypeslib.as_array would let the image go, and its values with it
+    return np.frombuffer(array, np.float32).reshape(shape)
 
 
 def floats_at(values: Any, count: int) -> Floats:

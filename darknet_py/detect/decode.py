@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import Detection, Head, Region, Yolo
+from ..numeric.arithmetic import PROFILES, Arithmetic
 from ..numeric.boxes import Frame
-from ..plan.profile import PROFILES, Profile
 from .candidates import Candidates, Floats, join
 from .finite import check_finite
 from .region import decode_region
@@ -38,7 +38,7 @@ class _Request:
     hier_thresh: np.float32
     trees: Mapping[int, Tree]
     class_map: NDArray[np.int32] | None
-    profile: Profile
+    profile: Arithmetic
 
 
 def decode(
@@ -50,7 +50,7 @@ def decode(
     hier_thresh: float = 0.5,
     trees: Mapping[int, Tree] | None = None,
     map: NDArray[np.int32] | None = None,
-    profile: Profile = PROFILES["ieee"],
+    profile: Arithmetic = PROFILES["ieee"],
     pixels_of: tuple[int, int] | None = None,
 ) -> Candidates:
     """Decode all heads of a network, in Darknet's order and with Darknet's bits.

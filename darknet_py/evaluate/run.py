@@ -16,6 +16,7 @@ import click
 from ..errors import DataError, ImageError
 from ..formats.text import as_found, read_paths
 from ..image.load import load_image
+from ..image.reading import unusual
 from ..plan.runner import in_groups
 from ..terminal import control, visible
 from .found import Found, Setting, find
@@ -129,6 +130,7 @@ class Task:
             "setting": asdict(self.setting),
             "images": [str(Path.cwd()), *self.images],
             "map": None if self.class_map is None else self.class_map.tolist(),
+            **unusual(),
         }
 
 

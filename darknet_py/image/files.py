@@ -10,6 +10,8 @@ from ..errors import DarknetError
 SUFFIXES = {
     ".jpg",
     ".jpeg",
+    ".jpe",
+    ".jfif",
     ".png",
     ".bmp",
     ".gif",
@@ -21,6 +23,7 @@ SUFFIXES = {
     ".hdr",
     ".pic",
     ".webp",
+    ".avif",
     ".tif",
     ".tiff",
 }

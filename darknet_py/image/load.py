@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from .orientation import UPRIGHT, find_orientation, turned
+from .reading import DECODERS, chosen_decoder, current, tell_orientation, try_pillow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-DECODERS = ("stb", "pillow")
+__all__ = ["DECODERS", "load_image"]
 
 _CHANNELS = range(5)
+
+_LOOK = 1 << 10
+"""So many bytes tell what a file is."""
 
 _READERS = tuple(
     (re.compile(signature, re.DOTALL), module, function)
@@ -39,30 +44,40 @@ _READERS = tuple(
 """Signatures in the order in which stb_image looks for them; TGA, which has none, comes last."""
 
 _UNKNOWN_TO_STB = tuple(
-    (re.compile(signature, re.DOTALL), what)
-    for signature, what in (
-        (rb"RIFF.{4}WEBP", "a WebP image"),
-        (rb"II\*\0|MM\0\*", "a TIFF image"),
-        (rb".{4}ftyp(avif|avis)", "an AVIF image"),
-        (rb".{4}ftyp(heic|heix|mif1)", "an HEIF image"),
-        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image"),
-        (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image"),
-        (rb"BM", "a BMP image of an unusual kind"),
-        (rb"P[1-4]", "a PNM image in text or of one bit"),
-        (rb"\0\0[\x01\x02]\0", "a Windows icon"),
+    (re.compile(signature, re.DOTALL), what, pillow_reads)
+    for signature, what, pillow_reads in (
+        (rb"RIFF.{4}WEBP", "a WebP image", True),
+        (rb"II[*+]\0|MM\0[*+]", "a TIFF image", True),
+        (rb".{4}ftyp(avif|avis)", "an AVIF image", True),
+        (rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "an HEIF image", False),
+        (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image", True),
+        (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image", False),
+        (rb"BM", "a BMP image of an unusual kind", True),
+        (rb"P[1-4]", "a PNM image in text or of one bit", True),
+        (rb"\0\0[\x01\x02]\0", "a Windows icon", True),
+        (rb"%PDF-", "a PDF document", False),
+        (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg", "an SVG drawing", False),
+        (rb"(?i)\s*<(!doctype\s+html|html|head|body)", "a web page", False),
+        (rb"version https://git-lfs", "a Git LFS pointer, not the file itself", False),
     )
 )
+"""Signatures, what such files are, and whether Pillow reads them by itself."""
 
 
-def load_image(source: str | Path | bytes, decoder: str = "stb", channels: int = 3) -> Pixels:
-    """Decode an image file (``load_image_stb``). The orientation that a camera noted (EXIF) is ignored, as in Darknet.
+def load_image(
+    source: str | Path | bytes, decoder: str | None = None, channels: int = 3, exif: bool | None = None
+) -> Pixels:
+    """Decode an image file (``load_image_stb``).
 
     Args:
         source: path of a file, or a file's bytes.
         decoder: "stb" gives Darknet's pixels, bit for bit (JPEG, PNG, BMP, GIF (its first frame), TGA, PPM, PGM, PSD,
             HDR, PIC). "pillow" also reads what stb_image does not know (WebP, TIFF, RLE-compressed BMP,
-            arithmetic-coded JPEG, ...), but its JPEG pixels differ from Darknet's in the last bits.
+            arithmetic-coded JPEG, ...), but its JPEG pixels differ from Darknet's in the last bits. None: what the
+            environment variable DARKNET_PY_DECODER says, or else "stb".
         channels: 3 for RGB, 1 for grey, 2 for grey with alpha, 4 for RGB with alpha, 0 for what the file has.
+        exif: turn the picture as its camera noted (EXIF's orientation, in JPEG, PNG and what Pillow reads). Darknet
+            does not: without it the picture is as it is stored, and an `OrientationWarning` says so.
 
     Returns:
         uint8 array, height x width x channels.
@@ -70,8 +85,7 @@ def load_image(source: str | Path | bytes, decoder: str = "stb", channels: int =
     Raises:
         ImageError: the file cannot be read, or is no image that the decoder can decode.
     """
-    if decoder not in DECODERS:
-        raise ImageError(f"decoder={decoder!r}: choose one of {', '.join(DECODERS)}")
+    decoder = chosen_decoder(decoder)
     if channels not in _CHANNELS:
         raise ImageError(f"channels={channels!r}: choose 3, 1, 2, 4, or 0 for what the file has")
     data, name = _read(source)
@@ -79,10 +93,22 @@ def load_image(source: str | Path | bytes, decoder: str = "stb", channels: int =
         if decoder == "pillow":
             from .pillow import decode_with_pillow
 
-            return decode_with_pillow(data, channels, name)
-        return _decode_as_darknet(data, channels, name)
+            pixels, orientation = decode_with_pillow(data, channels, name)
+        else:
+            pixels, orientation = _decode_as_darknet(data, channels, name), find_orientation(data)
+        return oriented(pixels, orientation, exif, name)
     except MemoryError:
         raise ImageError("this image does not fit into memory", name) from None
+
+
+def oriented(pixels: Pixels, orientation: int, exif: bool | None, name: str | None) -> Pixels:
+    """The pixels, turned by ``orientation`` if that is wanted; if it is not, whoever looks is told."""
+    if orientation == UPRIGHT:
+        return pixels
+    if exif if exif is not None else current().exif:
+        return turned(pixels, orientation)
+    tell_orientation(orientation, name)
+    return pixels
 
 
 def _read(source: str | Path | bytes) -> tuple[bytes, str | None]:
@@ -113,7 +139,8 @@ def _decode_as_darknet(data: bytes, channels: int, name: str | None) -> Pixels:
 
 
 def _unknown(data: bytes) -> str:
-    for signature, what in _UNKNOWN_TO_STB:
-        if signature.match(data):
-            return f'this is {what}, which Darknet (stb_image) does not read; decoder="pillow" may read it'
+    for signature, what, pillow_reads in _UNKNOWN_TO_STB:
+        if signature.match(data[:_LOOK]):
+            hint = try_pillow("may read it") if pillow_reads else "PNG and JPEG are read"
+            return f"this is {what}, which Darknet (stb_image) does not read; {hint}"
     return "this is no image of a format that Darknet (stb_image) reads"

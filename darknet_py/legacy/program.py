@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import DarknetError
+from ..image.reading import chosen_decoder, reading
 from ..output.streams import prepare_streams
 from .arguments import Arguments
 from .prompt import chat
@@ -40,7 +41,8 @@ HELP = """Darknet's command line, answered by darknet-py:
 
 Without IMAGE, paths are read from standard input. Flags: -thresh -hier -nms -out -t -c -s -avg -prefix -ext_output
 -dont_show -save_labels -letter_box -iou_thresh -points -out_filename -mjpeg_port -json_port ..., and our own
--math ieee|make|make-own|fast, -threads N. All other commands: darknet-py --help
+-math ieee|make|make-own|fast, -threads N, -decoder stb|pillow (WebP, TIFF, AVIF), -exif (pictures turned as their
+cameras noted). All other commands: darknet-py --help
 """
 
 
@@ -69,7 +71,11 @@ def run(argv: Sequence[str]) -> int:
         print(HELP, end="")
         return 0
     if command in COMMANDS:
-        return COMMANDS[command](arguments)
+        decoder, exif = arguments.text("-decoder"), arguments.flag("-exif")
+        words = {"decoder_words": "-decoder pillow", "exif_words": "-exif"}
+        with reading(decoder=decoder, exif=exif, say=chat, said=set(), **words):
+            chosen_decoder(decoder)  # a wrong one is told before a network is loaded
+            return COMMANDS[command](arguments)
     if command in HINTS:
         hint = HINTS[command] and f"; the same: {HINTS[command]}"
         raise DarknetError(f"darknet-py does not have Darknet's command {command}{hint}")

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DarknetError
 from .batchnorm import Doubles, Floats, folded, fused_in_double, root_plus_epsilon, root_with_epsilon
@@ -52,9 +50,8 @@ class Arithmetic:
         """What batch normalisation divides by, by channel."""
         return root_plus_epsilon(variance)
 
-    @property
-    def folds_normalization(self) -> bool:
-        """Whether batch normalisation becomes part of a convolution's weights (not inside of recurrent layers)."""
+    def folds_normalization(self, part: bool) -> bool:
+        """Whether batch normalisation becomes part of the weights; ``part``: of a convolution in a recurrent layer."""
         return False
 
     def fold(self, arrays: Arrays) -> Arrays:
@@ -86,6 +83,11 @@ class Arithmetic:
 
         return softmax
 
+    @property
+    def covers_all(self) -> bool:
+        """Whether it computes every kind of layer."""
+        return True
+
     def why_not_here(self) -> str | None:
         """Why this machine cannot compute it; None: it can."""
         return None
@@ -95,7 +97,7 @@ class Arithmetic:
         return None
 
     def check_covers(self, network: Network) -> None:
-        """Raise `DarknetError` if this machine cannot compute it, or at the first layer whose bits it does not promise."""
+        """Raise `DarknetError` if this machine cannot compute it, or does not promise the bits of some layer."""
         why = self.why_not_here()
         if why is not None:
             raise DarknetError(why)
@@ -103,7 +105,8 @@ class Arithmetic:
         if layer is not None:
             raise network.error(
                 layer,
-                f"math={self.name} does not cover [{layer.kind}]: the Makefile's build regroups its sums; use math=ieee",
+                f"math={self.name} does not cover [{layer.kind}]: the Makefile's build regroups its sums; "
+                "use math=ieee",
             )
 
 
@@ -134,6 +137,10 @@ class MakefileArithmetic(Arithmetic):
 
         return softmax_make
 
+    @property
+    def covers_all(self) -> bool:
+        return False
+
     def why_not_here(self) -> str | None:
         from ..kernels.runtime.libmvec import AVAILABLE
 
@@ -151,8 +158,7 @@ class FastArithmetic(Arithmetic):
     exact = False
     flush_denormals = True
 
-    @property
-    def folds_normalization(self) -> bool:
+    def folds_normalization(self, part: bool) -> bool:
         return True
 
     def fold(self, arrays: Arrays) -> Arrays:
@@ -179,9 +185,8 @@ class AlexeyabArithmetic(Arithmetic):
     def deviations(self, variance: Floats) -> Doubles:
         return root_with_epsilon(variance)
 
-    @property
-    def folds_normalization(self) -> bool:
-        return True
+    def folds_normalization(self, part: bool) -> bool:
+        return not part
 
     def fold(self, arrays: Arrays) -> Arrays:
         return fused_in_double(arrays)
@@ -201,18 +206,21 @@ class AlexeyabFastArithmetic(AlexeyabArithmetic):
         return tile.contracted
 
 
-_PJREDDIES = (
+_PJREDDIES: tuple[Arithmetic, ...] = (
     Arithmetic("ieee", SOURCE),
     MakefileArithmetic("make", MAKEFILE),
     FastArithmetic("fast", SOURCE),
     MakefileArithmetic("make-own", MAKEFILE_HERE),
 )
-_ALEXEYABS = (AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS))
+_ALEXEYABS: tuple[Arithmetic, ...] = (AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS))
 
-PROFILES = {arithmetic.name: arithmetic for arithmetic in _PJREDDIES}
+PROFILES: dict[str, Arithmetic] = {arithmetic.name: arithmetic for arithmetic in _PJREDDIES}
 """Every arithmetic by what the user calls it (``math=``), in pjreddie's dialect."""
 
-ARITHMETICS = {PJREDDIE.key: PROFILES, ALEXEYAB.key: {arithmetic.name: arithmetic for arithmetic in _ALEXEYABS}}
+ARITHMETICS: dict[str, dict[str, Arithmetic]] = {
+    PJREDDIE.key: PROFILES,
+    ALEXEYAB.key: {arithmetic.name: arithmetic for arithmetic in _ALEXEYABS},
+}
 """By dialect."""
 
 

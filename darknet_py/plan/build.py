@@ -15,7 +15,6 @@ from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
 from .ops import make_steps
 from .pool import Schedule, get_pool
-from .profile import check_covers
 from .states import States
 from .step import share_temporary
 
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from ..formats.tree import Tree
     from ..layers import Layer
     from ..network import Network
+    from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
-    from .profile import Profile
     from .step import Step
 
     Floats = NDArray[np.float32]
@@ -43,7 +42,7 @@ class Plan:
         self,
         network: Network,
         parameters: Parameters,
-        profile: Profile,
+        profile: Arithmetic,
         threads: int,
         trees: Mapping[int, Tree] | None = None,
         keep: Collection[int] = (),
@@ -65,7 +64,7 @@ class Plan:
             states: of its recurrent layers; zeros of its own by default.
             dry: the plan is to be looked at only (`plan.verify`, `plan.show`): no weights are packed.
         """
-        check_covers(profile, network)
+        profile.check_covers(network)
         if parameters.file is not None:
             parameters.file.check()
         self.network = network

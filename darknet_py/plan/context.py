@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..formats.tree import Tree
     from ..kernels.vector.tile import Tile
     from ..layers import MaxPool
+    from ..numeric.arithmetic import Arithmetic
     from .pool import Context
-    from .profile import Profile
 
     Floats = NDArray[np.float32]
 
@@ -43,13 +43,14 @@ class LayerContext:
         pool: the pooling behind a convolution that its step is to do as well.
         states: what a recurrent layer keeps between runs.
         tile: the micro-kernels' shape; that for this processor by default.
+        part: the layer is a part of a recurrent one.
         dry: the steps are made to be looked at: nothing is packed, weights stay zeros.
     """
 
     sources: Sequence[Floats]
     out: Floats
     arrays: Mapping[str, Floats]
-    profile: Profile
+    profile: Arithmetic
     threads: int
     tree: Tree | None = None
     images: Images = ONE
@@ -57,6 +58,7 @@ class LayerContext:
     pool: MaxPool | None = None
     states: Sequence[Floats] = ()
     tile: Tile = field(default_factory=lambda: host_tile())
+    part: bool = False
     dry: bool = False
 
     @property

@@ -93,8 +93,9 @@ def cut_work(
     band = sums + waiting * area + tile.lanes * tile.filters
     scratch = band + (most * way.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
     cut = Cut(
-        way.number, way.block, area, channels, row, plane, sums, band, *pooled, images.next_in, images.next_out,
-        -(-scratch // 16) * 16,
+        way=way.number, block=way.block, area=area, channels=channels, row=row, plane=plane, sums=sums, band=band,
+        pool_h=pooled[0], pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
+        scratch=-(-scratch // 16) * 16,
     )  # fmt: skip
     return cut, tasks, pieces
 

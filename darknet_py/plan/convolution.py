@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..kernels.conv.convolution import ConvShape, Cut
 from ..kernels.conv.epilogue import Finish
-from .coefficients import coefficients, folded
+from .coefficients import coefficients
 from .conv_cut import cut_work, offsets
 from .memory import aligned_floats, frozen
 from .step import Step
@@ -41,13 +41,14 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
     shape, profile = conv_shape(layer), context.profile
     _check_buffers(layer, context)
     tile, normalize, arrays = profile.tile(context.tile), layer.batch_normalize, context.arrays
-    if profile.folds_normalization and normalize:
-        normalize, arrays = False, arrays if context.dry else folded(arrays)
+    if normalize and profile.folds_normalization(context.part):
+        normalize, arrays = False, arrays if context.dry else profile.fold(arrays)
     multiplied = profile.multiplied_pixels(layer.out_h * layer.out_w) if normalize else None
-    singles, doubles = coefficients(arrays, normalize, tile)
+    deviations = profile.deviations(arrays["rolling_variance"]) if normalize else None
+    singles, doubles = coefficients(arrays, deviations, tile)
     finish = Finish(
-        int(normalize), profile.activation_code(layer.activation), 0 if multiplied is None else multiplied + 1,
-        singles.shape[1],
+        normalize=int(normalize), code=profile.activation_code(layer.activation, fused=True),
+        divided=0 if multiplied is None else multiplied + 1, pitch=singles.shape[1],
     )  # fmt: skip
     transform = choose(shape, context.threads, tile) if profile.transforms else None
     if transform:
@@ -85,10 +86,13 @@ def conv_shape(layer: Convolutional) -> ConvShape:
     group = c * layer.h * layer.w
     if layer.size == 1:
         plane = layer.out_h * layer.out_w
-        return ConvShape(c, 1, plane, n, layer.groups, 1, 1, 0, 1, plane, plane, group)
+        return ConvShape(
+            c=c, h=1, w=plane, n=n, groups=layer.groups, size=1, stride=1, pad=0, out_h=1, out_w=plane, plane=plane,
+            group=group,
+        )  # fmt: skip
     return ConvShape(
-        c, layer.h, layer.w, n, layer.groups, layer.size, layer.stride, layer.pad, layer.out_h, layer.out_w,
-        layer.h * layer.w, group,
+        c=c, h=layer.h, w=layer.w, n=n, groups=layer.groups, size=layer.size, stride=layer.stride, pad=layer.pad,
+        out_h=layer.out_h, out_w=layer.out_w, plane=layer.h * layer.w, group=group,
     )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ from .build import Plan
 if TYPE_CHECKING:
     from ..formats.tree import Tree
     from ..network import Network
-    from .profile import Profile
+    from ..numeric.arithmetic import Arithmetic
 
 
 def dry_plan(
-    network: Network, profile: Profile, threads: int, trees: Mapping[int, Tree] | None = None,
+    network: Network, profile: Arithmetic, threads: int, trees: Mapping[int, Tree] | None = None,
     keep: Collection[int] = (), images: int = 1,
 ) -> Plan:  # fmt: skip
     """The plan that a network would run by; arguments as for `Plan`. Its zeros take (almost) no memory."""

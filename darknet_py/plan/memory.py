@@ -12,15 +12,15 @@ import numpy as np
 
 from ..errors import DarknetError
 from ..layers import Dropout, Route
+from ..numeric.number_format import FLOAT32
 from .fusion import pooled_convolutions
-from .number_format import FLOAT32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..layers import Layer
     from ..network import Network
-    from .number_format import NumberFormat
+    from ..numeric.number_format import NumberFormat
 
 ALIGNMENT = 128
 """Buffers start at multiples of this many bytes: two cache lines."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ..formats.tree import Tree
     from ..network import Network
+    from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
-    from .profile import Profile
 
     Floats = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ class Runner:
     """
 
     def __init__(
-        self, network: Network, parameters: Parameters, profile: Profile, threads: int, trees: Mapping[int, Tree],
+        self, network: Network, parameters: Parameters, profile: Arithmetic, threads: int, trees: Mapping[int, Tree],
         keep: Collection[int] = (),
     ) -> None:  # fmt: skip
         """Arguments as for `Plan`."""

@@ -44,7 +44,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             yield _line(str(number), layer, step.name, place, str(step.tasks), _how(plan, step))
     yield ""
     problems = verify(plan)
-    yield f"{len(plan.steps)} steps; " + ("verified" if not problems else f"{len(problems)} problems:")
+    yield f"{len(plan.steps)} step{'s' * (len(plan.steps) != 1)}; " + (
+        "verified" if not problems else f"{len(problems)} problems:"
+    )
     yield from problems
 
 

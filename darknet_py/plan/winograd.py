@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv.winograd import WinogradCut, pack_winograd, transform_tiles, winograd
+from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4
+from ..kernels.conv.winograd_pack import pack_winograd
 from .memory import aligned_floats, frozen
 from .step import Step
 
@@ -158,8 +159,10 @@ def cut_winograd(
     ])  # fmt: skip
     tiles, sums, pixels, band, end = map(int, places)
     cut = WinogradCut(
-        across, down, int(shared), pitch, channels, row, plane, tiles, sums, rows * across * tile.filters + tile.lanes,
-        pixels, band, *pooled, images.next_in, images.next_out, -(-end // 16) * 16,
+        across=across, down=down, shared=int(shared), pitch=pitch, channels=channels, row=row, plane=plane,
+        tiles=tiles, sums=sums, sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, band=band,
+        pool_h=pooled[0], pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
+        scratch=-(-end // 16) * 16,
     )  # fmt: skip
     together = 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
     tasks = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError, DataError
 from ..image.load import load_image
-from ..plan.profile import PROFILES
+from ..numeric.arithmetic import PROFILES
 from ..trace import trace
 from .compare import (
     ImageResult,

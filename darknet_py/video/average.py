@@ -10,7 +10,7 @@ import numpy as np
 from ..detect.nms import nms_obj
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
-from ..plan.profile import get_profile
+from ..numeric.arithmetic import get_arithmetic
 from ..view import Fit
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Averager:
         if frames < 1:
             raise DarknetError(f"avg={frames} must be at least 1")
         self.detector = detector
-        self._profile = get_profile(detector.math)
+        self._profile = get_arithmetic(detector.math, detector.network.dialect)
         self._share = np.float32(1 / frames)
         # Frame n is kept in place n % frames, and the sum goes from place to place: the order of the additions, and
         # with it the last bits, depend on where in the ring a frame is.

@@ -4,8 +4,14 @@ Use it in place of ``cv2.dnn``, or call `install` once and leave the rest of a p
 OpenCV itself but `install`; ``blobFromImage`` and ``NMSBoxes`` remain OpenCV's.
 """
 
+from .layer import Layer
 from .model import ClassificationModel, DetectionModel, Model
-from .net import Net, readNet, readNetFromDarknet
+from .net import Net
 from .patch import install
+from .read import readNet, readNetFromDarknet
+from .results import AsyncArray
 
-__all__ = ["ClassificationModel", "DetectionModel", "Model", "Net", "install", "readNet", "readNetFromDarknet"]
+__all__ = [
+    "AsyncArray", "ClassificationModel", "DetectionModel", "Layer", "Model", "Net", "install", "readNet",
+    "readNetFromDarknet",
+]  # fmt: skip

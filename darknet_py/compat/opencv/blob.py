@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ImageError
+from .arrays import to_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ def make_blob(
     """``(resized frame - mean) * scale`` as 1 x channels x height x width.
 
     Args:
-        frame: H x W x channels (or H x W), uint8.
+        frame: H x W x channels (or H x W), uint8, also as a ``cv2.UMat``.
         size: width and height of the blob.
         scale, mean: four values, for the channels in the blob's order.
         swap_rb: swap the first and the third channel.
@@ -48,7 +49,7 @@ def make_blob(
 
 def check_frame(frame: NDArray[Any]) -> Pixels:
     """The frame as H x W x channels of uint8."""
-    pixels: NDArray[Any] = np.asarray(frame)
+    pixels = to_array(frame)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[2] > 4:

@@ -10,14 +10,16 @@ import numpy as np
 
 from ...errors import DarknetError
 from .blob import check_frame, make_blob
-from .net import Net, readNet, to_scalar
+from .errors import opencv_surface
+from .net import Net, to_scalar
+from .read import readNet
 from .region import nms_boxes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from .net import Source
+    from .read import Source
 
     Floats = NDArray[np.float32]
     Found = tuple[NDArray[np.int32], Floats, NDArray[np.int32]]
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 f32 = np.float32
 
 
+@opencv_surface
 class Model:
     """A network and how frames become its input.
 
@@ -37,6 +40,7 @@ class Model:
         self._size = self._net.input_size
         self._scale, self._mean = np.ones(4, f32), np.zeros(4, f32)
         self._swap_rb = self._crop = False
+        self._output_names = list(self._net.getUnconnectedOutLayersNames())
 
     def setInputParams(
         self, scale: float = 1.0, size: Sequence[int] = (), mean: float | Sequence[float] = (), swapRB: bool = False,
@@ -76,21 +80,33 @@ class Model:
         return self
 
     def setPreferableBackend(self, backendId: int) -> Self:
-        """Taken and left alone."""
+        """Accepted and ignored."""
         return self
 
     def setPreferableTarget(self, targetId: int) -> Self:
-        """Taken and left alone."""
+        """Accepted and ignored."""
+        return self
+
+    def enableWinograd(self, useWinograd: bool) -> Self:
+        """Accepted and ignored."""
+        return self
+
+    def setOutputNames(self, outNames: Sequence[str]) -> Self:
+        """The layers whose outputs `predict` gives and `detect` reads; before, those that no other layer reads."""
+        self._output_names = [str(name) for name in outNames]
         return self
 
     def predict(self, frame: NDArray[Any]) -> tuple[Floats, ...]:
         """The network's outputs for a frame (H x W x channels, uint8)."""
         blob = make_blob(frame, self._size, self._scale, self._mean, self._swap_rb, self._crop)
         self._net.setInput(blob)
-        outputs: tuple[Floats, ...] = self._net.forward(self._net.getUnconnectedOutLayersNames())
+        if not self._output_names:
+            raise DarknetError("the model has no outputs: setOutputNames was given an empty list")
+        outputs: tuple[Floats, ...] = self._net.forward(self._output_names)
         return outputs
 
 
+@opencv_surface
 class DetectionModel(Model):
     """Boxes, classes and confidences of a frame. As in OpenCV, the network's own suppression is switched off."""
 
@@ -129,7 +145,7 @@ class DetectionModel(Model):
             raise DarknetError(f"detect: thresholds {confThreshold} and {nmsThreshold} must not be negative")
         if not self._net.region_options:
             raise DarknetError("DetectionModel: the network is no detector (for a classifier: ClassificationModel)")
-        rows = np.concatenate(self.predict(frame))
+        rows = self._rows(frame)
         class_id = rows[:, 5:].argmax(axis=1).astype(np.int32)
         confidence = rows[:, 5:].max(axis=1)
         above = confidence >= f32(confThreshold)
@@ -139,6 +155,15 @@ class DetectionModel(Model):
         if not len(kept):
             return (), (), ()
         return class_id[kept], confidence[kept], boxes[kept]
+
+    def _rows(self, frame: NDArray[Any]) -> Floats:
+        """The rows of all heads that are asked for."""
+        outputs = self.predict(frame)
+        for name, values in zip(self._output_names, outputs, strict=True):
+            if not self._net.is_head(name):
+                shape = " x ".join(map(str, values.shape))
+                raise DarknetError(f"DetectionModel: layer '{name}' gives no boxes, but {shape} values")
+        return np.concatenate(outputs)
 
     def _kept(
         self, class_id: NDArray[np.int32], confidence: Floats, boxes: NDArray[np.int32], thresh: float, nms: float
@@ -164,6 +189,7 @@ def _to_pixels(box: Floats, width: int, height: int) -> NDArray[np.int32]:
     return np.concatenate([corner, size], axis=1).astype(np.int32)
 
 
+@opencv_surface
 class ClassificationModel(Model):
     """The best class of a frame."""
 

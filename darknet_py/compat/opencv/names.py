@@ -68,7 +68,7 @@ def _parts(layer: Layer) -> Iterator[Part]:
         return
     activation = layer.activation if isinstance(layer, (Connected, Convolutional, Shortcut)) else "linear"
     stages = [_first_name(layer)]
-    if getattr(layer, "batch_normalize", False):
+    if getattr(layer, "batch_normalize", False) and layer.kind != "batchnorm":
         stages.append(f"bn_{i}")
     if activation != "linear":
         stages.append(f"{activation}_{i + 1}")  # OpenCV has counted the layer already

@@ -1,9 +1,7 @@
-"""``cv2.dnn.Net`` and the functions that read one, for Darknet's files."""
+"""``cv2.dnn.Net`` for Darknet's networks."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,27 +12,32 @@ import numpy as np
 
 from ...detector import Detector
 from ...errors import DarknetError
-from ...layers import Connected, Cost, Dropout, Region, Softmax, Yolo
+from ...layers import Region, Yolo
 from ...network import read_network
 from ...parameters import load_parameters
+from .arrays import to_array
+from .describe import Description
+from .errors import NotFound, opencv_surface
+from .facts import Dims, is_flat, measure_parts, read_shape
+from .ids import to_ids
 from .names import Part, name_parts, output_names
 from .region import RegionOptions, read_options, region_rows
+from .results import AsyncArray
 from .stages import inner_output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...layers import Layer
     from ...network import Network
 
     Floats = NDArray[np.float32]
-    Source = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.uint8]
 
 TICKS_PER_SECOND = 1_000_000_000
 """``cv2.getTickFrequency()`` on Linux."""
 
 
-class Net:
+@opencv_surface
+class Net(Description):
     """A network with OpenCV's surface: one input blob, outputs by name.
 
     The blob may have another height and width than the cfg says; the network then takes that size, as in OpenCV. Calls
@@ -46,6 +49,11 @@ class Net:
         self._lock = threading.RLock()
         self._keep_files = keep_files
         self._blob: Floats | None = None
+        self._inputs: tuple[str, ...] = ("data",)
+        self._given_shape: Dims | None = None
+        self._parts: list[Part] = []
+        self._outputs: list[str] = []
+        self._numbers: dict[str, int] = {}
         self._seconds = 0.0
         self._detector: Detector | None = None
         self.region_options: dict[int, RegionOptions] = {}
@@ -76,13 +84,14 @@ class Net:
         """Take n x channels x height x width values, of which ``(blob - mean) * scalefactor`` go into the network.
 
         Raises:
-            DarknetError: the blob has other axes or channels than the network's input.
+            DarknetError: the blob has other axes or channels than the network's input, or the input another name.
         """
         channels = self._ready().network.input.c
-        x = np.asarray(blob)
-        if x.ndim != 4 or x.shape[1] != channels or 0 in x.shape or x.dtype.kind not in "fu":
+        self._check_input(name)
+        x = to_array(blob)
+        if x.ndim != 4 or x.shape[1] != channels or 0 in x.shape or x.dtype.kind not in "fiu":
             raise DarknetError(
-                f"setInput needs floats of n x {channels} x height x width (blobFromImage makes them), "
+                f"setInput needs numbers of n x {channels} x height x width (blobFromImage makes them), "
                 f"not {x.dtype} of {' x '.join(map(str, x.shape))}"
             )
         values: Floats = x.astype(np.float32)  # a copy: the caller may reuse its array
@@ -92,12 +101,38 @@ class Net:
         with self._lock:
             self._blob = values
 
+    def setInputsNames(self, inputBlobNames: Sequence[str]) -> None:
+        """Name the input (``data`` until then); a Darknet network has one, so that further names stay unused."""
+        names = (inputBlobNames,) if isinstance(inputBlobNames, str) else tuple(map(str, inputBlobNames))
+        self._inputs = names or ("data",)
+
+    def setInputShape(self, inputName: str, shape: Sequence[int]) -> None:
+        """Say what the input will be, for `dump`; `forward` goes by the blob.
+
+        Raises:
+            DarknetError: there is no such input, or the network cannot take that shape.
+        """
+        self._check_input(inputName)
+        dims = read_shape(shape)
+        measure_parts(self._ready().network, self._parts, dims)
+        self._given_shape = dims
+
+    def _check_input(self, name: str) -> None:
+        if name and name != self._inputs[0]:
+            raise NotFound(f"the network has no input '{name}'; its input is '{self._inputs[0]}'")
+
+    def _input_shape(self) -> Dims:
+        if self._blob is not None:
+            return self._blob.shape
+        shape = self._ready().network.input
+        return self._given_shape or (1, shape.c, shape.h, shape.w)
+
     def forward(self, outputName: str | Sequence[str] | None = None, outputBlobs: Any = None, **names: Any) -> Any:
         """Run the network on the blob.
 
         Args:
             outputName: a layer's name (none: the last layer), or a list of them (also as ``outBlobNames=``).
-            outputBlobs: taken and left alone.
+            outputBlobs: accepted and ignored.
 
         Returns:
             float32. Of a head: rows x (5 + classes), for several images n x rows x (5 + classes); of other layers
@@ -112,21 +147,39 @@ class Net:
         self._ready()
         if outputName is None or isinstance(outputName, str):
             return self._run([outputName or self._parts[-1].name])[0]
-        return tuple(self._run(list(outputName)))
+        return tuple(self._run(list(outputName) or [self._parts[-1].name]))
 
-    def _run(self, names: list[str]) -> list[Floats]:
+    def forwardAndRetrieve(self, outBlobNames: Sequence[str]) -> tuple[tuple[Floats, ...], ...]:
+        """`forward` of several layers, with a tuple of outputs for each: all have one."""
+        return tuple((values,) for values in self.forward(list(outBlobNames)))
+
+    def forwardAsync(self, outputName: str = "") -> AsyncArray:
+        """`forward` of one layer by a thread of its own, on the blob that is set now; ``get()`` waits for it.
+
+        (OpenCV has this with Intel's engine only.)
+        """
+        self._ready()
+        name = outputName or self._parts[-1].name
+        self._part(name)
+        blob = self._blob
+        if blob is None:
+            raise DarknetError("forwardAsync: there is no input yet; call setInput first")
+        return AsyncArray(lambda: self._run([name], blob)[0])
+
+    def _run(self, names: list[str], blob: Floats | None = None) -> list[Floats]:
         wanted = [self._part(name) for name in names]
         with self._lock:
-            if self._blob is None:
+            blob = self._blob if blob is None else blob
+            if blob is None:
                 raise DarknetError("forward: there is no input yet; call setInput first")
-            detector = self._fitted(self._blob)
+            detector = self._fitted(blob)
             start = perf_counter()
             heads = [head.index for head in detector.network.heads] or [detector.network.output_layer.index]
             if all(part.stage == "output" and part.number in heads for part in wanted):
-                found = dict(zip(heads, detector.predict(self._blob), strict=True))
+                found = dict(zip(heads, detector.predict(blob), strict=True))
                 results = [found[part.number] for part in wanted]
             else:
-                results = self._one_by_one(detector, self._blob, wanted)
+                results = self._one_by_one(detector, blob, wanted)
             self._seconds = perf_counter() - start
         return [self._shaped(detector.network, part, values) for part, values in zip(wanted, results, strict=True)]
 
@@ -155,7 +208,12 @@ class Net:
             options, size = self.region_options[layer.index], (network.input.w, network.input.h)
             rows = [region_rows(layer, image, options, size) for image in values]
             return np.stack(rows) if len(rows) > 1 else rows[0]
-        return values.reshape(len(values), -1) if _is_flat(network, layer) else _image(values)
+        return values.reshape(len(values), -1) if is_flat(network, layer) else _image(values)
+
+    def is_head(self, name: str) -> bool:
+        """Whether a layer gives rows of boxes."""
+        part = self._part(name)
+        return part.stage == "output" and part.number in self.region_options
 
     def _fitted(self, blob: Floats) -> Detector:
         """The network for a blob of this size."""
@@ -168,7 +226,7 @@ class Net:
     def _part(self, name: str) -> Part:
         number = self._numbers.get(name)
         if number is None:
-            raise DarknetError(f"the network has no layer '{name}'; getLayerNames() tells those that it has")
+            raise NotFound(f"the network has no layer '{name}'; getLayerNames() tells those that it has")
         return self._parts[number - 1]
 
     def _ready(self) -> Detector:
@@ -178,19 +236,20 @@ class Net:
 
     def getLayerNames(self) -> tuple[str, ...]:
         """The names of all layers, in order; a layer's id is its place, from 1."""
-        return tuple(part.name for part in self._parts) if self._detector else ()
+        return tuple(part.name for part in self._parts)
 
     def getLayerId(self, layer: str) -> int:
         """The id of a layer; 0 for ``_input``; -1 if there is none."""
-        return 0 if layer == "_input" else self._numbers.get(layer, -1) if self._detector else -1
+        return 0 if layer == "_input" else self._numbers.get(layer, -1)
 
     def getUnconnectedOutLayers(self) -> NDArray[np.int32]:
-        """Ids of the layers that no other reads."""
-        return np.array([self._numbers[name] for name in self.getUnconnectedOutLayersNames()], np.int32)
+        """Ids of the layers that no other reads, as `Ids`: ``i - 1`` and ``i[0] - 1`` are the same."""
+        ids: NDArray[np.int32] = to_ids([self._numbers[name] for name in self.getUnconnectedOutLayersNames()])
+        return ids
 
     def getUnconnectedOutLayersNames(self) -> tuple[str, ...]:
         """Names of the layers that no other reads."""
-        return tuple(self._outputs) if self._detector else ()
+        return tuple(self._outputs)
 
     def getPerfProfile(self) -> tuple[int, NDArray[np.float64]]:
         """How long the last `forward` took, in ticks (``cv2.getTickFrequency()`` of them are a second), and by layer.
@@ -203,81 +262,16 @@ class Net:
         return ticks, layers
 
     def setPreferableBackend(self, backendId: int) -> None:
-        """Taken and left alone: there is one backend, this engine."""
+        """Accepted and ignored: there is one backend, this engine."""
 
     def setPreferableTarget(self, targetId: int) -> None:
-        """Taken and left alone: there is one target, the CPU."""
+        """Accepted and ignored: there is one target, the CPU."""
 
     def enableFusion(self, fusion: bool) -> None:
-        """Taken and left alone."""
+        """Accepted and ignored."""
 
     def enableWinograd(self, useWinograd: bool) -> None:
-        """Taken and left alone."""
-
-
-def readNetFromDarknet(cfgFile: Source, darknetModel: Source | None = None) -> Net:
-    """Read a network from a cfg and a weights file, or from the contents of such files.
-
-    Args:
-        cfgFile: a path, or the text as bytes, bytearray or an array of uint8.
-        darknetModel: likewise the weights.
-
-    Raises:
-        CfgError, WeightsError: a file cannot be used.
-        DarknetError: there are no weights (OpenCV then runs on memory that nobody has set).
-    """
-    if darknetModel is None or (isinstance(darknetModel, str) and not darknetModel):
-        raise DarknetError("readNetFromDarknet needs the weights file, too: readNetFromDarknet(cfg, weights)")
-    folder = None
-    if _is_buffer(cfgFile) or _is_buffer(darknetModel):
-        folder = tempfile.TemporaryDirectory(prefix="darknet-py-")
-    cfg = _as_file(cfgFile, "buffer.cfg", folder)
-    return Net(cfg, _as_file(darknetModel, "buffer.weights", folder), folder)
-
-
-def readNet(model: Source, config: Source = "", framework: str | Source = "") -> Net:
-    """`readNetFromDarknet` with the two files in either order, or with buffers: ``readNet("darknet", weights, cfg)``.
-
-    Raises:
-        DarknetError: these are not the files of a Darknet network.
-    """
-    if isinstance(model, str) and model.lower() == "darknet":
-        return readNetFromDarknet(framework, config)
-    if _is_buffer(model) or _is_buffer(config):
-        raise DarknetError('readNet reads buffers as readNet("darknet", weights, cfg)')
-    files = [str(file) for file in (model, config)]
-    if not is_darknet(files[0], files[1], framework):
-        raise DarknetError(f"{files[0]}: not a .cfg and a .weights file; here only Darknet's networks can be read")
-    if files[0].endswith(".cfg"):
-        files.reverse()
-    return readNetFromDarknet(files[1], files[0])
-
-
-def is_darknet(model: object, config: object = "", framework: object = "") -> bool:
-    """Whether the arguments of a ``readNet`` mean a Darknet network, as OpenCV tells it."""
-    names = [name for name in (model, config, framework) if isinstance(name, (str, os.PathLike))]
-    return any(str(name).endswith((".cfg", ".weights")) or str(name).lower() == "darknet" for name in names)
-
-
-def _is_buffer(source: object) -> bool:
-    return isinstance(source, (bytes, bytearray, memoryview, np.ndarray))
-
-
-def _as_file(source: Source, name: str, folder: tempfile.TemporaryDirectory[str] | None) -> Path:
-    if not _is_buffer(source):
-        return Path(source)  # type: ignore[arg-type]
-    assert folder is not None
-    path = Path(folder.name) / name
-    data = np.asarray(source).tobytes() if isinstance(source, np.ndarray) else bytes(source)  # type: ignore[arg-type]
-    path.write_bytes(data)
-    return path
-
-
-def _is_flat(network: Network, layer: Layer) -> bool:
-    """Whether OpenCV has a layer's output as a list: that of ``[connected]``, and what passes it on."""
-    while isinstance(layer, (Softmax, Dropout, Cost)) and layer.index:
-        layer = network.layers[layer.index - 1]
-    return isinstance(layer, Connected)
+        """Accepted and ignored."""
 
 
 def _image(values: Floats) -> Floats:

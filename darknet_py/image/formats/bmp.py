@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..channels import OPAQUE, to_channels
+from ..channels import OPAQUE, bands, look_up, to_channels, unpack
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OS2, _INFO_MASKS, _V4, _V5 = 12, 56, 108, 124
 _FILE_HEADER = 14
 _RUN_LENGTH, _BIT_FIELDS = (1, 2), 3
+_USUAL = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
 _BUFFER = 128
 """stb_image reads a file in pieces of so many bytes; what it takes for a negative length leads to the next piece."""
 
@@ -29,8 +30,7 @@ _STRETCH = {1: (0xFF, 0), 2: (0x55, 0), 3: (0x49, 1), 4: (0x11, 0), 5: (0x21, 2)
 
 def decode_bmp(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
     """Decode a BMP file's bytes to H x W x C uint8 (`channels` 0: as in the file). Raises `ImageError`."""
-    bmp = _Bmp(Reader(data, name, "BMP"))
-    pixels = bmp.decode()
+    pixels = _Bmp(Reader(data, name, "BMP")).decode(channels)
     return to_channels(pixels, channels or pixels.shape[2])
 
 
@@ -74,7 +74,7 @@ class _Bmp:
         if self.bits not in (16, 32):
             return
         if compression == 0 and self.bits == 32:
-            self.masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+            self.masks = _USUAL
             self.hides_empty_alpha = True
         elif compression == 0:
             self.masks = (31 << 10, 31 << 5, 31, 0)
@@ -85,10 +85,12 @@ class _Bmp:
         else:
             reader.fail("has a broken header")
 
-    def decode(self) -> Pixels:
+    def decode(self, asked: int) -> Pixels:
         row = self._row_bytes()
         channels = 4 if self.masks[3] else 3
-        self.reader.check_size(self.width, self.height, channels, self.height * row)
+        self.reader.check_size(self.width, self.height, max(channels, asked), self.height * row)
+        if self.bits == 1 and channels == 4 and asked < 3:
+            self.reader.fail("has pixels of one bit and alpha, which Darknet leaves unset")
         pixels = self._decode_indexed(row) if self.bits < 16 else self._decode_direct(row)
         return to_channels(np.ascontiguousarray(pixels[::-1] if self.is_bottom_up else pixels), channels)
 
@@ -120,11 +122,10 @@ class _Bmp:
         palette = reader.array(max(colours, 0) * entry).reshape(-1, entry)[:, 2::-1]
         self._skip_to_pixels(colours * entry)
         lines = reader.array(row * self.height).reshape(self.height, row)
-        shifts = np.arange(8 - self.bits, -1, -self.bits, dtype=np.uint8)
-        indices = (lines[:, :, None] >> shifts & ((1 << self.bits) - 1)).reshape(self.height, -1)[:, : self.width]
+        indices = unpack(lines, self.bits, self.width)
         if indices.max() >= colours:
             reader.fail("uses colours of its palette that Darknet does not read")
-        return palette[indices]
+        return look_up(palette, indices)
 
     def _decode_direct(self, row: int) -> Pixels:
         self._skip_to_pixels(0)
@@ -132,10 +133,11 @@ class _Bmp:
         if self.bits == 24:
             return lines[:, : 3 * self.width].reshape(self.height, self.width, 3)[:, :, ::-1]
         dtype = "<u2" if self.bits == 16 else "<u4"
-        values = np.ascontiguousarray(lines[:, : self.width * int(dtype[2])]).view(dtype)
         out = np.full((self.height, self.width, 4 if self.masks[3] else 3), OPAQUE, np.uint8)
-        for k, mask in enumerate(self.masks[: out.shape[2]]):
-            out[:, :, k] = self._extract(values, mask)
+        for band in bands(self.height, self.width):
+            values = np.ascontiguousarray(lines[band, : self.width * int(dtype[2])]).view(dtype)
+            for k, mask in enumerate(self.masks[: out.shape[2]]):
+                out[band, :, k] = self._extract(values, mask)
         if self.hides_empty_alpha and not out[:, :, 3].any():
             out[:, :, 3] = OPAQUE
         return out
@@ -145,10 +147,16 @@ class _Bmp:
         bits = mask.bit_count()
         if not 1 <= bits <= 8:
             self.reader.fail(f"has a mask of {bits} bits, which Darknet does not read")
+        is_usual = self.bits == 32 and self.masks == _USUAL
+        if mask >> 31 and not is_usual and bool((values >> 31).any()):
+            # but for the usual order stb_image's masked values are signed, and it aborts at a negative one
+            self.reader.fail(f"has a mask 0x{mask:08X} whose highest bit Darknet does not read")
         factor, shift = _STRETCH[bits]
         # the highest bit of the mask becomes the highest of 8
-        aligned = (values.astype(np.uint64) & np.uint64(mask)) << np.uint64(8) >> np.uint64(mask.bit_length())
-        return ((aligned >> np.uint64(8 - bits)) * np.uint64(factor) >> np.uint64(shift)).astype(np.uint32)
+        distance = mask.bit_length() - 8
+        aligned = values.astype(np.uint32) & np.uint32(mask)
+        aligned = aligned >> np.uint32(distance) if distance >= 0 else aligned << np.uint32(-distance)
+        return aligned if bits == 8 else (aligned >> np.uint32(8 - bits)) * np.uint32(factor) >> np.uint32(shift)
 
 
 def _signed(value: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..channels import OPAQUE, to_channels
+from ..channels import OPAQUE, bands, to_channels
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -92,14 +92,15 @@ class _Gif:
             reader.fail("has no palette")
         indices, painted = self._read_indices(width, height)
         rows = _interlaced_rows(height) if flags & _IS_INTERLACED else np.arange(height)
-        colours = palette[indices]
-        colours[colours[:, 3] == 0] = 0
         out = np.zeros((self.height, self.width, 4), np.uint8)
         out[:] = self._behind()
+        colours = np.where(palette[:, 3:] == 0, np.uint8(0), palette)
         whole, rest = divmod(painted, width)
-        out[top + rows[:whole], left : left + width] = colours[: whole * width].reshape(whole, width, 4)
+        lines = indices[: whole * width].reshape(whole, width)
+        for band in bands(whole, width):
+            out[top + rows[band], left : left + width] = colours[lines[band]]
         if rest:
-            out[top + rows[whole], left : left + rest] = colours[whole * width : painted]
+            out[top + rows[whole], left : left + rest] = colours[indices[whole * width :]]
         return out
 
     def _behind(self) -> Pixels:

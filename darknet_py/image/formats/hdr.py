@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..channels import to_channels
+from ..channels import bands, to_channels
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def decode_hdr(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
     reader = Reader(data, name, "HDR")
     width, height = _read_header(reader)
     is_encoded = width in _ENCODED_WIDTHS
-    least = height * 4 * (1 + 2 * (width // 127)) if is_encoded else 4 * width * height
+    least = height * 4 * (1 + 2 * -(-width // 127)) if is_encoded else 4 * width * height
     reader.check_size(width, height, 4 * (channels or 3), least)
     pixels = _decode_rows(reader, width, height) if is_encoded else None
     if pixels is None:
@@ -36,7 +36,7 @@ def decode_hdr(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
         pixels = np.frombuffer(flat, np.uint8).reshape(height, width, 4)
     mantissas, exponents = pixels[:, :, :3], pixels[:, :, 3:]
     if channels in (1, 2):
-        return to_channels(_to_bytes(mantissas.sum(axis=2, keepdims=True, dtype=np.int64), exponents, 3), channels)
+        return to_channels(_to_bytes(mantissas.sum(axis=2, keepdims=True, dtype=np.uint16), exponents, 3), channels)
     return to_channels(_to_bytes(mantissas, exponents, 1), channels or 3)
 
 
@@ -97,4 +97,7 @@ def _to_bytes(mantissas: NDArray[np.integer], exponents: Pixels, divisor: int) -
             powers = np.array([math.pow(value, _GAMMA) for value in values.tolist()]).astype(np.float32)
             scaled = powers * np.float32(255) + np.float32(0.5)
         table[exponent] = np.minimum(scaled, np.float32(255)).astype(np.uint8)
-    return table[exponents, mantissas]
+    out = np.empty(mantissas.shape, np.uint8)
+    for band in bands(len(out), out[0].size):
+        out[band] = table[exponents[band], mantissas[band]]
+    return out

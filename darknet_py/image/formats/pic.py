@@ -16,27 +16,44 @@ if TYPE_CHECKING:
 
 _HEADER = 92
 _MOST_PACKETS = 10
-_PLAIN, _PURE_RUNS, _MIXED_RUNS = range(3)
+_PLAIN, _RUNS, _MIXED = range(3)
+_ALPHA = 0x10
+_LONGEST_RUN = {_RUNS: 255, _MIXED: 65535}
 
 
 class _Packet(NamedTuple):
+    """Some of the channels: how they are encoded, and a mask of them (0x80: red, to 0x10: alpha)."""
+
     kind: int
-    channels: list[int]
+    mask: int
+
+    def least_bytes(self, width: int) -> int:
+        """Fewest bytes that a row of them can have."""
+        size = (self.mask & 0xF0).bit_count()
+        if self.kind == _PLAIN:
+            return width * size
+        return -(-width // _LONGEST_RUN[self.kind]) * (1 + size)
 
 
 def decode_pic(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
     """Decode a PIC file's bytes to H x W x C uint8 (`channels` 0: as in the file). Raises `ImageError`."""
+    from ...kernels.runs import BROKEN, TRUNCATED, decode_pic_rows
+
     reader = Reader(data, name, "PIC")
     reader.position = _HEADER
     width, height = reader.big(2), reader.big(2)
-    reader.check_size(width, height, 4, height)
     reader.position += 8
     packets = _read_packets(reader)
-    own = 4 if any(3 in packet.channels for packet in packets) else 3
+    reader.check_size(width, height, 4, height * sum(packet.least_bytes(width) for packet in packets))
+    own = 4 if any(packet.mask & _ALPHA for packet in packets) else 3
     pixels = np.full((height, width, 4), OPAQUE, np.uint8)
-    for row in pixels:
-        for packet in packets:
-            _read_row(reader, row, packet)
+    table = np.array(packets, np.int64)
+    result = decode_pic_rows(pixels.reshape(-1), np.frombuffer(data, np.uint8), reader.position, table, width)
+    if result == BROKEN:
+        reader.fail("has broken data")
+    if result == TRUNCATED:
+        reader.position = len(data)
+        reader.fail("ends too early, in its pixels")
     return to_channels(pixels, channels or own)
 
 
@@ -47,32 +64,9 @@ def _read_packets(reader: Reader) -> list[_Packet]:
         if len(packets) == _MOST_PACKETS:
             reader.fail("has a broken header")
         has_more, bits, kind, mask = reader.exactly(4, "its header")
-        if bits != 8 or kind > _MIXED_RUNS:
+        if reader.left == 0:
+            reader.fail("ends too early, in its header")
+        if bits != 8 or kind > _MIXED:
             reader.fail("is of a kind that Darknet does not read")
-        packets.append(_Packet(kind, [k for k in range(4) if mask & 0x80 >> k]))
+        packets.append(_Packet(kind, mask))
     return packets
-
-
-def _read_row(reader: Reader, row: Pixels, packet: _Packet) -> None:
-    """One packet's channels of one row."""
-    width, size = len(row), len(packet.channels)
-    if packet.kind == _PLAIN:
-        values = np.frombuffer(reader.exactly(width * size, "its pixels"), np.uint8)
-        row[:, packet.channels] = values.reshape(width, size)
-        return
-    at = 0
-    while at < width:
-        count = reader.exactly(1, "its pixels")[0]
-        repeats = True
-        if packet.kind == _PURE_RUNS:
-            count = min(count, width - at)
-        elif count < 128:
-            count, repeats = count + 1, False
-        else:
-            count = int.from_bytes(reader.exactly(2, "its pixels"), "big") if count == 128 else count - 127
-        if count > width - at:
-            reader.fail("has broken data")
-        found = 1 if repeats else count
-        values = np.frombuffer(reader.exactly(found * size, "its pixels"), np.uint8)
-        row[at : at + count, packet.channels] = values.reshape(found, size)
-        at += count

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..channels import OPAQUE, to_channels
-from .reader import Reader
+from ..channels import OPAQUE, bands, look_up, to_channels, unpack
+from .reader import MOST_BYTES, Reader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,15 +38,18 @@ _LONGEST_OUTPUT = 1 << 30
 
 _ZEROS = 1 << 12
 
+_STORED_HEADER = 4
+"""Bytes in front of stored bytes: their number and its complement. Zeros alone are none."""
+
 
 def decode_png(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
     """Decode a PNG file's bytes to H x W x C uint8 (`channels` 0: as in the file). Raises `ImageError`."""
-    return _Png(Reader(data, name, "PNG")).decode(channels)
+    return _Png(Reader(data, name, "PNG"), channels).decode()
 
 
 class _Png:
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
+    def __init__(self, reader: Reader, asked: int) -> None:
+        self.reader, self.asked = reader, asked
         self.width = self.height = self.depth = self.colour = 0
         self.is_interlaced = self.has_header = self.has_alpha = self.is_bare = False
         self.palette = np.zeros((256, 4), np.uint8)
@@ -54,14 +57,15 @@ class _Png:
         self.transparent: list[int] | None = None
         self.deflated: list[bytes] = []
 
-    def decode(self, channels: int) -> Pixels:
+    def decode(self) -> Pixels:
         self._read_chunks()
+        self._check_memory()
         pixels = self._samples(self._inflate())
         if self.colour == PALETTE:
             pixels = self._from_palette(pixels[:, :, 0])
         elif self.transparent is not None:
             pixels = _with_alpha(pixels, self.transparent)
-        pixels = to_channels(pixels, channels or pixels.shape[2])
+        pixels = to_channels(pixels, self.asked or pixels.shape[2])
         return pixels if self.depth < 16 else (pixels >> 8).astype(np.uint8)
 
     # --- chunks ---
@@ -112,6 +116,13 @@ class _Png:
         if max(self.width, self.height) > _LONGEST_SIDE:
             reader.fail(f"says that it has {self.width} x {self.height} pixels, more than Darknet reads")
 
+    def _check_memory(self) -> None:
+        """Refuse what makes stb_image run out of memory: its sizes in bytes are ints, with all channels asked for."""
+        own = 4 if self.has_alpha else 3 if self.colour == PALETTE else _SAMPLES[self.colour]
+        channels = max(own + (self.transparent is not None), self.asked) * (2 if self.depth == 16 else 1)
+        if self.width * self.height * channels > MOST_BYTES:
+            self.reader.fail(f"says that it has {self.width} x {self.height} pixels, more than Darknet reads")
+
     def _read_palette(self, length: int) -> None:
         if length > 768 or length % 3:
             self.reader.fail("has a broken palette")
@@ -124,6 +135,8 @@ class _Png:
         if self.deflated:
             reader.fail("has its transparency behind its data")
         if self.colour == PALETTE:
+            if not self.colours:
+                reader.fail("has its transparency in front of its palette")
             if length > self.colours:
                 reader.fail("has more transparencies than colours")
             self.has_alpha = True
@@ -167,16 +180,19 @@ class _Png:
         inflater = zlib.decompressobj(-15)
         try:
             rows = inflater.decompress(data, size)
-            left = inflater.unconsumed_tail + bytes(_ZEROS)
+            # stb_image inflates all there is, and reads zeros behind the end
+            pieces = [inflater.unconsumed_tail, *[b"\0"] * _STORED_HEADER, bytes(_ZEROS)]
             surplus = 0
-            while left and not inflater.eof:
-                # stb_image reads zeros behind the end, and inflates all there is
-                more = inflater.decompress(left, 1 << 20)
-                rows += more[: size - len(rows)]
-                surplus += len(more)
-                left = inflater.unconsumed_tail
-                if surplus > _LONGEST_OUTPUT:
-                    reader.fail("has data without end")
+            for number, left in enumerate(pieces):
+                while left and not inflater.eof:
+                    more = inflater.decompress(left, 1 << 20)
+                    rows += more[: size - len(rows)]
+                    surplus += len(more)
+                    left = inflater.unconsumed_tail
+                    if surplus > _LONGEST_OUTPUT:
+                        reader.fail("has data without end")
+                if number <= _STORED_HEADER and _is_in_stored_block(inflater):
+                    reader.fail("has data that end in the middle of a part that is not compressed")
         except zlib.error:
             reader.fail("has broken data")
         if not inflater.eof or len(rows) < size:
@@ -216,17 +232,22 @@ class _Png:
         elif self.depth == 8:
             samples = lines
         else:
-            shifts = np.arange(8 - self.depth, -1, -self.depth, dtype=np.uint8)
-            spread = lines[:, :, None] >> shifts & ((1 << self.depth) - 1)
-            samples = spread.reshape(height, -1)[:, :count]
+            samples = unpack(lines, self.depth, count)
             if self.colour == GREY:
-                samples = samples * np.uint8(_GREY_SCALE[self.depth])
+                samples *= np.uint8(_GREY_SCALE[self.depth])
         return samples.reshape(height, width, -1)
 
     def _from_palette(self, indices: Samples) -> Pixels:
         if indices.max() >= self.colours:
             self.reader.fail("uses colours that its palette does not have")
-        return self.palette[indices][:, :, : 4 if self.has_alpha else 3]
+        return look_up(self.palette[:, : 4 if self.has_alpha else 3], indices)
+
+
+def _is_in_stored_block(inflater: Any) -> bool:
+    """Whether zlib would copy the next byte as it is: no code of Huffman's gives each byte for itself."""
+    if inflater.eof:
+        return False
+    return all(inflater.copy().decompress(byte) == byte for byte in (bytes([value]) for value in range(256)))
 
 
 def _with_alpha(pixels: Samples, transparent: list[int]) -> Samples:
@@ -234,5 +255,6 @@ def _with_alpha(pixels: Samples, transparent: list[int]) -> Samples:
     height, width, samples = pixels.shape
     out = np.full((height, width, samples + 1), np.iinfo(pixels.dtype).max, pixels.dtype)
     out[:, :, :samples] = pixels
-    out[np.all(pixels == np.array(transparent, pixels.dtype), axis=2), samples] = 0
+    for band in bands(height, width * samples):
+        out[band, :, samples][np.all(pixels[band] == np.array(transparent, pixels.dtype), axis=2)] = 0
     return out

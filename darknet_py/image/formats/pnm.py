@@ -13,7 +13,7 @@ from .reader import Reader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SPACE = re.compile(rb"(?:[ \t\n\v\f\r]|#[^\n\r]*)*")
+_SPACE, _COMMENT = re.compile(rb"[ \t\n\v\f\r]*"), re.compile(rb"#[^\n\r]*")
 _DIGITS = re.compile(rb"[0-9]{0,10}")
 
 
@@ -30,15 +30,21 @@ def decode_pnm(data: bytes, channels: int = 3, name: str | None = None) -> NDArr
         reader.fail(f"has samples up to {most}; Darknet reads up to 255")
     reader.position += 1
     size = width * height * own
-    reader.check_size(width, height, own, size)
+    reader.check_size(width, height, max(own, channels), size)
     pixels = np.frombuffer(reader.exactly(size, "its pixels"), np.uint8).reshape(height, width, own)
     return to_channels(pixels, channels or own)
 
 
 def _number(reader: Reader) -> int:
     """The next number of the header, 0 if there is none; blanks and comments before it are passed."""
-    for pattern in (_SPACE, _DIGITS):
-        found = pattern.match(reader.data, reader.position)
-        text = found.group() if found else b""
-        reader.position += len(text)
-    return int(text or b"0")
+    _take(reader, _SPACE)
+    while _take(reader, _COMMENT):
+        _take(reader, _SPACE)
+    return int(_take(reader, _DIGITS) or b"0")
+
+
+def _take(reader: Reader, pattern: re.Pattern[bytes]) -> bytes:
+    """What stands here of the pattern; it is passed."""
+    found = pattern.match(reader.data, reader.position)
+    reader.position = found.end() if found else reader.position
+    return found.group() if found else b""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..channels import OPAQUE, to_channels
+from ..channels import OPAQUE, bands, to_channels
 from .reader import MOST_BYTES, Reader
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def decode_psd(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
     found = min(count, 4)
     size = width * height
     # A picture is as large as its bytes, or its runs of up to 128; zeros stand for what is missing of small ones.
-    reader.check_size(width, height, 4, found * (size // 64 if compression else size * depth // 8))
+    # Darknet sees black where a file has no channels at all; a large picture has one at least.
+    reader.check_size(width, height, 4, max(found, 1) * (size // 64 if compression else size * depth // 8))
     planes = np.zeros((4, size), np.uint8)
     if found < 4:
         planes[3] = OPAQUE
@@ -73,8 +74,10 @@ def _decode_runs(reader: Reader, planes: Pixels, lengths: int) -> None:
 def _remove_white(pixels: Pixels) -> None:
     """Undo the white that Photoshop blends half transparent pixels with, in stb_image's arithmetic."""
     one, full = np.float32(1), np.float32(255)
-    partial = (pixels[:, :, 3] != 0) & (pixels[:, :, 3] != OPAQUE)
-    inverse = one / (pixels[partial][:, 3:].astype(np.float32) / full)
-    values = pixels[partial][:, :3].astype(np.float32) * inverse + full * (one - inverse)
-    # C converts by way of int: what lies below 0 wraps
-    pixels[partial, :3] = values.astype(np.int32).astype(np.uint8)
+    for band in bands(len(pixels), pixels[0].size):
+        part = pixels[band]
+        partial = (part[:, :, 3] != 0) & (part[:, :, 3] != OPAQUE)
+        inverse = one / (part[partial][:, 3:].astype(np.float32) / full)
+        values = part[partial][:, :3].astype(np.float32) * inverse + full * (one - inverse)
+        # C converts by way of int: what lies below 0 wraps
+        part[partial, :3] = values.astype(np.int32).astype(np.uint8)

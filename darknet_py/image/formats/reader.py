@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImageError
+from ..reading import try_pillow
 
 MOST_BYTES = (1 << 31) - 1
 """Size of the largest picture (stb_image counts in int)."""
@@ -33,10 +34,8 @@ class Reader:
 
     def fail(self, message: str) -> NoReturn:
         """Raise an ImageError that names the kind of file, the place, and what else can be tried."""
-        text = (
-            f'{self.kind} {message} (byte {min(self.position, len(self.data))}); decoder="pillow" reads some such files'
-        )
-        raise ImageError(text, self.name)
+        place = min(self.position, len(self.data))
+        raise ImageError(f"{self.kind} {message} (byte {place}); {try_pillow('reads some such files')}", self.name)
 
     @property
     def left(self) -> int:
@@ -81,8 +80,8 @@ class Reader:
 
         Args:
             width, height: in pixels.
-            channels: bytes of a pixel in the decoder's memory.
-            least_bytes: how many bytes are left at least in a whole file.
+            channels: bytes of a pixel in the decoder's memory, or of the channels that are asked for if they are more.
+            least_bytes: how many bytes are left at least in a whole file; a large image needs one at least.
             most_samples: the format's limit of width * height * channels.
         """
         size = f"{width} x {height} pixels"
@@ -90,5 +89,5 @@ class Reader:
             self.fail(f"says that it has {size}")
         if width * height * channels > most_samples:
             self.fail(f"says that it has {size}, more than Darknet reads")
-        if width * height > LARGE and least_bytes > self.left:
+        if width * height > LARGE and max(least_bytes, 1) > self.left:
             self.fail(f"is too short for its {size}")

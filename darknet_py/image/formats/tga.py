@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..channels import to_channels
+from ..channels import bands, look_up, to_channels
 from .reader import Reader
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def decode_tga(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
     own = 3 if is_five_bits else bits // 8
     stored = -(-header.bits // 8)
     count = header.width * header.height
-    reader.check_size(header.width, header.height, own, count // 128 * (1 + stored) if is_encoded else count * stored)
+    least = count // 128 * (1 + stored) if is_encoded else count * stored
+    reader.check_size(header.width, header.height, max(own, channels), least)
     reader.position += header.comment
     palette = _read_palette(reader, header, own, is_five_bits) if header.has_palette else None
     if is_encoded:
@@ -81,8 +82,8 @@ def decode_tga(data: bytes, channels: int = 3, name: str | None = None) -> Pixel
     else:
         values = reader.array(count * stored).reshape(count, stored)
     if palette is not None:
-        indices = values.astype(np.uint16) @ np.array([1, 256][:stored], np.uint16)
-        pixels = palette[np.where(indices < len(palette), indices, 0)]
+        indices = values[:, 0] if stored == 1 else _words(values)
+        pixels = look_up(palette, np.where(indices < len(palette), indices, indices.dtype.type(0)))
     else:
         pixels = _from_five_bits(values) if is_five_bits else values
     if own >= 3 and not is_five_bits:
@@ -106,9 +107,17 @@ def _read_palette(reader: Reader, header: _Header, own: int, is_five_bits: bool)
 
 def _from_five_bits(values: Pixels) -> Pixels:
     """Two bytes of five bits for each of red, green, blue -> three bytes."""
-    words = values[:, 0].astype(np.uint16) | values[:, 1].astype(np.uint16) << 8
-    fives = np.stack([words >> shift & 31 for shift in (10, 5, 0)], axis=1)
-    return (fives * 255 // 31).astype(np.uint8)
+    out = np.empty((len(values), 3), np.uint8)
+    for band in bands(len(values), 1):
+        words = _words(values[band])
+        for k, shift in enumerate((10, 5, 0)):
+            out[band, k] = (words >> shift & 31) * 255 // 31
+    return out
+
+
+def _words(values: Pixels) -> NDArray[np.uint16]:
+    """Numbers of two bytes, the lower one first."""
+    return np.ascontiguousarray(values).view("<u2")[:, 0]
 
 
 def _decode_runs(reader: Reader, count: int, stored: int) -> Pixels:

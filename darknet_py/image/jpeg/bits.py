@@ -23,8 +23,8 @@ FILE_END = 0x100
 ENDLESS = 1 << 60
 """Added to the number of bits when a marker is met: after it come zeros without end."""
 
-OK, BAD_CODE, TRUNCATED = range(3)
-"""What decoding a block or a scan results in."""
+OK, BAD_CODE, TRUNCATED, UNFINISHED = range(4)
+"""What decoding a block or a scan results in; UNFINISHED: blocks are left as they were."""
 
 
 @kernel(forceinline=True)

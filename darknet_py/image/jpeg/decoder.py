@@ -8,7 +8,7 @@ import numpy as np
 
 from ..channels import to_channels
 from . import color, markers, scan
-from .bits import BAD_CODE, MARKER, NO_MARKER, POSITION, STATE, TRUNCATED
+from .bits import BAD_CODE, MARKER, NO_MARKER, OK, POSITION, STATE, TRUNCATED
 from .markers import Component, Frame, Reader, Scan, Tables
 from .tables import ZIGZAG, ZIGZAG_ENTRIES
 
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 LARGE = 1 << 18
 """Blocks (16 megapixels) from which on a file must be long enough to hold all of its image."""
 
-MOST_PASSES = 64
+MOST_PASSES, MOST_PROGRESSIVE_PASSES = 3, 24
 """So often at most, on average, a file's scans may go through all blocks (or LEAST_VISITS blocks, if that is more)."""
 
-LEAST_VISITS = 1 << 25
+LEAST_VISITS = 1 << 21
+
+MOST_SCANS = 500
+"""Encoders write about ten; a progressive file of all bands and bits for themselves has no use for more."""
 
 
 def decode_jpeg(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
@@ -50,10 +53,10 @@ class _Decoder:
         self.planes = np.empty(0, np.uint8)
         self.coefficients = np.empty(64, np.int16)
         self.state = np.zeros(STATE, np.int64)
-        self.visits_left = 0
+        self.visits_left, self.scans_left = 0, MOST_SCANS
 
     def decode(self, channels: int) -> Pixels:
-        self._read_header()
+        self._read_header(channels)
         self._allocate()
         marker = self.reader.marker()
         while marker != markers.EOI:
@@ -66,13 +69,13 @@ class _Decoder:
             else:
                 markers.read_segment(self.reader, self.tables, marker)
             marker = self.reader.marker()
-        if not all(component.has_scan for component in self.frame.components):
-            self.reader.fail("has no data for some of its components")
+        if not all(component.is_filled for component in self.frame.components):
+            self.reader.fail("has no data for some of its components, or for parts of them")
         if self.frame.is_progressive:
             self._transform()
         return self._pixels(channels)
 
-    def _read_header(self) -> None:
+    def _read_header(self, channels: int) -> None:
         reader = self.reader
         if reader.marker() != markers.SOI:
             reader.fail("does not start as a JPEG file does")
@@ -80,13 +83,14 @@ class _Decoder:
         while marker not in (markers.SOF_SEQUENTIAL, markers.SOF_EXTENDED, markers.SOF_PROGRESSIVE):
             markers.read_segment(reader, self.tables, marker)
             marker = reader.marker_after_padding()
-        self.frame = markers.read_frame(reader, marker)
+        self.frame = markers.read_frame(reader, marker, channels)
 
     def _allocate(self) -> None:
         frame = self.frame
         if frame.blocks > LARGE and frame.blocks > 8 * len(self.bytes):
             self.reader.fail(f"is too short for its {frame.width} x {frame.height} pixels")
-        self.visits_left = max(MOST_PASSES * frame.blocks, LEAST_VISITS)
+        passes = MOST_PROGRESSIVE_PASSES if frame.is_progressive else MOST_PASSES
+        self.visits_left = max(passes * frame.blocks, LEAST_VISITS)
         samples = sum(component.row * component.rows for component in frame.components)
         # Odd sampling factors make rows end behind the last plane (stb_image reads beyond its memory there).
         self.planes = np.zeros(samples + frame.width, np.uint8)
@@ -110,7 +114,8 @@ class _Decoder:
         else:
             wide, high = frame.units_wide, frame.units_high
         self.visits_left -= wide * high * int((parts[:, scan.ACROSS] * parts[:, scan.DOWN]).sum())
-        if self.visits_left < 0:
+        self.scans_left -= 1
+        if self.visits_left < 0 or self.scans_left < 0:
             self.reader.fail("has too many scans")
         self.state[POSITION] = self.reader.position
         huffman, interval = self.tables.huffman, self.tables.restart_interval or 1 << 31
@@ -123,6 +128,9 @@ class _Decoder:
             self.reader.fail("has broken data")
         if status == TRUNCATED:
             self.reader.fail("ends too early")
+        if status == OK and kind in (scan.SEQUENTIAL, scan.FIRST_DC):
+            for index, *_ in header.parts:
+                frame.components[index].is_filled = True
         marker = int(self.state[MARKER])
         return marker if marker != NO_MARKER else self.reader.find_marker()
 
@@ -136,14 +144,19 @@ class _Decoder:
     def _demand_tables(self, header: Scan, kind: int) -> None:
         for index, dc_table, ac_table in header.parts:
             component = self.frame.components[index]
-            component.has_scan = True
-            defined = self.tables.huffman.defined
-            if kind in (scan.SEQUENTIAL, scan.FIRST_DC) and not defined[dc_table]:
-                self.reader.fail(f"uses a Huffman table (DC {dc_table}) that it does not define")
-            if kind in (scan.SEQUENTIAL, scan.FIRST_AC, scan.REFINE_AC) and not defined[4 + ac_table]:
-                self.reader.fail(f"uses a Huffman table (AC {ac_table}) that it does not define")
+            if kind in (scan.SEQUENTIAL, scan.FIRST_DC):
+                self._demand_codes(dc_table, f"DC {dc_table}")
+            if kind in (scan.SEQUENTIAL, scan.FIRST_AC, scan.REFINE_AC):
+                self._demand_codes(4 + ac_table, f"AC {ac_table}")
             if kind == scan.SEQUENTIAL:
                 self._demand_steps(component)
+            if kind == scan.REFINE_AC and not component.is_filled:
+                self.reader.fail("refines coefficients that it did not set")
+
+    def _demand_codes(self, table: int, name: str) -> None:
+        if not self.tables.huffman.defined[table]:
+            self.reader.fail(f"uses a Huffman table ({name}) that it does not define")
+        self.tables.huffman.lay_out(table)
 
     def _demand_steps(self, component: Component) -> None:
         if not self.tables.quant.defined[component.quant_table]:

@@ -9,6 +9,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from ...errors import ImageError
+from ..reading import try_pillow
 from .tables import HuffmanTables, QuantTables
 
 SOF_SEQUENTIAL, SOF_EXTENDED, SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -38,7 +39,8 @@ class Reader:
 
     def fail(self, message: str) -> NoReturn:
         """Raise an ImageError that names the place and what can be done."""
-        raise ImageError(f'JPEG {message} (byte {self.position}); decoder="pillow" reads some such files', self.name)
+        place = min(self.position, len(self.data))
+        raise ImageError(f"JPEG {message} (byte {place}); {try_pillow('reads some such files')}", self.name)
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes."""
@@ -94,7 +96,7 @@ class Component:
         row: width of its plane, in samples: up to the end of the last unit.
         rows: height of its plane.
         blocks_wide, blocks_high: blocks that have samples of the image.
-        has_scan: whether a scan held data of it.
+        is_filled: whether a scan has set all of its blocks, which before that are memory that stb_image never wrote.
     """
 
     identifier: int
@@ -107,7 +109,7 @@ class Component:
     rows: int = 0
     blocks_wide: int = 0
     blocks_high: int = 0
-    has_scan: bool = False
+    is_filled: bool = False
 
 
 @dataclass
@@ -230,8 +232,8 @@ def _read_application_data(reader: Reader, tables: Tables, marker: int) -> None:
     reader.position = end
 
 
-def read_frame(reader: Reader, marker: int) -> Frame:
-    """Read the frame header behind ``marker``."""
+def read_frame(reader: Reader, marker: int, asked: int) -> Frame:
+    """Read the frame header behind ``marker``; ``asked``: channels that the picture is to have, or 0."""
     length = reader.short()
     precision = reader.byte()
     if precision != 8:
@@ -244,7 +246,7 @@ def read_frame(reader: Reader, marker: int) -> Frame:
     if length != 8 + 3 * count:
         reader.fail("has a frame header of a wrong length")
     components = [_read_component(reader) for _ in range(count)]
-    if width * height * count > MOST_VALUES:
+    if width * height * max(count, asked) > MOST_VALUES - 1:
         reader.fail(f"says that it has {width} x {height} pixels, more than Darknet reads")
     frame = Frame(marker == SOF_PROGRESSIVE, width, height, components)
     if any(plane.row * plane.rows * (1 + frame.is_progressive) + 15 > MOST_VALUES for plane in components):

@@ -17,6 +17,7 @@ from .bits import (
     PREDICTION,
     STATE,
     TRUNCATED,
+    UNFINISHED,
     refill,
 )
 from .idct import idct
@@ -57,7 +58,9 @@ def decode_scan(
                     )
                 if state[MARKER] < 0xD0 or state[MARKER] > 0xD7:
                     # No restart marker where one should be: stb_image leaves the rest as it is, too.
-                    return TRUNCATED if state[MARKER] == FILE_END else OK
+                    if state[MARKER] == FILE_END:
+                        return TRUNCATED
+                    return OK if y == high - 1 and x == wide - 1 else UNFINISHED
                 _reset(state)
                 left = interval
     return OK

@@ -54,27 +54,41 @@ class HuffmanTables:
         self.lookup = np.zeros(8 * LOOKUPS, np.int32)
         self.codes = np.zeros(8 * CODES, np.int32)
         self.defined = [False] * 8
+        self._latest: dict[int, tuple[bytes, bytes]] = {}
 
     def define(self, table: int, counts: bytes, symbols: bytes) -> None:
         """Set table ``table``: ``counts[i]`` codes of length i + 1, their symbols in the order of the codes.
 
+        It is laid out when a scan needs it: a file may define a table as often as it has bytes for it.
+
         Raises:
             ValueError: there are more codes of a length than fit.
         """
+        code = 0
+        for length, count in enumerate(counts, 1):
+            code += count
+            if count and code > 1 << length:
+                raise ValueError(f"a Huffman table has too many codes of {length} bits")
+            code <<= 1
+        self._latest[table] = counts, symbols
+        self.defined[table] = True
+
+    def lay_out(self, table: int) -> None:
+        """Make ``lookup`` and ``codes`` what the table's latest definition says."""
+        if table not in self._latest:
+            return
+        counts, symbols = self._latest.pop(table)
         codes = self.codes[table * CODES : (table + 1) * CODES]
         code = first = 0
         for length, count in enumerate(counts, 1):
             codes[OFFSETS + length] = first - code
             code += count
             first += count
-            if count and code > 1 << length:
-                raise ValueError(f"a Huffman table has too many codes of {length} bits")
             codes[LIMITS + length] = min(code << (LONGEST - length), 1 << LONGEST)
             code <<= 1
         codes[SYMBOLS : SYMBOLS + len(symbols)] = np.frombuffer(symbols, np.uint8)
         lookup = _short_codes(counts, symbols)
         self.lookup[table * LOOKUPS : (table + 1) * LOOKUPS] = _with_values(lookup) if table >= 4 else lookup
-        self.defined[table] = True
 
 
 def _short_codes(counts: bytes, symbols: bytes) -> NDArray[np.int32]:

@@ -83,6 +83,8 @@ def _put(out, at, code, prefix, last, length):
     """
     end = at + length[code]
     place = end - 1
+    if at >= out.size:
+        return at
     while code >= 0:
         if place < out.size:
             out[place] = last[code]

@@ -9,6 +9,8 @@ from ..runtime.jit import kernel
 
 DONE, BROKEN, TRUNCATED = 0, -1, -2
 
+PIC_PLAIN, PIC_RUNS, PIC_MIXED = range(3)
+
 
 @kernel
 def decode_tga_runs(out, data, position, size):
@@ -119,4 +121,59 @@ def _decode_hdr_channel(out, at, end, data, position):
             out[at + i] = data[position + (0 if is_run else i)]
         position += 1 if is_run else length
         at += length
+    return position
+
+
+@kernel
+def decode_pic_rows(out, data, position, packets, width):
+    # Softimage's PIC. out: uint8 (height, width, 4) flat. packets: int64 (n, 2), for each how its values are encoded
+    # (PIC_PLAIN, PIC_RUNS, PIC_MIXED) and which channels they have (0x80: the first, to 0x10: the fourth); each row has
+    # all of them one behind the other. Returns the position behind, BROKEN or TRUNCATED.
+    out, data, packets = borrow(out), borrow(data), borrow(packets)
+    for start in range(0, out.size, 4 * width):
+        for p in range(packets.shape[0]):
+            kind, mask = packets[p, 0], packets[p, 1] & 0xF0
+            if kind != PIC_PLAIN or mask != 0:
+                position = _decode_pic_packet(out, start, start + 4 * width, data, position, kind, mask)
+            if position < 0:
+                return position
+    return position
+
+
+@kernel
+def _decode_pic_packet(out, at, end, data, position, kind, mask):
+    size = (mask >> 7) + (mask >> 6 & 1) + (mask >> 5 & 1) + (mask >> 4 & 1)
+    while at < end:
+        left = (end - at) >> 2
+        count, is_run = left, kind != PIC_PLAIN
+        if is_run:
+            # stb_image wants something behind a number, even if no value follows
+            if position + 1 >= data.size:
+                return TRUNCATED
+            count = np.int64(data[position])
+            position += 1
+            if kind == PIC_RUNS:
+                count = min(count, left)
+            elif count < 128:
+                count, is_run = count + 1, False
+            elif count > 128:
+                count -= 127
+            elif position + 2 > data.size:
+                return TRUNCATED
+            else:
+                count = np.int64(data[position]) << 8 | np.int64(data[position + 1])
+                position += 2
+        if count > left:
+            return BROKEN
+        needed = size if is_run else size * count
+        if position + needed > data.size:
+            return TRUNCATED
+        for i in range(count):
+            source = position if is_run else position + i * size
+            for k in range(4):
+                if mask & (0x80 >> k) != 0:
+                    out[at + 4 * i + k] = data[source]
+                    source += 1
+        position += needed
+        at += 4 * count
     return position

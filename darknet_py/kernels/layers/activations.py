@@ -10,22 +10,27 @@ from ..runtime.libm import exp
 from ..runtime.work import plan_kernel
 from ..vector.exp import logistic_values
 from ..vector.simd import pointer
+from .single import FIRST as FIRST_SINGLE
+from .single import NAMES as SINGLE
+from .single import activate_single
 
 CODES = {
     name: code
     for code, name in enumerate(
         ("linear", "logistic", "loggy", "relu", "elu", "selu", "relie", "ramp", "leaky", "tanh", "plse", "stair",
-         "hardtan", "lhtan", "relu+0")
+         "hardtan", "lhtan", "relu+0", *SINGLE)
     )
 }  # fmt: skip
-"""Number of each activation. ``relu+0`` is the relu of gcc's -Ofast: +0, not -0, for a negative value."""
+"""Number of each activation, AlexeyAB's last (`single`).
+
+``relu+0`` is the relu of gcc's -Ofast: +0, not -0, for a negative value."""
 
 UNTOUCHED = -1
 """Code of a channel that ``activate_channels`` leaves alone."""
 
 (
     LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR, HARDTAN, LHTAN, RELU_POSITIVE,
-) = CODES.values()  # fmt: skip
+) = range(FIRST_SINGLE)  # fmt: skip
 
 
 def is_code(code):
@@ -51,6 +56,8 @@ def activate(x, code):
         return np.float32(x * np.float32(x > 0))
     if code == RELU_POSITIVE:
         return x if x > 0 else np.float32(0.0)
+    if code >= FIRST_SINGLE:
+        return activate_single(x, code)
     return _activate_rare(x, code)
 
 

@@ -42,12 +42,35 @@ def exp(typingctx: Any, x: Any) -> Any:
 @intrinsic
 def expf(typingctx: Any, x: Any) -> Any:
     """``float expf(float)``."""
+    return types.float32(types.float32), _of_floats("expf", 1)
+
+
+@intrinsic
+def logf(typingctx: Any, x: Any) -> Any:
+    """``float logf(float)``."""
+    return types.float32(types.float32), _of_floats("logf", 1)
+
+
+@intrinsic
+def tanhf(typingctx: Any, x: Any) -> Any:
+    """``float tanhf(float)``."""
+    return types.float32(types.float32), _of_floats("tanhf", 1)
+
+
+@intrinsic
+def powf(typingctx: Any, x: Any, y: Any) -> Any:
+    """``float powf(float, float)``."""
+    return types.float32(types.float32, types.float32), _of_floats("powf", 2)
+
+
+def _of_floats(name: str, count: int) -> Any:
+    """Code that calls a function of floats."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         single = ir.FloatType()
-        return _opaque_call(builder, "expf", ir.FunctionType(single, [single]), args)
+        return _opaque_call(builder, name, ir.FunctionType(single, [single] * count), args)
 
-    return types.float32(types.float32), codegen
+    return codegen
 
 
 @intrinsic

@@ -41,7 +41,7 @@ def shortcut_steps(layer: Shortcut, context: LayerContext) -> list[Step]:
         context.step(
             shortcut, out=context.out, x=context.x, added=context.sources[1], c=x.c, h=x.h, w=x.w, added_c=added.c,
             added_h=added.h, added_w=added.w, alpha=np.float32(layer.alpha), beta=np.float32(layer.beta),
-            code=context.profile.activation_code(layer.activation), tile=context.tile,
+            code=context.profile.activation_code(layer.activation, fused=True), tile=context.tile,
         )
     ]  # fmt: skip
 

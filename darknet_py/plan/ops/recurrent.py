@@ -49,7 +49,7 @@ class _Parts:
             self.out[name] = aligned_floats(part.out.size) if out is None else out
             arrays = self.layer.arrays_of(name, self.context.arrays)
             store = None if self.context.store is None else self.context.store.setdefault(name, {})
-            context = replace(self.context, sources=[x], out=self.out[name], arrays=arrays, store=store)
+            context = replace(self.context, sources=[x], out=self.out[name], arrays=arrays, store=store, part=True)
             self.steps += _PARTS[type(part)](part, context)
 
     def between(self, kernel: Any, *names: str, **arguments: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from ...kernels.layers import dense
 from ...kernels.layers.deconvolution import deconvolution
 from ...kernels.layers.normalization import normalize_channels
-from ..coefficients import deviations
 from ..memory import frozen
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _normalize(layer: Weighted, context: LayerContext, x: NDArray[np.float32], c
     none = np.zeros(0, np.float32)
     return context.step(
         normalize_channels, out=context.out, x=x, mean=arrays.get("rolling_mean", none),
-        deviation=deviations(arrays["rolling_variance"]) if layer.batch_normalize else np.zeros(0),
+        deviation=context.profile.deviations(arrays["rolling_variance"]) if layer.batch_normalize else np.zeros(0),
         scales=arrays.get("scales", none), biases=arrays["biases"], cells=layer.out.size // channels,
         normalize=layer.batch_normalize, code=context.profile.activation_code(layer.activation),
     )  # fmt: skip

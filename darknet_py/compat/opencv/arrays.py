@@ -1,0 +1,21 @@
+"""What scripts pass where OpenCV takes an image or a blob: NumPy arrays, and ``cv2.UMat``, which holds one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def to_array(value: Any) -> NDArray[Any]:
+    """The values as a NumPy array; those of a ``cv2.UMat`` are fetched."""
+    array: NDArray[Any] = np.asarray(value.get() if is_umat(value) else value)
+    return array
+
+
+def is_umat(value: Any) -> bool:
+    """Whether it is a ``cv2.UMat``."""
+    return type(value).__name__ == "UMat" and callable(getattr(value, "get", None))
