@@ -13,7 +13,7 @@ from llvmlite import binding, ir
 from darknet_py.detect.classify import best_classes
 from darknet_py.formats.tree import read_tree
 from darknet_py.image.letterbox import letterbox_pixels, resize
-from darknet_py.kernels import denormals
+from darknet_py.kernels.runtime import denormals
 from darknet_py.kernels.runtime.denormals import CONTROL_WORD, CONTROL_WORDS, denormals_as_zero
 from darknet_py.kernels.runtime.processor import ARCHITECTURE, architecture_of
 from tests.nets import build, net, ramp

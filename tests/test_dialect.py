@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from darknet_py.kernels.activations import CODES
 from PIL import Image
 
 from darknet_py.dialect import ALEXEYAB, PJREDDIE
 from darknet_py.errors import CfgError
 from darknet_py.formats.cfg import Section, parse_cfg
+from darknet_py.kernels.layers.activations import CODES
 from darknet_py.layers import LAYERS
 from darknet_py.network import read_network
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from darknet_py.kernels.libmvec import AVAILABLE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +28,7 @@ from darknet_py.formats.data import read_data, read_map, read_names
 from darknet_py.formats.labels import read_labels
 from darknet_py.formats.tree import read_tree
 from darknet_py.image.load import load_image
+from darknet_py.kernels.runtime.libmvec import AVAILABLE
 from darknet_py.network import layer_table, read_network
 from darknet_py.synth import write_synth
 from darknet_py.validate.references import read_references

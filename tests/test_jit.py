@@ -15,10 +15,10 @@ import numba
 import numba.core.caching
 import numpy as np
 import pytest
-from darknet_py.kernels.jit import kernel
 
 import darknet_py
 from darknet_py.kernels.runtime.cache import SealedFiles, _seal
+from darknet_py.kernels.runtime.jit import kernel
 
 SCRIPT = """
 import numpy as np
@@ -189,7 +189,7 @@ def test_without_numbas_insides_nothing_is_kept(tmp_path: Path, monkeypatch: pyt
 PROCESS = """
 import numpy as np
 import small
-from darknet_py.kernels.jit import kernel
+from darknet_py.kernels.runtime.jit import kernel
 add = kernel(small.add)
 for dtype in (np.float32, np.float64, np.int32):
     out = np.zeros(2, dtype)

@@ -20,7 +20,7 @@ from darknet_py.evaluate.found import Found
 from darknet_py.evaluate.valid import write_results
 from darknet_py.formats import distinct
 from darknet_py.formats.distinct import refuse_same
-from darknet_py.kernels import libm, libmvec
+from darknet_py.kernels.runtime import libm, libmvec
 from darknet_py.loading import load
 from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import cores
