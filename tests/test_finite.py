@@ -17,8 +17,8 @@ from darknet_py.export.onnx_weighted import _folded
 from darknet_py.image.draw import draw_detections
 from darknet_py.layers import Convolutional
 from darknet_py.network import read_network
+from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.parameters import load_parameters, save_parameters
-from darknet_py.plan.convolution import folded
 from darknet_py.synth import write_synth
 from darknet_py.validate.compare import iou as double_iou
 from tests.nets import net, write_cfg
@@ -86,7 +86,7 @@ def test_arithmetic_on_what_is_not_finite() -> None:
             assert double_iou(boxes.astype(np.float64), box.astype(np.float64)).shape == (4,)
         for variance in (-1, 0, 1, np.inf, np.nan):
             arrays["rolling_variance"][0] = variance
-            assert folded(arrays)["weights"].shape == (1, 1, 1, 1)
+            assert PROFILES["fast"].fold(arrays)["weights"].shape == (1, 1, 1, 1)
             assert _folded(network_layer, arrays)[0].shape == (1, 1, 1, 1)
 
 
