@@ -132,6 +132,16 @@ def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
             assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.runtime.jit.kernel"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_imported_exists(path: Path) -> None:
+    """Imports inside of functions, too, which no test may come to: a module that was moved is missed at once."""
+    inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = PACKAGE.parent.joinpath(*inside[: len(inside) - node.level], *(node.module or "").split("."))
+            assert base.is_dir() or base.with_suffix(".py").is_file(), f"{path}:{node.lineno}: {base}"
+
+
 def test_every_package_is_installed() -> None:
     # setup.cfg names the packages one by one, because cfg/ is installed as one of them.
     settings = configparser.ConfigParser()
