@@ -183,9 +183,8 @@ class _Order:
     def check_sources(self) -> Iterator[str]:
         """Each layer that has steps must have read all of its inputs, of each image (losses read none)."""
         layers = self.plan.network.layers
-        for number in sorted(
-            {step.layer for step in self.plan.steps if not isinstance(layers[step.layer], Cost | Contrastive)}
-        ):
+        losses = {layer.index for layer in layers if isinstance(layer, Cost | Contrastive)}
+        for number in sorted({step.layer for step in self.plan.steps} - losses):
             for image in range(self.plan.images):
                 found = {holder for holder, _ in self.read.get((number, image), set())}
                 for source in sorted(self._sources(layers[number]) - found):

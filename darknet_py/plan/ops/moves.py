@@ -55,8 +55,8 @@ def route_steps(layer: Route, context: LayerContext) -> list[Step]:
 
 
 def reorg3d_steps(layer: Reorg3d, context: LayerContext) -> list[Step]:
-    """Space to depth: what `reorg` computes for the shape of the smaller side."""
-    small = layer.input if layer.reverse else layer.out
+    """What `reorg` computes with the shape of the output in both directions: space to depth, unless reversed."""
+    small = layer.out
     return [
         context.step(
             rearrange.reorg, out=context.out, x=context.x, c=small.c, h=small.h, w=small.w, stride=layer.stride,
