@@ -14,7 +14,6 @@ from .errors import DarknetError, DataError, WeightsError
 from .formats.data import as_written, path_spellings, read_data, read_map, read_names
 from .formats.text import is_file
 from .formats.tree import Tree, read_tree
-from .layers import Region
 from .network import Network, read_network
 from .numeric.arithmetic import get_arithmetic
 from .parameters import load_parameters
@@ -162,7 +161,7 @@ def _node_names(network: Network) -> list[str]:
 
 def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path | None) -> None:
     """A map needs a WordTree, and must name nodes of it."""
-    if not any(isinstance(head, Region) and head.tree for head in network.heads):
+    if not any(head.tree for head in network.heads):
         raise DarknetError(f"{name}: a map needs a [region] head with a tree, which {network.path} has not")
     if len(set(network.tree_files.values())) > 1:
         raise DarknetError(f"{name}: a map is of the nodes of one tree, but {network.path} names several")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .dialect import AUTO, PJREDDIE, Dialect
 from .errors import CfgError, printable
 from .formats.cfg import read_cfg
-from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer, refuse_foreign
+from .layers import Cost, Head, Layer, Place, Shape, make_layer, refuse_foreign
 from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Network:
     @property
     def tree_files(self) -> dict[int, str]:
         """Names of the WordTree files, by number of the layer that needs one."""
-        return {layer.index: layer.tree for layer in self.layers if isinstance(layer, (Region, Softmax)) and layer.tree}
+        return {layer.index: layer.tree for layer in self.layers if layer.tree}
 
     @property
     def parameters(self) -> int:

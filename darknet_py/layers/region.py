@@ -28,7 +28,6 @@ class Region(Head):
     biases: tuple[float, ...]
     softmax: bool
     background: bool
-    tree: str | None
     map: str | None
     flat: bool = False
     classfix: int = 0

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ..errors import DarknetError, FileError, WeightsError
 from ..formats.atomic import refuse_input, whole_file
 from ..formats.weights import Header
-from ..layers import Softmax
 from ..network import read_network
 from ..parameters import load_parameters, save_parameters
 from .archive import name_arrays, read_npz, read_safetensors, write_npz, write_safetensors
@@ -141,10 +140,7 @@ def _cfg_place(out: Path, given: str | Path | None, *inputs: str | Path) -> Path
 
 def _write_onnx(out: Path, network: Network, parameters: Parameters, activated: bool) -> None:
     from ..export import to_onnx
+    from ..loading import load_trees
 
-    trees = {}
-    if any(isinstance(layer, Softmax) and layer.tree for layer in network.layers):
-        from ..loading import load_trees
-
-        trees = load_trees(network)
+    trees = load_trees(network) if any(layer.kind == "softmax" for layer in network.layers) else {}
     to_onnx(network, parameters, trees, activated).write(out)
