@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..dialect import AUTO
 from ..errors import ModelError
 
-HASHES = ("sha256", "sha1", "md5")
+HASHES = ("sha256", "sha512", "sha1", "md5")
 """Kinds of hashes that the registry may know of a file, best first."""
 
 REGISTRY = Path(__file__).parent / "registry.json"
@@ -73,7 +74,7 @@ class RemoteFile:
     Attributes:
         name: its file name.
         sizes: its size in bytes; more than one where releases differ.
-        hashes: what is known of ``sha256``, ``sha1``, ``md5``; often nothing, and nothing here was ever guessed.
+        hashes: what is known of ``sha256``, ``sha512``, ``sha1``, ``md5``; often nothing, and nothing here was ever guessed.
         sources: where it can be had, in the order of trying.
         also: names under which the same file was released, too.
     """
@@ -110,6 +111,7 @@ class Model:
         files: what must be fetched to run it, the weights first.
         along: what is fetched along with it, though detecting does without.
         aliases: other names.
+        dialect: whose Darknet it was trained for (a key of `dialect.DIALECTS`); ``auto``: its cfg says it.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Model:
     files: tuple[RemoteFile, ...]
     along: tuple[RemoteFile, ...] = ()
     aliases: tuple[str, ...] = ()
+    dialect: str = AUTO
 
 
 @functools.cache
@@ -167,6 +170,7 @@ def _models() -> dict[str, Model]:
             files=_files([entry["weights"], entry["names"], *entry.get("needs", ())]),
             along=_files(entry.get("along", [])),
             aliases=tuple(entry.get("aliases", ())),
+            dialect=entry.get("dialect", AUTO),
         )
     return models
 
@@ -203,9 +207,9 @@ def get_model(name: str) -> Model:
 _OTHER_FAMILIES = tuple(
     (re.compile(pattern), what)
     for pattern, what in (
-        (r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7-tiny|enet-coco|csresnext|csp",
-         "its layers or options are of AlexeyAB's Darknet, which darknet-py refuses by name where it does not compute "
-         "them"),
+        (r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7(-tiny|x)|enet|csresnext|cs[a-z]*darknet|yolo-?fastest|mobilenet.*yolo",
+         "of AlexeyAB's Darknet and its kin only some networks come with darknet-py; any other runs from its .cfg and "
+         ".weights, given by path"),
         (r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
          r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet",
          "it is not a Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"),
@@ -221,5 +225,5 @@ def other_family(name: str) -> str:
     why = next((what for pattern, what in _OTHER_FAMILIES if pattern.match(wanted)), "")
     if not why and wanted.endswith(_OTHER_SUFFIXES):
         why = "such a file is of another framework"
-    does = "darknet-py runs Darknet's .cfg and .weights: YOLOv1, YOLOv2, YOLOv3, their tiny versions, YOLO9000"
+    does = "darknet-py runs Darknet's .cfg and .weights: YOLOv1 to YOLOv4, YOLOv7, their tiny versions, YOLO9000"
     return f"{why}; {does} (`darknet-py fetch --list`)" if why else ""
