@@ -94,7 +94,7 @@ def test_every_entry_is_used_and_every_key_is_known() -> None:
 
 
 def test_the_data_are_those_that_were_collected(oracle: Path) -> None:
-    """Value by value against the table of facts: every model of pjreddie's, every size, every hash, and not one more."""
+    """Value by value against the table of facts: all of pjreddie's models, sizes and hashes, and not one more."""
     page = (oracle.parent / "models.md").read_text(encoding="utf-8")
     facts: dict[str, tuple[list[int], dict[str, str]]] = {}
     for cells in re.findall(r"^\| (?!name|extraction)(.+?) \| (.+?) \| (.+?) \|(.*)\|$", page, re.MULTILINE):
@@ -287,7 +287,7 @@ def test_locate_finds_names_among_fetched_files_or_in_the_package(work: Path) ->
 
 
 def test_the_dialect_of_a_released_model_goes_with_its_files(work: Path) -> None:
-    """Also with a cfg of the user's own that would not say it, run with the released weights, and the other way round."""
+    """Also with a cfg of the user's own that would not say it, and with the weights alone."""
     released = get_model("yolov3-tiny-prn").files[0]
     os.truncate(put(work / "weights" / released.name), released.sizes[0])
     assert locate(get_model("yolov3-tiny-prn")).dialect == "alexeyab"
