@@ -147,7 +147,7 @@ def test_released_names_are_of_no_other_family() -> None:
     for model in registry().values():
         for name in (model.name, *model.aliases):
             assert get_model(name) is model
-    for name in ("yolo900", "yolov3-tin"):
+    for name in ("yolo900", "yolov3-tin", "yolo4-tiny", "yolov7-tinny"):
         with pytest.raises(ModelError, match="did you mean"):
             get_model(name)
 

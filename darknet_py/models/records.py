@@ -195,26 +195,28 @@ def get_model(name: str) -> Model:
     known = known_models()
     if wanted in known:
         return known[wanted]
-    if other := other_family(name):
+    other = other_family(name)
+    close = difflib.get_close_matches(wanted, known, 3, _TYPING_ERROR if other else 0.5)
+    if other and not close:
         raise ModelError(f"there is no model {name!r}: {other}")
-    close = difflib.get_close_matches(wanted, known, 3, 0.5)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     raise ModelError(
         f"there is no model {name!r}{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
     )
 
 
-_OTHER_FAMILIES = tuple(
-    (re.compile(pattern), what)
-    for pattern, what in (
-        (r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7(-tiny|x)|enet|csresnext|cs[a-z]*darknet|yolo-?fastest|mobilenet.*yolo",
-         "of AlexeyAB's Darknet and its kin only some networks come with darknet-py; any other runs from its .cfg and "
-         ".weights, given by path"),
-        (r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
-         r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet",
-         "it is not a Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"),
-    )
-)  # fmt: skip
+_TYPING_ERROR = 0.94
+"""How alike two names are of which one is the other with a letter too many or too few."""
+
+_ALEXEYABS = re.compile(
+    r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7(-tiny|x)|enet|csresnext|cs[a-z]*darknet|yolo-?fastest|mobilenet.*yolo"
+)
+"""Names of networks of AlexeyAB's Darknet, of which only some come with darknet-py."""
+
+_OTHER_FRAMEWORKS = re.compile(
+    r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
+    r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet"
+)
 
 _OTHER_SUFFIXES = (".pt", ".pth", ".onnx", ".engine", ".tflite", ".pb", ".torchscript", ".mlmodel", ".xml", ".yaml")
 
@@ -222,8 +224,16 @@ _OTHER_SUFFIXES = (".pt", ".pth", ".onnx", ".engine", ".tflite", ".pb", ".torchs
 def other_family(name: str) -> str:
     """What to say about a network that Darknet's files do not describe; empty if the name is of no such family."""
     wanted = name.casefold().rpartition("/")[2]
-    why = next((what for pattern, what in _OTHER_FAMILIES if pattern.match(wanted)), "")
-    if not why and wanted.endswith(_OTHER_SUFFIXES):
+    if wanted.endswith(_OTHER_SUFFIXES):
         why = "such a file is of another framework"
+    elif _ALEXEYABS.match(wanted):
+        return (
+            "of AlexeyAB's Darknet only some networks come with darknet-py (`darknet-py fetch --list`); any other runs "
+            "from its .cfg and .weights, given by path"
+        )
+    elif _OTHER_FRAMEWORKS.match(wanted):
+        why = "it is no Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"
+    else:
+        return ""
     does = "darknet-py runs Darknet's .cfg and .weights: YOLOv1 to YOLOv4, YOLOv7, their tiny versions, YOLO9000"
-    return f"{why}; {does} (`darknet-py fetch --list`)" if why else ""
+    return f"{why}; {does} (`darknet-py fetch --list`)"
