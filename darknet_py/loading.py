@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .detector import Detector, check_size
+from .dialect import AUTO
 from .errors import DarknetError, DataError, WeightsError
 from .formats.data import as_written, path_spellings, read_data, read_map, read_names
 from .formats.text import is_file
@@ -64,11 +65,12 @@ def load(
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
+    dialect = AUTO
     if weights is None:
         from .models import find_model
 
         found = find_model(str(model), fetch_missing=True, progress=progress)
-        model, weights = found.cfg, found.weights
+        model, weights, dialect = found.cfg, found.weights, found.dialect
         if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
             names = found.names
     else:
@@ -77,7 +79,7 @@ def load(
         model = find_network(model)
     get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
-    network = read_network(model, cutoff, size)
+    network = read_network(model, cutoff, size, dialect)
     if names is None and data is None and cutoff is None and map is None:
         names = _released_names(weights, network)
     class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
@@ -107,7 +109,7 @@ def _load_parameters(
         return load_parameters(network, weights, partial=cutoff is not None)
     except WeightsError:
         if size is not None:
-            read_network(network.path, cutoff).resized(*size)
+            read_network(network.path, cutoff, dialect=network.dialect.key).resized(*size)
         raise
 
 

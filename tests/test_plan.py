@@ -17,7 +17,7 @@ from darknet_py.kernels.layers.pooling import avgpool, maxpool
 from darknet_py.layers import LAYERS
 from darknet_py.loading import load_trees
 from darknet_py.network import Network, read_network
-from darknet_py.numeric.arithmetic import PROFILES
+from darknet_py.numeric.arithmetic import ARITHMETICS, PROFILES
 from darknet_py.plan.build import Plan
 from darknet_py.plan.contract import read_contract
 from darknet_py.plan.dry import dry_plan
@@ -51,9 +51,11 @@ def trees(network: Network, folder: Path) -> dict[int, Tree]:
 
 def check(name: str, math: str, images: int, threads: int, folder: Path) -> None:
     network = read_network(REPOSITORY / "cfg" / f"{name}.cfg")
-    if PROFILES[math].uncovered(network):
+    known = ARITHMETICS[network.dialect.key]
+    arithmetic = known.get(math, known["ieee"])
+    if arithmetic.uncovered(network):
         return
-    plan = dry_plan(network, PROFILES[math], threads, trees(network, folder), images=images)
+    plan = dry_plan(network, arithmetic, threads, trees(network, folder), images=images)
     assert verify(plan) == []
 
 
