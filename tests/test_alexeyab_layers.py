@@ -1,11 +1,13 @@
-"""Every layer of AlexeyAB's dialect, bit for bit as his Darknet computes it (commit 59596d7, gcc 12, -O2, no contraction).
+"""Every layer of AlexeyAB's dialect, bit for bit as his Darknet computes it.
 
-``data/golden/alexeyab`` has small networks of ours, one for each group of features: the cfg, a recipe for weights, and the
-first 16 digits of the sha256 of every layer's output for our photographs.
+``data/golden/alexeyab`` has small networks of ours, one for each group of features: the cfg, a recipe for weights, and
+the first 16 digits of the sha256 of every layer's output for our photographs. They were made by his Darknet (commit
+59596d7), built by gcc 12 with -O2 -ffp-contract=off, AVX=0 OPENMP=0.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from darknet_py.synth import write_synth
 from darknet_py.trace import array_sha256
 
 from .nets import net, write_cfg
+from .test_plan import integers
 
 DATA = Path(__file__).parent / "data"
 GOLDENS = sorted(path.stem for path in (DATA / "golden" / "alexeyab").glob("*.json"))
@@ -121,6 +124,19 @@ def test_golden_of_two_images_and_one_thread(tmp_path: Path, name: str) -> None:
         wanted = inputs[min(image, len(inputs) - 1)][1]
         for number in plan.kept:
             assert array_sha256(plan.output(number, image)).startswith(wanted[number].split()[1])
+
+
+@pytest.mark.parametrize("name", ["antialiasing", "pools", "squeeze-excite", "shortcuts"])
+def test_two_swapped_integers_are_found(tmp_path: Path, name: str) -> None:
+    """As for the steps of the other dialect: sizes that are not an argument's own."""
+    plan = make_plan(*open_golden(read_golden(name), tmp_path))
+    for step in plan.steps:
+        good = dict(step.arguments)
+        for first, second in itertools.combinations(integers(step), 2):
+            if good[first] != good[second]:
+                step.arguments = {**good, first: good[second], second: good[first]}
+                assert verify(plan), (step.name, first, second)
+        step.arguments = good
 
 
 @pytest.mark.slow
