@@ -49,6 +49,11 @@ class Network:
     sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
 
     @property
+    def stretches(self) -> bool:
+        """Whether images are stretched to its size unless something else is asked for."""
+        return self.dialect.stretches and not self.letter_box
+
+    @property
     def heads(self) -> list[Head]:
         """Layers whose outputs are decoded into boxes, in order."""
         return [layer for layer in self.layers if isinstance(layer, Head)]
