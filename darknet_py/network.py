@@ -225,7 +225,7 @@ def _check_heads(network: Network) -> None:
 
 
 def layer_table(network: Network, verbose: bool = False) -> list[str]:
-    """Darknet's layer table, line for line as it prints it; ``verbose`` adds its "Unused field" lines."""
+    """pjreddie's layer table, line for line as he prints it; ``verbose`` adds its "Unused field" lines."""
     lines = [printable(note) for note in network.notes] if verbose else []
     lines.append(TABLE_HEADER)
     for layer in network.layers:
