@@ -224,10 +224,9 @@ def _check_heads(network: Network) -> None:
             raise network.error(head, f"[{head.kind}] has other classes than the head of layer {heads[0].index}")
 
 
-def layer_table(network: Network, verbose: bool = False) -> list[str]:
+def pjreddies_table(network: Network, verbose: bool = False) -> list[str]:
     """pjreddie's layer table, line for line as he prints it; ``verbose`` adds its "Unused field" lines."""
-    lines = [printable(note) for note in network.notes] if verbose else []
-    lines.append(TABLE_HEADER)
+    lines = [TABLE_HEADER]
     for layer in network.layers:
         lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:

@@ -34,11 +34,12 @@ def summary(
     threads: int | None,
     dialect: str,
 ) -> None:
-    """Print the layer table of the network in CFG, line for line as Darknet prints it, and its totals.
+    """Print the layer table of the network in CFG, line for line as its Darknet prints it, and its totals.
 
     --math and --threads are for --plan.
     """
-    from ..network import layer_table, read_network
+    from ..network import read_network
+    from ..output.layer_table import layer_table
     from ..plan.memory import lay_out
 
     network = read_network(cfg, size=size, dialect=dialect)

@@ -6,7 +6,8 @@ import os
 
 from ..dialect import AUTO
 from ..formats.cfg import to_float32
-from ..network import layer_table, read_network
+from ..network import read_network
+from ..output.layer_table import layer_table
 from ..weights import convert, extract
 from .flags import environment_dialect
 from .prompt import chat

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import printable
 from ..layers import (
     Connected,
     Contrastive,
@@ -30,7 +31,6 @@ from ..layers import (
     Sam,
     ScaleChannels,
     Shape,
-    Softmax,
     Upsample,
     Yolo,
 )
@@ -54,19 +54,20 @@ POINTS = {"center": 1, "left_top": 2, "right_bottom": 4}
 f32 = np.float32
 
 
-def table_lines(network: Network) -> Iterator[str]:
-    """The table, with the two lines of totals at its end."""
-    yield HEADER
+def alexeyabs_table(network: Network, verbose: bool = False) -> list[str]:
+    """The table, with the two lines of totals at its end; ``verbose`` adds "Unused field" lines."""
+    lines = [HEADER]
     total, outputs, counted = f32(0), 0, 0
     for layer, section in zip(network.layers, network.sections, strict=True):
         text = _describe(network, layer, section)
-        yield from f"{layer.index:4d} {text}".split("\n")
+        lines += f"{layer.index:4d} {text}".split("\n")
+        if verbose:
+            lines += [printable(f"Unused field: '{field}'") for field in layer.unused]
         total += _billions(layer)
         if min(_size(network, layer)) > 1:
             outputs += _sharp(layer).size
             counted += 1
-    yield f"Total BFLOPS {total:5.3f} "
-    yield f"avg_outputs = {outputs // counted if counted else 0} "
+    return [*lines, f"Total BFLOPS {total:5.3f} ", f"avg_outputs = {outputs // counted if counted else 0} "]
 
 
 def _describe(network: Network, layer: Layer, section: Section) -> str:
@@ -74,7 +75,7 @@ def _describe(network: Network, layer: Layer, section: Section) -> str:
     return layer.describe() if describe is None else describe(network, layer, section)
 
 
-_WITHOUT_SIZE = (Activation, Connected, Cost, Implicit, Softmax)
+_WITHOUT_SIZE = (Activation, Connected, Cost, Implicit)
 """Layers that do not know their input's width and height, and do not count in the mean."""
 
 
