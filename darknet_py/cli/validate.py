@@ -89,9 +89,8 @@ def validate(
         for result in verdicts[best]:
             _tell(result)
         fits = all(result.agrees for result in verdicts[best])
-        click.echo(
-            f"{against} ({detector.network.dialect.name}): {f'fits math={best}' if fits else f'fits no profile; math={best} comes closest'}"
-        )
+        verdict = f"fits math={best}" if fits else f"fits no profile; math={best} comes closest"
+        click.echo(f"{against} ({detector.network.dialect.name}): {verdict}")
         results += verdicts[best]
     if report is not None:
         from ..validate.report import write_report

@@ -100,9 +100,7 @@ def first_difference(
         middle = (same + differing) // 2
         [theirs] = _run_alexeyabs(library, detector, [image], thresholds, [middle])
         result = compare_with_library(detector, image, theirs, thresholds, tolerance)
-        if any(
-            layer.index == middle and layer.ulp is not None and layer.ulp > tolerance.ulp for layer in result.layers
-        ):
+        if any(layer.index == middle and (layer.ulp or 0) > tolerance.ulp for layer in result.layers):
             differing = middle
         else:
             same = middle
