@@ -10,12 +10,14 @@ import numpy as np
 from .errors import WeightsError, warn
 from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
+from .numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from .dialect import Dialect
     from .layers import Stored
     from .network import Network
 
@@ -96,7 +98,7 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
         (layer, name, values, what)
         for layer, stored in zip(network.layers, arrays, strict=True)
         for name, values in stored.items()
-        for what in [_useless(name, values)]
+        for what in [_useless(name, values, network.dialect)]
         if what.any()
     ]
     if wrong:
@@ -107,14 +109,15 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
              f"{others}; what the network computes from them is of no use", path)  # fmt: skip
 
 
-def _useless(name: str, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArray[np.bool_]:
     """Which values make outputs NaN or infinite; an array of one False if none does."""
     with np.errstate(all="ignore"):
         # A sum is quicker than a look at each value, and never finite where one of them is not.
         finite = bool(np.isfinite(values.sum()))
     drop_pages(values)
-    if name.endswith("rolling_variance"):  # its root is taken
-        return ~np.isfinite(values) | (values < 0)
+    if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
+        deviations = get_arithmetic("ieee", dialect).deviations(values)
+        return ~np.isfinite(deviations) | (deviations == 0)
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 
