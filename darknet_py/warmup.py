@@ -88,6 +88,9 @@ def bar_text(count: int) -> str:
 
 _announcer: event.Listener | None = None
 
+_said = False
+"""Whether it was said in this process."""
+
 
 def announce_compiling(say: Callable[[str], None], terminal: TextIO | None = None) -> None:
     """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)
@@ -97,7 +100,10 @@ def announce_compiling(say: Callable[[str], None], terminal: TextIO | None = Non
     global _announcer
 
     def first() -> None:
-        say(NOTICE if cache_folder() else NOTICE_EACH)
+        global _said
+        if not _said:
+            _said = True
+            say(NOTICE if cache_folder() else NOTICE_EACH)
 
     def write(text: str) -> None:
         if terminal is not None:

@@ -142,6 +142,14 @@ class Names(list[str]):
     path: str
 
 
+def first_names(names: Sequence[str], count: int) -> list[str]:
+    """The first names; if a file's, they still know it."""
+    first = Names(names[:count])
+    if isinstance(names, Names):
+        first.path = names.path
+    return first
+
+
 def read_names(path: str | Path) -> Names:
     """Class names, one per line."""
     names = Names(read_lines(path))

@@ -76,10 +76,10 @@ def _view(detector: Detector, cfg: str, flags: dict[str, Any], alexeyab: bool) -
     """How frames are looked at. AlexeyAB's demo stretches them, and suppresses class by class."""
     limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
     if not alexeyab:
-        return demo_view(detector, **limits, nms=flags.get("nms", NMS))
+        return replace(demo_view(detector), **limits, nms=flags.get("nms", NMS))  # any threshold, as Darknet
     stretch = not (flags.get("letter_box") or read_cfg(cfg).net.find_int("letter_box", 0))
-    view = demo_view(detector, **limits, nms=flags.get("nms", ALEXEYAB_NMS), stretch=stretch)
-    return replace(view, suppress=nms_sort)
+    view = demo_view(detector, stretch=stretch)
+    return replace(view, **limits, nms=flags.get("nms", ALEXEYAB_NMS), suppress=nms_sort)
 
 
 def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:

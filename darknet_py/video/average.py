@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..detect.nms import nms_obj
+from ..detect.thresholds import check_thresholds
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..plan.profile import get_profile
@@ -39,7 +40,11 @@ def demo_view(
         thresh, hier_thresh: as for `Detector.detect`.
         nms: greatest intersection over union of two boxes; 0 keeps all.
         stretch: as for `Detector.detect`.
+
+    Raises:
+        DarknetError: a threshold is not from 0 to 1.
     """
+    check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
     view = replace(detector.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, suppress=nms_obj)
     return view if stretch is None else replace(view, fit=Fit.STRETCH if stretch else Fit.LETTERBOX)
 
