@@ -297,7 +297,8 @@ class Detector:
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
-            return self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return output
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.

@@ -7,6 +7,7 @@ All but two lines is as such programs are written. With ``darknet-py run-script 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,9 +25,10 @@ def main(arguments: list[str] | None = None) -> None:
     cfg, weights, path = arguments[:3]
     thresh = float(arguments[3]) if len(arguments) == 4 else 0.5
 
-    image = cv2.imread(path)
-    net = cv2.dnn.readNetFromDarknet(cfg, weights)
-    net.setInput(cv2.dnn.blobFromImage(image, 1 / 255, (416, 416), swapRB=True, crop=False))
+    image: Any = cv2.imread(path)
+    dnn: Any = cv2.dnn  # (type checkers know OpenCV 5's only)
+    net = dnn.readNetFromDarknet(cfg, weights)
+    net.setInput(dnn.blobFromImage(image, 1 / 255, (416, 416), swapRB=True, crop=False))
     outputs = net.forward(net.getUnconnectedOutLayersNames())
 
     height, width = image.shape[:2]
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
             boxes.append([int(x - w / 2), int(y - h / 2), int(w), int(h)])
             confidences.append(float(scores[best]))
             classes.append(best)
-    for i in np.array(cv2.dnn.NMSBoxes(boxes, confidences, thresh, 0.4)).reshape(-1):
+    for i in np.array(dnn.NMSBoxes(boxes, confidences, thresh, 0.4)).reshape(-1):
         print(f"class {classes[i]} {confidences[i]:.0%} {boxes[i]}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 import cv2
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     net = darknet_py.load(options.model, options.weights, names=options.names)
-    video = cv2.VideoCapture(options.video)
+    video: Any = cv2.VideoCapture(options.video)
     if not video.isOpened():
         sys.exit(f"{options.video}: OpenCV cannot read this video")
     fps = video.get(cv2.CAP_PROP_FPS)

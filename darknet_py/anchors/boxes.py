@@ -184,7 +184,8 @@ def _picture_size(path: Path | None, image: str) -> tuple[int, int]:
         raise ImageError("there is no such image, whose size is wanted", image)
     try:
         with Image.open(path) as picture:
-            return picture.size
+            width, height = picture.size
+            return width, height
     except Exception:  # a decoder that meets nonsense raises anything
         raise ImageError("cannot be read as an image, whose size is wanted", path) from None
 

@@ -163,4 +163,5 @@ def average_mirrored(head: Head, output: Floats, mirrored: Floats) -> Floats:
     first = flipped[: head.n]
     first[:, :, sides] = -first[:, :, sides]
     both = output.reshape(flipped.shape) + flipped
-    return (both.astype(np.float64) / 2).astype(np.float32)
+    mean: Floats = (both.astype(np.float64) / 2).astype(np.float32)
+    return mean
