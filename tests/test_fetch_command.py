@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from darknet_py.errors import ModelError
 from darknet_py.models import UrlSource, fetch, get_model, locate, places, records, registry
 
 from .systems import POSIX
+from .waiting import wait_until
 from .web import Page, Web, environment, files, serve
 
 WEIGHTS, TREE = bytes(16) + random.Random(7).randbytes(299_987), b"n00001740 -1\n"
@@ -286,9 +286,7 @@ def test_other_mistakes_are_one_line_and_exit_code_1(web: Web, tmp_path: Path) -
 
 
 def wait_for(path: Path, size: int) -> None:
-    deadline = time.monotonic() + 30
-    while not (path.exists() and path.stat().st_size >= size) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: path.exists() and path.stat().st_size >= size)
 
 
 @POSIX
@@ -318,9 +316,7 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_takes_up(web: Web, cache: Pa
 def test_ctrl_c_before_anything_came_does_not_say_that_it_is_kept(web: Web, cache: Path) -> None:
     web.pages["w"] = Page(WEIGHTS, hold=threading.Event())
     running = subprocess.Popen([*COMMAND, "small"], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not web.requests and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: web.requests)
     running.send_signal(signal.SIGINT)
     error = running.communicate(timeout=30)[1]
     assert running.returncode == 130

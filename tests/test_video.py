@@ -33,6 +33,7 @@ from darknet_py.video.writer import VideoFile
 from darknet_py.view import View
 
 from .nets import build, net, write_cfg
+from .waiting import wait_until
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -179,10 +180,13 @@ def test_a_channel_keeps_order_and_holds_up_the_giver() -> None:
 
     thread = threading.Thread(target=give)
     thread.start()
-    time.sleep(0.1)
-    assert len(given) == 3, "two wait in the channel, one in the giver's hand"
-    taken = []
-    while (number := channel.get()) is not None:
+    taken: list[int] = []
+    while True:
+        wait_until(lambda: len(given) >= min(50, len(taken) + 3))
+        assert len(given) <= len(taken) + 3, "two wait in the channel, one in the giver's hand"
+        number = channel.get()
+        if number is None:
+            break
         taken.append(number)
     thread.join()
     assert taken == list(range(50)) and channel.dropped == 0
