@@ -1,4 +1,4 @@
-"""Waiting for something that another thread or program does: the one place in the tests that looks at it again and again."""
+"""Waiting for what another thread or program does: the one place in the tests that looks again and again."""
 
 from __future__ import annotations
 
