@@ -141,7 +141,7 @@ def _read_names(
 
 def _released_names(weights: str | Path, network: Network) -> Path | None:
     """The names file that belongs to a released weights file, if it is one and its names are on this machine."""
-    from .models.releases import names_of_release
+    from .models.identify import names_of_release
 
     names = names_of_release(weights)
     try:

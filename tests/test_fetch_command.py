@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from darknet_py.cli.fetch import fetch as command
 from darknet_py.errors import ModelError
-from darknet_py.models import UrlSource, fetch, get_model, locate, places, records, registry
+from darknet_py.models import UrlSource, fetch, folders, get_model, locate, registry, registry_file
 
 from .systems import POSIX
 from .waiting import wait_until
@@ -35,7 +35,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
+    monkeypatch.setattr(folders, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
     monkeypatch.delenv("DARKNET_PY_WEIGHTS", raising=False)
     monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
     with serve() as running:
@@ -45,10 +45,11 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         path.write_text(json.dumps(small_registry(running.url("w"), running.url("t"))))
         # The command's own processes read the same one.
         (path.parent / "sitecustomize.py").write_text(
-            f"from pathlib import Path\nfrom darknet_py.models import records\nrecords.REGISTRY = Path({str(path)!r})\n"
+            "from pathlib import Path\n"
+            f"from darknet_py.models import registry_file\nregistry_file.REGISTRY = Path({str(path)!r})\n"
         )
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(path.parent), environment()["PYTHONPATH"])))
-        monkeypatch.setattr(records, "REGISTRY", path)
+        monkeypatch.setattr(registry_file, "REGISTRY", path)
         clear()
         yield running
     clear()
@@ -67,7 +68,7 @@ def small_registry(weights: object, tree: str) -> dict[str, object]:
 
 
 def clear() -> None:
-    for cached in (records._data, records._models, records.remote_file):
+    for cached in (registry_file._data, registry_file._models, registry_file.remote_file):
         cached.cache_clear()
 
 

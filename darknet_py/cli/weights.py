@@ -65,7 +65,7 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 
         file = find_model(model).weights
     from ..errors import WeightsError
-    from ..models.releases import find_release, hash_file
+    from ..models.identify import find_release, hash_file
     from ..network import read_network
     from ..weights import inspect_weights
     from .weights_report import document, lines

@@ -16,7 +16,7 @@ from ..loading import find_data_file
 from ..output.text import class_lines, predicted_line
 from .detector import say_unread, usage
 from .flags import take_flags
-from .opening import data_names, find_data, open_network, read_classes
+from .open_network import data_names, find_data, open_network, read_classes
 from .prompt import chat, for_each_image
 
 if TYPE_CHECKING:

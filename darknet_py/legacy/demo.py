@@ -16,7 +16,7 @@ from ..video.average import FRAMES, NMS, demo_view
 from ..video.demo import Outputs, run_demo, say
 from ..video.outputs import Output
 from ..video.source import Wishes, find_source
-from .opening import data_names, open_network
+from .open_network import data_names, open_network
 
 if TYPE_CHECKING:
     from ..detector import Detector

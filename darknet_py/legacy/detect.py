@@ -12,12 +12,12 @@ from ..formats.atomic import check_writable, refuse_input
 from ..formats.cfg import read_cfg
 from ..formats.data import read_names
 from ..image.draw import draw_detections, save_image
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from ..output.alexeyab import json_text
 from ..output.text import darknet_lines, predicted_line
 from . import alexeyab
-from .looking import Look, check_detects
-from .opening import data_names, open_network
+from .image_view import Look, check_detects
+from .open_network import data_names, open_network
 from .prompt import for_each_image
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from .flags import Flags, take_flags
-from .opening import find_data
+from .open_network import find_data
 from .prompt import chat
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import Complaints
 from ..formats.text import is_file
 from ..loading import find_data_file
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
-from .opening import data_names, open_network
+from .open_network import data_names, open_network
 from .prompt import chat
 
 RECALL_LIST = "data/coco_val_5k.list"

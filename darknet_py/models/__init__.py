@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fetching import complain, fetch, fetch_file, fetch_files, part_file
-    from .located import Located, locate
+    from .folders import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
+    from .model_files import Located, locate
     from .naming import find_model, find_network, known_model, model_cfg, network_names
-    from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
     from .progress import Progress
-    from .records import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
+    from .registry_file import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
 
 _PLACES = {
     **dict.fromkeys(("complain", "fetch", "fetch_file", "fetch_files", "part_file"), "fetching"),
-    **dict.fromkeys(("Located", "locate"), "located"),
+    **dict.fromkeys(("Located", "locate"), "model_files"),
     **dict.fromkeys(("find_model", "find_network", "known_model", "model_cfg", "network_names"), "naming"),
-    **dict.fromkeys(("cache_folder", "fetch_folder", "find_cfg", "find_file", "resource_folders"), "places"),
+    **dict.fromkeys(("cache_folder", "fetch_folder", "find_cfg", "find_file", "resource_folders"), "folders"),
     "Progress": "progress",
     **dict.fromkeys(
         ("Model", "PackageSource", "RemoteFile", "Source", "UrlSource", "get_model", "registry", "remote_file"),
-        "records",
+        "registry_file",
     ),
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import CfgError, ModelError
-from .located import Located, locate
-from .places import find_cfg, is_file, resource_folders
+from .folders import find_cfg, is_file, resource_folders
+from .model_files import Located, locate
 from .progress import Progress
-from .records import Model, get_model, known_models
+from .registry_file import Model, get_model, known_models
 
 
 def find_network(name: str | Path) -> Path:

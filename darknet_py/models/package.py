@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .progress import Progress
-from .records import PackageSource
+from .registry_file import PackageSource
 from .request import DownloadError, words
 
 TIMEOUT = 900

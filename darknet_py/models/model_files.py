@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
-from .places import find_cfg, find_file
+from .folders import find_cfg, find_file
 from .progress import Progress
-from .records import Model
+from .registry_file import Model
 
 
 @dataclass(frozen=True)
