@@ -87,11 +87,11 @@ def demo(
     """
     from ..video.average import demo_view
     from ..video.demo import run_demo, say
-    from ..video.source import Wishes, find_source
+    from ..video.source import CaptureSettings, find_source
 
     width, height = options["camera_size"] or (0, 0)
-    wishes = Wishes(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
-    found = find_source(source, wishes, say)
+    settings = CaptureSettings(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
+    found = find_source(source, settings, say)
     outputs = _outputs(**options)
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch

@@ -15,7 +15,7 @@ from ..video.alexeyab import AlexeyText, HttpPost, JsonArray, TimeLimit
 from ..video.average import FRAMES, NMS, demo_view
 from ..video.demo import Outputs, run_demo, say
 from ..video.outputs import Output
-from ..video.source import Wishes, find_source
+from ..video.source import CaptureSettings, find_source
 from .open_network import data_names, open_network
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def demo(
         KeyboardInterrupt: it was interrupted; everything is finished.
     """
     names = data_names(data, "names", default="data/names.list")
-    wishes = Wishes(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
-    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), wishes, say)
+    settings = CaptureSettings(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
+    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), settings, say)
     outputs = _outputs(flags, source.name, alexeyab)
     for out in (flags.get("out_filename"), flags.get("json_file_output")):
         if out is not None:

@@ -29,7 +29,7 @@ def check_detects(detector: Detector) -> None:
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageView:
     """How images are looked at.
 
     Attributes:
