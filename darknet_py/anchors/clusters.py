@@ -55,7 +55,7 @@ class Clusters:
 
 def cluster(
     boxes: Floats, k: int, *, seed: int = 0, tries: int = 10, centroid: str = "best",
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Clusters:  # fmt: skip
     """Find the ``k`` sizes that boxes are nearest to.
 
@@ -88,13 +88,13 @@ def cluster(
             sample = boxes
     best: Clusters | None = None
     for number in range(1, tries + 1):
-        say(f"{k} clusters, try {number} of {tries}")
+        report(f"{k} clusters, try {number} of {tries}")
         found = iterate(sample, start(sample, k, random), centroid)
         if best is None or found.average_iou > best.average_iou:
             best = found
     assert best is not None
     if sample is not boxes:
-        say(f"{k} clusters, all boxes")
+        report(f"{k} clusters, all boxes")
         best = iterate(boxes, best.sizes, centroid, 8 * LAST_STEP)
     return best
 

@@ -50,7 +50,7 @@ class Search:
     tries: int = 10
     centroid: str = "best"
 
-    def run(self, sizes: Floats, k: int, say: Callable[[str], None] = lambda text: None) -> Anchors:
+    def run(self, sizes: Floats, k: int, report: Callable[[str], None] = lambda text: None) -> Anchors:
         """The best ``k`` anchors for boxes.
 
         Args:
@@ -61,7 +61,7 @@ class Search:
         Raises:
             DarknetError: there are fewer than ``k`` different sizes.
         """
-        found = cluster(sizes, k, seed=self.seed, tries=self.tries, centroid=self.centroid, say=say)
+        found = cluster(sizes, k, seed=self.seed, tries=self.tries, centroid=self.centroid, report=report)
         return measure(sizes, found.sizes, self.target)
 
 

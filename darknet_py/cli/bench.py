@@ -82,8 +82,8 @@ def bench(
     machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
     results = []
     for cfg, each in jobs:
-        with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as say:
-            results.append(run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, say=say))
+        with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as report:
+            results.append(run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, report=report))
     for line in machine_lines(machine, ceiling):
         click.echo(line, err=json_file == "-")
     for result in results if layers or not sizes else []:

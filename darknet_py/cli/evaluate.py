@@ -9,7 +9,7 @@ import click
 
 from ..formats.atomic import check_writable
 from .command import command
-from .inputs import network, open_detector, pictures, say_without_names
+from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, engine, write_json
 
 PATH = click.Path(path_type=Path)
@@ -76,7 +76,7 @@ def evaluate(
     if others is not None and len(others) != len(paths):
         raise click.UsageError(f"{difficult} has {len(others)} images, {listed} has {len(paths)}")
     detector = open_detector(model, cfg, weights, names, data, **options)
-    say_without_names(detector)
+    note_missing_names(detector)
     classes = detector.network.classes
     complaints = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
     truths, without = read_truths(paths, classes, find_labels, complaints)

@@ -68,7 +68,7 @@ class Task:
     setting: Setting
     class_map: NDArray[np.int32] | None = None
 
-    def run(self, step: Step = lambda: None, say: Callable[[str], None] = lambda text: None) -> Results:
+    def run(self, step: Step = lambda: None, report: Callable[[str], None] = lambda text: None) -> Results:
         """What is found in each image, in the order of the list.
 
         Args:
@@ -81,10 +81,12 @@ class Task:
         """
         with Journal(self._made_of()) as journal:
             if journal.done:
-                say(f"going on with a run that was stopped: {len(journal.done)} of {len(self.images)} images are done")
-            return self._run(journal, step, say)
+                report(
+                    f"going on with a run that was stopped: {len(journal.done)} of {len(self.images)} images are done"
+                )
+            return self._run(journal, step, report)
 
-    def _run(self, journal: Journal, step: Step, say: Callable[[str], None]) -> Results:
+    def _run(self, journal: Journal, step: Step, report: Callable[[str], None]) -> Results:
         results: dict[int, Found] = {}
         missing = []
         for number, image in enumerate(self.images):
@@ -99,7 +101,7 @@ class Task:
             for picture in pictures:
                 if isinstance(picture, ImageError):
                     error = picture
-                    say(f"Error: {error}")
+                    report(f"Error: {error}")
                     step()
             whole = [
                 (number, picture)
@@ -171,13 +173,13 @@ def counted(length: int, label: str, plain: Callable[[int], None] | None = None)
     begin = time.perf_counter()
     if sys.stderr is None or not sys.stderr.isatty():
 
-        def tell() -> None:
+        def print_count() -> None:
             nonlocal count
             count += 1
             if plain is not None:
                 plain(count)
 
-        yield tell
+        yield print_count
         return
 
     def speed(done: int | None) -> str:

