@@ -60,7 +60,7 @@ def load(
         cutoff: use only the first layers of the cfg, for a partial weights file.
         keep: layers whose outputs will be asked for with `Detector.layer_output`.
         stretch: images are stretched to the network's size, as AlexeyAB's Darknet does, not letterboxed.
-        progress: is told about downloads.
+        progress: notified of downloads.
 
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.

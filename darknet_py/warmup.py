@@ -126,7 +126,7 @@ def warm_up(
 
     Args:
         math: the arithmetic profiles to prepare.
-        say: is told, after each step, what was done.
+        report: called with a line after each step.
         threads: as for `load`.
 
     Raises:

@@ -126,8 +126,8 @@ def read_data_boxes(
     Args:
         data: the data file.
         pictures: read the sizes of the images, too.
-        say: is told how far it is.
-        wrong: is told the error of each line of a label file that is left out.
+        report: called with a line about how far it is.
+        wrong: called with the error of each line of a label file that is left out.
 
     Raises:
         DataError: a file cannot be used, or no image has a label file (those without one have no boxes); lines of
@@ -195,7 +195,7 @@ def read_label_boxes(
 ) -> Boxes:  # fmt: skip
     """The boxes of label files (``.txt``), VOC annotations (``.xml``), COCO files (``.json``) and folders.
 
-    With ``wrong``, which is told the error, lines and files that are wrong are left out.
+    With ``wrong``, which is called with the error, lines and files that are wrong are left out.
 
     Raises:
         DataError: a file cannot be used.

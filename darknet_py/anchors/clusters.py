@@ -27,7 +27,7 @@ SAMPLE = 20_000
 """Of more boxes than this, so many (the same for all tries) tell which start is best; it is carried on with all."""
 
 CHUNK = 16_384
-"""Boxes looked at together: what is computed of them stays in the second cache."""
+"""Boxes of a chunk: what is computed of them stays in the second cache."""
 
 FIRST_STEP, LAST_STEP = 0.128, 0.001
 """The search for the best centre changes a width or height by so much of itself, at first and in the end."""
@@ -68,7 +68,7 @@ def cluster(
         seed: of the random numbers.
         tries: how many starts.
         centroid: one of `CENTROIDS`.
-        say: is told what is being done.
+        report: called with a line about what is being done.
 
     Raises:
         DarknetError: there are fewer than ``k`` different sizes, or an argument is wrong.

@@ -56,7 +56,7 @@ class Search:
         Args:
             sizes: float64[n, 2], widths and heights in fractions of the network's input.
             k: how many.
-            say: is told what is being done.
+            report: called with a line about what is being done.
 
         Raises:
             DarknetError: there are fewer than ``k`` different sizes.

@@ -36,7 +36,7 @@ class Files:
         return self.folder / "input.npy"
 
     def job(self, threads: int) -> Job:
-        """What an engine's process is told."""
+        """What an engine's process gets as its first line."""
         return Job(str(self.cfg), str(self.weights), str(self.input), threads)
 
 

@@ -179,7 +179,7 @@ def bench(
         size, math: as for `load`.
         runs: rounds; in each one every engine has a turn.
         peers: other engines, measured in turns with this one on the same input.
-        say: is told what is being done.
+        report: called with a line about what is being done.
 
     Raises:
         DarknetError: something is wrong with the files. (Engines that fail are in the result.)

@@ -74,7 +74,7 @@ def bench(
         writer(plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
-        network = read_network(cfg, size=each)  # what cannot be is told before anything is measured
+        network = read_network(cfg, size=each)  # a size that is not possible is an error before anything is measured
         if show_plan:
             print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
             click.echo(err=json_file == "-")
@@ -98,7 +98,7 @@ def bench(
 
 @contextmanager
 def status(label: str) -> Iterator[Callable[[str], None]]:
-    """Yields ``say(text)``, which shows what is going on in one line of a terminal, and nothing elsewhere."""
+    """Yields ``report(text)``, which shows what is going on in one line of a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda text: None
         return

@@ -29,7 +29,7 @@ PATH = click.Path(path_type=Path)
     type=UNIT,
     default=0.25,
     show_default=True,
-    help="Probability from which precision, recall and F1 are told; AP takes all detections from .005 on.",
+    help="Probability from which on precision, recall and F1 are computed; AP takes all detections from .005 on.",
 )
 @click.option("--iou-thresh", type=UNIT, default=0.5, show_default=True, help="Least overlap with an object.")
 @click.option(

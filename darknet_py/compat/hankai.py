@@ -18,7 +18,7 @@ from .structs import load_image as _load_image
 def load_network(  # type: ignore[no-redef]
     config_file: str, data_file: str, weights: str, batch_size: int = 1
 ) -> Handle:
-    """Read a network. The data file is not looked at."""
+    """Read a network. The data file is ignored."""
     return load_net_custom(config_file, weights, 0, batch_size)
 
 

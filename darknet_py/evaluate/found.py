@@ -125,7 +125,7 @@ def find(
     Args:
         detector: the network.
         pictures: H x W x 3 bytes each.
-        setting: how they are looked at.
+        setting: size, fit and thresholds.
         class_map: with a WordTree, the nodes that count as classes 0, 1, ...
 
     Raises:

@@ -58,7 +58,7 @@ class Task:
         detector: the network.
         images: the files.
         listed: the list that names them, for messages.
-        setting: how they are looked at.
+        setting: size, fit and thresholds.
         class_map: with a WordTree, the nodes that count as classes.
     """
 
@@ -73,7 +73,7 @@ class Task:
 
         Args:
             step: is called for each image that is done.
-            say: is told if a stopped run is continued, and which images cannot be read.
+            report: called with a line if a stopped run is continued, and for each image that cannot be read.
 
         Raises:
             ImageError: none of the images can be read.
@@ -167,7 +167,7 @@ def counted(length: int, label: str, plain: Callable[[int], None] | None = None)
     Args:
         length: how many images there are.
         label: what is being done.
-        plain: where standard error is no terminal, is told how many are done instead.
+        plain: called with the count that is done, where standard error is no terminal.
     """
     count = 0
     begin = time.perf_counter()

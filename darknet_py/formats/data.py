@@ -21,7 +21,7 @@ _BLANKS = re.compile(r"[ \t\r]")
 _COMMENT = re.compile(r"\s[#;].*")
 
 _SAID: set[str] = set()
-"""Notes that were told: commands may read a data file more than once."""
+"""Notes that were printed: commands may read a data file more than once."""
 
 
 Report = Callable[[str], None]
@@ -73,11 +73,11 @@ def read_data(path: str | Path, report: Report = print_note) -> dict[str, str]:
     """A ``.data`` file's options (Darknet's ``read_data_cfg``).
 
     As in a cfg, blanks are removed everywhere, the first of two equal keys wins, and a key without a value does not
-    count. The values are `Value`, which know what was written. A line without ``=`` is told, once, and does not count.
+    count. The values are `Value`, which know what was written. A line without ``=`` is reported, once, and ignored.
 
     Args:
         path: the file.
-        say: takes a line about each line that does not count.
+        report: takes a line about each line that does not count.
 
     Raises:
         DataError: the file cannot be read as text.

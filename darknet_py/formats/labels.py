@@ -44,7 +44,7 @@ def read_labelled(path: str | Path, wrong: Wrong | None = None, classes: int | N
 
     Args:
         path: the file.
-        wrong: is told the error of each line that is left out, or of a file that is no text (it then has no lines).
+        wrong: called with the error of each line that is left out, or of a file that is no text (it then has no lines).
         classes: how many classes there are; None if that is not known.
 
     Raises:
@@ -116,7 +116,7 @@ class Complaints:
     """Names the label lines that are left out, each on a line, and counts them."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
-        """``say`` takes the lines."""
+        """``report`` takes the lines."""
         self.count = 0
         self._report = report
 

@@ -102,7 +102,7 @@ def load_image(
 
 
 def oriented(pixels: Pixels, orientation: int, exif: bool | None, name: str | None) -> Pixels:
-    """The pixels, turned by ``orientation`` if that is wanted; if it is not, whoever looks is told."""
+    """The pixels, turned by ``orientation`` if that is asked for; a warning if it is not."""
     if orientation == UPRIGHT:
         return pixels
     if exif if exif is not None else current().exif:

@@ -26,8 +26,8 @@ class Reading:
         decoder: "stb" or "pillow"; None: what the environment says, or "stb".
         exif: whether pictures are turned as the camera noted.
         decoder_words, exif_words: what one types here to have Pillow decode, and to have pictures turned.
-        say: takes a line about a picture that is not turned; None: Python's `warnings` do.
-        said: lines that were given to ``say``; each is given once.
+        report: takes a line about a picture that is not turned; None: Python's `warnings` do.
+        reported: lines that ``report`` was called with; each is reported once.
     """
 
     decoder: str | None = None
@@ -82,7 +82,7 @@ def try_pillow(text: str) -> str:
 
 
 def warn_of_orientation(orientation: int, name: str | None) -> None:
-    """Say, once for each file, that its picture is to be looked at turned or mirrored, and is not."""
+    """Warn, once for each file, that its picture is meant to be shown turned or mirrored, and is not."""
     habit = _current
     text = (
         f"{name or 'an image'}: its camera noted that it is to be turned (EXIF orientation {orientation}); "

@@ -30,7 +30,7 @@ def check_detects(detector: Detector) -> None:
 
 @dataclass(frozen=True)
 class ImageView:
-    """How images are looked at.
+    """How images are fitted and detections are selected.
 
     Attributes:
         thresh, hier, nms: least probability of a class and of a WordTree's node, greatest overlap.

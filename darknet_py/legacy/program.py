@@ -74,7 +74,7 @@ def run(argv: Sequence[str]) -> int:
         decoder, exif = arguments.text("-decoder"), arguments.flag("-exif")
         words = {"decoder_words": "-decoder pillow", "exif_words": "-exif"}
         with reading(decoder=decoder, exif=exif, report=chat, reported=set(), **words):
-            chosen_decoder(decoder)  # a wrong one is told before a network is loaded
+            chosen_decoder(decoder)  # an unknown one is an error before a network is loaded
             return COMMANDS[command](arguments)
     if command in HINTS:
         hint = HINTS[command] and f"; the same: {HINTS[command]}"

@@ -1,4 +1,4 @@
-"""Released Darknet models: which files they need, where those are, and where they can be had."""
+"""Released Darknet models: which files they need, where those are, and where to download them."""
 
 from __future__ import annotations
 

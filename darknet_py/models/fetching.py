@@ -31,7 +31,7 @@ def fetch(model: Model, progress: Progress | None = None, sources: Iterable[Sour
 
     Args:
         model: from `get_model`.
-        progress: is told about the downloads.
+        progress: notified of the downloads.
         sources: tried for the weights instead of the registry's.
 
     Raises:

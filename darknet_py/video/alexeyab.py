@@ -134,7 +134,7 @@ class HttpPost:
         Args:
             address: ``host/path``, also with ``http://`` or ``https://`` and a port.
             source: what is watched, for the text.
-            say: takes a line about what fails, the first time.
+            report: takes a line about what fails, the first time.
             once: post one frame only (as with ``-time_limit_sec``).
 
         Raises:

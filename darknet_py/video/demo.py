@@ -73,7 +73,7 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
         detector: the network.
         source: the frames.
         outputs: where the results go.
-        view: how frames are looked at (`average.demo_view`).
+        view: fit and thresholds (`average.demo_view`).
         average: over how many frames the network's outputs are averaged.
 
     Returns:

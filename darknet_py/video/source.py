@@ -76,7 +76,7 @@ def find_source(text: str, settings: CaptureSettings, report: Report) -> Source:
         text: a number (camera; ``/dev/video0``, too), an address with ``://``, a directory of images, a pattern such as
             ``frames/*.png``, an image, or a video file.
         settings: what to ask of it, see `CaptureSettings`.
-        say: takes a line about what is wrong with single frames.
+        report: takes a line about what is wrong with single frames.
 
     Raises:
         DarknetError: there is no such file or directory, or no image in it.

@@ -31,7 +31,7 @@ def begin(flavour: str) -> None:
 
 
 def start(value: str, carry_on: bool = False) -> None:
-    """Wait for the import, in a process below; ``carry_on``: its own worker processes are told through `_carry`."""
+    """Wait for the import, in a process below; ``carry_on``: its own worker processes inherit it through `_carry`."""
     if any(getattr(finder, "carries_engine", False) for finder in sys.meta_path):
         return  # through the environment and through multiprocessing
     flavour, _, prefix = value.partition(" ")
