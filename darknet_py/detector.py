@@ -48,7 +48,7 @@ class Detector:
         network: the layer graph.
         names: class names, or an empty list.
         trees: WordTrees, by number of the layer that has one.
-        view: how images are looked at unless a call says otherwise: the fit, thresholds, a WordTree's map.
+        view: the fit, thresholds and WordTree's map that calls use by default.
         node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
@@ -123,7 +123,7 @@ class Detector:
                 not, and a picture that is to be turned brings an `OrientationWarning`.
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
             stretch: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does, instead
-                of letterboxing; by default as `load` was told.
+                of letterboxing; by default as given to `load`.
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -299,7 +299,8 @@ class Detector:
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
-            return self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return output
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.
@@ -349,7 +350,7 @@ class Detector:
         Args:
             outputs: what `predict` gave: the output of each head, in order.
             image_size: width and height of the image.
-            view: how the image is looked at.
+            view: fit, thresholds and map.
         """
         return find_candidates(self.network, self._by_layer(outputs), image_size, view, self.trees, self._profile)
 

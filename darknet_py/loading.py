@@ -60,7 +60,7 @@ def load(
         cutoff: use only the first layers of the cfg, for a partial weights file.
         keep: layers whose outputs will be asked for with `Detector.layer_output`.
         stretch: images are stretched to the network's size, as AlexeyAB's Darknet does, not letterboxed.
-        progress: is told about downloads.
+        progress: notified of downloads.
 
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
@@ -141,7 +141,7 @@ def _read_names(
 
 def _released_names(weights: str | Path, network: Network) -> Path | None:
     """The names file that belongs to a released weights file, if it is one and its names are on this machine."""
-    from .models.releases import names_of_release
+    from .models.identify import names_of_release
 
     names = names_of_release(weights)
     try:

@@ -23,8 +23,8 @@ def print_plan(network: Network, math: str, threads: int | None, keep: Collectio
     """Print the plan of a network. Raises `DarknetError` if a check fails, after it is printed."""
     from ..errors import DarknetError
     from ..loading import load_trees
+    from ..plan.cores import usable_cores
     from ..plan.dry import dry_plan
-    from ..plan.pool import usable_cores
     from ..plan.profile import get_profile
     from ..plan.show import plan_lines
     from ..plan.verify import verify

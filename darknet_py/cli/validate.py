@@ -81,7 +81,7 @@ def validate(
         except ImageError as error:
             failures(error, alone=len(pairs) == 1)
             continue
-        _tell(results[-1])
+        _print_result(results[-1])
     if against is not None:
         if not files:
             raise click.UsageError("--against needs images")
@@ -102,7 +102,7 @@ def validate(
         verdicts = compare_library(against, another, files, thresholds, tolerance)
         best = best_profile(verdicts)
         for result in verdicts[best]:
-            _tell(result)
+            _print_result(result)
         fits = all(result.agrees for result in verdicts[best])
         click.echo(f"{against}: {f'fits math={best}' if fits else f'fits no profile; math={best} comes closest'}")
         results += verdicts[best]
@@ -127,7 +127,7 @@ class _Failures:
         click.echo(f"Error: {error}", err=True)
 
 
-def _tell(result: ImageResult) -> None:
+def _print_result(result: ImageResult) -> None:
     """A line for an image, and its differences."""
     if result.agrees:
         click.echo(f"{in_line(result.image)} ({result.reference}): agrees, {result.how}")

@@ -26,7 +26,7 @@ def find_network(model: str | None, cfg: Path | None) -> Path | None:
     return model_cfg(model)
 
 
-def _say_notes(notes: list[str]) -> None:
+def _print_notes(notes: list[str]) -> None:
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 
@@ -65,7 +65,7 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 
         file = find_model(model).weights
     from ..errors import WeightsError
-    from ..models.releases import find_release, hash_file
+    from ..models.identify import find_release, hash_file
     from ..network import read_network
     from ..weights import inspect_weights
     from .weights_report import document, lines
@@ -97,7 +97,7 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
     """
     from ..weights import extract as run
 
-    _say_notes(run(cfg, weights_file, out, layers))
+    _print_notes(run(cfg, weights_file, out, layers))
     click.echo(f"{out}: {out.stat().st_size:,} bytes, layers 0 to {layers - 1} of {cfg}")
 
 
@@ -143,7 +143,7 @@ def convert(
             raise click.UsageError(f"{option} needs {needed}")
     batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
     done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated)
-    _say_notes(done.notes)
+    _print_notes(done.notes)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
     if done.cfg:
         click.echo(f"{done.cfg}: the cfg that goes with it")

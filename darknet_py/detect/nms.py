@@ -85,7 +85,8 @@ def nms_obj(candidates: Candidates, nms: float) -> Boxes:
 def _check(nms: float) -> np.float32:
     if math.isnan(nms) or nms < 0:
         raise DarknetError(f"nms={nms} must be a number from 0 to 1")
-    return np.float32(nms)
+    single: np.float32 = np.float32(nms)
+    return single
 
 
 def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, limit: np.float32) -> None:

@@ -25,20 +25,20 @@ def ops(cfg: str) -> None:
 
 def partial(cfg: str, weights: str, out: str, layers: int) -> None:
     """Write the first layers' weights, byte for byte as Darknet does (``partial``)."""
-    _tell(out, extract(cfg, weights, out, layers))
+    _print_saved(out, extract(cfg, weights, out, layers))
 
 
 def denormalize(cfg: str, weights: str, out: str) -> None:
     """Write the weights with batch normalisation folded in; as in Darknet, the cfg is left to the user."""
-    _tell(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull).notes)
+    _print_saved(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull).notes)
 
 
 def reset(cfg: str, weights: str, out: str) -> None:
     """The same, with neutral batch normalisation in its place."""
-    _tell(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull).notes)
+    _print_saved(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull).notes)
 
 
-def _tell(out: str, notes: list[str]) -> None:
+def _print_saved(out: str, notes: list[str]) -> None:
     chat(f"Saving weights to {out}")
     for note in notes:
         chat(note)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DarknetError, DataError
 from ..formats.data import first_names, read_data, read_names, to_int
 from ..loading import find_data_file, load
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from ..network import layer_table, read_network
 from ..warmup import announce_compiling
 from .prompt import chat

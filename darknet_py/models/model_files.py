@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
-from .places import find_cfg, find_file
+from .folders import find_cfg, find_file
 from .progress import Progress
-from .records import Model
+from .registry_file import Model
 
 
 @dataclass(frozen=True)
-class Located:
+class ModelFiles:
     """Where a model's files are; ``names`` is None for files of the user's own."""
 
     cfg: Path
@@ -20,7 +20,7 @@ class Located:
     names: Path | None
 
 
-def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
+def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> ModelFiles:
     """Find a model's files; fetch those that are nowhere, if asked to.
 
     What is found is taken as it is; reading it tells whether it fits.
@@ -41,4 +41,4 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
             path = fetch_file(file, progress)
         places[file.name] = path
     names = places.get(model.names) or find_cfg(model.names)
-    return Located(find_cfg(model.cfg), places[model.weights], names)
+    return ModelFiles(find_cfg(model.cfg), places[model.weights], names)
