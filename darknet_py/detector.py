@@ -12,7 +12,7 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
-from .detect.finite import check_finite
+from .detect.finite import check_finite, tell_no_more, was_told
 from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
 from .dialect import PJREDDIE
@@ -49,7 +49,7 @@ class Detector:
         network: the layer graph.
         names: class names, or an empty list.
         trees: WordTrees, by number of the layer that has one.
-        view: how images are looked at unless a call says otherwise: the fit, thresholds, a WordTree's map.
+        view: the fit, thresholds and WordTree's map that calls use by default.
         node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
@@ -82,6 +82,8 @@ class Detector:
         self._profile = get_arithmetic(math, network.dialect)
         self._lock = threading.RLock()
         self.weights = weights
+        if parameters.spoiled:
+            tell_no_more(network)
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
@@ -124,7 +126,7 @@ class Detector:
                 not, and a picture that is to be turned brings an `OrientationWarning`.
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
             stretch: True: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does;
-                False: letterbox; by default as `load` was told.
+                False: letterbox; by default as given to `load`.
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -300,7 +302,8 @@ class Detector:
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
-            return self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return output
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.
@@ -331,6 +334,8 @@ class Detector:
         with self._lock:
             network = self.network.resized(width, height)
             self._runner.resize(network)
+            if was_told(self.network):
+                tell_no_more(network)
             self.network = network
 
     def last_outputs(self) -> list[Floats]:
@@ -348,7 +353,7 @@ class Detector:
         Args:
             outputs: what `predict` gave: the output of each head, in order.
             image_size: width and height of the image.
-            view: how the image is looked at.
+            view: fit, thresholds and map.
         """
         return find_candidates(self.network, self._by_layer(outputs), image_size, view, self.trees, self._profile)
 

@@ -37,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, outside of the source tree and without any fetched file."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(tmp_path / "none"))
-    monkeypatch.setattr("darknet_py.models.places.cache_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr("darknet_py.models.folders.cache_folder", lambda: tmp_path / "none")
     return tmp_path
 
 
