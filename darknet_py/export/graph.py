@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DarknetError
 from ..layers import Head
-from ..numeric.arithmetic import get_arithmetic
+from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
@@ -43,7 +43,7 @@ class Graph:
         trees: WordTrees by number of the layer that needs one.
         heads: what heads give: ``raw`` (what flows into them), ``activated`` (with their own activations) or
             ``decoded`` (OpenCV's rows of boxes).
-        arithmetic: by which batch normalisation is folded into weights.
+        arithmetic: by which batch normalisation is folded into weights: the dialect's; with OpenCV's rows OpenCV's.
         layer: the layer that is being added.
         arrays: its stored arrays.
     """
@@ -53,7 +53,7 @@ class Graph:
         if 4 * network.parameters > _LIMIT:
             raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
         self.network, self.trees, self.heads = network, trees, heads
-        self.arithmetic = get_arithmetic("fast", network.dialect)
+        self.arithmetic = OPENCV if heads == "decoded" else get_arithmetic("fast", network.dialect)
         self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
         self._new_tensor = onnx.TensorProto
         self.graph: Any = onnx.GraphProto(name="darknet")

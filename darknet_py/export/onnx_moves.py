@@ -58,7 +58,9 @@ def _flattened(graph: Graph, layer: layers.Reorg, x: str) -> str:
 def add_reorg3d(layer: layers.Reorg3d, graph: Graph) -> str:
     x, given, s = graph.x(layer), layer.input, layer.stride
     if layer.reverse:
-        blocks = graph.reshape(x, s, s, layer.out.c, given.h, given.w)
+        # AlexeyAB's Darknet walks both sides by the shape of the larger image: it takes the input for an image of that
+        # shape, and writes one of s * s fewer channels.
+        blocks = graph.reshape(x, s, s, layer.out.c // (s * s), layer.out.h, layer.out.w)
         moved = graph.transpose(blocks, 2, 3, 0, 4, 1)
     else:
         blocks = graph.reshape(x, given.c, layer.out.h, s, layer.out.w, s)

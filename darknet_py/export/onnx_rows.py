@@ -58,15 +58,21 @@ def _above(graph: Graph, values: str, limit: np.float32) -> str:
 
 
 def _suppressed(graph: Graph, boxes: str, scores: str, head: Yolo | Region, options: RowOptions) -> str:
-    """Scores without those of boxes that overlap a better one of the same class."""
-    count, classes = head.h * head.w * head.n, head.classes
-    found = graph.node(
+    """Scores without those of boxes that overlap a better one of the same class.
+
+    A last box, far away, is always among those that are chosen, and cut off at the end: OpenCV 5 divides by zero where
+    nothing is chosen.
+    """
+    count, classes = head.h * head.w * head.n + 1, head.classes
+    boxes = graph.node("Concat", boxes, graph.constant(np.array([[-9, -9, 0.1, 0.1]], f32), "last"), axis=0)
+    scores = graph.node("Concat", scores, graph.constant(np.eye(1, classes, dtype=f32) * 2, "last"), axis=0)
+    chosen = graph.node(
         "NonMaxSuppression", graph.reshape(boxes, 1, count, 4),
         graph.reshape(graph.transpose(scores, 1, 0), 1, classes, count), graph.constant(np.array([count], np.int64)),
         graph.constant(np.array([options.nms], f32)), graph.constant(np.array([options.thresh], f32)),
         center_point_box=1,
     )  # fmt: skip
-    place = graph.node("Gather", found, graph.constant(np.array([2, 1], np.int64)), axis=1)  # row, class
+    place = graph.node("Gather", chosen, graph.constant(np.array([2, 1], np.int64)), axis=1)  # row, class
     kept = graph.node("GatherND", scores, place)
     zeros = graph.constant(np.zeros((count, classes), f32), "zeros")
-    return graph.node("ScatterND", zeros, place, kept)
+    return graph.first(graph.node("ScatterND", zeros, place, kept), 0, 0, count - 1)
