@@ -49,6 +49,11 @@ class Network:
     sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
 
     @property
+    def stretches(self) -> bool:
+        """Whether images are stretched to its size unless something else is asked for."""
+        return self.dialect.stretches and not self.letter_box
+
+    @property
     def heads(self) -> list[Head]:
         """Layers whose outputs are decoded into boxes, in order."""
         return [layer for layer in self.layers if isinstance(layer, Head)]
@@ -219,10 +224,9 @@ def _check_heads(network: Network) -> None:
             raise network.error(head, f"[{head.kind}] has other classes than the head of layer {heads[0].index}")
 
 
-def layer_table(network: Network, verbose: bool = False) -> list[str]:
-    """Darknet's layer table, line for line as it prints it; ``verbose`` adds its "Unused field" lines."""
-    lines = [printable(note) for note in network.notes] if verbose else []
-    lines.append(TABLE_HEADER)
+def pjreddies_table(network: Network, verbose: bool = False) -> list[str]:
+    """pjreddie's layer table, line for line as he prints it; ``verbose`` adds its "Unused field" lines."""
+    lines = [TABLE_HEADER]
     for layer in network.layers:
         lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:

@@ -64,8 +64,7 @@ class View:
     def of(self, network: Network) -> View:
         """The same view with the fit, the size asked for and the suppression that it implies for a network."""
         wants_unit = any(head.asks_unit for head in network.heads)
-        stretches = network.dialect.stretches and not network.letter_box
-        fit = self.fit or (Fit.STRETCH if wants_unit or stretches else Fit.LETTERBOX)
+        fit = self.fit or (Fit.STRETCH if wants_unit or network.stretches else Fit.LETTERBOX)
         asked = self.asked or (Asked.UNIT if wants_unit else Asked.INPUT if fit is Fit.STRETCH else Asked.IMAGE)
         return replace(self, fit=fit, asked=asked, suppress=self.suppress or suppression_of(network))
 
@@ -82,5 +81,10 @@ class View:
         return (network.input.w, network.input.h) if asked is Asked.INPUT else image_size
 
 
+def fit_of(stretch: bool | None) -> Fit | None:
+    """The fit that a user's ``stretch`` means; None: the one that the network implies."""
+    return None if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
+
+
 DEFAULT = View()
-"""Darknet's own: ``detector test``, and for YOLOv1 ``yolo test``."""
+"""Darknet's own, of the network's dialect: ``detector test``, and for YOLOv1 ``yolo test``."""

@@ -13,7 +13,8 @@ from darknet_py.errors import CfgError, DarknetError
 from darknet_py.image.load import load_image
 from darknet_py.layers import Recurrent
 from darknet_py.loading import load
-from darknet_py.network import layer_table, read_network
+from darknet_py.network import read_network
+from darknet_py.output.layer_table import layer_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan import fusion
 from darknet_py.synth import write_synth

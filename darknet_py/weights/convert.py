@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..dialect import AUTO
 from ..errors import DarknetError, FileError, WeightsError
 from ..formats.atomic import refuse_input, whole_file
 from ..formats.weights import Header
@@ -50,6 +51,7 @@ def convert(
     formula: str = "denormalize",
     out_cfg: str | Path | None = None,
     heads: str = "raw",
+    dialect: str = AUTO,
 ) -> Converted:
     """Write the weights ``source`` to ``out``, in the format that the name of ``out`` ends with.
 
@@ -61,6 +63,7 @@ def convert(
         formula: how that is computed (`weights.batchnorm.FORMULAS`).
         out_cfg: where the new cfg goes; by default beside ``out``, where it replaces nothing.
         heads: what the heads of an ONNX model give: ``raw``, ``activated`` or ``decoded`` (`export.to_onnx`).
+        dialect: whose Darknet the cfg is for, as for `load`.
 
     Raises:
         CfgError, WeightsError, FileError, DarknetError: nothing is left behind.
@@ -73,7 +76,7 @@ def convert(
     if kind == ".onnx" and batchnorm != "keep":
         raise FileError("an ONNX model has its batch normalisation folded in always: leave that to the export", out)
     refuse_input(out, source, cfg)
-    network = read_network(cfg)
+    network = read_network(cfg, dialect=dialect)
     parameters, notes = _read(source, network)
     result = Converted(out, notes=notes)
     if kind == ".onnx":
@@ -112,11 +115,11 @@ def _write_changed(
     removed = ("flipped", "dontloadscales")
     arrays: Iterable[Arrays]
     if batchnorm == "fold":
-        text = rewrite_cfg(network.path, "batch_normalize", *removed)
+        text = rewrite_cfg(network, "batch_normalize", *removed)
         text = Path(network.path).read_bytes() if text is None else text
         plain, arrays = fold(plain, parameters.arrays, formula)
     else:
-        text = rewrite_cfg(network.path, *removed)
+        text = rewrite_cfg(network, *removed)
         arrays = reset(plain, parameters.arrays, formula)
     with ExitStack() as stack:
         if text is not None:
