@@ -151,9 +151,7 @@ def convert(
             raise click.UsageError(f"{option} needs {needed}")
     batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
     heads = "decoded" if decoded else "activated" if activated else "raw"
-    done = run(
-        source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, heads=heads, dialect=dialect
-    )
+    done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, heads=heads, dialect=dialect)
     _say_notes(done.notes)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
     if done.cfg:

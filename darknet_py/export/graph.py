@@ -12,7 +12,7 @@ from ..layers import Head
 from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeGuard
+    from typing import TypeGuard
 
     from ..formats.tree import Tree
     from ..layers import Layer, Region, RowOptions, Yolo

@@ -103,8 +103,8 @@ def to_onnx(
         trees: WordTrees by layer, for a ``[softmax]`` with one.
         heads: ``raw``: an output is what flows into the head, which is what other exporters give; ``activated``: with
             the head's own activations, as `Detector.predict` shows it. Boxes are decoded by the caller in either
-            case. ``decoded``: the rows of boxes that OpenCV 4's ``readNetFromDarknet`` gives, (rows, 5 + classes), under
-            OpenCV's name of the head (``yolo_16``, ``detection_out``).
+            case. ``decoded``: the rows of boxes that OpenCV 4's ``readNetFromDarknet`` gives, (rows, 5 + classes),
+            with OpenCV's batch normalisation and under its name of the head (``yolo_16``, ``detection_out``).
 
     Raises:
         CfgError: a layer that ONNX has no operators for, or a head that OpenCV has no rows for, with its line.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .. import layers
 from .graph import Graph
 from .onnx_rows import box_rows

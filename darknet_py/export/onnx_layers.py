@@ -14,6 +14,7 @@ from .onnx_pools import LOWEST
 if TYPE_CHECKING:
     from ..formats.tree import Tree
 
+
 def add_softmax(layer: layers.Softmax, graph: Graph) -> str:
     size = layer.input.size
     x = graph.times(graph.x(layer), 1 / layer.temperature)

@@ -23,8 +23,6 @@ def box_rows(head: Yolo | Region, graph: Graph, planes: str) -> str:
         planes: its activated values, n x (5 + classes) x h x w.
     """
     options = graph.row_options(head)
-    if planes_of(head) != 5 + head.classes:
-        raise graph.network.error(head, f"coords={planes_of(head) - head.classes - 1}: OpenCV has no rows for such boxes")
     count, entries = head.h * head.w * head.n, 5 + head.classes
     rows = graph.reshape(graph.transpose(planes, 2, 3, 0, 1), count, entries)
     size = np.array([head.w, head.h], f32)
@@ -44,11 +42,6 @@ def box_rows(head: Yolo | Region, graph: Graph, planes: str) -> str:
     if options.nms > 0:
         scores = _suppressed(graph, graph.node("Concat", centre, extents, axis=1), scores, head, options)
     return graph.node("Concat", centre, extents, objectness, scores, axis=1)
-
-
-def planes_of(head: Yolo | Region) -> int:
-    """Values of a box."""
-    return head.out.c // head.n
 
 
 def _above(graph: Graph, values: str, limit: np.float32) -> str:

@@ -63,9 +63,7 @@ def _factors(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """What the input and each added layer are multiplied by, (layers + 1) x (1 or channels)."""
     values = weights.astype(np.float64)
-    if layer.normalization == "relu":
-        values = np.maximum(values, 0.001)
-    else:
-        values = np.exp(values - values.max(axis=0))
+    relu = layer.normalization == "relu"
+    values = np.maximum(values, 0.001) if relu else np.exp(values - values.max(axis=0))
     shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = values / (values.sum(axis=0) + 0.0001)
     return shares

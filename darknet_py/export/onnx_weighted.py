@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+
 def _factors(arrays: Arrays, graph: Graph) -> NDArray[np.float64]:
     """What batch normalisation multiplies each channel by."""
     with np.errstate(all="ignore"):

@@ -83,6 +83,6 @@ __all__ = [
     "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty", "GaussianYolo", "Gru",
     "Head", "History", "Implicit", "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
     "MultiShortcut", "NmsOptions", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route",
-    "RowOptions", "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
-    "refuse_foreign",
+    "RowOptions", "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo",
+    "make_layer", "refuse_foreign",
 ]  # fmt: skip

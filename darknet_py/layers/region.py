@@ -86,6 +86,8 @@ class Region(Head):
         }  # fmt: skip
 
     def row_options(self, section: Section) -> RowOptions:
+        if self.coords != 4:
+            raise section.error(f"OpenCV has no rows of boxes for coords={self.coords}", "coords")
         if self.tree:
             raise section.error("OpenCV has no rows of boxes for a [region] with a tree", "tree")
         return RowOptions(
