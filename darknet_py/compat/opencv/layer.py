@@ -42,7 +42,7 @@ INPUT_TYPE = "__NetInputLayer__"
 
 _TYPES: dict[type, str] = {
     AvgPool: "Pooling", Connected: "InnerProduct", Convolutional: "Convolution", Cost: "Identity", Dropout: "Identity",
-    MaxPool: "Pooling", MultiShortcut: "Eltwise", Reorg: "Reorg", Sam: "Scale", ScaleChannels: "Scale",
+    MaxPool: "Pooling", MultiShortcut: "Eltwise", Reorg: "Reorg", Sam: "Eltwise", ScaleChannels: "Scale",
     Shortcut: "Eltwise", Softmax: "Softmax", Upsample: "Resize", Region: "Region", Yolo: "Region",
 }  # fmt: skip
 
