@@ -92,7 +92,7 @@ class Network:
         """Sizes that are multiples of it divide evenly in every layer (32 for the released detectors)."""
         scales: list[Fraction] = []
         for layer in self.layers:
-            source = layer.sources[0]
+            source = layer.sources[0] if layer.sources else -1
             scale = scales[source] if source >= 0 else Fraction(1)
             stride, reverse = getattr(layer, "stride", 1), getattr(layer, "reverse", False)
             if layer.kind == "deconvolutional" or layer.kind == ("reorg" if reverse else "upsample"):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
+    from .memory import Buffer
     from .step import Step
 
     Floats = NDArray[np.float32]
@@ -108,6 +109,7 @@ class Plan:
                 store=store.setdefault(layer.index, {}),
                 states=self.states.of_layer(layer.index),
                 pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
+                inner=self._inner(layer.index, image, images),
                 dry=self.dry,
             )
             for step in make_steps(layer, context):
@@ -121,7 +123,15 @@ class Plan:
 
     def _buffer(self, number: int, image: int, images: int = 1) -> Floats:
         """Layer ``number``'s output of an image; or from there to the end of that of the last of several images."""
-        buffer, layout = self.layout.buffers[number], self.layout
+        return self._part_of_arena(self.layout.buffers[number], image, images)
+
+    def _inner(self, number: int, image: int, images: int) -> Floats | None:
+        """Room inside a layer, as `_buffer`."""
+        inner = self.layout.inner.get(number)
+        return None if inner is None else self._part_of_arena(inner, image, images)
+
+    def _part_of_arena(self, buffer: Buffer, image: int, images: int) -> Floats:
+        layout = self.layout
         start = image * layout.size + buffer.offset
         return layout.numbers.view(self.arena, start, (images - 1) * layout.count + buffer.count)
 

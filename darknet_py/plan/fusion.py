@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from ..kernels.layers.channels import KINDS
 from ..layers import Convolutional, Layer, MaxPool
+from .inner import unrolls
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -38,7 +40,9 @@ def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, in
 
 def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
     """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on."""
-    return layer.size > 1 and pool.size == 2 and pool.stride == 2 and pool.pad < 2
+    if layer.size == 1 or layer.blur or unrolls(layer) or layer.activation in KINDS:
+        return False
+    return (pool.size, pool.stride_x, pool.stride_y) == (2, 2, 2) and pool.pad < 2 and not (pool.depth or pool.blur)
 
 
 def segments(network: Network, images: int) -> list[tuple[list[Layer], int]]:

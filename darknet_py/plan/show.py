@@ -57,7 +57,7 @@ def _line(number: str, layer: Layer, kernel: str, place: str, tasks: str, how: s
 
 def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     """What the plan keeps: name, bytes, description."""
-    yield "arena", plan.arena_bytes, f"{len(set(plan.layout.buffers.values()))} buffers for each image"
+    yield "arena", plan.arena_bytes, f"{len(set(plan.layout.owners.values()))} buffers for each image"
     temporary: dict[str, int] = {}
     packed: dict[int, int] = {}
     for step in plan.steps:
