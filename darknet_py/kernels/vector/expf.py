@@ -12,7 +12,7 @@ How much: in ``expf``, x * 32 / ln 2 is rounded to a multiple of 2**-40 at worst
 polynomial is taken, inherits: 2**-41 ln 2 / 32 = 2**-46.5 of the result. In ``logf``, r is off by 2**-53, of a
 logarithm of at least 0.0197 (nearer to 1, r is exact): 2**-47.3 of it. All other roundings are of 2**-53.
 
-Whether the C library here is of that kind, `matches_library` finds out.
+Whether the C library here is of that kind, `library.matches_library` finds out.
 """
 
 from __future__ import annotations
