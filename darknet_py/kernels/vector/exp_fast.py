@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..runtime.jit import kernel
-from .simd import add, add_product, larger, mul, smaller, splat, sub, times_power
+from .simd import add_product, larger, smaller, splat, sub, times_power
 
 _LOWEST, _HIGHEST = np.float32(-87), np.float32(88)
 _LOG2_E = np.float32(1.4426950408889634)
