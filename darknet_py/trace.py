@@ -59,7 +59,7 @@ def trace(
         view = View(asked=Asked.IMAGE, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
         candidates = detector.candidates(outputs, (width, height), view)
         result["detections_before_nms"] = _describe_candidates(candidates, thresh)
-        result["detections"] = _describe_boxes(view.suppress(candidates, nms), thresh)
+        result["detections"] = _describe_boxes(view.reduce(network, candidates), thresh)
     return result
 
 

@@ -60,9 +60,10 @@ def evaluate(
     from ..evaluate.average_precision import evaluate as evaluate_found
     from ..evaluate.found import Setting
     from ..evaluate.report import document, table_lines
-    from ..evaluate.run import Task, counted
+    from ..evaluate.run import Task
     from ..evaluate.truth import find_labels, read_truths
     from ..formats.labels import Complaints
+    from ..legacy.progress import counted
 
     if plot is not None:
         from ..chart import writer

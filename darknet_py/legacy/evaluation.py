@@ -14,7 +14,7 @@ from ..evaluate.average_precision import Evaluation, evaluate
 from ..evaluate.files import c_float
 from ..evaluate.found import Setting
 from ..evaluate.recall import recall_lines
-from ..evaluate.run import Results, Task, counted, read_list
+from ..evaluate.run import Results, Task, read_list
 from ..evaluate.truth import Truth, find_labels, read_truths
 from ..evaluate.valid import KINDS, check_kind, check_results, write_results
 from ..formats.cfg import read_cfg
@@ -26,6 +26,7 @@ from ..models.places import find_cfg
 from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
 from .opening import data_names, open_network
+from .progress import counted
 from .prompt import chat
 
 RECALL_LIST = "data/coco_val_5k.list"
