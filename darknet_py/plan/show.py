@@ -87,7 +87,8 @@ def _why_none(plan: Plan, layer: Layer) -> str:
         if pool == layer.index:
             return f"done by the step of layer {convolutional}"
     number = plan.layout.owners[layer.index]
-    return f"a view of {f'layer {number}' if number >= 0 else 'the input'}"
+    whole = plan.layout.buffers[layer.index] == plan.layout.buffers[number]
+    return f"{'a view' if whole else 'a part'} of {f'layer {number}' if number >= 0 else 'the input'}"
 
 
 def _how(plan: Plan, step: Step) -> str:
