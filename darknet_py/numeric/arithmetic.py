@@ -188,11 +188,16 @@ class OpencvArithmetic(FastArithmetic):
 class AlexeyabArithmetic(Arithmetic):
     """What AlexeyAB's source says under IEEE 754: float functions, batch normalisation fused in double."""
 
+    manner = "/alone"
+    """How costly activations are computed where the vectors with the C library's bits will not do."""
+
     def activation_code(self, activation: str, fused: bool = False) -> int:
         from ..kernels.layers.activations import CODES
 
         if activation == "leaky" and fused:
             return CODES["leaky"]
+        if f"{activation}{self.manner}" in CODES and (not self.exact or not _vectors_match()):
+            return CODES[f"{activation}{self.manner}"]
         return CODES.get(f"{activation}/single", CODES.get(activation, CODES["linear"]))
 
     def deviations(self, variance: Floats) -> Doubles:
@@ -213,6 +218,7 @@ class AlexeyabFastArithmetic(AlexeyabArithmetic):
 
     exact = False
     flush_denormals = True
+    manner = "/fast"
 
     @property
     def transforms(self) -> bool:
@@ -220,6 +226,12 @@ class AlexeyabFastArithmetic(AlexeyabArithmetic):
 
     def tile(self, tile: Tile) -> Tile:
         return tile.contracted
+
+
+def _vectors_match() -> bool:
+    from ..kernels.vector.library import matches_library
+
+    return matches_library()
 
 
 _PJREDDIES: tuple[Arithmetic, ...] = (
