@@ -90,7 +90,7 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
         (layer, name, values, what)
         for layer, stored in zip(network.layers, arrays, strict=True)
         for name, values in stored.items()
-        for what in [_useless(name, values, network.dialect.least_variance)]
+        for what in [_useless(name, values)]
         if what.any()
     ]
     if wrong:
@@ -101,14 +101,14 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
              f"{others}; what the network computes from them is of no use", path)  # fmt: skip
 
 
-def _useless(name: str, values: NDArray[np.float32], least_variance: float) -> NDArray[np.bool_]:
+def _useless(name: str, values: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which values make outputs NaN or infinite; an array of one False if none does."""
     with np.errstate(all="ignore"):
         # A sum is quicker than a look at each value, and never finite where one of them is not.
         finite = bool(np.isfinite(values.sum()))
     drop_pages(values)
     if name.endswith("rolling_variance"):  # its root is taken
-        return ~np.isfinite(values) | (values < least_variance)
+        return ~np.isfinite(values) | (values < 0)
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 

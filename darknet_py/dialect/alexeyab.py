@@ -204,7 +204,6 @@ ALEXEYAB = Dialect(
         "normalize_channels_softmax_maxval": _CONVOLUTIONS,
     },
     stretches=True,
-    least_variance=-0.00001,
     strided_1x1=True,
     batchnorm_biases=True,
     flat_regions=True,

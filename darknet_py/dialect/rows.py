@@ -58,7 +58,6 @@ class Dialect:
         everywhere: what is read in every layer's section besides.
         only_in: activations that work in these kinds of sections only; elsewhere that Darknet gives zeros.
         stretches: images are stretched to the network's size, unless the cfg has ``letter_box=1``.
-        least_variance: batch normalisation has a root of any variance from here on.
         strided_1x1: a 1x1 convolution skips pixels as its stride says; else it reads on as its input lies in memory.
         flat_regions: ``[region]`` puts the values of a cell side by side, and all its boxes have objectness 1.
         batchnorm_biases: weights files have biases of ``[batchnorm]``.
@@ -72,7 +71,6 @@ class Dialect:
     everywhere: SectionOptions = field(default_factory=SectionOptions)
     only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stretches: bool = False
-    least_variance: float = 0.0
     strided_1x1: bool = False
     batchnorm_biases: bool = False
     flat_regions: bool = False
