@@ -80,9 +80,10 @@ def make_layer(section: Section, place: Place) -> Layer:
 
 __all__ = [
     "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Contrastive", "ConvCrnn", "ConvLstm",
-    "ForgetFirstLstm", "HiddenRnn", "InputsFirstGru",
-    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty", "GaussianYolo", "Gru",
-    "Head", "History", "Implicit", "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
+    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty",
+    "ForgetFirstLstm", "GaussianYolo", "Gru",
+    "Head", "HiddenRnn", "History", "Implicit", "InputsFirstGru",
+    "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
     "MultiShortcut", "NmsOptions", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route",
     "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
     "refuse_foreign",
