@@ -12,9 +12,10 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
-from .detect.finite import check_finite
+from .detect.finite import check_finite, tell_no_more, was_told
 from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
+from .dialect import PJREDDIE
 from .errors import DarknetError
 from .image.pixels import as_pixels
 from .inference import find_boxes, find_candidates, network_input, to_detections
@@ -22,7 +23,7 @@ from .layers import Region, Softmax
 from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
-from .view import DEFAULT, Fit, View
+from .view import DEFAULT, View, fit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class Detector:
         network: the layer graph.
         names: class names, or an empty list.
         trees: WordTrees, by number of the layer that has one.
-        view: how images are looked at unless a call says otherwise: the fit, thresholds, a WordTree's map.
+        view: the fit, thresholds and WordTree's map that calls use by default.
         node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
@@ -81,14 +82,18 @@ class Detector:
         self._profile = get_arithmetic(math, network.dialect)
         self._lock = threading.RLock()
         self.weights = weights
+        if parameters.spoiled:
+            tell_no_more(network)
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
     def __repr__(self) -> str:
         network = self.network
         classes = f"{network.classes} classes" + ("" if self.names else " without names")
+        dialect = "" if network.dialect is PJREDDIE else f"{network.dialect.name}, "
         return (
-            f"Detector({Path(network.path).name}, {network.input}, {classes}, math={self.math}, {self.threads} threads)"
+            f"Detector({Path(network.path).name}, {dialect}{network.input}, {classes}, math={self.math}, "
+            f"{self.threads} threads)"
         )
 
     @property
@@ -120,8 +125,8 @@ class Detector:
             exif: turn the picture as its camera noted; the boxes are then those of the turned picture. Darknet does
                 not, and a picture that is to be turned brings an `OrientationWarning`.
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
-            stretch: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does, instead
-                of letterboxing; by default as `load` was told.
+            stretch: True: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does;
+                False: letterbox; by default as given to `load`.
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -138,7 +143,7 @@ class Detector:
     def _view(self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None) -> View:
         """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
         check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
-        fit = self.view.fit if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
+        fit = self.view.fit if stretch is None else fit_of(stretch)
         return replace(self.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, fit=fit)
 
     def _detect(self, pictures: Sequence[NDArray[np.uint8]], view: View, tree_path: bool) -> list[Detections]:
@@ -297,7 +302,8 @@ class Detector:
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
-            return self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return output
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.
@@ -328,6 +334,8 @@ class Detector:
         with self._lock:
             network = self.network.resized(width, height)
             self._runner.resize(network)
+            if was_told(self.network):
+                tell_no_more(network)
             self.network = network
 
     def last_outputs(self) -> list[Floats]:
@@ -345,7 +353,7 @@ class Detector:
         Args:
             outputs: what `predict` gave: the output of each head, in order.
             image_size: width and height of the image.
-            view: how the image is looked at.
+            view: fit, thresholds and map.
         """
         return find_candidates(self.network, self._by_layer(outputs), image_size, view, self.trees, self._profile)
 

@@ -1,4 +1,4 @@
-"""How an image is looked at, in one value: from pixels to the network's input, from its outputs to detections."""
+"""Options of inference in one value: from pixels to the network's input, from its outputs to detections."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Asked(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """How images are looked at.
+    """How images are fitted and detections are selected.
 
     Attributes:
         fit: how an image is fitted into the input. None: as the network's heads want it.
@@ -64,8 +64,7 @@ class View:
     def of(self, network: Network) -> View:
         """The same view with the fit, the size asked for and the suppression that it implies for a network."""
         wants_unit = any(head.asks_unit for head in network.heads)
-        stretches = network.dialect.stretches and not network.letter_box
-        fit = self.fit or (Fit.STRETCH if wants_unit or stretches else Fit.LETTERBOX)
+        fit = self.fit or (Fit.STRETCH if wants_unit or network.stretches else Fit.LETTERBOX)
         asked = self.asked or (Asked.UNIT if wants_unit else Asked.INPUT if fit is Fit.STRETCH else Asked.IMAGE)
         return replace(self, fit=fit, asked=asked, suppress=self.suppress or suppression_of(network))
 
@@ -82,5 +81,10 @@ class View:
         return (network.input.w, network.input.h) if asked is Asked.INPUT else image_size
 
 
+def fit_of(stretch: bool | None) -> Fit | None:
+    """The fit that a user's ``stretch`` means; None: the one that the network implies."""
+    return None if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
+
+
 DEFAULT = View()
-"""Darknet's own: ``detector test``, and for YOLOv1 ``yolo test``."""
+"""Darknet's own, of the network's dialect: ``detector test``, and for YOLOv1 ``yolo test``."""

@@ -1,12 +1,15 @@
-"""Every layer of AlexeyAB's dialect, bit for bit as his Darknet computes it (commit 59596d7, gcc 12, -O2, no contraction).
+"""Every layer of AlexeyAB's dialect, bit for bit as his Darknet computes it.
 
-``data/golden/alexeyab`` has small networks of ours, one for each group of features: the cfg, a recipe for weights, and the
-first 16 digits of the sha256 of every layer's output for our photographs.
+``data/golden/alexeyab`` has small networks of ours, one for each group of features: the cfg, a recipe for weights, and
+the first 16 digits of the sha256 of every layer's output for our photographs. They were made by his Darknet (commit
+59596d7), built by gcc 12 with -O2 -ffp-contract=off, AVX=0 OPENMP=0.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ from darknet_py.image.load import load_image
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
-from darknet_py.parameters import Parameters, load_parameters
+from darknet_py.parameters import Parameters, load_parameters, save_parameters
 from darknet_py.plan import context
 from darknet_py.plan.build import Plan
 from darknet_py.plan.show import plan_lines
@@ -29,6 +32,7 @@ from darknet_py.synth import write_synth
 from darknet_py.trace import array_sha256
 
 from .nets import net, write_cfg
+from .test_plan import integers
 
 DATA = Path(__file__).parent / "data"
 GOLDENS = sorted(path.stem for path in (DATA / "golden" / "alexeyab").glob("*.json"))
@@ -121,6 +125,19 @@ def test_golden_of_two_images_and_one_thread(tmp_path: Path, name: str) -> None:
         wanted = inputs[min(image, len(inputs) - 1)][1]
         for number in plan.kept:
             assert array_sha256(plan.output(number, image)).startswith(wanted[number].split()[1])
+
+
+@pytest.mark.parametrize("name", ["antialiasing", "pools", "squeeze-excite", "shortcuts"])
+def test_two_swapped_integers_are_found(tmp_path: Path, name: str) -> None:
+    """As for the steps of the other dialect: sizes that are not an argument's own."""
+    plan = make_plan(*open_golden(read_golden(name), tmp_path))
+    for step in plan.steps:
+        good = dict(step.arguments)
+        for first, second in itertools.combinations(integers(step), 2):
+            if good[first] != good[second]:
+                step.arguments = {**good, first: good[second], second: good[first]}
+                assert verify(plan), (step.name, first, second)
+        step.arguments = good
 
 
 @pytest.mark.slow
@@ -216,3 +233,20 @@ def test_golden_of_the_oracle(oracle: Path, tmp_path: Path, name: str) -> None:
         plan.run()
         wanted = [f"{layer.kind} {row['ieee'][:16]}" for layer, row in zip(network.layers, rows, strict=bool(rows))]
         assert not rows or differing(name, plan, wanted) == []
+
+
+@pytest.mark.parametrize(("variance", "works"), [(-7e-44, True), (-0.000009, True), (-0.000011, False)])
+def test_variances_a_little_below_zero_are_of_use(tmp_path: Path, variance: float, works: bool) -> None:
+    """Released networks have them: what AlexeyAB's Darknet takes the root of is .00001 more."""
+    cfg = write_cfg(tmp_path, net(3, 4, 4, "conv filters=2 batch_normalize=1 activation=mish"))
+    network = write_synth(cfg, tmp_path / "net.weights")
+    arrays = dict(load_parameters(network, tmp_path / "net.weights").arrays[0])
+    arrays["rolling_variance"] = np.full(2, variance, np.float32)
+    save_parameters(network, [arrays], tmp_path / "new.weights")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parameters = load_parameters(network, tmp_path / "new.weights")
+    plan = make_plan(network, parameters)
+    plan.input()[:] = np.linspace(-1, 1, 48, dtype=np.float32)
+    plan.run()
+    assert bool(np.isfinite(plan.output(0)).all()) == works

@@ -11,7 +11,12 @@ import pytest
 from darknet_py.cli import COMMANDS
 
 REPOSITORY = Path(__file__).parent.parent
-PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *(REPOSITORY / "docs").glob("*.md")])
+PAGES = sorted(
+    [
+        *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")),
+        *(REPOSITORY / "docs").glob("*.md"),
+    ]
+)
 
 
 @pytest.mark.network

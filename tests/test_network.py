@@ -8,7 +8,8 @@ import pytest
 
 from darknet_py.errors import CfgError
 from darknet_py.layers import ACTIVATIONS, LAYERS
-from darknet_py.network import layer_table, read_network
+from darknet_py.network import read_network
+from darknet_py.output.layer_table import layer_table
 
 from .nets import net, write_cfg
 

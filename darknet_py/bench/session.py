@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..dialect import AUTO
 from ..errors import DarknetError
 from ..loading import load_trees
 from ..network import read_network
@@ -169,7 +170,8 @@ def bench(
     math: str = "ieee",
     runs: int = 10,
     peers: Sequence[PeerSpec] = (),
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
+    dialect: str = AUTO,
 ) -> Result:
     """Measure a network.
 
@@ -179,17 +181,18 @@ def bench(
         size, math: as for `load`.
         runs: rounds; in each one every engine has a turn.
         peers: other engines, measured in turns with this one on the same input.
-        say: is told what is being done.
+        report: called with a line about what is being done.
+        dialect: as for `load`.
 
     Raises:
         DarknetError: something is wrong with the files. (Engines that fail are in the result.)
     """
-    network = read_network(cfg, size=size)
+    network = read_network(cfg, size=size, dialect=dialect)
     get_arithmetic(math, network.dialect).check_covers(network)
     if not network.input.image:
         raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
-    with bench_files(cfg, weights, network, say) as files, ExitStack() as stack:
-        say("loading")
+    with bench_files(cfg, weights, network, report) as files, ExitStack() as stack:
+        report("loading")
         shape = (network.input.c, network.input.h, network.input.w)
         x: Floats = np.random.RandomState(SEED).uniform(0, 1, shape).astype(np.float32)
         np.save(files.input, x)
@@ -197,13 +200,13 @@ def bench(
         running: list[Running] = []
         failures: list[str] = []
         for spec in peers:
-            say(f"starting {spec.name}")
+            report(f"starting {spec.name}")
             try:
                 running.append(_start(spec, files, own, stack))
             except DarknetError as error:
                 failures.append(str(error))
-        _take_turns(own, running, ceiling, runs, failures, say)
-        say("comparing outputs")
+        _take_turns(own, running, ceiling, runs, failures, report)
+        report("comparing outputs")
         for peer, engine in running:
             _compare(peer, engine, own.plan, failures)
         return Result(
@@ -226,22 +229,22 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
 
 def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     """The network ready to run, with the outputs kept that engines are compared by."""
-    network = read_network(files.cfg)
+    network = read_network(files.cfg, dialect=files.dialect)
     keep = [head.sources[0] for head in network.heads]
     parameters = load_parameters(network, files.weights)
     return Plan(network, parameters, get_arithmetic(math, network.dialect), threads, load_trees(network), keep, images)
 
 
 def _take_turns(
-    own: Own, running: list[Running], ceiling: Ceiling, rounds: int, failures: list[str], say: Callable[[str], None]
+    own: Own, running: list[Running], ceiling: Ceiling, rounds: int, failures: list[str], report: Callable[[str], None]
 ) -> None:
     """A round is a turn of ours, then one of every other engine, each after a pause."""
-    say("warming up")
+    report("warming up")
     ours = own.turn(0, 2)[-1]  # the first may compile
     own.seconds.clear()
     own.steps.clear()
     for number in range(1, rounds + 1):
-        say(f"round {number} of {rounds}")
+        report(f"round {number} of {rounds}")
         ceiling.measure()
         time.sleep(PAUSE)
         ours = median(own.turn(*_plan_turn(ours)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DarknetError, ImageError
+from ..terminal import in_line
 from .command import command
 from .inputs import (
     STDIN,
@@ -20,11 +21,11 @@ from .inputs import (
     find_all,
     images_argument,
     network,
+    note_missing_names,
     open_detector,
     pictures,
     progress,
     read_image,
-    say_without_names,
 )  # fmt: skip
 from .options import class_map, engine, stretch, thresholds
 
@@ -62,9 +63,9 @@ if TYPE_CHECKING:
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only (and the JSON that --json - asks for).")
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, class_map: Path | None, stretch: bool, json_file: str | None, output: Path | None,
+    data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
     no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
-    **options: Any,
+    dialect: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -78,20 +79,21 @@ def detect(
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
-        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
-    )
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
+        dialect=dialect,
+    )  # fmt: skip
     detector.check_detects()
     detector.network.check_picture()
     for folder in {picture.parent for picture in drawn if picture is not None}:
         _make_folder(folder)
     if not quiet:
-        say_without_names(detector)
+        note_missing_names(detector)
     work = _Work(detector, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             work(number, file, picture, step, add)
     if not quiet:
-        _say_where(work.drawn)
+        _print_drawn(work.drawn)
     conclude(work.failed, bad, len(files))
 
 
@@ -140,7 +142,7 @@ class _Work:
         from ..output.text import darknet_lines, predicted_line, tree_lines
 
         lines = tree_lines(found) if self._options["tree_path"] else darknet_lines(found)
-        return [predicted_line(str(file), self._detector.seconds), *lines]
+        return [predicted_line(in_line(str(file)), self._detector.seconds), *lines]
 
     def _draw(self, picture: Path | None, pixels: Any, found: Detections) -> None:
         from ..image.draw import draw_detections, save_image
@@ -168,7 +170,7 @@ def nothing_found(
     prob = candidates.prob[:, : found.classes]
     scores = np.where(np.isfinite(prob), prob, 0)
     best = scores.max(initial=0)
-    begin = f"{file}: nothing above {100 * thresh:.3g}%"
+    begin = f"{in_line(str(file))}: nothing above {100 * thresh:.3g}%"
     if best <= 0:
         return f"{begin}, and nothing below"
     name = found.class_name(int(scores.max(axis=0).argmax()))
@@ -185,11 +187,11 @@ def _make_folder(folder: Path) -> None:
         raise DarknetError(f"{folder}: cannot be made: {error.strerror or error}") from None
 
 
-def _say_where(pictures: Sequence[Path]) -> None:
+def _print_drawn(pictures: Sequence[Path]) -> None:
     if len(pictures) == 1:
-        click.echo(f"Picture: {pictures[0]}", err=True)
+        click.echo(f"Picture: {in_line(str(pictures[0]))}", err=True)
     elif pictures:
-        click.echo(f"Pictures: {len(pictures)} in {pictures[0].parent}", err=True)
+        click.echo(f"Pictures: {len(pictures)} in {in_line(str(pictures[0].parent))}", err=True)
 
 
 def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> list[Path | None]:

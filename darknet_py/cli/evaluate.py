@@ -9,8 +9,8 @@ import click
 
 from ..formats.atomic import check_writable
 from .command import command
-from .inputs import network, open_detector, pictures, say_without_names
-from .options import UNIT, engine, write_json
+from .inputs import network, note_missing_names, open_detector, pictures
+from .options import UNIT, engine, stretch, write_json
 
 PATH = click.Path(path_type=Path)
 
@@ -29,7 +29,7 @@ PATH = click.Path(path_type=Path)
     type=UNIT,
     default=0.25,
     show_default=True,
-    help="Probability from which precision, recall and F1 are told; AP takes all detections from .005 on.",
+    help="Probability from which on precision, recall and F1 are computed; AP takes all detections from .005 on.",
 )
 @click.option("--iou-thresh", type=UNIT, default=0.5, show_default=True, help="Least overlap with an object.")
 @click.option(
@@ -41,14 +41,14 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
-@click.option("--stretch", is_flag=True, help="Stretch images to the input's size, as AlexeyAB's Darknet does.")
+@stretch
 @engine
 @pictures
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
 @click.option("--json", "json_file", metavar="FILE", help="Write everything as JSON to FILE (- for standard output).")
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
-    images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool,
+    images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
     skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Say how good a detector is: average precision of each class over a set of labelled images.
@@ -77,7 +77,7 @@ def evaluate(
     if others is not None and len(others) != len(paths):
         raise click.UsageError(f"{difficult} has {len(others)} images, {listed} has {len(paths)}")
     detector = open_detector(model, cfg, weights, names, data, **options)
-    say_without_names(detector)
+    note_missing_names(detector)
     classes = detector.network.classes
     complaints = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
     truths, without = read_truths(paths, classes, find_labels, complaints)
@@ -86,7 +86,8 @@ def evaluate(
     hard = None if others is None else read_truths(others, classes, find_labels, complaints, needed=False)[0]
     if complaints is not None:
         complaints.close()
-    task = Task(detector, paths, listed, Setting(stretch=stretch))
+    stretches = detector.network.stretches if stretch is None else stretch
+    task = Task(detector, paths, listed, Setting(stretch=stretches))
     with counted(len(paths), "Evaluating") as step:
         results = task.run(step, lambda text: click.echo(text, err=True))
     found = evaluate_found(

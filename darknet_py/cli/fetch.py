@@ -120,7 +120,7 @@ def _list(models: list[Model]) -> None:
 
 
 def _where(model: Model) -> str:
-    """Where a model's weights are, and what is missing besides; only sizes are looked at."""
+    """Where a model's weights are, and what is missing besides; only sizes are checked."""
     weights, *others = model.files
     path = find_file(weights.name)
     if path is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .command import Group
-from .options import CfgFile, ModelName, write_json
+from .options import CfgFile, ModelName, dialect, write_json
 
 PATH = click.Path(path_type=Path)
 
@@ -26,7 +26,7 @@ def find_network(model: str | None, cfg: Path | None) -> Path | None:
     return model_cfg(model)
 
 
-def _say_notes(notes: list[str]) -> None:
+def _print_notes(notes: list[str]) -> None:
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 
@@ -51,8 +51,9 @@ def weights() -> None:
 @click.argument("file", type=PATH, required=False)
 @CFG
 @MODEL
+@dialect
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str | None) -> None:
+def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str | None, dialect: str) -> None:
     """Say what is in the weights FILE: its header, whether it was released, and statistics of its values.
 
     With a cfg: of each layer's arrays, and whether the file fits; it fails if it does not. With --model and no FILE: of
@@ -65,13 +66,13 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 
         file = find_model(model).weights
     from ..errors import WeightsError
-    from ..models.releases import find_release, hash_file
+    from ..models.identify import find_release, hash_file
     from ..network import read_network
     from ..weights import inspect_weights
     from .weights_report import document, lines
 
     path = find_network(model, cfg)
-    found = inspect_weights(file, None if path is None else read_network(path))
+    found = inspect_weights(file, None if path is None else read_network(path, dialect=dialect))
     hashes = hash_file(file)
     release = find_release(found.bytes, hashes)
     if json_file:
@@ -90,14 +91,15 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 @click.argument("weights_file", metavar="WEIGHTS", type=PATH)
 @click.argument("out", type=PATH)
 @click.option("--layers", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the first layers.")
-def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
+@dialect
+def extract(cfg: Path, weights_file: Path, out: Path, layers: int, dialect: str) -> None:
     """Write the weights of the first N layers to OUT, byte for byte as Darknet's command `partial` does.
 
     To start the training of another network from. Layers without weights count, too: darknet19_448.conv.23 has 23.
     """
     from ..weights import extract as run
 
-    _say_notes(run(cfg, weights_file, out, layers))
+    _print_notes(run(cfg, weights_file, out, layers, dialect))
     click.echo(f"{out}: {out.stat().st_size:,} bytes, layers 0 to {layers - 1} of {cfg}")
 
 
@@ -111,20 +113,23 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
 @click.argument("out", type=PATH)
 @CFG
 @MODEL
+@dialect
 @click.option("--fold-batchnorm", is_flag=True, help="Fold batch normalisation into the weights; writes a cfg, too.")
 @click.option("--reset-batchnorm", is_flag=True, help="Fold it, and keep neutral values in its place.")
 @click.option("--formula", type=click.Choice(["denormalize", "forward"]), default="denormalize", show_default=True,
               help="Fold as Darknet's command denormalize does, or by what its forward pass computes.")  # fmt: skip
 @click.option("--out-cfg", type=PATH, metavar="FILE", help="Where the new cfg goes [default: OUT with .cfg].")
 @click.option("--activated", is_flag=True, help="ONNX: with the heads' own activations (logistic, softmax).")
+@click.option("--decoded", is_flag=True, help="ONNX: rows of boxes as OpenCV 4's readNetFromDarknet gives them.")
 def convert(
     source: Path, out: Path, cfg: Path | None, model: str | None, fold_batchnorm: bool, reset_batchnorm: bool,
-    formula: str, out_cfg: Path | None, activated: bool,
+    formula: str, out_cfg: Path | None, activated: bool, decoded: bool, dialect: str,
 ) -> None:  # fmt: skip
     """Write the weights IN to OUT, in the format that its name says: .weights, .npz, .safetensors or .onnx.
 
     Between the first three nothing is lost, not even a NaN's bits: they go back to the same file. An ONNX model runs in
-    other engines; its outputs are what flows into the heads, or with --activated what comes out of them.
+    other engines; its outputs are what flows into the heads, with --activated what comes out of them, or with --decoded
+    the rows of boxes that OpenCV 4 makes of them.
     """
     from ..weights import convert as run
 
@@ -133,17 +138,21 @@ def convert(
         raise click.UsageError("whose weights are they? Give --cfg or --model")
     if fold_batchnorm and reset_batchnorm:
         raise click.UsageError("--fold-batchnorm goes without --reset-batchnorm")
+    if activated and decoded:
+        raise click.UsageError("--activated goes without --decoded")
     changed = fold_batchnorm or reset_batchnorm
     for option, given, needed, there in (
         ("--out-cfg", out_cfg is not None, "--fold-batchnorm or --reset-batchnorm", changed),
         ("--formula", formula != "denormalize", "--fold-batchnorm or --reset-batchnorm", changed),
         ("--activated", activated, "an OUT that ends with .onnx", out.suffix.lower() == ".onnx"),
+        ("--decoded", decoded, "an OUT that ends with .onnx", out.suffix.lower() == ".onnx"),
     ):
         if given and not there:
             raise click.UsageError(f"{option} needs {needed}")
     batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
-    done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated)
-    _say_notes(done.notes)
+    heads = "decoded" if decoded else "activated" if activated else "raw"
+    done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, heads=heads, dialect=dialect)
+    _print_notes(done.notes)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
     if done.cfg:
         click.echo(f"{done.cfg}: the cfg that goes with it")

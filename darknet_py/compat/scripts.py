@@ -34,7 +34,7 @@ def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
         flavour: one of `FLAVOURS`.
 
     Raises:
-        SystemExit: what the script raised; with code 1 after an exception, told on standard error with its traceback.
+        SystemExit: what the script raised; with code 1 after an exception, whose traceback is on standard error.
     """
     _prepare(flavour, [path, *arguments], os.path.dirname(os.path.realpath(path)))
     _run(lambda: runpy.run_path(path, run_name="__main__"))

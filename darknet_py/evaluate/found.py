@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..detect.nms import nms_obj, nms_sort
+from ..detect.nms import nms_obj
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError
 from ..view import Asked, Fit, View
@@ -55,7 +55,7 @@ class Setting:
             thresh=self.thresh,
             hier_thresh=self.hier,
             nms=self.nms,
-            suppress=nms_obj if self.by_objectness else nms_sort,
+            suppress=nms_obj if self.by_objectness else None,
             class_map=None if class_map is None else tuple(class_map[:MAP_ENTRIES].tolist()),
             relative=not self.pixels,
         )
@@ -125,7 +125,7 @@ def find(
     Args:
         detector: the network.
         pictures: H x W x 3 bytes each.
-        setting: how they are looked at.
+        setting: size, fit and thresholds.
         class_map: with a WordTree, the nodes that count as classes 0, 1, ...
 
     Raises:
@@ -163,4 +163,5 @@ def average_mirrored(head: Head, output: Floats, mirrored: Floats) -> Floats:
     first = flipped[: head.n]
     first[:, :, sides] = -first[:, :, sides]
     both = output.reshape(flipped.shape) + flipped
-    return (both.astype(np.float64) / 2).astype(np.float32)
+    mean: Floats = (both.astype(np.float64) / 2).astype(np.float32)
+    return mean

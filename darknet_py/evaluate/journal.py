@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ..models.places import cache_folder
+from ..models.folders import cache_folder
 from ..version import __version__
 from .found import Found
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 f32 = np.float32
 
-LAYER_TYPES = {"region": 27, "yolo": 28}
+LAYER_TYPES = {"region": 27, "yolo": 28, "Gaussian_yolo": 29}
 """Numbers of its ``LAYER_TYPE``."""
 
 FOLDERS = (
@@ -112,6 +112,6 @@ def label_file(image: str) -> Path:
 
 
 def _round(value: np.float32) -> float:
-    """C's ``round``: halves away from zero; no number stays none."""
+    """C's ``round``: halves away from zero; NaN stays NaN."""
     number = float(value)
     return math.copysign(math.floor(abs(number) + 0.5), number) if math.isfinite(number) else number

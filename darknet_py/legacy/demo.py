@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..detect.nms import nms_sort
 from ..formats.atomic import check_writable, refuse_input
-from ..formats.cfg import read_cfg
 from ..formats.text import as_found
 from ..video.alexeyab import AlexeyText, HttpPost, JsonArray, TimeLimit
 from ..video.average import FRAMES, NMS, demo_view
-from ..video.demo import Outputs, run_demo, say
+from ..video.demo import Outputs, print_status, run_demo
 from ..video.outputs import Output
-from ..video.source import Wishes, find_source
-from .opening import data_names, open_network
+from ..video.source import CaptureSettings, find_source
+from .open_network import data_names, open_network
 
 if TYPE_CHECKING:
     from ..detector import Detector
@@ -55,8 +53,8 @@ def demo(
         KeyboardInterrupt: it was interrupted; everything is finished.
     """
     names = data_names(data, "names", default="data/names.list")
-    wishes = Wishes(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
-    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), wishes, say)
+    settings = CaptureSettings(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
+    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), settings, print_status)
     outputs = _outputs(flags, source.name, alexeyab)
     for out in (flags.get("out_filename"), flags.get("json_file_output")):
         if out is not None:
@@ -68,18 +66,17 @@ def demo(
         print(f"video file: {filename}", flush=True)
     elif alexeyab:
         print(f"Webcam index: {flags.get('c', 0)}", flush=True)
-    view = _view(detector, cfg, flags, alexeyab)
+    view = _view(detector, flags, alexeyab)
     run_demo(detector, source, outputs, view, 1 if alexeyab else flags.get("avg", FRAMES))
 
 
-def _view(detector: Detector, cfg: str, flags: dict[str, Any], alexeyab: bool) -> View:
-    """How frames are looked at. AlexeyAB's demo stretches them, and suppresses class by class."""
+def _view(detector: Detector, flags: dict[str, Any], alexeyab: bool) -> View:
+    """How frames are fitted. AlexeyAB's demo stretches them, and suppresses class by class."""
     limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
     if not alexeyab:
-        return demo_view(detector, **limits, nms=flags.get("nms", NMS))
-    stretch = not (flags.get("letter_box") or read_cfg(cfg).net.find_int("letter_box", 0))
-    view = demo_view(detector, **limits, nms=flags.get("nms", ALEXEYAB_NMS), stretch=stretch)
-    return replace(view, suppress=nms_sort)
+        return replace(demo_view(detector), **limits, nms=flags.get("nms", NMS))  # any threshold, as Darknet
+    stretch = not (flags.get("letter_box") or detector.network.letter_box)
+    return replace(demo_view(detector, stretch=stretch), **limits, nms=flags.get("nms", ALEXEYAB_NMS))
 
 
 def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:
@@ -119,7 +116,7 @@ def _more(flags: dict[str, Any], source: str) -> list[Callable[[Callable[[], Non
     if file is not None:
         more.append(lambda stop: JsonArray(str(file)))
     if address is not None:
-        more.append(lambda stop: HttpPost(str(address), source, say, once=bool(limit and limit > 0)))
+        more.append(lambda stop: HttpPost(str(address), source, print_status, once=bool(limit and limit > 0)))
     if limit and limit > 0:
         more.append(lambda stop: TimeLimit(float(limit), stop))
     return more

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from .flags import Flags, take_flags
-from .opening import find_data
+from .open_network import find_data
 from .prompt import chat
 
 if TYPE_CHECKING:
     from .arguments import Arguments
+
+KNOWN = {"test", "demo", "valid", "valid2", "recall", "map"}
+"""Commands with a network."""
 
 NOT_HERE = {
     "train": "training is not what darknet-py is for",
@@ -27,13 +30,15 @@ NOT_HERE = {
 
 def run_detector(arguments: Arguments) -> int:
     """``detector COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_detector``)."""
-    _say_gpus(arguments)
+    _print_gpus(arguments)
     flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < (3 if words[1:2] == ["calc_anchors"] else 4):
         return usage("detector", "[test/valid/valid2/recall/demo/map/calc_anchors] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3] if len(words) > 3 else ""
     weights, files = _at(words, 4), words[5:]
+    if command in KNOWN and cfg:
+        flags.settle(cfg, alexeyabs=command == "map")
     if command == "test":
         from .detect import test_detector
 
@@ -41,16 +46,16 @@ def run_detector(arguments: Arguments) -> int:
     elif command == "demo":
         from .demo import demo
 
-        say_unread(files[1:])
+        print_unread(files[1:])
         own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
         demo(data, cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
 
-        say_unread(words[3:])
+        print_unread(words[3:])
         calc_anchors(data, flags.clusters, flags.width, flags.height)
     elif command in {"valid", "valid2", "recall", "map"}:
-        say_unread(files)
+        print_unread(files)
         return _evaluate(command, data, cfg, weights, flags)
     else:
         raise DarknetError(f"detector {command}: {NOT_HERE.get(command, 'there is no such command')}")
@@ -79,6 +84,8 @@ def run_yolo(arguments: Arguments) -> int:
     if len(words) < 3:
         return usage("yolo", "[test/valid/recall/demo] [cfg] [weights] [image]")
     command, cfg = words[1], words[2]
+    if command in KNOWN:
+        flags.settle(cfg)
     weights, files = _at(words, 3), words[4:]
     if command == "test":
         from .detect import test_yolo
@@ -87,13 +94,13 @@ def run_yolo(arguments: Arguments) -> int:
     elif command == "demo":
         from .demo import demo
 
-        say_unread(files[1:])
+        print_unread(files[1:])
         own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
         demo(find_cfg("voc.data"), cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
 
-        say_unread(files)
+        print_unread(files)
         evaluate = evaluation.valid_yolo if command == "valid" else evaluation.recall_yolo
         return evaluate(cfg, _needed(weights, command), **flags.engine)
     else:
@@ -107,6 +114,7 @@ def run_detect(arguments: Arguments) -> int:
     words = arguments.positions()
     if len(words) < 3:
         return usage("detect", "[cfg] [weights] [image]")
+    flags.settle(words[1])
     if flags.alexeyab and flags.thresh is None:
         flags.thresh = 0.24
     from .detect import test_detector
@@ -120,13 +128,13 @@ def usage(command: str, rest: str) -> int:
     return 1
 
 
-def say_unread(words: Sequence[str]) -> None:
+def print_unread(words: Sequence[str]) -> None:
     """Say which words of a command line nothing is done with (Darknet ignores them)."""
     if words:
         chat(f"not used: {' '.join(words)}")
 
 
-def _say_gpus(arguments: Arguments) -> None:
+def _print_gpus(arguments: Arguments) -> None:
     """Darknet prints the GPUs that it is to use; here there are none."""
     gpus = arguments.text("-gpus")
     if gpus is not None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
-from ..layers import Convolutional
 from .context import LayerContext
 from .conv_cut import Images
 from .fusion import segments
@@ -95,9 +94,7 @@ class Plan:
         if layer.index in pools.values():
             return  # a part of the convolution's step
         parameters, trees, store = self._made_of
-        for image, images in (
-            [(first, count)] if isinstance(layer, Convolutional) else [(first + i, 1) for i in range(count)]
-        ):
+        for image, images in [(first, count)] if layer.takes_batches else [(first + i, 1) for i in range(count)]:
             context = LayerContext(
                 sources=[self._buffer(source, image, images) for source in layer.sources],
                 out=self._buffer(layer.index, image, images),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DarknetError
-from ..layers import Dropout, Empty, Route
+from ..layers import Route
 from ..numeric.number_format import FLOAT32
 from .fusion import pooled_convolutions
 from .inner import inner_size
@@ -91,8 +91,7 @@ def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int
     pooled = set(pools.values())
     result = {INPUT: INPUT}
     for layer in layers:
-        hands_on = isinstance(layer, Dropout | Empty) or (isinstance(layer, Route) and len(layer.layers) == 1)
-        given = hands_on or layer.index in pooled
+        given = layer.hands_on or layer.index in pooled
         result[layer.index] = result[layer.sources[0]] if given else layer.index
     return result
 

@@ -130,7 +130,7 @@ class Watch:
             dropped: how many frames were left out.
 
         Raises:
-            DarknetError: the port cannot be had.
+            DarknetError: the port is not available.
         """
         self.title = title
         self._dropped = dropped

@@ -24,6 +24,8 @@ def unroll(queue, out, x, c, h, w, out_h, out_w, size, stride_x, stride_y, pad, 
 
     Requires:
         min(stride_x, stride_y, dilation) >= 1 and pad >= 0
+        out_h == windows(h + 2 * pad, size, stride_y)
+        out_w == windows(w + 2 * pad, size, stride_x)
     """
     while True:
         channel = next_task(queue)

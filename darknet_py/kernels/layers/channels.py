@@ -26,12 +26,11 @@ BLOCK = 64
 
 
 @plan_kernel(tasks=lambda cells: -(-cells // BLOCK))
-def channel_shares(queue, out, channels, cells, kind):
+def channel_shares(queue, out, cells, kind):
     """Values become shares of the sum of their pixel, in place.
 
     Args:
-        out: updated float32[channels, cells]
-        channels: int
+        out: updated float32[out.size // cells, cells]
         cells: int: values of a channel
         kind: int: POSITIVE, SOFTMAX or SOFTMAX_LARGEST
 
@@ -44,29 +43,29 @@ def channel_shares(queue, out, channels, cells, kind):
             return
         for cell in range(block * BLOCK, min(block * BLOCK + BLOCK, cells)):
             if kind != POSITIVE:
-                _exponentials(out, cell, channels, cells, kind)
+                _exponentials(out, cell, cells, kind)
             total = EPSILON
-            for i in range(cell, channels * cells, cells):
+            for i in range(cell, out.size, cells):
                 if kind != POSITIVE or out[i] > 0:
                     total += out[i]
-            for i in range(cell, channels * cells, cells):
+            for i in range(cell, out.size, cells):
                 out[i] = out[i] / total if kind != POSITIVE or out[i] > 0 else np.float32(0)
 
 
 @kernel
-def _exponentials(out, cell, channels, cells, kind):
+def _exponentials(out, cell, cells, kind):
     """A pixel's values become their exponentials.
 
     Args:
         out: updated float32[...]
         cell: int: number of the pixel
-        channels, cells, kind: int: as for `channel_shares`
+        cells, kind: int: as for `channel_shares`
     """
     largest = np.float32(0)
     if kind == SOFTMAX_LARGEST:
         largest = out[cell]
-        for i in range(cell, channels * cells, cells):
+        for i in range(cell, out.size, cells):
             if out[i] > largest:
                 largest = out[i]
-    for i in range(cell, channels * cells, cells):
+    for i in range(cell, out.size, cells):
         out[i] = expf(out[i] - largest)

@@ -117,7 +117,8 @@ def local_avgpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, s
 
     Requires:
         offset <= 0
-        (out_h - 1) * stride_y + offset < h and (out_w - 1) * stride_x + offset < w
+        out_h in (windows(h - 2 * offset, size, stride_y), windows(h - 2 * offset + 1, size, stride_y))
+        out_w in (windows(w - 2 * offset, size, stride_x), windows(w - 2 * offset + 1, size, stride_x))
     """
     while True:
         channel = next_task(queue)

@@ -71,7 +71,7 @@ def _channel_shares(layer: Convolutional, context: LayerContext) -> list[Step]:
     return [
         context.step(
             channel_shares, out=context.out[image * images.next_out : image * images.next_out + out.size],
-            channels=out.c, cells=out.h * out.w, kind=KINDS[layer.activation],
+            cells=out.h * out.w, kind=KINDS[layer.activation],
         )
         for image in range(images.count)
     ]  # fmt: skip
