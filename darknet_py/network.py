@@ -224,7 +224,7 @@ def _check_heads(network: Network) -> None:
             raise network.error(head, f"[{head.kind}] has other classes than the head of layer {heads[0].index}")
 
 
-def pjreddies_table(network: Network, verbose: bool = False) -> list[str]:
+def layer_table(network: Network, verbose: bool = False) -> list[str]:
     """pjreddie's layer table, line for line as he prints it; ``verbose`` adds its "Unused field" lines."""
     lines = [TABLE_HEADER]
     for layer in network.layers:

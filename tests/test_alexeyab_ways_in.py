@@ -18,7 +18,7 @@ from darknet_py.image.draw import save_image
 from darknet_py.legacy.arguments import Arguments
 from darknet_py.legacy.flags import DIALECT, take_flags
 from darknet_py.network import read_network
-from darknet_py.output.layer_table import layer_table
+from darknet_py.output.layer_table import printed_table
 from darknet_py.synth import write_synth
 from darknet_py.trace import boxes_text, c_hex, trace
 from darknet_py.validate.compare import Tolerance, compare_trace
@@ -120,7 +120,7 @@ TABLE = {
 def test_lines_of_his_table(tmp_path: Path, section: str) -> None:
     first = "convolutional filters=8 size=3 pad=1 activation=leaky"
     network = read_network(write_cfg(tmp_path, net(3, 8, 8, first, section)), dialect="alexeyab")
-    assert layer_table(network)[2] == f"   1 {TABLE[section]}"
+    assert printed_table(network)[2] == f"   1 {TABLE[section]}"
 
 
 def test_a_trace_of_his_has_lists_with_hashes_and_can_be_compared(both: tuple[Path, Path], pixels: np.ndarray) -> None:

@@ -30,7 +30,7 @@ from darknet_py.formats.tree import read_tree
 from darknet_py.image.load import load_image
 from darknet_py.kernels.runtime.libmvec import AVAILABLE
 from darknet_py.network import read_network
-from darknet_py.output.layer_table import layer_table
+from darknet_py.output.layer_table import printed_table
 from darknet_py.synth import write_synth
 from darknet_py.validate.references import read_references
 from darknet_py.validate.run import Thresholds, match_images
@@ -79,7 +79,7 @@ def run_cfg(folder: Path, math: str, data: bytes) -> None:
     cfg.write_bytes(data)
     (folder / "warmup.tree").write_text(TREE)
     network = read_network(cfg)
-    layer_table(network, verbose=True)
+    printed_table(network, verbose=True)
     values = network.input.size + sum(layer.out.size for layer in network.layers)
     if max(values, network.parameters) > MOST_VALUES or network.multiply_adds > MOST_WORK:
         return

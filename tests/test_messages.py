@@ -15,7 +15,7 @@ from darknet_py.errors import CfgError, DarknetError, DarknetWarning, FileError,
 from darknet_py.formats.cfg import read_cfg
 from darknet_py.formats.weights import WeightsReader
 from darknet_py.network import read_network
-from darknet_py.output.layer_table import layer_table
+from darknet_py.output.layer_table import printed_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.memory import aligned_floats
 from darknet_py.synth import write_synth
@@ -68,7 +68,7 @@ def test_files_that_do_things_to_a_terminal(tmp_path: Path) -> None:
 def test_what_is_in_a_cfg_is_printed_without_control_characters(tmp_path: Path) -> None:
     text = SMALL.replace("size=1", "size=1\nco\x1b[31mlour=r\udce9d # gr\udcfcn\nx\x07=", 1)
     (tmp_path / "net.cfg").write_text(text, encoding="utf-8", errors="surrogateescape")
-    table = "\n".join(layer_table(read_network(tmp_path / "net.cfg"), verbose=True))
+    table = "\n".join(printed_table(read_network(tmp_path / "net.cfg"), verbose=True))
     assert "could parse: x\\x07=\n" in table
     assert "Unused field: 'co\\x1b[31mlour = r\\xe9d#gr\\xfcn'" in table
 

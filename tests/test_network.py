@@ -9,7 +9,7 @@ import pytest
 from darknet_py.errors import CfgError
 from darknet_py.layers import ACTIVATIONS, LAYERS
 from darknet_py.network import read_network
-from darknet_py.output.layer_table import layer_table
+from darknet_py.output.layer_table import printed_table
 
 from .nets import net, write_cfg
 
@@ -155,7 +155,7 @@ def test_the_layer_table_is_darknets(tmp_path: Path) -> None:
         3, 416, 416, "conv filters=16 size=3 pad=1 colour=red", "max size=2 stride=2", "reorg stride=2 reverse=1",
         "route layers=0,2", "upsample", "shortcut from=-1", "dropout", "avg", "softmax", "cost",
     )  # fmt: skip
-    table = layer_table(read_network(write_cfg(tmp_path, text)), verbose=True)
+    table = printed_table(read_network(write_cfg(tmp_path, text)), verbose=True)
     assert table == [
         "layer     filters    size              input                output",
         "    0 conv     16  3 x 3 / 1   416 x 416 x   3   ->   416 x 416 x  16  0.150 BFLOPs",

@@ -39,13 +39,13 @@ def summary(
     --math and --threads are for --plan.
     """
     from ..network import read_network
-    from ..output.layer_table import layer_table
+    from ..output.layer_table import printed_table
     from ..plan.memory import lay_out
 
     network = read_network(cfg, size=size, dialect=dialect)
     if verbose:
         note_dialect(network)
-    for line in layer_table(network, verbose):
+    for line in printed_table(network, verbose):
         click.echo(line)
     kept = {layer.index for layer in network.heads} | {network.output_layer.index}
     megabyte = 1e6

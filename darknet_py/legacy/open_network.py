@@ -13,7 +13,7 @@ from ..formats.data import first_names, read_data, read_names, to_int
 from ..loading import find_data_file, load
 from ..models.folders import find_cfg
 from ..network import read_network
-from ..output.layer_table import layer_table
+from ..output.layer_table import printed_table
 from ..warmup import announce_compiling
 from .prompt import chat
 
@@ -62,7 +62,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
     """
     announce_compiling(chat, sys.stderr)
     network = read_network(cfg, dialect=engine.get("dialect", AUTO))
-    for line in layer_table(network, verbose=True):
+    for line in printed_table(network, verbose=True):
         chat(line)
     if weights is None:
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")

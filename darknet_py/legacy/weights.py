@@ -7,7 +7,7 @@ import os
 from ..dialect import AUTO
 from ..formats.cfg import to_float32
 from ..network import read_network
-from ..output.layer_table import layer_table
+from ..output.layer_table import printed_table
 from ..weights import convert, extract
 from .flags import environment_dialect
 from .prompt import chat
@@ -19,7 +19,7 @@ COUNTED = {"convolutional", "connected", "rnn", "gru", "lstm"}
 def ops(cfg: str) -> None:
     """Print the floating-point operations of one image, two for each multiply-add (``operations``)."""
     network = read_network(cfg, dialect=_dialect())
-    for line in layer_table(network, verbose=True):
+    for line in printed_table(network, verbose=True):
         chat(line)
     count = 2 * sum(layer.multiply_adds for layer in network.layers if layer.kind in COUNTED)
     print(f"Floating Point Operations: {count}")
