@@ -14,7 +14,7 @@ from ..dialect.choose import choose
 from ..errors import CfgError, warn
 from .binary import why_no_cfg
 
-KINDS: Mapping[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
+KINDS: dict[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
 """Name of a section in any dialect -> its canonical name (Darknet's ``string_to_layer_type``)."""
 
 LARGEST = 64_000_000

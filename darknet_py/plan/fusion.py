@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from ..layers import Convolutional, Layer, MaxPool
+from ..layers.weighted import OWN_ACTIVATIONS
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -37,7 +38,12 @@ def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, in
 
 
 def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
-    """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on."""
+    """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on.
+
+    An activation that is a step of its own has to come between the two.
+    """
+    if layer.activation in OWN_ACTIVATIONS:
+        return False
     return layer.size > 1 and pool.size == 2 and pool.stride == 2 and pool.pad < 2
 
 
