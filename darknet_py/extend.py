@@ -1,7 +1,10 @@
 """Layers and activations that a program brings along, without a change to this package.
 
-A layer is a class (`layers.Layer`) and a function that makes its steps (`plan.ops`); an activation is a kernel. They are
-added to a dialect's tables and removed again by name. ``tests/toy_layer.py`` has one of each.
+A layer is a class (`layers.Layer`) and a function that makes its steps (`plan.ops`); an activation is a kernel. They
+are added to a dialect's tables and removed again by name. ``tests/toy_layer.py`` has one of each.
+
+What cannot be added: an activation inside a step (fused into a convolution, or within a recurrent layer), for kernels
+know activations by number when they are compiled; a head, for `detect.decode` names its decoders; ONNX operators.
 """
 
 from __future__ import annotations

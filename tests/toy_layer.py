@@ -1,7 +1,7 @@
 """A layer and an activation that darknet-py does not have, in one file outside of the package: a pattern to copy.
 
-``[mirror]`` turns each row around and multiplies it by a stored factor of its channel; ``activation=fold`` is |x|, as far
-as 1. `add` puts both into the tables, `remove` takes them out again.
+``[mirror]`` turns each row around and multiplies it by a stored factor of its channel; ``activation=fold`` is |x|, but
+at most 1. `add` puts both into the tables, `remove` takes them out again.
 """
 
 from __future__ import annotations
