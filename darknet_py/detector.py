@@ -15,6 +15,7 @@ from .detect.detections import Detections
 from .detect.finite import check_finite
 from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
+from .dialect import PJREDDIE
 from .errors import DarknetError
 from .image.pixels import as_pixels
 from .inference import find_boxes, find_candidates, network_input, to_detections
@@ -22,7 +23,7 @@ from .layers import Region, Softmax
 from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
-from .view import DEFAULT, Fit, View
+from .view import DEFAULT, View, fit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,8 +88,10 @@ class Detector:
     def __repr__(self) -> str:
         network = self.network
         classes = f"{network.classes} classes" + ("" if self.names else " without names")
+        dialect = "" if network.dialect is PJREDDIE else f"{network.dialect.name}, "
         return (
-            f"Detector({Path(network.path).name}, {network.input}, {classes}, math={self.math}, {self.threads} threads)"
+            f"Detector({Path(network.path).name}, {dialect}{network.input}, {classes}, math={self.math}, "
+            f"{self.threads} threads)"
         )
 
     @property
@@ -120,8 +123,8 @@ class Detector:
             exif: turn the picture as its camera noted; the boxes are then those of the turned picture. Darknet does
                 not, and a picture that is to be turned brings an `OrientationWarning`.
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
-            stretch: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does, instead
-                of letterboxing; by default as `load` was told.
+            stretch: True: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does;
+                False: letterbox; by default as `load` was told.
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -138,7 +141,7 @@ class Detector:
     def _view(self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None) -> View:
         """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
         check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
-        fit = self.view.fit if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
+        fit = self.view.fit if stretch is None else fit_of(stretch)
         return replace(self.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, fit=fit)
 
     def _detect(self, pictures: Sequence[NDArray[np.uint8]], view: View, tree_path: bool) -> list[Detections]:

@@ -97,7 +97,7 @@ def find_boxes(
     profile: Arithmetic,
 ) -> Boxes:
     """Boxes after non-maximum suppression, with the classes that the view knows. Arguments as `find_candidates`."""
-    boxes = view.suppress(find_candidates(network, outputs, image_size, view, trees, profile), view.nms)
+    boxes = view.reduce(network, find_candidates(network, outputs, image_size, view, trees, profile))
     if view.class_map is None:
         return boxes
     return replace(boxes, prob=boxes.prob[:, : len(view.class_map)])

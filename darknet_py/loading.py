@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .detector import Detector, check_size
+from .dialect import AUTO
 from .errors import DarknetError, DataError, WeightsError
 from .formats.data import as_written, path_spellings, read_data, read_map, read_names
 from .formats.text import is_file
 from .formats.tree import Tree, read_tree
-from .layers import Region
 from .network import Network, read_network
 from .numeric.arithmetic import get_arithmetic
 from .parameters import load_parameters
-from .view import Fit, View
+from .view import View, fit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,8 @@ def load(
     size: tuple[int, int] | None = None,
     cutoff: int | None = None,
     keep: Iterable[int] = (),
-    stretch: bool = False,
+    stretch: bool | None = None,
+    dialect: str = AUTO,
     progress: Progress | None = None,
 ) -> Detector:
     """Load a network.
@@ -59,17 +60,21 @@ def load(
         size: width and height of the network's input instead of the cfg's; for most networks multiples of 32.
         cutoff: use only the first layers of the cfg, for a partial weights file.
         keep: layers whose outputs will be asked for with `Detector.layer_output`.
-        stretch: images are stretched to the network's size, as AlexeyAB's Darknet does, not letterboxed.
+        stretch: True: images are stretched to the network's size; False: they are letterboxed; None: as the network's
+            Darknet does (AlexeyAB's stretches unless the cfg has ``letter_box=1``; pjreddie's stretches YOLOv1's).
+        dialect: whose Darknet the network is computed as: ``darknet`` (pjreddie's), ``alexeyab``, or ``auto``:
+            AlexeyAB's if anything in the cfg is his alone.
         progress: is told about downloads.
 
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
+    dialect = AUTO
     if weights is None:
         from .models import find_model
 
         found = find_model(str(model), fetch_missing=True, progress=progress)
-        model, weights = found.cfg, found.weights
+        model, weights, dialect = found.cfg, found.weights, found.dialect
         if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
             names = found.names
     else:
@@ -78,7 +83,8 @@ def load(
         model = find_network(model)
     get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
-    network = read_network(model, cutoff, size)
+    network = read_network(model, cutoff, size, dialect)
+    get_arithmetic(math, network.dialect)
     if names is None and data is None and cutoff is None and map is None:
         names = _released_names(weights, network)
     class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
@@ -89,9 +95,7 @@ def load(
         _load_parameters(network, weights, cutoff, size),
         names=_read_names(network, names, data, class_map),
         trees=load_trees(network),
-        view=View(
-            fit=Fit.STRETCH if stretch else None, class_map=None if class_map is None else tuple(class_map.tolist())
-        ),
+        view=View(fit=fit_of(stretch), class_map=None if class_map is None else tuple(class_map.tolist())),
         node_names=[] if class_map is None else _node_names(network),
         math=math,
         threads=threads,
@@ -108,7 +112,7 @@ def _load_parameters(
         return load_parameters(network, weights, partial=cutoff is not None)
     except WeightsError:
         if size is not None:
-            read_network(network.path, cutoff).resized(*size)
+            read_network(network.path, cutoff, dialect=network.dialect.key).resized(*size)
         raise
 
 
@@ -162,7 +166,7 @@ def _node_names(network: Network) -> list[str]:
 
 def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path | None) -> None:
     """A map needs a WordTree, and must name nodes of it."""
-    if not any(isinstance(head, Region) and head.tree for head in network.heads):
+    if not any(head.tree for head in network.heads):
         raise DarknetError(f"{name}: a map needs a [region] head with a tree, which {network.path} has not")
     if len(set(network.tree_files.values())) > 1:
         raise DarknetError(f"{name}: a map is of the nodes of one tree, but {network.path} names several")

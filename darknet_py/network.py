@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .dialect import AUTO, PJREDDIE, Dialect
 from .errors import CfgError, printable
 from .formats.cfg import read_cfg
-from .layers import Cost, Head, Layer, Place, Region, Shape, Softmax, make_layer, refuse_foreign
+from .layers import Cost, Head, Layer, Place, Shape, make_layer, refuse_foreign
 from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Network:
     sections: tuple[Section, ...] = field(default=(), compare=False, repr=False)
 
     @property
+    def stretches(self) -> bool:
+        """Whether images are stretched to its size unless something else is asked for."""
+        return self.dialect.stretches and not self.letter_box
+
+    @property
     def heads(self) -> list[Head]:
         """Layers whose outputs are decoded into boxes, in order."""
         return [layer for layer in self.layers if isinstance(layer, Head)]
@@ -70,7 +75,7 @@ class Network:
     @property
     def tree_files(self) -> dict[int, str]:
         """Names of the WordTree files, by number of the layer that needs one."""
-        return {layer.index: layer.tree for layer in self.layers if isinstance(layer, (Region, Softmax)) and layer.tree}
+        return {layer.index: layer.tree for layer in self.layers if layer.tree}
 
     @property
     def parameters(self) -> int:
@@ -92,7 +97,7 @@ class Network:
         """Sizes that are multiples of it divide evenly in every layer (32 for the released detectors)."""
         scales: list[Fraction] = []
         for layer in self.layers:
-            source = layer.sources[0]
+            source = layer.sources[0] if layer.sources else -1
             scale = scales[source] if source >= 0 else Fraction(1)
             stride, reverse = getattr(layer, "stride", 1), getattr(layer, "reverse", False)
             if layer.kind == "deconvolutional" or layer.kind == ("reorg" if reverse else "upsample"):
@@ -219,10 +224,9 @@ def _check_heads(network: Network) -> None:
             raise network.error(head, f"[{head.kind}] has other classes than the head of layer {heads[0].index}")
 
 
-def layer_table(network: Network, verbose: bool = False) -> list[str]:
-    """Darknet's layer table, line for line as it prints it; ``verbose`` adds its "Unused field" lines."""
-    lines = [printable(note) for note in network.notes] if verbose else []
-    lines.append(TABLE_HEADER)
+def pjreddies_table(network: Network, verbose: bool = False) -> list[str]:
+    """pjreddie's layer table, line for line as he prints it; ``verbose`` adds its "Unused field" lines."""
+    lines = [TABLE_HEADER]
     for layer in network.layers:
         lines += f"{layer.index:5d} {layer.describe()}".split("\n")
         if verbose:

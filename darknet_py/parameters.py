@@ -10,14 +10,15 @@ import numpy as np
 from .errors import WeightsError, warn
 from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
-from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
+from .numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from .layers import Layer
+    from .dialect import Dialect
+    from .layers import Stored
     from .network import Network
 
 Arrays = dict[str, "NDArray[np.float32]"]
@@ -63,25 +64,32 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         stored: Arrays = {}
         for array in layer.stored():
             what = f"layer {layer.index} ({layer.kind}), {array.name}"
-            stored[array.name] = reader.take(array.count, what).reshape(array.shape)
+            stored[array.name] = _from_file(array, reader.take(array.count, what), reader.header.transposed)
             last = f"layer {layer.index} ({layer.kind})"
-        if isinstance(layer, Convolutional) and layer.shares is not None:
-            stored = arrays[layer.shares]
-        elif stored or isinstance(layer, Weighted):
-            stored = _in_order_of_use(layer, stored, reader.header.transposed)
         arrays.append(stored)
     if not partial or reader.has_fifth_int:
         reader.finish(last)
     _warn_of_nan(network, arrays, reader.path)
-    return Parameters(arrays, reader.header.seen, reader.header, file)
+    return Parameters(complete(network, arrays), reader.header.seen, reader.header, file)
 
 
 def zero_parameters(network: Network) -> Parameters:
     """Zeros for all arrays of a network: memory that the system provides only when it is touched."""
-    return Parameters([
-        _in_order_of_use(layer, {array.name: np.zeros(array.shape, np.float32) for array in layer.stored()}, False)
-        for layer in network.layers
-    ])  # fmt: skip
+    stored = [{array.name: np.zeros(array.shape, np.float32) for array in layer.stored()} for layer in network.layers]
+    return Parameters(complete(network, stored))
+
+
+def complete(network: Network, stored: Iterable[Arrays]) -> list[Arrays]:
+    """Each layer's arrays: those of the file, those that no file has, and those that it shares with another layer."""
+    result: list[Arrays] = []
+    for layer, arrays in zip(network.layers, stored, strict=True):
+        defaults = {
+            array.name: np.full(array.shape, array.default, np.float32)
+            for array in layer.arrays()
+            if array.default is not None
+        }
+        result.append(arrays | defaults if layer.shares is None else result[layer.shares])
+    return result
 
 
 def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
@@ -90,7 +98,7 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
         (layer, name, values, what)
         for layer, stored in zip(network.layers, arrays, strict=True)
         for name, values in stored.items()
-        for what in [_useless(name, values)]
+        for what in [_useless(name, values, network.dialect)]
         if what.any()
     ]
     if wrong:
@@ -101,14 +109,15 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
              f"{others}; what the network computes from them is of no use", path)  # fmt: skip
 
 
-def _useless(name: str, values: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArray[np.bool_]:
     """Which values make outputs NaN or infinite; an array of one False if none does."""
     with np.errstate(all="ignore"):
         # A sum is quicker than a look at each value, and never finite where one of them is not.
         finite = bool(np.isfinite(values.sum()))
     drop_pages(values)
-    if name.endswith("rolling_variance"):  # its root is taken
-        return ~np.isfinite(values) | (values < 0)
+    if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
+        deviations = get_arithmetic("ieee", dialect).deviations(values)
+        return ~np.isfinite(deviations) | (deviations == 0)
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 
@@ -134,43 +143,21 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
             left -= 4 * array.count
 
 
-def _in_order_of_use(layer: Layer, stored: Arrays, transposed: bool) -> Arrays:
-    """Undo what a file may have transposed, and add what no file has."""
-    if isinstance(layer, Recurrent):
-        return {
-            f"{name}.{key}": values
-            for name, part in layer.parts.items()
-            for key, values in _in_order_of_use(part, layer.arrays_of(name, stored), transposed).items()
-        }
-    if isinstance(layer, Connected) and transposed:
-        stored["weights"] = np.ascontiguousarray(stored["weights"].reshape(layer.input.size, layer.out.size).T)
-    if isinstance(layer, Convolutional) and layer.flipped:
-        weights = stored["weights"]
-        stored["weights"] = np.ascontiguousarray(weights.reshape(-1, layer.n).T).reshape(weights.shape)
-    return with_defaults(layer, stored)
+def _is_transposed(array: Stored, header: bool) -> bool:
+    return array.transposed == "always" or (array.transposed == "header" and header)
 
 
-def with_defaults(layer: Layer, stored: Arrays) -> Arrays:
-    """A layer's arrays, and those that no file has: the values that Darknet gives them."""
-    if isinstance(layer, BatchNorm) and not layer.stored_biases:
-        stored["biases"] = np.zeros(layer.input.c, np.float32)
-    if isinstance(layer, Weighted) and layer.batch_normalize and layer.dontloadscales:
-        channels = stored["biases"].size
-        stored["scales"] = np.ones(channels, np.float32)
-        stored["rolling_mean"] = np.zeros(channels, np.float32)
-        stored["rolling_variance"] = np.zeros(channels, np.float32)
-    return stored
+def _from_file(array: Stored, values: NDArray[np.float32], header: bool) -> NDArray[np.float32]:
+    """An array in the order of use; ``header``: the file's header says that it is transposed."""
+    if _is_transposed(array, header):
+        values = np.ascontiguousarray(values.reshape(-1, array.shape[0]).T)
+    return values.reshape(array.shape)
 
 
-def _in_file_order(layer: Layer, name: str, values: NDArray[np.float32], transposed: bool) -> NDArray[np.float32]:
-    """One array as a file has it: the way back from `_in_order_of_use`."""
-    if isinstance(layer, Recurrent):
-        part, _, name = name.partition(".")
-        return _in_file_order(layer.parts[part], name, values, transposed)
-    if name == "weights" and isinstance(layer, Connected) and transposed:
-        values = values.T
-    if name == "weights" and isinstance(layer, Convolutional) and layer.flipped:
-        values = values.reshape(layer.n, -1).T
+def _for_file(array: Stored, values: NDArray[np.float32], header: bool) -> NDArray[np.float32]:
+    """The way back from `_from_file`."""
+    if _is_transposed(array, header):
+        values = values.reshape(array.shape[0], -1).T
     return np.ascontiguousarray(values, np.float32)
 
 
@@ -201,4 +188,4 @@ def save_parameters(
                 if values is None or values.shape != array.shape:
                     found = "is missing" if values is None else f"has shape {values.shape}, not {array.shape}"
                     raise WeightsError(f"layer {layer.index} ({layer.kind}): {array.name} {found}", path)
-                writer.put(_in_file_order(layer, array.name, values, transposed))
+                writer.put(_for_file(array, values, transposed))

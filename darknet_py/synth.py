@@ -7,7 +7,6 @@ file, each drawn with ``uniform`` in double and stored as float32.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from .dialect import AUTO
 from .formats.weights import WeightsWriter
-from .layers import Dropout, Implicit, MultiShortcut, Recurrent, Weighted
+from .layers import Dropout, MultiShortcut
 from .network import Network, read_network
 
 if TYPE_CHECKING:
@@ -23,12 +22,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .layers import Layer, Stored
+    from .layers import Layer
 
 SEEN = 32013312
 """What the header says about the number of training images (that of the released yolov3 weights)."""
 
 _CHUNK = 1 << 20
+_DAMPED = (0.1, 0.3)
+"""The scales of a layer before a sum, or deep residual networks would overflow."""
 
 
 def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2, dialect: str = AUTO) -> Network:
@@ -49,8 +50,8 @@ def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2,
     with WeightsWriter(out, SEEN, minor=minor) as writer:
         for layer in network.layers:
             for array in layer.stored():
-                low, high = _bounds(layer, array, _before_a_sum(network, layer))
-                for chunk in _draw(random, low, high, array.count):
+                damped = array.name == "scales" and _before_a_sum(network, layer)
+                for chunk in _draw(random, *(_DAMPED if damped else array.spread), array.count):
                     writer.put(chunk)
     return network
 
@@ -60,35 +61,6 @@ def _before_a_sum(network: Network, layer: Layer) -> bool:
     following = network.layers[layer.index + 1 :]
     first = next((other for other in following if not isinstance(other, Dropout)), None)
     return isinstance(first, MultiShortcut)
-
-
-def _bounds(layer: Layer, array: Stored, before_a_sum: bool) -> tuple[float, float]:
-    """The interval of an array's values; that of weights keeps the signal's size through the network."""
-    if isinstance(layer, Recurrent):
-        part, name = array.name.split(".")
-        return _bounds(layer.parts[part], replace(array, name=name), before_a_sum)
-    if isinstance(layer, Implicit):
-        return layer.mean - layer.std, layer.mean + layer.std
-    if isinstance(layer, MultiShortcut):
-        return -0.5, 1.5
-    fixed = {"biases": (-0.5, 0.5), "scales": (0.5, 1.5), "rolling_mean": (-0.3, 0.3), "rolling_variance": (0.5, 2.0)}
-    if array.name == "scales" and before_a_sum:
-        return 0.1, 0.3  # or deep residual networks would overflow
-    if array.name in fixed:
-        return fixed[array.name]
-    assert isinstance(layer, Weighted)
-    gain = 6.0 if layer.batch_normalize or layer.activation != "linear" else 1.5
-    bound = float(np.sqrt(gain / _fan_in(layer, array)))
-    return -bound, bound
-
-
-def _fan_in(layer: Layer, array: Stored) -> int:
-    """Number of inputs of one output value."""
-    if layer.kind == "connected":
-        return layer.input.size
-    if layer.kind == "deconvolutional":
-        return array.shape[0] * array.shape[2] * array.shape[3]
-    return array.shape[-3] * array.shape[-2] * array.shape[-1]
 
 
 def _draw(random: np.random.RandomState, low: float, high: float, count: int) -> Iterator[NDArray[np.float32]]:

@@ -1,32 +1,40 @@
-"""Every layer's fingerprint for one image: what it takes to compare two engines bit for bit."""
+"""Hashes of everything that happens to an image: what it takes to compare two engines bit for bit."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .detect.nms import AlexeyabNms
 from .detect.thresholds import check_thresholds
-from .image.letterbox import letterbox, to_planar
-from .view import Asked, View
+from .dialect import ALEXEYAB
+from .image.letterbox import letterbox, resize, to_planar
+from .view import Asked, Fit, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .detect.candidates import Candidates
     from .detect.nms import Boxes
     from .detector import Detector
+    from .network import Network
 
 FIRST = 3
 """How many values of each layer's output are shown."""
+
+_FITS = {Fit.LETTERBOX: letterbox, Fit.STRETCH: resize}
 
 
 def trace(
     detector: Detector, pixels: NDArray[np.uint8], *, thresh: float = 0.5, hier_thresh: float = 0.5, nms: float = 0.45
 ) -> dict[str, Any]:
-    """Run one image as Darknet's ``detector test`` does, and describe every value on the way.
+    """Run one image as ``detector test`` of the network's Darknet does, and describe every value on the way.
 
     Args:
         detector: the network; all its layers' outputs are kept from now on.
@@ -37,13 +45,18 @@ def trace(
         ``decoded`` (the picture), ``input_sha256`` (the network's input), ``layers`` (kind, size, sha256 of the float32
         little-endian output, the first values), and for networks with heads ``detections_before_nms`` and
         ``detections`` (boxes with a class above ``thresh``, in Darknet's order; hexadecimal floats).
+
+        In AlexeyAB's dialect a list of boxes comes with its ``count`` and a hash of all of it (`boxes_text`), each
+        layer has its hash under the arithmetic's name, too, and ``detections_darknet_py`` are those of ``darknet.py``.
     """
     check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
     network = detector.network
     network.check_picture()
     planar = to_planar(pixels)
     channels, height, width = planar.shape
-    x = letterbox(planar, network.input.w, network.input.h)[: network.input.c]
+    view = trace_view(detector, thresh, hier_thresh, nms)
+    assert view.fit is not None
+    x = _FITS[view.fit](planar, network.input.w, network.input.h)[: network.input.c]
     detector.keep_outputs(range(len(network.layers)))
     outputs = detector.predict(np.ascontiguousarray(x))
     result: dict[str, Any] = {
@@ -55,23 +68,80 @@ def trace(
         "input_sha256": array_sha256(x),
         "layers": [_describe_layer(detector, number) for number in range(len(network.layers))],
     }
+    if network.dialect is ALEXEYAB:
+        result |= _alexeyabs_facts(network, view.fit)
     if network.heads:
-        view = View(asked=Asked.IMAGE, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
-        candidates = detector.candidates(outputs, (width, height), view)
-        result["detections_before_nms"] = _describe_candidates(candidates, thresh)
-        result["detections"] = _describe_boxes(view.suppress(candidates, nms), thresh)
+        result |= _describe_detections(detector, outputs, (width, height), view)
     return result
+
+
+def trace_view(detector: Detector, thresh: float, hier_thresh: float, nms: float) -> View:
+    """How a trace looks at images: as the detector was told to, else as ``detector test`` does, for YOLOv1 too."""
+    fit = detector.view.fit or (Fit.STRETCH if detector.network.stretches else Fit.LETTERBOX)
+    asked = Asked.INPUT if fit is Fit.STRETCH else Asked.IMAGE
+    return View(fit=fit, asked=asked, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
+
+
+def _alexeyabs_facts(network: Network, fit: Fit) -> dict[str, Any]:
+    return {
+        "dialect": network.dialect.key,
+        "fused": True,
+        "resize": fit.value,
+        "size": [network.input.w, network.input.h],
+    }
+
+
+def _describe_detections(
+    detector: Detector, outputs: Sequence[NDArray[np.float32]], image_size: tuple[int, int], view: View
+) -> dict[str, Any]:
+    """The lists of boxes, by the names of their fields."""
+    network = detector.network
+    candidates = detector.candidates(outputs, image_size, view)
+    before = _describe_candidates(candidates, view.thresh)
+    after = _describe_boxes(view.reduce(network, candidates), view.thresh)
+    if network.dialect is not ALEXEYAB:
+        return {"detections_before_nms": before, "detections": after}
+    pixels = replace(view, asked=Asked.INPUT, relative=False, suppress=AlexeyabNms())
+    script = _describe_boxes(pixels.reduce(network, detector.candidates(outputs, image_size, pixels)), view.thresh)
+    lists = {"detections_before_nms": before, "detections": after, "detections_darknet_py": script}
+    return {name: _summed_up(boxes, detector.math) for name, boxes in lists.items()}
+
+
+def _summed_up(boxes: list[dict[str, Any]], math: str) -> dict[str, Any]:
+    text = boxes_text(boxes)
+    return {"count": len(boxes), "sha256": hashlib.sha256(text.encode()).hexdigest(), math: boxes}
+
+
+def boxes_text(boxes: Sequence[dict[str, Any]]) -> str:
+    """Boxes as lines: place, objectness, ``uc:`` uncertainties, ``class:probability``; floats as by C's ``%a``."""
+    lines = []
+    for box in boxes:
+        words = [c_hex(value) for value in (*box["box"], box["objectness"])]
+        if "uncertainty" in box:
+            words.append("uc:" + ",".join(c_hex(value) for value in box["uncertainty"]))
+        lines.append(" ".join([*words, *(f"{number}:{c_hex(value)}" for number, value in box["probs"].items())]) + "\n")
+    return "".join(lines)
+
+
+def c_hex(value: str) -> str:
+    """A float as ``float.hex`` writes it -> as C's ``%a`` does, without zeros at the end of its digits."""
+    digits, mark, exponent = value.partition("p")
+    if not mark:  # inf, nan
+        return value
+    return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + mark + exponent
 
 
 def _describe_layer(detector: Detector, number: int) -> dict[str, Any]:
     layer = detector.network.layers[number]
     output = detector.layer_output(number)
     flat = output.reshape(-1)
+    digest = array_sha256(flat)
     return {
         "kind": layer.kind,
         "shape": list(output.shape),
         "size": int(flat.size),
-        "sha256": array_sha256(flat),
+        "sha256": digest,
+        **({detector.math: digest} if detector.network.dialect is ALEXEYAB else {}),
         "first": [float(value).hex() for value in flat[:FIRST]],
     }
 
@@ -92,22 +162,25 @@ def file_sha256(path: str | Path) -> str:
 
 def _describe_candidates(candidates: Candidates, thresh: float) -> list[dict[str, Any]]:
     kept = candidates.kept
-    return _describe(candidates.box[kept], candidates.objectness[kept], candidates.prob, thresh)
+    uncertainty = None if candidates.uncertainty is None else candidates.uncertainty[kept]
+    return _describe(candidates.box[kept], candidates.objectness[kept], candidates.prob, thresh, uncertainty)
 
 
 def _describe_boxes(boxes: Boxes, thresh: float) -> list[dict[str, Any]]:
-    return _describe(boxes.box, boxes.objectness, boxes.prob, thresh)
+    return _describe(boxes.box, boxes.objectness, boxes.prob, thresh, boxes.uncertainty)
 
 
 def _describe(
-    box: NDArray[np.float32], objectness: NDArray[np.float32], prob: NDArray[np.float32], thresh: float
-) -> list[dict[str, Any]]:
+    box: NDArray[np.float32], objectness: NDArray[np.float32], prob: NDArray[np.float32], thresh: float,
+    uncertainty: NDArray[np.float32] | None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Boxes with a class above ``thresh``."""
     above = prob > np.float32(thresh)
     return [
         {
             "box": [float(value).hex() for value in box[i]],
             "objectness": float(objectness[i]).hex(),
+            **({} if uncertainty is None else {"uncertainty": [float(value).hex() for value in uncertainty[i]]}),
             "probs": {str(k): float(prob[i, k]).hex() for k in np.flatnonzero(above[i])},
         }
         for i in np.flatnonzero(above.any(axis=1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .detect.nms import nms_sort
+from .detect.nms import suppression_of
 
 if TYPE_CHECKING:
     from .detect.candidates import Candidates
@@ -47,7 +47,7 @@ class View:
         thresh: least probability of what is reported.
         hier_thresh: least probability of a WordTree node for going down to its children.
         nms: greatest intersection over union of two boxes; 0 keeps all.
-        suppress: the kind of non-maximum suppression (`detect.nms`).
+        suppress: the kind of non-maximum suppression (`detect.nms`). None: that of the network's dialect.
         class_map: with a WordTree, the nodes that count as classes 0, 1, ...; None: every node is a class.
         relative: boxes as fractions of the picture; else in its pixels.
     """
@@ -57,16 +57,21 @@ class View:
     thresh: float = 0.5
     hier_thresh: float = 0.5
     nms: float = 0.45
-    suppress: Suppress = nms_sort
+    suppress: Suppress | None = None
     class_map: tuple[int, ...] | None = None
     relative: bool = True
 
     def of(self, network: Network) -> View:
-        """The same view with the fit and the size asked for that it implies for a network."""
+        """The same view with the fit, the size asked for and the suppression that it implies for a network."""
         wants_unit = any(head.asks_unit for head in network.heads)
-        fit = self.fit or (Fit.STRETCH if wants_unit else Fit.LETTERBOX)
+        fit = self.fit or (Fit.STRETCH if wants_unit or network.stretches else Fit.LETTERBOX)
         asked = self.asked or (Asked.UNIT if wants_unit else Asked.INPUT if fit is Fit.STRETCH else Asked.IMAGE)
-        return replace(self, fit=fit, asked=asked)
+        return replace(self, fit=fit, asked=asked, suppress=self.suppress or suppression_of(network))
+
+    def reduce(self, network: Network, candidates: Candidates) -> Boxes:
+        """Boxes after non-maximum suppression."""
+        suppress = self.suppress or suppression_of(network)
+        return suppress(candidates, self.nms)
 
     def asked_size(self, network: Network, image_size: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the picture that boxes are asked for."""
@@ -76,5 +81,10 @@ class View:
         return (network.input.w, network.input.h) if asked is Asked.INPUT else image_size
 
 
+def fit_of(stretch: bool | None) -> Fit | None:
+    """The fit that a user's ``stretch`` means; None: the one that the network implies."""
+    return None if stretch is None else Fit.STRETCH if stretch else Fit.LETTERBOX
+
+
 DEFAULT = View()
-"""Darknet's own: ``detector test``, and for YOLOv1 ``yolo test``."""
+"""Darknet's own, of the network's dialect: ``detector test``, and for YOLOv1 ``yolo test``."""

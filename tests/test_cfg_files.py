@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from darknet_py.formats.cfg import Section, read_cfg
@@ -51,7 +53,36 @@ FACTS = {  # layers, values in a weights file: as Darknet counts them, and for r
     "yolov3-spp": (114, 63052381),
     "yolov3-tiny": (24, 8858734),
     "yolov3-voc": (107, 61678657),
+    "csresnext50-panet-spp": (138, 57030845),
+    "enet-coco": (146, 4808270),
+    "yolo-fastest-1.1": (131, 346062),
+    "yolo-fastest-1.1-xl": (131, 923486),
+    "yolov3-tiny-prn": (28, 4939758),
+    "yolov4": (162, 64429405),
+    "yolov4-csp": (175, 52986205),
+    "yolov4-p5": (244, 70917468),
+    "yolov4-tiny": (38, 6062814),
+    "yolov4-tiny-3l": (45, 6334045),
+    "yolov4x-mish": (203, 99847037),
+    "yolov7": (143, 36974557),
+    "yolov7-tiny": (99, 6241885),
 }
+
+ALEXEYABS = (
+    "csresnext50-panet-spp", "enet-coco", "yolo-fastest-1.1", "yolo-fastest-1.1-xl", "yolov3-tiny-prn", "yolov4",
+    "yolov4-csp", "yolov4-p5", "yolov4-tiny", "yolov4-tiny-3l", "yolov4x-mish", "yolov7", "yolov7-tiny",
+)  # fmt: skip
+"""Of AlexeyAB's Darknet."""
+
+MARKED = ("csresnext50-panet-spp", "yolov3-tiny-prn")
+"""His, but nothing in his file says so; in ours his default letter_box=0 does."""
+
+WEIGHTS = {
+    "yolov3-voc": "no released weights are known",
+    "csresnext50-panet-spp": "csresnext50-panet-spp_final.weights",
+    "enet-coco": "enetb0-coco_final.weights",
+}
+"""What the head of a file names, if not the weights of its name."""
 
 RELEASED = {  # bytes of the released weights files; their headers have 16 or 20
     "darknet19": 83427120,
@@ -71,6 +102,10 @@ RELEASED = {  # bytes of the released weights files; their headers have 16 or 20
     "yolov3": 248007048,
     "yolov3-spp": 252209544,
     "yolov3-tiny": 35434956,
+    "yolo-fastest-1.1": 1384268,
+    "yolo-fastest-1.1-xl": 3693964,
+    "yolov4": 257717640,
+    "yolov4-tiny": 24251276,
 }
 
 HEADS = {  # channels before each head: anchors * (classes + 5), or what YOLOv1's grid needs
@@ -87,6 +122,35 @@ HEADS = {  # channels before each head: anchors * (classes + 5), or what YOLOv1'
     "yolov3-spp": [255] * 3,
     "yolov3-tiny": [255] * 2,
     "yolov3-voc": [75] * 3,
+    "csresnext50-panet-spp": [255] * 3,
+    "enet-coco": [255] * 2,
+    "yolo-fastest-1.1": [255] * 2,
+    "yolo-fastest-1.1-xl": [255] * 2,
+    "yolov3-tiny-prn": [255] * 2,
+    "yolov4": [255] * 3,
+    "yolov4-csp": [255] * 3,
+    "yolov4-p5": [340] * 3,
+    "yolov4-tiny": [255] * 2,
+    "yolov4-tiny-3l": [255] * 3,
+    "yolov4x-mish": [255] * 3,
+    "yolov7": [255] * 3,
+    "yolov7-tiny": [255] * 3,
+}
+
+ASKED = {  # of AlexeyAB's heads: scale_x_y, new_coords, how boxes of one object are suppressed
+    "csresnext50-panet-spp": ([1.0] * 3, False, "default", 0.6),
+    "enet-coco": ([1.0] * 2, False, "default", 0.6),
+    "yolo-fastest-1.1": ([1.0] * 2, False, "greedynms", 0.6),
+    "yolo-fastest-1.1-xl": ([1.0] * 2, False, "greedynms", 0.6),
+    "yolov3-tiny-prn": ([1.0] * 2, False, "default", 0.6),
+    "yolov4": ([1.2, 1.1, 1.05], False, "greedynms", 0.6),
+    "yolov4-csp": ([2.0] * 3, True, "diounms", 0.6),
+    "yolov4-p5": ([2.0] * 3, True, "diounms", 0.6),
+    "yolov4-tiny": ([1.05] * 2, False, "greedynms", 0.6),
+    "yolov4-tiny-3l": ([1.05] * 3, False, "greedynms", 0.6),
+    "yolov4x-mish": ([2.0] * 3, True, "diounms", 0.6),
+    "yolov7": ([2.0] * 3, True, "diounms", 0.6),
+    "yolov7-tiny": ([2.0] * 3, True, "diounms", 0.6),
 }
 
 
@@ -106,16 +170,59 @@ def test_all_that_are_promised_are_there() -> None:
     assert {path.stem for path in FILES} == set(FACTS) >= set(RELEASED) | set(HEADS)
 
 
+def upstreams(oracle: Path, name: str) -> Path:
+    """Upstream's file of that name; the test is skipped where it is not."""
+    if name == "yolo-voc":
+        name = "yolov2-voc"
+    folders = ("alexeyab/cfg", "alexeyab/weights") if name in ALEXEYABS else ("reference/cfg",)
+    for folder in folders:
+        if (oracle / folder / f"{name}.cfg").exists():
+            return oracle / folder / f"{name}.cfg"
+    pytest.skip(f"upstream's {name}.cfg is not among the references on this machine")
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_says_the_same_as_upstream(oracle: Path, path: Path) -> None:
-    name = "yolov2-voc" if path.stem == "yolo-voc" else path.stem
-    reference = oracle / "reference" / "cfg" / f"{name}.cfg"
-    if not reference.exists():
-        pytest.skip(f"upstream's {name}.cfg is not among the references on this machine")
-    ours, theirs = read_cfg(path), read_cfg(reference)
-    assert meaning(ours.net) == meaning(theirs.net)
+    reference = upstreams(oracle, path.stem)
+    dialect = "alexeyab" if path.stem in ALEXEYABS else "darknet"
+    ours, theirs = read_cfg(path), read_cfg(reference, dialect)
+    kind, options = meaning(theirs.net)
+    assert meaning(ours.net) == (kind, options | ({"letter_box": [0.0]} if path.stem in MARKED else {}))
     assert [meaning(section) for section in ours.layers] == [meaning(section) for section in theirs.layers]
     assert not ours.notes
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_makes_the_same_network_as_upstreams(oracle: Path, path: Path) -> None:
+    """Layer by layer every fact but the line: shapes, strides, groups, anchors, masks, how boxes are suppressed."""
+    ours = read_network(path)
+    theirs = read_network(upstreams(oracle, path.stem), dialect="alexeyab" if path.stem in ALEXEYABS else "darknet")
+    assert (ours.input, ours.letter_box, ours.dialect) == (theirs.input, theirs.letter_box, theirs.dialect)
+    for our, their in zip(ours.layers, theirs.layers, strict=True):
+        assert replace(our, line=0) == replace(their, line=0)
+        assert our.stored() == their.stored()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_says_whose_network_it_is(path: Path) -> None:
+    """By itself: with the command line's default, the arithmetic is that of the Darknet that trained it."""
+    network = read_network(path)
+    assert network.dialect.key == ("alexeyab" if path.stem in ALEXEYABS else "darknet"), network.reason
+    if path.stem in MARKED:
+        assert "letter_box" in network.reason and not network.letter_box
+
+
+@pytest.mark.parametrize("name", ALEXEYABS)
+def test_asks_of_its_heads_what_alexeyab_trained_them_for(name: str) -> None:
+    network = read_network(CFG / f"{name}.cfg")
+    heads = [head for head in network.heads if isinstance(head, Yolo)]
+    assert len(heads) == len(network.heads) == len(HEADS[name])
+    scales, new_coords, kind, beta = ASKED[name]
+    assert [head.scale_x_y for head in heads] == [np.float32(scale) for scale in scales]
+    assert {head.new_coords for head in heads} == {new_coords}
+    assert {(head.nms.kind, head.nms.beta) for head in heads} == {(kind, float(np.float32(beta)))}
+    assert network.letter_box == (name in {"yolov4-csp", "yolov4x-mish", "yolov4-p5"})
+    assert {anchor for head in heads for anchor in head.mask} <= set(range(heads[0].total))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -142,7 +249,7 @@ def test_every_file_says_what_it_is() -> None:
     for path in FILES:
         head = path.read_text(encoding="utf-8").split("\n\n")[0]
         assert head.startswith("# ") and "classes" in head, path
-        assert (f"{path.stem}.weights" in head) == (path.stem != "yolov3-voc"), "the weights that fit"
+        assert WEIGHTS.get(path.stem, f"{path.stem}.weights") in head, "the weights that fit"
 
 
 @pytest.mark.parametrize(("name", "count"), [("voc", 20), ("coco", 80)])

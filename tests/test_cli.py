@@ -216,7 +216,7 @@ DETECT_ERRORS = {
     "an address": (["https://example.com/dog.jpg", *OWN], "https://example.com/dog.jpg: is an address: download it"),
     "a video": (["street.mp4", *OWN], "darknet-py demo street.mp4"),
     "a network of another family": (["photo.png", "--model", "yolov8n"], "PyTorch"),
-    "AlexeyAB's network": (["photo.png", "--model", "yolov4"], "AlexeyAB"),
+    "AlexeyAB's network": (["photo.png", "--model", "yolov4-csp-swish"], "AlexeyAB"),
     "one picture for two": (["photo.png", "photo.png", *OWN, "-o", "p.jpg"], "p.jpg: is one picture for 2 images"),
     "names that do not fit": (["photo.png", *OWN[:4], "--names", "net.data"], "net.data"),
     "an input that leaves no output": (["photo.png", *OWN, "--size", "99999"], "net.cfg"),

@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from darknet_py.dialect import ALEXEYAB, PJREDDIE
-from darknet_py.errors import CfgError
+from darknet_py.errors import CfgError, DarknetError
 from darknet_py.formats.cfg import Section, parse_cfg
 from darknet_py.kernels.layers.activations import CODES
 from darknet_py.layers import LAYERS
 from darknet_py.network import read_network
 
 from .nets import net, write_cfg
-from .program import failure
 
 FIRST = "convolutional filters=32 size=3 stride=2 pad=1"
 YOLO = "yolo classes=3 num=4 anchors=1,2,3,4,5,6,7,8"
@@ -70,15 +68,15 @@ def test_an_option_that_changes_the_result_is_refused_by_name(
     tmp_path: Path, section: str, changes: str, neutral: str
 ) -> None:
     name = section.split()[0]
-    read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{section} {neutral}")))
+    read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{section} {neutral}")), dialect="darknet")
     text = net(3, 8, 8, FIRST, f"{section} {changes}")
     line = len(text.rstrip().split("\n"))
     cfg = write_cfg(tmp_path, text)
     with pytest.raises(CfgError) as caught:
-        read_network(cfg)
+        read_network(cfg, dialect="darknet")
     assert str(caught.value) == (
-        f"{cfg}:{line}: [{name}] {changes} is an option of AlexeyAB's Darknet that changes the result, and is not "
-        "computed here yet"
+        f"{cfg}:{line}: [{name}] {changes} is an option of AlexeyAB's Darknet that changes the result: "
+        "choose dialect alexeyab"
     )
 
 
@@ -90,7 +88,7 @@ def test_an_option_that_changes_the_result_is_refused_by_name(
     ],
 )  # fmt: skip
 def test_an_option_may_be_without_effect_because_of_another(tmp_path: Path, section: str) -> None:
-    read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, section)))
+    read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, section)), dialect="darknet")
 
 
 @pytest.mark.parametrize("value", ["-1,-2", "-1,0,", "-1,"])
@@ -100,33 +98,34 @@ def test_a_shortcut_of_several_layers_is_refused(tmp_path: Path, value: str) -> 
         CfgError,
         match=rf"cfg:16: \[shortcut\] from={value} with several values is an option of Alex",
     ):
-        read_network(cfg)
+        read_network(cfg, dialect="darknet")
 
 
 def test_of_two_equal_keys_the_first_says_whether_it_changes_the_result(tmp_path: Path) -> None:
-    read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, "route layers=0 groups=1 groups=2")))
+    read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, "route layers=0 groups=1 groups=2")), dialect="darknet")
     with pytest.raises(CfgError, match="groups=2"):
-        read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, "route layers=0 groups=2 groups=1")))
+        read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, "route layers=0 groups=2 groups=1")), dialect="darknet")
 
 
 def test_a_value_that_is_no_number_is_not_neutral(tmp_path: Path) -> None:
     with pytest.raises(CfgError, match=r"\[yolo\] scale_x_y=one is an option of AlexeyAB's"):
-        read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{YOLO} scale_x_y=one")))
+        read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{YOLO} scale_x_y=one")), dialect="darknet")
 
 
 @pytest.mark.parametrize("kind", sorted(set(ALEXEYAB.sections) - set(PJREDDIE.sections)))
 def test_a_section_that_only_alexeyab_has_is_refused_by_name(kind: str) -> None:
     with pytest.raises(CfgError) as caught:
-        parse_cfg(f"[net]\n[{kind}] # new\n", "a.cfg")
-    assert str(caught.value) == f"a.cfg:2: [{kind}] is a section of AlexeyAB's Darknet that is not computed here yet"
+        parse_cfg(f"[net]\n[{kind}] # new\n", "a.cfg", "darknet")
+    assert str(caught.value) == f"a.cfg:2: [{kind}] is no section of pjreddie's Darknet (as asked for)"
+    assert parse_cfg(f"[net]\n[{kind}] # new\n", "a.cfg").dialect is ALEXEYAB
 
 
 @pytest.mark.parametrize("name", sorted(set(ALEXEYAB.activations) - set(PJREDDIE.activations)))
 @pytest.mark.parametrize("section", ["conv", "shortcut from=0", "crnn", "rnn", "connected", "local", "activation"])
 def test_an_activation_that_only_alexeyab_has_is_refused_by_name(tmp_path: Path, name: str, section: str) -> None:
     cfg = write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{section} activation={name}"))
-    with pytest.raises(CfgError, match=f"activation={name} is one of AlexeyAB's Darknet that is not computed here yet"):
-        read_network(cfg)
+    with pytest.raises(CfgError, match=f"'{name}' \\(it is one of AlexeyAB's Darknet: dialect alexeyab\\)"):
+        read_network(cfg, dialect="darknet")
 
 
 @pytest.mark.parametrize("kind", SECTIONS)
@@ -134,7 +133,7 @@ def test_options_for_training_may_hold_anything(tmp_path: Path, kind: str) -> No
     """And count as read where pjreddie's Darknet reads them."""
     keys = PJREDDIE.without_result(kind) | ALEXEYAB.without_result(kind)
     anything = " ".join(f"{key}=off" for key in sorted(keys))
-    network = read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{SECTIONS[kind]} {anything}")))
+    network = read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{SECTIONS[kind]} {anything}")), dialect="darknet")
     unused = {field.split(" = ")[0] for field in network.layers[1].unused}
     assert unused == keys - PJREDDIE.without_result(kind)
 
@@ -143,7 +142,8 @@ def test_the_first_sections_options_for_training_may_hold_anything(tmp_path: Pat
     keys = PJREDDIE.without_result("net") | ALEXEYAB.without_result("net")
     anything = "\n".join(f"{key}=1e999,x" for key in sorted(keys))
     text = net(3, 8, 8, FIRST).replace("[net]\n", f"[net]\nletter_box=1\n{anything}\n")
-    assert read_network(write_cfg(tmp_path, text)).input.w == 8
+    assert read_network(write_cfg(tmp_path, text), dialect="darknet").input.w == 8
+    assert read_network(write_cfg(tmp_path, text), dialect="alexeyab").input.w == 8
 
 
 @pytest.mark.parametrize("kind", ["net", *SECTIONS])
@@ -153,12 +153,13 @@ def test_the_table_says_what_the_layers_read(tmp_path: Path, monkeypatch: pytest
     find = Section._find_option
 
     def record(section: Section, key: str) -> object:
-        if section.kind == kind and section.line > (6 if kind == "convolutional" else 0):
+        counts = section.kind == kind and section.line > (6 if kind == "convolutional" else 0)
+        if counts and not section._is_of_another(key):
             read.add(key)
         return find(section, key)
 
     monkeypatch.setattr(Section, "_find_option", record)
-    read_network(write_cfg(tmp_path, text))
+    read_network(write_cfg(tmp_path, text), dialect="darknet")
     everywhere = {"dontload", "numload", "dontloadscales"}
     options = {option.key for option in PJREDDIE.options.get(kind, PJREDDIE.everywhere).result} - everywhere
     assert read - everywhere == options
@@ -166,8 +167,9 @@ def test_the_table_says_what_the_layers_read(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_tables_cover_every_kind_and_every_activation() -> None:
-    assert set(SECTIONS) == set(LAYERS)
-    assert set(PJREDDIE.sections.values()) == {*LAYERS, "net"}
+    assert set(SECTIONS) == set(LAYERS["darknet"])
+    for dialect in (PJREDDIE, ALEXEYAB):
+        assert set(dialect.sections.values()) == {*LAYERS[dialect.key], "net"}
     assert set(PJREDDIE.options) <= set(PJREDDIE.sections.values())
     assert set(ALEXEYAB.options) <= set(ALEXEYAB.sections.values())
     assert set(PJREDDIE.activations) <= set(ALEXEYAB.activations)
@@ -179,39 +181,51 @@ def test_the_tables_cover_every_kind_and_every_activation() -> None:
             assert not set(keys) & section.other, kind
 
 
+def test_the_file_itself_says_whose_it_is(tmp_path: Path) -> None:
+    plain = write_cfg(tmp_path, net(3, 8, 8, FIRST, YOLO))
+    network = read_network(plain)
+    assert network.dialect is PJREDDIE and network.reason == "nothing in it is AlexeyAB's Darknet's alone"
+    assert read_network(plain, dialect="alexeyab").dialect is ALEXEYAB
+    for section, line, reason in (
+        (f"{YOLO} iou_loss=ciou", 16, "only AlexeyAB's Darknet reads iou_loss in [yolo]"),
+        ("conv activation=mish", 13, "only AlexeyAB's Darknet has activation=mish"),
+        ("sam from=0", 12, "only AlexeyAB's Darknet has [sam]"),
+        ("shortcut from=-1,0", 13, "only AlexeyAB's Darknet adds several layers"),
+    ):
+        network = read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, section)))
+        assert network.dialect is ALEXEYAB
+        assert network.reason == f"line {line}: {reason}"
+
+
+def test_a_file_of_two_minds_is_refused(tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, net(3, 8, 8, FIRST, "l2norm", "conv filters=32 activation=mish"))
+    with pytest.raises(CfgError, match=r"only pjreddie's Darknet has \[l2norm\], but line 16: only AlexeyAB's"):
+        read_network(cfg)
+    with pytest.raises(CfgError, match="unknown activation 'mish'"):
+        read_network(cfg, dialect="darknet")
+    with pytest.raises(CfgError, match=r"\[l2norm\] is no section of AlexeyAB's Darknet"):
+        read_network(cfg, dialect="alexeyab")
+    with pytest.raises(DarknetError, match="dialect=his: choose from auto, darknet, alexeyab"):
+        read_network(cfg, dialect="his")
+
+
 @pytest.mark.parametrize(
-    "command",
+    ("section", "message"),
     [
-        ("summary", "a.cfg"), ("detect", "a.png", "--cfg", "a.cfg", "--weights", "a.weights"), ("synth", "a.cfg", "o"),
-        ("trace", "a.cfg", "a.weights", "a.png"), ("weights", "info", "a.weights", "--cfg", "a.cfg"),
-        ("weights", "convert", "a.weights", "a.onnx", "--cfg", "a.cfg"), ("bench", "a.cfg"),
-        ("detector", "test", "a.data", "a.cfg", "a.weights", "a.png"), ("anchors", "labels", "--cfg", "a.cfg"),
+        ("connected activation=mish output=2", "activation=mish works in .* only"),
+        ("conv size=3 dilation=2", "dilation=2 needs an odd size and padding=1"),
+        ("conv filters=2 share_index=0", "share_index=0: filters, channels, size, groups or batch_normalize differ"),
+        ("conv share_index=1", "share_index=1 names no .convolutional. before this one"),
+        ("route layers=0 groups=3", "groups=3 does not divide 32 channels of layer 0"),
+        ("route layers=0 groups=2 group_id=2", "group_id=2 must be less than groups=2"),
+        ("shortcut from=0 weights_type=per_feature", "weights_type=per_feature needs weights_normalization"),
+        ("scale_channels from=0", "needs an input of"),
+        ("conv_lstm output=2 bottleneck=1", "bottleneck=1 cannot run on a CPU"),
+        ("maxpool maxpool_depth=1 out_channels=33", "out_channels=33 is more than 32 channels"),
+        ("conv xnor=1 bin_output=1", "bin_output=1 is not computed here"),
+        ("conv coordconv=1", "coordconv=1 is not computed here"),
     ],
-    ids=lambda command: "-".join(command[:2]),
-)  # fmt: skip
-def test_every_command_says_it(tmp_path: Path, command: tuple[str, ...]) -> None:
-    cfg = write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{YOLO} scale_x_y=1.2"), "a.cfg")
-    line = len(cfg.read_text().splitlines())
-    (tmp_path / "a.data").write_text("classes=3\nnames=a.names\n")
-    (tmp_path / "a.names").write_text("a\nb\nc\n")
-    (tmp_path / "a.weights").write_bytes(bytes(20))
-    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 .5 .5\n")
-    said = failure(*command, cwd=tmp_path)
-    assert said.splitlines()[-1] == (
-        f"Error: a.cfg:{line}: [yolo] scale_x_y=1.2 is an option of AlexeyAB's Darknet that changes the result, and is "
-        "not computed here yet"
-    )
-
-
-def test_the_documentation_names_all_that_is_refused() -> None:
-    page = (Path(__file__).resolve().parent.parent / "docs" / "migration.md").read_text(encoding="utf-8")
-    refused = {f"[{name}]" for name in set(ALEXEYAB.sections) - set(PJREDDIE.sections)} - {"[local_avg]"}
-    refused |= set(ALEXEYAB.activations) - set(PJREDDIE.activations)
-    for kind in LAYERS:
-        section = ALEXEYAB.options.get(kind)
-        for option in section.result if section else ():
-            if PJREDDIE.find(kind, option.key) is None and option.unless is None:
-                refused.add(option.key)
-    assert not {name for name in refused if f"`{name}`" not in page}
+)
+def test_what_alexeyabs_dialect_refuses(tmp_path: Path, section: str, message: str) -> None:
+    with pytest.raises(CfgError, match=rf"cfg:\d+: .*{message}"):
+        read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, section)), dialect="alexeyab")

@@ -29,7 +29,8 @@ from darknet_py.formats.labels import read_labels
 from darknet_py.formats.tree import read_tree
 from darknet_py.image.load import load_image
 from darknet_py.kernels.runtime.libmvec import AVAILABLE
-from darknet_py.network import layer_table, read_network
+from darknet_py.network import read_network
+from darknet_py.output.layer_table import layer_table
 from darknet_py.synth import write_synth
 from darknet_py.validate.references import read_references
 from darknet_py.validate.run import Thresholds, match_images

@@ -14,7 +14,8 @@ from PIL import Image
 from darknet_py.errors import CfgError, DarknetError, DarknetWarning, FileError, WeightsError, printable, warn
 from darknet_py.formats.cfg import read_cfg
 from darknet_py.formats.weights import WeightsReader
-from darknet_py.network import layer_table, read_network
+from darknet_py.network import read_network
+from darknet_py.output.layer_table import layer_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.memory import aligned_floats
 from darknet_py.synth import write_synth

@@ -17,8 +17,10 @@ from darknet_py.models import (
     PackageSource,
     RemoteFile,
     UrlSource,
+    complain,
     find_cfg,
     find_file,
+    find_model,
     get_model,
     locate,
     places,
@@ -31,6 +33,14 @@ from darknet_py.network import read_network
 
 DATA = json.loads(REGISTRY.read_text(encoding="utf-8"))
 FILES = [file for file in map(remote_file, DATA["files"]) if file is not None]
+
+ALEXEYABS = {
+    f"{name}.cfg"
+    for name in (
+        "yolov4", "yolov4-tiny", "yolov4-csp", "yolov4x-mish", "yolov4-p5", "yolov7", "yolov7-tiny", "yolov3-tiny-prn",
+        "csresnext50-panet-spp", "enet-coco", "yolo-fastest-1.1", "yolo-fastest-1.1-xl",
+    )
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +88,13 @@ def test_every_entry_is_used_and_every_key_is_known() -> None:
     for entry in DATA["files"].values():
         assert set(entry) <= {"bytes", *HASHES, "also", "sources"}
     for entry in DATA["models"].values():
-        assert set(entry) <= {"what", "input", "cfg", "weights", "names", "needs", "along", "aliases"}
+        assert set(entry) <= {"what", "dialect", "input", "cfg", "weights", "names", "needs", "along", "aliases"}
     names = [alias for model in registry().values() for alias in (model.name, *model.aliases)]
     assert len(names) == len(set(names))
 
 
 def test_the_data_are_those_that_were_collected(oracle: Path) -> None:
-    """Value by value against the table of facts: every model, every size, every hash, and not one more."""
+    """Value by value against the table of facts: all of pjreddie's models, sizes and hashes, and not one more."""
     page = (oracle.parent / "models.md").read_text(encoding="utf-8")
     facts: dict[str, tuple[list[int], dict[str, str]]] = {}
     for cells in re.findall(r"^\| (?!name|extraction)(.+?) \| (.+?) \| (.+?) \|(.*)\|$", page, re.MULTILINE):
@@ -96,7 +106,7 @@ def test_the_data_are_those_that_were_collected(oracle: Path) -> None:
     assert classifiers
     for name, size in re.findall(r"(\w+) (\d+)", classifiers[1]):
         facts[name] = [int(size)], {}
-    weights = {name: model.files[0] for name, model in registry().items()}
+    weights = {name: model.files[0] for name, model in registry().items() if model.dialect != "alexeyab"}
     assert {name: (list(file.sizes), dict(file.hashes)) for name, file in weights.items()} == facts
     package = weights["yolov3-tiny"].sources[-1]
     assert isinstance(package, PackageSource)
@@ -125,6 +135,24 @@ def test_the_page_in_weights_lists_every_file_with_the_same_facts(repository: Pa
     assert rows == expected
 
 
+@pytest.mark.parametrize("name", registry())
+def test_the_cfg_alone_says_the_dialect_of_its_model(name: str) -> None:
+    """Whoever names the cfg only, with weights of their own, gets the arithmetic that the model was trained for."""
+    model = get_model(name)
+    network = read_network(find_cfg(model.cfg))
+    assert network.dialect.key == ("darknet" if model.dialect == "auto" else model.dialect)
+    assert model.dialect == ("alexeyab" if model.cfg in ALEXEYABS else "auto")
+
+
+def test_files_of_yolo_fastest_are_those_that_were_hashed(oracle: Path) -> None:
+    for name in ("yolo-fastest-1.1.weights", "yolo-fastest-1.1-xl.weights"):
+        path = oracle / "alexeyab" / "weights" / name
+        if not path.exists():
+            pytest.skip("the released Yolo-Fastest is not on this machine")
+        file = remote_file(name)
+        assert file is not None and file.check == "sha256" and complain(file, path) is None
+
+
 def test_models_that_need_more_than_weights() -> None:
     yolo9000 = get_model("yolo9000")
     assert [file.name for file in yolo9000.files] == ["yolo9000.weights", "9k.names", "9k.tree", "coco9k.map"]
@@ -151,6 +179,10 @@ def test_models_that_need_more_than_weights() -> None:
         ("yolo9000.cfg", "yolo9000"),
         ("tiny-yolo-voc.weights", "yolov2-tiny-voc"),
         ("YOLO9000.WEIGHTS", "yolo9000"),
+        ("yolov4-tiny", "yolov4-tiny"),
+        ("Yolo-Fastest-1.1", "yolo-fastest-1.1"),
+        ("enetb0-coco_final.weights", "enet-coco"),
+        ("csresnext50-panet-spp_final.weights", "csresnext50-panet-spp"),
     ],
 )
 def test_names_aliases_and_file_names(given: str, meant: str) -> None:
@@ -252,3 +284,19 @@ def test_locate_finds_names_among_fetched_files_or_in_the_package(work: Path) ->
     assert (found.weights, found.names) == (Path("weights/yolo9000.weights"), Path("weights/9k.names"))
     assert found.cfg == find_cfg("yolo9000.cfg")
     assert locate(get_model("yolo-voc")).names == find_cfg("voc.names")
+
+
+def test_the_dialect_of_a_released_model_goes_with_its_files(work: Path) -> None:
+    """Also with a cfg of the user's own that would not say it, and with the weights alone."""
+    released = get_model("yolov3-tiny-prn").files[0]
+    os.truncate(put(work / "weights" / released.name), released.sizes[0])
+    assert locate(get_model("yolov3-tiny-prn")).dialect == "alexeyab"
+    own = put(work / "yolov3-tiny-prn.cfg", find_cfg("yolov3-tiny-prn.cfg").read_bytes().replace(b"letter_box=0", b""))
+    assert read_network(own).dialect.key == "darknet"
+    found = find_model(str(own))
+    assert (found.cfg, found.dialect) == (own, "alexeyab")
+    assert find_model(f"weights/{released.name}").dialect == "alexeyab"
+    put(work / "yolov3-tiny-prn.weights")
+    assert find_model(str(own)).dialect == "auto"
+    put(work / "weights" / "yolo-voc.weights")
+    assert find_model("yolo-voc").dialect == "auto"

@@ -137,11 +137,17 @@ def test_other_families_are_refused_by_what_they_are(name: str) -> None:
         get_model(name)
 
 
+@pytest.mark.parametrize("name", ["yolov4-csp-swish", "yolov4-p6", "yolov7x", "csdarknet53-omega", "yolo-fastest-xl"])
+def test_alexeyabs_other_networks_are_run_from_their_files(name: str) -> None:
+    with pytest.raises(ModelError, match=r"AlexeyAB's Darknet .* runs from its \.cfg and \.weights, given by path"):
+        get_model(name)
+
+
 def test_released_names_are_of_no_other_family() -> None:
     for model in registry().values():
         for name in (model.name, *model.aliases):
             assert get_model(name) is model
-    for name in ("yolo900", "yolov3-tin"):
+    for name in ("yolo900", "yolov3-tin", "yolo4-tiny", "yolov7-tinny"):
         with pytest.raises(ModelError, match="did you mean"):
             get_model(name)
 
@@ -205,7 +211,7 @@ def test_shells_complete_commands_options_and_models(here: Path, monkeypatch: py
 
     assert complete("de") == {"detect", "demo"}
     assert "--thresh" in complete("detect", "--th")
-    assert complete("detect", "--model", "yolov3-t") == {"yolov3-tiny"}
+    assert complete("detect", "--model", "yolov3-t") == {"yolov3-tiny", "yolov3-tiny-prn"}
     assert complete("summary", "yolov3-o") == {"yolov3-openimages"}
     assert "yolov3" in complete("fetch", "yolov") & complete("bench", "yolov") & complete("trace", "yolov")
     assert complete("detect", "--math", "ma") == {"make", "make-own"}

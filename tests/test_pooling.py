@@ -27,12 +27,12 @@ def values(rng: np.random.Generator, *shape: int) -> Floats:
     return x
 
 
-def plain_maxpool(x: Floats, out_h: int, out_w: int, size: int, stride: int, offset: int) -> Floats:
+def plain_maxpool(x: Floats, out_h: int, out_w: int, size: int, stride_x: int, stride_y: int, offset: int) -> Floats:
     c, h, w = x.shape
     out = np.full((c, out_h, out_w), LOWEST, np.float32)
     for i, j in np.ndindex(out_h, out_w):
         for n, m in np.ndindex(size, size):
-            y, k = i * stride + offset + n, j * stride + offset + m
+            y, k = i * stride_y + offset + n, j * stride_x + offset + m
             if 0 <= y < h and 0 <= k < w:
                 out[:, i, j] = np.where(x[:, y, k] > out[:, i, j], x[:, y, k], out[:, i, j])
     return out
@@ -47,19 +47,19 @@ def surrounded(x: Floats) -> Floats:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.integers(1, 40), st.integers(1, 100), st.integers(1, 6), st.integers(1, 3), st.integers(0, 6),
+    st.integers(1, 40), st.integers(1, 100), st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.integers(0, 6),
     st.sampled_from(TILES), st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_maxpool(h: int, w: int, size: int, stride: int, pad: int, tile: Tile, seed: int) -> None:
+def test_maxpool(h: int, w: int, size: int, stride_x: int, stride_y: int, pad: int, tile: Tile, seed: int) -> None:
     x = values(np.random.default_rng(seed), 2, h, w)
-    out_h, out_w, offset = (h + pad - size) // stride + 1, (w + pad - size) // stride + 1, -(pad // 2)
+    out_h, out_w, offset = (h + pad - size) // stride_y + 1, (w + pad - size) // stride_x + 1, -(pad // 2)
     if min(out_h, out_w) < 1:
         return
     target = np.full(2 * out_h * out_w + 64, 7, np.float32)
     out = target[32:-32]
-    maxpool(new_queue(2), out, surrounded(x), 2, h, w, out_h, out_w, size, stride, offset, tile)
+    maxpool(new_queue(2), out, surrounded(x), 2, h, w, out_h, out_w, size, stride_x, stride_y, offset, tile)
     assert np.all(target[:32] == 7) and np.all(target[-32:] == 7)
-    wanted = plain_maxpool(x, out_h, out_w, size, stride, offset)
+    wanted = plain_maxpool(x, out_h, out_w, size, stride_x, stride_y, offset)
     assert out.tobytes() == wanted.tobytes()
 
 

@@ -13,7 +13,8 @@ from darknet_py.errors import CfgError, DarknetError
 from darknet_py.image.load import load_image
 from darknet_py.layers import Recurrent
 from darknet_py.loading import load
-from darknet_py.network import layer_table, read_network
+from darknet_py.network import read_network
+from darknet_py.output.layer_table import layer_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan import fusion
 from darknet_py.synth import write_synth
@@ -197,7 +198,7 @@ def test_crnn_by_hand(tmp_path: Path) -> None:
 
 def test_the_table_is_darknets(tmp_path: Path) -> None:
     text = net(3, 8, 10, f"{CRNN} batch_normalize=1", "rnn output=12 hidden=12", "gru output=3", "lstm output=4")
-    table = layer_table(read_network(write_cfg(tmp_path, text)), verbose=True)
+    table = layer_table(read_network(write_cfg(tmp_path, text), dialect="darknet"), verbose=True)
     assert table[1:10] == [
         "    0 CRNN Layer: 10 x 8 x 3 image, 2 filters",
         "\t\tconv      3  3 x 3 / 1     8 x  10 x   3   ->     8 x  10 x   3  0.000 BFLOPs",

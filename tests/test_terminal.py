@@ -20,7 +20,7 @@ import darknet_py
 from darknet_py import __main__
 from darknet_py.cli.bench import status
 from darknet_py.cli.inputs import progress
-from darknet_py.evaluate.run import counted
+from darknet_py.legacy.progress import counted
 from darknet_py.terminal import control, one_line, protect, visible
 
 EVIL = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \r\x9b2J \x7f \u202egnp"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.errors import CfgError
-from darknet_py.image.letterbox import letterbox, to_planar
+from darknet_py.errors import CfgError, DarknetError
+from darknet_py.image.letterbox import letterbox, resize, to_planar
 from darknet_py.image.load import load_image
 from darknet_py.loading import load
 from darknet_py.network import read_network
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "tests" / "data"
 GOLDENS = json.loads((DATA / "golden" / "zoo.json").read_text())
 NETWORKS = GOLDENS["networks"]
-QUICK = {"cifar", "darknet", "gru", "rnn", "tiny", "yolov3-tiny"}
+QUICK = {"cifar", "darknet", "gru", "rnn", "tiny", "yolov3-tiny", "yolo-fastest-1.1", "yolov4-tiny"}
 CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
 
 
@@ -37,19 +37,25 @@ def test_darknets_bits(
     name: str, profile: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     golden, cfg = NETWORKS[name], REPOSITORY / "cfg" / f"{name}.cfg"
-    network = read_network(cfg)
+    size = tuple(golden["size"]) if "size" in golden else None
+    network = read_network(cfg, size=size)
     if network.tree_files:  # a file of upstream's, looked for in the working directory
         monkeypatch.chdir(request.getfixturevalue("oracle") / "reference")
+    if profile == "make" and network.dialect.key == "alexeyab":
+        with pytest.raises(DarknetError, match="math=make is not there for networks of AlexeyAB's Darknet"):
+            get_arithmetic("make", network.dialect)
+        return
     if profile == "make" and PROFILES["make"].uncovered(network):
         with pytest.raises(CfgError, match="math=make does not cover"):
             get_arithmetic("make").check_covers(network)
         return
     write_synth(cfg, tmp_path / "w", GOLDENS["weights"]["synth_seed"])
-    detector = load(cfg, tmp_path / "w", math=profile, keep=range(len(network.layers)))
+    detector = load(cfg, tmp_path / "w", math=profile, keep=range(len(network.layers)), size=size)
     if network.input.image:
         shape = network.input
         planes = to_planar(load_image(DATA / "photos" / golden["image"]))
-        x = np.ascontiguousarray(letterbox(planes, shape.w, shape.h)[: shape.c])
+        fit = resize if network.dialect.stretches and not network.letter_box else letterbox
+        x = np.ascontiguousarray(fit(planes, shape.w, shape.h)[: shape.c])
         assert array_sha256(x).startswith(golden["input"])
     else:
         x = np.eye(network.input.size, dtype=np.float32)[list(golden["text"].encode())]

@@ -29,6 +29,7 @@ class Files:
     folder: Path
     cfg: Path
     weights: Path
+    dialect: str
 
     @property
     def input(self) -> Path:
@@ -37,7 +38,7 @@ class Files:
 
     def job(self, threads: int) -> Job:
         """What an engine's process is told."""
-        return Job(str(self.cfg), str(self.weights), str(self.input), threads)
+        return Job(str(self.cfg), str(self.weights), str(self.input), threads, dialect=self.dialect)
 
 
 @contextmanager
@@ -50,8 +51,8 @@ def bench_files(cfg: Path, weights: Path | None, network: Network, say: Callable
         if weights is None:
             say("making weights")
             weights = folder / "synthetic.weights"
-            write_synth(own_cfg, weights, SEED)
-        yield Files(folder, own_cfg, weights.absolute())
+            write_synth(own_cfg, weights, SEED, dialect=network.dialect.key)
+        yield Files(folder, own_cfg, weights.absolute(), network.dialect.key)
 
 
 def settled(text: str, cfg: Path, network: Network) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..dialect import AUTO
 from ..errors import DarknetError
 from ..loading import load_trees
 from ..network import read_network
@@ -170,6 +171,7 @@ def bench(
     runs: int = 10,
     peers: Sequence[PeerSpec] = (),
     say: Callable[[str], None] = lambda text: None,
+    dialect: str = AUTO,
 ) -> Result:
     """Measure a network.
 
@@ -180,11 +182,12 @@ def bench(
         runs: rounds; in each one every engine has a turn.
         peers: other engines, measured in turns with this one on the same input.
         say: is told what is being done.
+        dialect: as for `load`.
 
     Raises:
         DarknetError: something is wrong with the files. (Engines that fail are in the result.)
     """
-    network = read_network(cfg, size=size)
+    network = read_network(cfg, size=size, dialect=dialect)
     get_arithmetic(math, network.dialect).check_covers(network)
     if not network.input.image:
         raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
@@ -226,7 +229,7 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
 
 def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     """The network ready to run, with the outputs kept that engines are compared by."""
-    network = read_network(files.cfg)
+    network = read_network(files.cfg, dialect=files.dialect)
     keep = [head.sources[0] for head in network.heads]
     parameters = load_parameters(network, files.weights)
     return Plan(network, parameters, get_arithmetic(math, network.dialect), threads, load_trees(network), keep, images)

@@ -10,7 +10,7 @@ import click
 
 from .bench import status
 from .command import command
-from .options import CfgFile, Size, write_json
+from .options import CfgFile, Size, dialect, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,7 @@ class Range(click.ParamType):
 @click.option("--head", type=click.Choice(["region", "yolo"]),
               help="Anchors in cells of 32 pixels, or in pixels [default: the cfg's, else region].")  # fmt: skip
 @click.option("--cfg", type=CfgFile(), help="Network to make anchors for, and to compare with.")
+@dialect
 @click.option("--letterbox", is_flag=True,
               help="Fit each image into the input, as Darknet does, instead of taking it as stretched.")  # fmt: skip
 @click.option("--centroid", type=click.Choice(["best", "mean"]), default="best", show_default=True,
@@ -65,7 +66,8 @@ class Range(click.ParamType):
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
 def anchors(
     data: Path | None, labels: tuple[Path, ...], more: tuple[Path, ...], skip_bad: bool,
-    num: int | None, size: tuple[int, int] | None, head: str | None, cfg: Path | None, letterbox: bool, centroid: str,
+    num: int | None, size: tuple[int, int] | None, head: str | None, cfg: Path | None, dialect: str, letterbox: bool,
+    centroid: str,
     seed: int, tries: int, curve: tuple[int, int] | None, plot: Path | None, json_file: str | None,
 ) -> None:  # fmt: skip
     """Find anchors for a data set: k-means over the boxes of its labels, with 1 - IoU as the distance.
@@ -82,7 +84,7 @@ def anchors(
         raise click.UsageError("give either --data FILE or --labels PATH...")
     if plot is not None:
         writer(plot)
-    wanted, own = _settings(cfg, num, size, head, seed=seed, tries=tries, centroid=centroid)
+    wanted, own = _settings(cfg, num, size, head, dialect, seed=seed, tries=tries, centroid=centroid)
     target = wanted.target
     with status("anchors") as say:
         boxes = _read(data, paths, letterbox, say, skip_bad)
@@ -115,7 +117,7 @@ def _count(number: int, one: str, more: str) -> str:
 
 
 def _settings(
-    cfg: Path | None, num: int | None, size: tuple[int, int] | None, head: str | None, **how: Any
+    cfg: Path | None, num: int | None, size: tuple[int, int] | None, head: str | None, dialect: str, **how: Any
 ) -> tuple[Search, Floats | None]:
     """What to search for: as the options say, else as the cfg does; and the cfg's own anchors."""
     from dataclasses import replace
@@ -127,7 +129,7 @@ def _settings(
     if cfg is not None:
         from ..network import read_network
 
-        target, own = target_of(read_network(cfg, size=size))
+        target, own = target_of(read_network(cfg, size=size, dialect=dialect))
     width, height = size or (target.width, target.height)
     if head is not None and head != target.head:
         target = replace(target, head=head)

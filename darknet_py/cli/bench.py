@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a chart (.svg or .png).")
 def bench(
     cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, threads: int | None,
-    sizes: tuple[tuple[int, int], ...], runs: int, against: str, show_plan: bool,
+    dialect: str, sizes: tuple[tuple[int, int], ...], runs: int, against: str, show_plan: bool,
     layers: bool | None, json_file: str | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Measure how fast the networks CFG... run: every layer, and the whole.
@@ -74,7 +74,7 @@ def bench(
         writer(plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
-        network = read_network(cfg, size=each)  # what cannot be is told before anything is measured
+        network = read_network(cfg, size=each, dialect=dialect)  # what cannot be is told before anything is measured
         if show_plan:
             print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
             click.echo(err=json_file == "-")
@@ -83,7 +83,9 @@ def bench(
     results = []
     for cfg, each in jobs:
         with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as say:
-            results.append(run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, say=say))
+            results.append(
+                run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, say=say, dialect=dialect)
+            )
     for line in machine_lines(machine, ceiling):
         click.echo(line, err=json_file == "-")
     for result in results if layers or not sizes else []:

@@ -76,8 +76,8 @@ PORT = click.IntRange(0, 65535)
 @click.option("--fps", type=click.FloatRange(1, 480), help="Ask the camera for this rate; the rate of pictures.")
 def demo(
     source: str, model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
-    class_map: Path | None, stretch: bool, thresh: float, hier_thresh: float, nms: float, avg: int,
-    size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
+    class_map: Path | None, stretch: bool | None, thresh: float, hier_thresh: float, nms: float, avg: int,
+    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in a video.
 
@@ -94,8 +94,9 @@ def demo(
     found = find_source(source, wishes, say)
     outputs = _outputs(**options)
     detector = open_detector(
-        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
-    )
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
+        dialect=dialect,
+    )  # fmt: skip
     say_without_names(detector)
     run_demo(detector, found, outputs, demo_view(detector, thresh, hier_thresh, nms), avg)
 

@@ -62,9 +62,9 @@ if TYPE_CHECKING:
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only (and the JSON that --json - asks for).")
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, class_map: Path | None, stretch: bool, json_file: str | None, output: Path | None,
+    data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
     no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
-    **options: Any,
+    dialect: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -78,8 +78,9 @@ def detect(
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
-        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch
-    )
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
+        dialect=dialect,
+    )  # fmt: skip
     detector.check_detects()
     detector.network.check_picture()
     for folder in {picture.parent for picture in drawn if picture is not None}:

@@ -10,7 +10,7 @@ import click
 from ..formats.atomic import check_writable
 from .command import command
 from .inputs import network, open_detector, pictures, say_without_names
-from .options import UNIT, engine, write_json
+from .options import UNIT, engine, stretch, write_json
 
 PATH = click.Path(path_type=Path)
 
@@ -41,14 +41,14 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
-@click.option("--stretch", is_flag=True, help="Stretch images to the input's size, as AlexeyAB's Darknet does.")
+@stretch
 @engine
 @pictures
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
 @click.option("--json", "json_file", metavar="FILE", help="Write everything as JSON to FILE (- for standard output).")
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
-    images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool,
+    images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
     skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Say how good a detector is: average precision of each class over a set of labelled images.
@@ -60,9 +60,10 @@ def evaluate(
     from ..evaluate.average_precision import evaluate as evaluate_found
     from ..evaluate.found import Setting
     from ..evaluate.report import document, table_lines
-    from ..evaluate.run import Task, counted
+    from ..evaluate.run import Task
     from ..evaluate.truth import find_labels, read_truths
     from ..formats.labels import Complaints
+    from ..legacy.progress import counted
 
     if plot is not None:
         from ..chart import writer
@@ -85,7 +86,8 @@ def evaluate(
     hard = None if others is None else read_truths(others, classes, find_labels, complaints, needed=False)[0]
     if complaints is not None:
         complaints.close()
-    task = Task(detector, paths, listed, Setting(stretch=stretch))
+    stretches = detector.network.stretches if stretch is None else stretch
+    task = Task(detector, paths, listed, Setting(stretch=stretches))
     with counted(len(paths), "Evaluating") as step:
         results = task.run(step, lambda text: click.echo(text, err=True))
     found = evaluate_found(

@@ -7,14 +7,18 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from ..dialect import AUTO, DIALECTS
 from ..formats.atomic import write_text
 from ..formats.text import as_unicode
 from ..numeric.arithmetic import PROFILES
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 
 class Unit(click.ParamType):
@@ -103,9 +107,23 @@ class_map = click.option(
 """``--map``."""
 
 stretch = click.option(
-    "--stretch", is_flag=True, help="Stretch images to the network's size, as AlexeyAB's Darknet does; no letterbox."
-)
-"""``--stretch``."""
+    "--stretch/--letterbox", "stretch", default=None,
+    help="Stretch images to the network's size, or letterbox them [default: as the network's Darknet does: pjreddie's "
+         "letterboxes, AlexeyAB's stretches unless the cfg has letter_box=1].",
+)  # fmt: skip
+"""``--stretch`` and ``--letterbox``: True and False, None for neither."""
+
+dialect = click.option(
+    "--dialect", type=click.Choice([AUTO, *DIALECTS]), default=AUTO, show_default=True,
+    help="Whose Darknet the cfg is computed as: darknet, pjreddie's; alexeyab; auto: AlexeyAB's if an option or a "
+         "section in it is his alone.",
+)  # fmt: skip
+"""``--dialect``."""
+
+
+def say_dialect(network: Network) -> None:
+    """Print to standard error whose Darknet a network is computed as, and what decided (``--verbose``)."""
+    click.echo(f"{network.path}: {network.dialect.name}: {network.reason}", err=True)
 
 
 class Size(click.ParamType):
@@ -136,8 +154,9 @@ class Sizes(click.ParamType):
 
 
 def engine(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--size --math --threads``."""
+    """``--size --math --threads --dialect``."""
     for option in (
+        dialect,
         click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
         click.option("--math", "math", type=MATH, default="ieee", show_default=True,
                      help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "

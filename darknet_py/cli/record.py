@@ -10,7 +10,7 @@ import click
 from ..errors import ImageError
 from .command import command
 from .inputs import STDIN, conclude, find_all, images_argument, network, open_detector, read_image
-from .options import engine, thresholds, write_json
+from .options import engine, stretch, thresholds, write_json
 
 
 @command(
@@ -21,12 +21,14 @@ from .options import engine, thresholds, write_json
 )
 @images_argument
 @network
+@stretch
 @thresholds
 @engine
 @click.option("--json", "json_file", metavar="FILE", required=True, help="Where to (- for standard output).")
 def record(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, json_file: str, size: tuple[int, int] | None, math: str, threads: int | None, **options: Any,
+    data: Path | None, json_file: str, size: tuple[int, int] | None, math: str, threads: int | None,
+    dialect: str, stretch: bool | None, **options: Any,
 ) -> None:  # fmt: skip
     """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
 
@@ -42,7 +44,9 @@ def record(
         raise click.UsageError("a reference needs images that are files: validate will look for them")
     if json_file != "-":
         check_writable(json_file)
-    detector = open_detector(model, cfg, weights, names, data, size=size, math=math, threads=threads)
+    detector = open_detector(
+        model, cfg, weights, names, data, size=size, math=math, threads=threads, dialect=dialect, stretch=stretch
+    )
     recorded: list[dict[str, Any]] = []
     for file in files:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .command import command
-from .options import CfgFile, engine
+from .options import CfgFile, engine, say_dialect
 from .plans import plan_option, print_plan
 
 
@@ -18,20 +18,33 @@ from .plans import plan_option, print_plan
     )
 )
 @click.argument("cfg", type=CfgFile())
-@click.option("--verbose", is_flag=True, help="Also report options that Darknet does not read, as it does.")
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Also report options that Darknet does not read, as it does, and what decided for a dialect.",
+)
 @plan_option
 @engine
 def summary(
-    cfg: Path, verbose: bool, show_plan: bool, size: tuple[int, int] | None, math: str, threads: int | None
+    cfg: Path,
+    verbose: bool,
+    show_plan: bool,
+    size: tuple[int, int] | None,
+    math: str,
+    threads: int | None,
+    dialect: str,
 ) -> None:
-    """Print the layer table of the network in CFG, line for line as Darknet prints it, and its totals.
+    """Print the layer table of the network in CFG, line for line as its Darknet prints it, and its totals.
 
     --math and --threads are for --plan.
     """
-    from ..network import layer_table, read_network
+    from ..network import read_network
+    from ..output.layer_table import layer_table
     from ..plan.memory import lay_out
 
-    network = read_network(cfg, size=size)
+    network = read_network(cfg, size=size, dialect=dialect)
+    if verbose:
+        say_dialect(network)
     for line in layer_table(network, verbose):
         click.echo(line)
     kept = {layer.index for layer in network.heads} | {network.output_layer.index}

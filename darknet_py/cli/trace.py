@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .command import command
-from .options import CfgName, engine, thresholds, write_json
+from .options import CfgName, engine, stretch, thresholds, write_json
 from .plans import plan_option, print_plan
 
 
@@ -20,6 +20,7 @@ from .plans import plan_option, print_plan
 )
 @click.argument("cfg", metavar="CFG|MODEL", type=CfgName())
 @click.argument("files", metavar="[WEIGHTS] IMAGE", nargs=-1, required=True, type=click.Path(path_type=Path))
+@stretch
 @thresholds
 @engine
 @plan_option
@@ -40,8 +41,8 @@ def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: 
 
     path, weights, image = _find(cfg, files)
     pixels = load_image(image)
-    settings = {key: options.pop(key) for key in ("size", "math", "threads")}
-    network = read_network(path, size=settings["size"])
+    settings = {key: options.pop(key) for key in ("size", "math", "threads", "dialect", "stretch")}
+    network = read_network(path, size=settings["size"], dialect=settings["dialect"])
     layers = len(network.layers)
     if show_plan:
         print_plan(network, settings["math"], settings["threads"], range(layers), err=json_file == "-")

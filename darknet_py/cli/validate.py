@@ -11,7 +11,7 @@ import click
 from ..image.files import find_images
 from .command import command
 from .inputs import network, open_detector
-from .options import UNIT, engine
+from .options import UNIT, engine, stretch
 
 if TYPE_CHECKING:
     from ..validate.compare import ImageResult
@@ -27,6 +27,7 @@ FILE = click.Path(path_type=Path)
 )
 @click.argument("images", nargs=-1, metavar="[IMAGE...]", type=FILE)
 @network
+@stretch
 @click.option("--reference", "-r", "references", multiple=True, type=FILE, metavar="PATH",
               help="What to compare with: a trace's JSON, Darknet's printed text, a folder of comp4_det_test_*.txt, "
                    "coco_results.json, or detections as JSON. May be given several times.")  # fmt: skip
@@ -61,6 +62,10 @@ def validate(
     if against is not None and options["size"]:
         raise click.UsageError("--size does not go with --against: the library takes the size from the cfg; edit that")
     files = find_images(images)
+    if against is not None:
+        from ..validate.whose import check_asked
+
+        options["dialect"] = check_asked(against, options["dialect"]).key
     thresholds, tolerance = Thresholds(thresh, hier_thresh, nms), Tolerance(ulp, box_iou, score)
     detector = open_detector(model, cfg, weights, names, data, math=math, **options)
     results = []
@@ -84,7 +89,8 @@ def validate(
         for result in verdicts[best]:
             _tell(result)
         fits = all(result.agrees for result in verdicts[best])
-        click.echo(f"{against}: {f'fits math={best}' if fits else f'fits no profile; math={best} comes closest'}")
+        verdict = f"fits math={best}" if fits else f"fits no profile; math={best} comes closest"
+        click.echo(f"{against} ({detector.network.dialect.name}): {verdict}")
         results += verdicts[best]
     if report is not None:
         from ..validate.report import write_report

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .command import Group
-from .options import CfgFile, ModelName, write_json
+from .options import CfgFile, ModelName, dialect, write_json
 
 PATH = click.Path(path_type=Path)
 
@@ -51,8 +51,9 @@ def weights() -> None:
 @click.argument("file", type=PATH, required=False)
 @CFG
 @MODEL
+@dialect
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str | None) -> None:
+def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str | None, dialect: str) -> None:
     """Say what is in the weights FILE: its header, whether it was released, and statistics of its values.
 
     With a cfg: of each layer's arrays, and whether the file fits; it fails if it does not. With --model and no FILE: of
@@ -71,7 +72,7 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
     from .weights_report import document, lines
 
     path = find_network(model, cfg)
-    found = inspect_weights(file, None if path is None else read_network(path))
+    found = inspect_weights(file, None if path is None else read_network(path, dialect=dialect))
     hashes = hash_file(file)
     release = find_release(found.bytes, hashes)
     if json_file:
@@ -90,14 +91,15 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 @click.argument("weights_file", metavar="WEIGHTS", type=PATH)
 @click.argument("out", type=PATH)
 @click.option("--layers", type=click.IntRange(min=1), required=True, metavar="N", help="How many of the first layers.")
-def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
+@dialect
+def extract(cfg: Path, weights_file: Path, out: Path, layers: int, dialect: str) -> None:
     """Write the weights of the first N layers to OUT, byte for byte as Darknet's command `partial` does.
 
     To start the training of another network from. Layers without weights count, too: darknet19_448.conv.23 has 23.
     """
     from ..weights import extract as run
 
-    _say_notes(run(cfg, weights_file, out, layers))
+    _say_notes(run(cfg, weights_file, out, layers, dialect))
     click.echo(f"{out}: {out.stat().st_size:,} bytes, layers 0 to {layers - 1} of {cfg}")
 
 
@@ -111,6 +113,7 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
 @click.argument("out", type=PATH)
 @CFG
 @MODEL
+@dialect
 @click.option("--fold-batchnorm", is_flag=True, help="Fold batch normalisation into the weights; writes a cfg, too.")
 @click.option("--reset-batchnorm", is_flag=True, help="Fold it, and keep neutral values in its place.")
 @click.option("--formula", type=click.Choice(["denormalize", "forward"]), default="denormalize", show_default=True,
@@ -119,7 +122,7 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int) -> None:
 @click.option("--activated", is_flag=True, help="ONNX: with the heads' own activations (logistic, softmax).")
 def convert(
     source: Path, out: Path, cfg: Path | None, model: str | None, fold_batchnorm: bool, reset_batchnorm: bool,
-    formula: str, out_cfg: Path | None, activated: bool,
+    formula: str, out_cfg: Path | None, activated: bool, dialect: str,
 ) -> None:  # fmt: skip
     """Write the weights IN to OUT, in the format that its name says: .weights, .npz, .safetensors or .onnx.
 
@@ -142,7 +145,9 @@ def convert(
         if given and not there:
             raise click.UsageError(f"{option} needs {needed}")
     batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
-    done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated)
+    done = run(
+        source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated, dialect=dialect
+    )
     _say_notes(done.notes)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
     if done.cfg:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dialect import ALEXEYAB
 from ..errors import DarknetError
 from ..image.letterbox import resize as resize_image
 from ..layers import Region
@@ -100,12 +101,12 @@ DETNUMPAIRPtr = POINTER(DETNUMPAIR)
 
 def load_net_custom(cfg: str | bytes, weights: str | bytes, clear: int = 0, batch: int = 1) -> Handle:
     """Read a network for ``batch`` images at a time. ``clear`` is for training and changes nothing here."""
-    return Handle(cfg, weights, batch)
+    return Handle(cfg, weights, batch, ALEXEYAB.key)
 
 
 def load_net(cfg: str | bytes, weights: str | bytes, clear: int = 0) -> Handle:
     """Read a network."""
-    return Handle(cfg, weights)
+    return Handle(cfg, weights, dialect=ALEXEYAB.key)
 
 
 def load_network(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..detect.tree import MAP_ENTRIES
+from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import read_data, read_names
 from ..loading import find_data_file, load
@@ -32,11 +33,11 @@ class Handle:
         skipped: numbers of classes that are not to be reported.
     """
 
-    def __init__(self, cfg: Any, weights: Any, batch: int = 1) -> None:
+    def __init__(self, cfg: Any, weights: Any, batch: int = 1, dialect: str = AUTO) -> None:
         """Read the files. Raises `DarknetError`; weights must be given (Darknet runs on random ones)."""
         if not weights:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
-        self.detector = load(text(cfg), text(weights), names=())
+        self.detector = load(text(cfg), text(weights), names=(), dialect=dialect)
         self.batch = batch
         self.skipped: set[int] = set()
         self._outputs: list[Floats] = []

@@ -22,6 +22,7 @@ class Candidates:
         kept: int64, m: numbers of the boxes whose objectness is not 0. The others have no class above the threshold.
         prob: float32, m x classes: probability of each class in the boxes ``kept``; 0 where not above the threshold.
         flushed: computed with denormal numbers as zero, and to be worked on so.
+        uncertainty: float32, n x 4, of ``[Gaussian_yolo]``: of x, y, width and height; None where no head knows it.
     """
 
     box: Floats
@@ -29,6 +30,7 @@ class Candidates:
     kept: Indices
     prob: Floats
     flushed: bool = False
+    uncertainty: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.objectness)
@@ -43,4 +45,13 @@ def join(parts: Sequence[Candidates], flushed: bool) -> Candidates:
         np.concatenate([part.kept + start for part, start in zip(parts, starts, strict=True)]),
         np.concatenate([part.prob for part in parts]) if len(parts) > 1 else parts[0].prob,
         flushed,
+        _join_uncertainty(parts),
+    )
+
+
+def _join_uncertainty(parts: Sequence[Candidates]) -> Floats | None:
+    if all(part.uncertainty is None for part in parts):
+        return None
+    return np.concatenate(
+        [np.zeros((len(part), 4), np.float32) if part.uncertainty is None else part.uncertainty for part in parts]
     )

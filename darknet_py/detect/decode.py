@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
-from ..layers import Detection, Head, Region, Yolo
+from ..layers import Detection, GaussianYolo, Head, Region, Yolo
 from ..numeric.arithmetic import PROFILES, Arithmetic
 from ..numeric.boxes import Frame
 from .candidates import Candidates, Floats, join
 from .finite import check_finite
+from .flat_region import decode_flat_region
+from .gaussian import decode_gaussian
 from .region import decode_region
 from .tree import check_map
 from .yolo import decode_yolo
@@ -91,6 +93,10 @@ def _yolo(head: Yolo, output: Floats, request: _Request) -> Candidates:
     return decode_yolo(head, output, request.frame, request.thresh, request.profile.boxes)
 
 
+def _gaussian(head: GaussianYolo, output: Floats, request: _Request) -> Candidates:
+    return decode_gaussian(head, output, request.frame, request.thresh)
+
+
 def _detection(head: Detection, output: Floats, request: _Request) -> Candidates:
     return decode_detection(head, output, request.frame, request.thresh, request.profile.boxes)
 
@@ -104,12 +110,18 @@ def _region(head: Region, output: Floats, request: _Request) -> Candidates:
             raise DarknetError(f"layer {head.index}: the tree has {tree.n} nodes, [region] has {head.classes} classes")
         if request.class_map is not None:
             check_map(request.class_map, head.classes)
+    if head.flat:
+        return decode_flat_region(
+            head, output, request.frame, request.thresh, request.profile.boxes, tree, request.class_map
+        )
     return decode_region(
         head, output, request.frame, request.thresh, request.hier_thresh, request.profile.boxes, tree, request.class_map
     )
 
 
-_DECODERS: dict[type[Head], Callable[..., Candidates]] = {Detection: _detection, Region: _region, Yolo: _yolo}
+_DECODERS: dict[type[Head], Callable[..., Candidates]] = {
+    Detection: _detection, GaussianYolo: _gaussian, Region: _region, Yolo: _yolo
+}  # fmt: skip
 """Decoder by kind of head."""
 
 

@@ -1,16 +1,26 @@
-"""Non-maximum suppression (Darknet's ``do_nms_sort`` and ``do_nms_obj``)."""
+"""Non-maximum suppression: Darknet's ``do_nms_sort`` and ``do_nms_obj``, AlexeyAB's ``diounms_sort``."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DarknetError
 from ..kernels.layers.boxes import sort_boxes, suppress
+from ..kernels.layers.overlap import suppress_by_distance
 from ..kernels.runtime.denormals import denormals_as_zero
+from ..layers import NmsOptions
 from .candidates import Candidates, Floats, Indices
+
+if TYPE_CHECKING:
+    from ..network import Network
+
+    Suppressor = Callable[[Floats, Floats, np.float32], None]
+    """Sets to 0 the scores (float32, m, best first) of boxes (float32, m x 4) that overlap a better one too much."""
 
 SMALLEST_NORMAL = np.float32(2.0**-126)
 
@@ -24,40 +34,78 @@ class Boxes:
         objectness: float32, k.
         prob: float32, k x classes; 0 where suppressed or not above the threshold.
         index: int64, k: number of each box among the candidates.
+        uncertainty: float32, k x 4, as in `Candidates`.
     """
 
     box: Floats
     objectness: Floats
     prob: Floats
     index: Indices
+    uncertainty: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.objectness)
 
 
-def nms_sort(candidates: Candidates, nms: float) -> Boxes:
+def _suppress_by_iou(score: Floats, box: Floats, limit: np.float32) -> None:
+    suppress(score, np.empty((5, score.size), np.float32), box.reshape(-1), limit)
+
+
+def nms_sort(candidates: Candidates, nms: float, suppressor: Suppressor = _suppress_by_iou) -> Boxes:
     """Class after class: sort by that class's probability, drop the class from boxes that overlap a better one.
 
     What ``./darknet detect`` does. The order after the last class is the final one.
 
     Args:
         candidates: the boxes; not changed.
-        nms: greatest intersection over union of two boxes of a class. 0: no suppression, no sorting.
+        nms: greatest overlap of two boxes of a class. 0: no suppression, no sorting.
+        suppressor: measures the overlap; by default pjreddie's intersection over union.
     """
     limit = _check(nms)
     if not limit:
         index = candidates.kept
-        return Boxes(candidates.box[index], candidates.objectness[index], candidates.prob.copy(), index.copy())
+        return _boxes(candidates, index, candidates.objectness[index], candidates.prob.copy())
     order = _swap_zeros_back(candidates)
     prob = np.zeros(candidates.prob.shape, np.float32)
     with denormals_as_zero(candidates.flushed):
         present = np.flatnonzero(candidates.prob.any(axis=0))  # sorting by a class that no box has changes nothing
         scores = np.ascontiguousarray(candidates.prob[:, present].T)
         for score in scores:
-            _sort_and_suppress(candidates, order, score, limit)
+            _sort_and_suppress(candidates, order, score, limit, suppressor)
         prob[:, present] = scores[:, order].T
     index = candidates.kept[order]
-    return Boxes(candidates.box[index], candidates.objectness[index], prob, index)
+    return _boxes(candidates, index, candidates.objectness[index], prob)
+
+
+@dataclass(frozen=True)
+class AlexeyabNms:
+    """`nms_sort` as AlexeyAB's Darknet does it (``diounms_sort``).
+
+    Attributes:
+        exponent: the overlap is the IoU less a share of the centres' distance to this power; None: the IoU alone.
+    """
+
+    exponent: float | None = None
+
+    def __call__(self, candidates: Candidates, nms: float) -> Boxes:
+        """Arguments as for `nms_sort`."""
+        return nms_sort(candidates, nms, self._suppress)
+
+    def _suppress(self, score: Floats, box: Floats, limit: np.float32) -> None:
+        suppress_by_distance(score, box.reshape(-1), limit, self.exponent is not None, self.exponent or 0.0)
+
+
+GREEDY_EXPONENT = 0.6
+"""Of ``greedynms``; that of ``diounms`` is an option of the head, and a float."""
+
+
+def suppression_of(network: Network) -> Callable[[Candidates, float], Boxes]:
+    """The non-maximum suppression of a network's dialect: in AlexeyAB's of the kind that the last head asks for."""
+    if not network.dialect.nms_kinds:
+        return nms_sort
+    wanted = network.heads[-1].nms if network.heads else NmsOptions()
+    exponents = {"greedynms": GREEDY_EXPONENT, "diounms": float(np.float32(wanted.beta))}
+    return AlexeyabNms(exponents.get(wanted.kind))
 
 
 def nms_obj(candidates: Candidates, nms: float) -> Boxes:
@@ -75,11 +123,15 @@ def nms_obj(candidates: Candidates, nms: float) -> Boxes:
     order = _swap_zeros_back(candidates)
     score = candidates.objectness[candidates.kept]
     with denormals_as_zero(candidates.flushed):
-        _sort_and_suppress(candidates, order, score, limit)
+        _sort_and_suppress(candidates, order, score, limit, _suppress_by_iou)
     prob = candidates.prob[order]
     prob[score[order] == 0] = 0
-    index = candidates.kept[order]
-    return Boxes(candidates.box[index], score[order], prob, index)
+    return _boxes(candidates, candidates.kept[order], score[order], prob)
+
+
+def _boxes(candidates: Candidates, index: Indices, objectness: Floats, prob: Floats) -> Boxes:
+    uncertainty = None if candidates.uncertainty is None else candidates.uncertainty[index]
+    return Boxes(candidates.box[index], objectness, prob, index.copy(), uncertainty)
 
 
 def _check(nms: float) -> np.float32:
@@ -88,14 +140,15 @@ def _check(nms: float) -> np.float32:
     return np.float32(nms)
 
 
-def _sort_and_suppress(candidates: Candidates, order: Indices, score: Floats, limit: np.float32) -> None:
+def _sort_and_suppress(
+    candidates: Candidates, order: Indices, score: Floats, limit: np.float32, suppressor: Suppressor
+) -> None:
     """Sort ``order`` by ``score``, which becomes 0 for boxes that overlap a better one. Both count rows of ``kept``."""
     margin = SMALLEST_NORMAL if candidates.flushed else np.float32(0)
     sort_boxes(order, np.empty_like(order), score, margin, 0, order.size)
     live = order[score[order] != 0]
     best_first = score[live]
-    box = candidates.box[candidates.kept[live]].reshape(-1)
-    suppress(best_first, np.empty((5, live.size), np.float32), box, limit)
+    suppressor(best_first, candidates.box[candidates.kept[live]], limit)
     score[live] = best_first
 
 

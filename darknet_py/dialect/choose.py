@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 
+_IN_EVERYBODYS = {("rnn", "hidden")}
+"""Kinds of section and options that pjreddie's own files have, though only AlexeyAB's Darknet reads them."""
+
+
 class Choice(NamedTuple):
     """A dialect, and what decided for it."""
 
@@ -64,7 +68,7 @@ def _alone(sections: Sequence[Section], one: Dialect, other: Dialect) -> _Sign |
                 return _Sign(option.line, f"only {one.name} has activation={value}")
             if one.find(section.kind, key) is None and (one is PJREDDIE or not one.reads(section.kind, key)):
                 continue  # of pjreddie's, what only training reads decides nothing: his cfgs went into everybody's
-            if not other.reads(section.kind, key):
+            if not other.reads(section.kind, key) and (section.kind, key) not in _IN_EVERYBODYS:
                 return _Sign(option.line, f"only {one.name} reads {key} in [{section.name}]")
             if key == "from" and "," in value and one is ALEXEYAB:
                 return _Sign(option.line, f"only {one.name} adds several layers")

@@ -60,6 +60,7 @@ class Dialect:
         stretches: images are stretched to the network's size, unless the cfg has ``letter_box=1``.
         strided_1x1: a 1x1 convolution skips pixels as its stride says; else it reads on as its input lies in memory.
         flat_regions: ``[region]`` puts the values of a cell side by side, and all its boxes have objectness 1.
+        nms_kinds: non-maximum suppression is of the kind that the last head asks for.
         batchnorm_biases: weights files have biases of ``[batchnorm]``.
     """
 
@@ -74,6 +75,7 @@ class Dialect:
     strided_1x1: bool = False
     batchnorm_biases: bool = False
     flat_regions: bool = False
+    nms_kinds: bool = False
 
     def reads(self, kind: str, key: str) -> bool:
         """Whether it reads an option in sections of a kind, for whatever."""

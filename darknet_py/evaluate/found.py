@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..detect.nms import nms_obj, nms_sort
+from ..detect.nms import nms_obj
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError
 from ..view import Asked, Fit, View
@@ -55,7 +55,7 @@ class Setting:
             thresh=self.thresh,
             hier_thresh=self.hier,
             nms=self.nms,
-            suppress=nms_obj if self.by_objectness else nms_sort,
+            suppress=nms_obj if self.by_objectness else None,
             class_map=None if class_map is None else tuple(class_map[:MAP_ENTRIES].tolist()),
             relative=not self.pixels,
         )

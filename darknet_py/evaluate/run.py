@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from ..errors import DataError, ImageError
 from ..formats.text import as_found, read_paths
 from ..image.load import load_image
 from ..image.reading import unusual
 from ..plan.runner import in_groups
-from ..terminal import control, visible
 from .found import Found, Setting, find
 from .journal import Journal, stamp
 
@@ -156,39 +150,3 @@ def _read_ahead(
                 yield before[0], before[1].result()
         if waiting is not None:
             yield waiting[0], waiting[1].result()
-
-
-@contextmanager
-def counted(length: int, label: str, plain: Callable[[int], None] | None = None) -> Iterator[Step]:
-    """Yields what is called for each image: it moves a bar with images per second and the time left.
-
-    Args:
-        length: how many images there are.
-        label: what is being done.
-        plain: where standard error is no terminal, is told how many are done instead.
-    """
-    count = 0
-    begin = time.perf_counter()
-    if sys.stderr is None or not sys.stderr.isatty():
-
-        def tell() -> None:
-            nonlocal count
-            count += 1
-            if plain is not None:
-                plain(count)
-
-        yield tell
-        return
-
-    def speed(done: int | None) -> str:
-        return f"{(done or 0) / max(time.perf_counter() - begin, 1e-9):.1f} images/s"
-
-    stream, label = control(sys.stderr), visible(label)
-    with click.progressbar(length=length, file=stream, label=label, item_show_func=speed, show_pos=True) as bar:
-
-        def move() -> None:
-            nonlocal count
-            count += 1
-            bar.update(1, count)
-
-        yield move

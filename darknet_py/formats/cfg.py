@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..dialect import ALEXEYAB, AUTO, PJREDDIE, Dialect
+from ..dialect import ALEXEYAB, AUTO, DIALECTS, PJREDDIE, Dialect
 from ..dialect.choose import choose
 from ..errors import CfgError, warn
 from .binary import why_no_cfg
@@ -74,9 +74,16 @@ class Section:
 
     def _find_option(self, key: str) -> Option | None:
         option = self._peek(key)
-        if option is not None:
-            option.used = True
+        if option is None or self._is_of_another(key):
+            return None
+        option.used = True
         return option
+
+    def _is_of_another(self, key: str) -> bool:
+        """Whether another dialect than the section's own reads the option: then it is as if it were not there."""
+        if self.dialect.reads(self.kind, key):
+            return False
+        return any(other.reads(self.kind, key) for other in DIALECTS.values())
 
     def has(self, key: str) -> bool:
         """Whether the section has the option; does not count as reading it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ImageError
-from ..kernels.codec.resize import columns_between, resize_into, to_planes
+from ..kernels.codec.resize import Grid, columns_between, resize_into, to_planes
 from ..kernels.runtime.denormals import denormals_as_zero
 
 if TYPE_CHECKING:
@@ -89,16 +89,16 @@ def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, 
     _, out_height, out_width = out.shape
     if image.dtype == np.uint8:
         height, width, channels = image.shape
-        step, row, plane = channels, width * channels, 1
+        source = Grid(start=0, plane=1, row=width * channels, step=channels, h=height, w=width)
     else:
         channels, height, width = image.shape
-        step, row, plane = 1, width, height * width
+        source = Grid(start=0, plane=height * width, row=width, step=1, h=height, w=width)
     index, weight = np.empty(w, np.int64), np.empty(w, np.float32)
-    start, out_plane = top * out_width + left, out_height * out_width
-    layout = (step, row, plane, _TABLE, channels, height, width, h, w, index, weight, np.empty(2 * w, np.float32))
+    target = Grid(start=top * out_width + left, plane=out_height * out_width, row=out_width, step=1, h=h, w=w)
+    lines = np.empty(2 * w, np.float32)
     with denormals_as_zero(False):  # and rounded to nearest, whatever a library in this process has left behind
-        columns_between(index, weight, width, w, step)
-        resize_into(out.reshape(-1), start, out_width, out_plane, image.reshape(-1), *layout)
+        columns_between(index, weight, width, w, source.step)
+        resize_into(out.reshape(-1), target, image.reshape(-1), source, channels, _TABLE, index, weight, lines)
 
 
 def _checked(image: NDArray[Any], dtype: type) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -40,10 +40,21 @@ class Shape:
 
 @dataclass(frozen=True)
 class Stored:
-    """One array of a ``.weights`` file: Darknet's name for it, and its shape."""
+    """One array of a layer.
+
+    Attributes:
+        name: Darknet's name for it.
+        shape: its shape, in the order of use.
+        spread: from where to where the stand-in values go that `write_synth` draws.
+        default: the value of all its numbers, if no file has it.
+        transposed: when a file has the first axis of the shape as its last: always, or if its header says so.
+    """
 
     name: str
     shape: tuple[int, ...]
+    spread: tuple[float, float] = (-0.5, 0.5)
+    default: float | None = None
+    transposed: Literal["never", "always", "header"] = "never"
 
     @property
     def count(self) -> int:
@@ -77,14 +88,22 @@ class Layer:
         line: line of its section in the cfg file.
         input: shape of what flows in.
         out: shape of its output.
+        tree: name of the WordTree file that it needs.
+        shares: number of the layer whose arrays it uses.
     """
 
     kind: ClassVar[str]
+    loss: ClassVar[bool] = False
+    """Of use for training only: otherwise its output is never written, so zeros."""
+    takes_batches: ClassVar[bool] = False
+    """Its steps take several images together."""
 
     index: int
     line: int
     input: Shape
     out: Shape
+    tree: str | None = None
+    shares: int | None = None
     unused: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -102,9 +121,18 @@ class Layer:
         """Sizes of the arrays that it keeps from one input to the next."""
         return ()
 
+    @property
+    def hands_on(self) -> bool:
+        """Whether its output is its input, or a part of it, where it lies."""
+        return False
+
+    def arrays(self) -> list[Stored]:
+        """Its arrays, those of a file in file order."""
+        return []
+
     def stored(self) -> list[Stored]:
         """Its arrays in a ``.weights`` file, in file order."""
-        return []
+        return [array for array in self.arrays() if array.default is None]
 
     def describe(self) -> str:
         """Its line in the layer table that Darknet prints while it reads a cfg (without the leading number)."""

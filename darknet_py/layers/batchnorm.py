@@ -28,9 +28,9 @@ class BatchNorm(Weighted):
         return cls(index=place.index, line=section.line, input=shape, out=shape, activation="linear",
                    batch_normalize=True, stored_biases=section.dialect.batchnorm_biases)  # fmt: skip
 
-    def stored(self) -> list[Stored]:
-        biases = [Stored("biases", (self.input.c,))] if self.stored_biases else []
-        return [*biases, *self.normalization(self.input.c)]
+    def arrays(self) -> list[Stored]:
+        biases = Stored("biases", (self.input.c,), default=None if self.stored_biases else 0.0)
+        return [biases, *self.normalization(self.input.c)]
 
     def describe(self) -> str:
         return f"Batch Normalization Layer: {self.input.w} x {self.input.h} x {self.input.c} image"

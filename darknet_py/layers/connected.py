@@ -32,8 +32,9 @@ class Connected(Weighted):
     def multiply_adds(self) -> int:
         return self.input.size * self.out.size
 
-    def stored(self) -> list[Stored]:
-        weights = Stored("weights", (self.out.size, self.input.size))
+    def arrays(self) -> list[Stored]:
+        shape = (self.out.size, self.input.size)
+        weights = Stored("weights", shape, self.spread(self.input.size), transposed="header")
         return [Stored("biases", (self.out.size,)), weights, *self.normalization(self.out.size)]
 
     def describe(self) -> str:

@@ -39,6 +39,7 @@ class Convolutional(Weighted):
     """
 
     kind = "convolutional"
+    takes_batches = True
 
     n: int
     size: int
@@ -51,7 +52,6 @@ class Convolutional(Weighted):
     dilation: int = 1
     skips: bool = False
     blur: int = 0
-    shares: int | None = None
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Convolutional:
@@ -135,10 +135,14 @@ class Convolutional(Weighted):
         sharp = self.sharp
         return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
 
-    def stored(self) -> list[Stored]:
+    def arrays(self) -> list[Stored]:
         if self.shares is not None:
             return []
-        weights = Stored("weights", (self.n, self.c // self.groups, self.size, self.size))
+        fan_in = self.c // self.groups * self.size**2
+        weights = Stored(
+            "weights", (self.n, self.c // self.groups, self.size, self.size), self.spread(fan_in),
+            transposed="always" if self.flipped else "never",
+        )  # fmt: skip
         return [Stored("biases", (self.n,)), *self.normalization(self.n), weights]
 
     def describe(self) -> str:

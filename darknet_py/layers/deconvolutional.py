@@ -44,8 +44,10 @@ class Deconvolutional(Weighted):
     def multiply_adds(self) -> int:
         return self.n * self.size * self.size * self.input.size
 
-    def stored(self) -> list[Stored]:
-        weights = Stored("weights", (self.input.c, self.n, self.size, self.size))
+    def arrays(self) -> list[Stored]:
+        weights = Stored(
+            "weights", (self.input.c, self.n, self.size, self.size), self.spread(self.input.c * self.size**2)
+        )
         return [Stored("biases", (self.n,)), *self.normalization(self.n), weights]
 
     def describe(self) -> str:

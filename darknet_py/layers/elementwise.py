@@ -77,6 +77,10 @@ class Dropout(Layer):
         return cls(index=place.index, line=section.line, input=place.input, out=place.input,
                    probability=0.5 if written is None else c_float(written))  # fmt: skip
 
+    @property
+    def hands_on(self) -> bool:
+        return True
+
     def describe(self) -> str:
         size = self.input.size
         return f"dropout       p = {self.probability:.2f}               {size:4d}  ->  {size:4d}"
@@ -87,6 +91,7 @@ class Cost(Layer):
     """The training loss (Darknet's ``make_cost_layer``): outside of training its output is never written, so zeros."""
 
     kind = "cost"
+    loss = True
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Cost:

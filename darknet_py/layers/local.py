@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,9 +50,10 @@ class Local(Weighted):
     def multiply_adds(self) -> int:
         return self.size * self.size * self.input.c * self.out.size
 
-    def stored(self) -> list[Stored]:
-        fan_in = (self.input.c, self.size, self.size)
-        return [Stored("biases", (self.out.size,)), Stored("weights", (self.out.h * self.out.w, self.n, *fan_in))]
+    def arrays(self) -> list[Stored]:
+        window = (self.input.c, self.size, self.size)
+        weights = Stored("weights", (self.out.h * self.out.w, self.n, *window), self.spread(math.prod(window)))
+        return [Stored("biases", (self.out.size,)), weights]
 
     def describe(self) -> str:
         return (

@@ -74,8 +74,9 @@ class MultiShortcut(Layer):
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, *self.added)
 
-    def stored(self) -> list[Stored]:
-        return [Stored("weights", (len(self.added) + 1, self.weights))] if self.weights else []
+    def arrays(self) -> list[Stored]:
+        shape = (len(self.added) + 1, self.weights)
+        return [Stored("weights", shape, spread=(-0.5, 1.5))] if self.weights else []
 
     def describe(self) -> str:
         return f"Shortcut Layer: {', '.join(str(number) for number in self.added)}"

@@ -39,8 +39,8 @@ class Implicit(Layer):
     def sources(self) -> tuple[int, ...]:
         return ()
 
-    def stored(self) -> list[Stored]:
-        return [Stored("weights", (self.out.c, self.out.h))]
+    def arrays(self) -> list[Stored]:
+        return [Stored("weights", (self.out.c, self.out.h), spread=(self.mean - self.std, self.mean + self.std))]
 
     def describe(self) -> str:
         return f"implicit Layer: {self.out.c} x {self.out.h}"
@@ -77,6 +77,10 @@ class Empty(Layer):
         """Read a section."""
         return cls(index=place.index, line=section.line, input=place.input, out=place.input)
 
+    @property
+    def hands_on(self) -> bool:
+        return True
+
     def describe(self) -> str:
         return "empty"
 
@@ -86,6 +90,7 @@ class Contrastive(Layer):
     """A loss of training (``make_contrastive_layer``): otherwise its output is never written, so zeros."""
 
     kind = "contrastive"
+    loss = True
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Contrastive:

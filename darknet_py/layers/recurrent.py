@@ -7,7 +7,7 @@ are called by Darknet's names for them and stand in the order in which ``load_we
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from .base import Layer, Place, Shape, Stored, checked_output, need_image, positive
@@ -46,11 +46,11 @@ class Recurrent(Layer):
     def multiply_adds(self) -> int:
         return sum(part.multiply_adds for part in self.parts.values())
 
-    def stored(self) -> list[Stored]:
+    def arrays(self) -> list[Stored]:
         return [
-            Stored(f"{name}.{array.name}", array.shape)
+            replace(array, name=f"{name}.{array.name}")
             for name, part in self.parts.items()
-            for array in part.stored()
+            for array in part.arrays()
         ]  # fmt: skip
 
     @staticmethod

@@ -18,7 +18,8 @@ class Region(Head):
 
     Channels of an anchor: ``coords`` box values, objectness, ``classes`` class values. ``biases`` are the anchors'
     widths and heights in cells. ``tree`` and ``map`` are file names as the cfg writes them. ``flat``: as in AlexeyAB's
-    dialect the output has the values of each cell, anchor after anchor, side by side.
+    dialect the output has the values of each cell, anchor after anchor, side by side; ``classfix`` -1 then takes an
+    objectness below .5 for 0.
     """
 
     kind = "region"
@@ -27,9 +28,9 @@ class Region(Head):
     biases: tuple[float, ...]
     softmax: bool
     background: bool
-    tree: str | None
     map: str | None
     flat: bool = False
+    classfix: int = 0
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Region:
@@ -40,6 +41,11 @@ class Region(Head):
         coords = positive(section, "coords", 4)
         if coords < 4:
             raise section.error(f"coords={coords}: a box needs 4", "coords")
+        flat = section.dialect.flat_regions
+        if flat and coords != 4:
+            raise section.error(
+                f"coords={coords}: {section.dialect.name} decodes every [region] as if it had 4 coordinates", "coords"
+            )
         if shape.c != n * (classes + coords + 1):
             raise section.error(
                 f"[region] needs {n * (classes + coords + 1)} channels (num={n} x (classes={classes} + coords={coords}"
@@ -50,7 +56,7 @@ class Region(Head):
             biases=read_anchors(section, n), softmax=bool(section.find_int("softmax", 0)),
             background=bool(section.find_int("background", 0)), tree=section.find_str("tree", "") or None,
             map=section.find_str("map", "") or None,
-            flat=section.dialect.flat_regions,
+            flat=flat, classfix=section.find_int("classfix", 0) if flat else 0,
         )  # fmt: skip
 
     @property

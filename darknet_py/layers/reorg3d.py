@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Reorg3d(Layer):
     """Space to depth: channel ``(dy * stride + dx) * c + k`` has the pixels (x * stride + dx, y * stride + dy) of k.
 
-    ``reverse``: the way back.
+    ``reverse`` is not the way back: AlexeyAB's Darknet calls ``reorg_cpu`` with the shape of the output there, too.
     """
 
     kind = "reorg3d"
@@ -37,6 +37,8 @@ class Reorg3d(Layer):
         checked_output(section, out, shape)
         if out.size != shape.size:
             raise section.error(f"stride={stride} does not divide {shape} evenly", "stride")
+        if out.c % blocks:
+            raise section.error(f"[reorg3d] with reverse=1 needs a multiple of {blocks**2} channels, not {shape.c}")
         return cls(index=place.index, line=section.line, input=shape, out=out, stride=stride, reverse=reverse)
 
     def describe(self) -> str:

@@ -58,5 +58,9 @@ class Route(Layer):
     def sources(self) -> tuple[int, ...]:
         return self.layers
 
+    @property
+    def hands_on(self) -> bool:
+        return len(self.layers) == 1
+
     def describe(self) -> str:
         return "route  " + " ".join(str(number) for number in self.layers)

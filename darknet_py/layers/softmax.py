@@ -19,7 +19,6 @@ class Softmax(Layer):
 
     groups: int
     temperature: float
-    tree: str | None
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Softmax:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,24 @@ class Weighted(Layer):
     dontloadscales: bool = False
 
     def normalization(self, channels: int) -> list[Stored]:
-        """The stored arrays of batch normalisation, in file order; none where the file has none."""
-        if not self.batch_normalize or self.dontloadscales:
+        """The arrays of batch normalisation, in file order; with ``dontloadscales`` no file has them."""
+        if not self.batch_normalize:
             return []
-        return [Stored(name, (channels,)) for name in ("scales", "rolling_mean", "rolling_variance")]
+        rows = (("scales", (0.5, 1.5), 1.0), ("rolling_mean", (-0.3, 0.3), 0.0), ("rolling_variance", (0.5, 2.0), 1.0))
+        return [
+            Stored(name, (channels,), spread, default if self.dontloadscales else None)
+            for name, spread, default in rows
+        ]  # fmt: skip
+
+    def spread(self, fan_in: int) -> tuple[float, float]:
+        """From where to where stand-in weights go: they keep the signal's size through the network.
+
+        Args:
+            fan_in: number of inputs of one output value.
+        """
+        gain = 6.0 if self.batch_normalize or self.activation != "linear" else 1.5
+        bound = math.sqrt(gain / fan_in)
+        return -bound, bound
 
 
 def read_activation(section: Section, default: str) -> str:
@@ -44,9 +59,11 @@ def read_activation(section: Section, default: str) -> str:
     """
     name, dialect = section.find_str("activation", default), section.dialect
     if name in OWN_ACTIVATIONS:
-        if section.kind not in ENDS_WITH_ACTIVATION:
+        if section.kind not in ENDS_WITH_ACTIVATION or section.has("antialiasing"):
             kinds = ", ".join(f"[{kind}]" for kind in sorted(ENDS_WITH_ACTIVATION))
-            raise section.error(f"activation={name} is a step of its own: it works in {kinds} only", "activation")
+            raise section.error(
+                f"activation={name} is a step of its own: it works in {kinds} only, without antialiasing", "activation"
+            )
         return name
     if name not in dialect.activations:
         his = name in ALEXEYAB.activations

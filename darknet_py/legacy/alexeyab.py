@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 f32 = np.float32
 
-LAYER_TYPES = {"region": 27, "yolo": 28}
+LAYER_TYPES = {"region": 27, "yolo": 28, "Gaussian_yolo": 29}
 """Numbers of its ``LAYER_TYPE``."""
 
 FOLDERS = (

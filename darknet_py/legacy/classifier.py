@@ -27,28 +27,31 @@ if TYPE_CHECKING:
 def run_classifier(arguments: Arguments) -> int:
     """``classifier COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_classifier``)."""
     top = arguments.integer("-t", 0)
-    engine = take_flags(arguments).engine
+    flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < 4:
         return usage("classifier", "[predict/valid] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3]
     weights, files = (words[4] if len(words) > 4 else None), words[5:]
+    if command in {"predict", "valid"}:
+        flags.settle(cfg)
     if command == "predict":
-        return predict_classifier(data, cfg, weights, files, top, **engine)
+        return predict_classifier(data, cfg, weights, files, top, **flags.engine)
     elif command == "valid":
         say_unread(files)
-        return validate_classifier(data, cfg, weights, **engine)
+        return validate_classifier(data, cfg, weights, **flags.engine)
     raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
 
 
 def run_classify(arguments: Arguments) -> int:
     """``classify CFG WEIGHTS [IMAGE]``: five classes, with cfg/imagenet1k.data, in Darknet's folder or ours."""
-    engine = take_flags(arguments).engine
+    flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < 3:
         return usage("classify", "[cfg] [weights] [image]")
+    flags.settle(words[1])
     data = find_data("cfg/imagenet1k.data")
-    return predict_classifier(data, words[1], words[2], words[3:], 5, **engine)
+    return predict_classifier(data, words[1], words[2], words[3:], 5, **flags.engine)
 
 
 def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> int:

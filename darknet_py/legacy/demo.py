@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..detect.nms import nms_sort
 from ..formats.atomic import check_writable, refuse_input
-from ..formats.cfg import read_cfg
 from ..formats.text import as_found
 from ..video.alexeyab import AlexeyText, HttpPost, JsonArray, TimeLimit
 from ..video.average import FRAMES, NMS, demo_view
@@ -68,18 +65,17 @@ def demo(
         print(f"video file: {filename}", flush=True)
     elif alexeyab:
         print(f"Webcam index: {flags.get('c', 0)}", flush=True)
-    view = _view(detector, cfg, flags, alexeyab)
+    view = _view(detector, flags, alexeyab)
     run_demo(detector, source, outputs, view, 1 if alexeyab else flags.get("avg", FRAMES))
 
 
-def _view(detector: Detector, cfg: str, flags: dict[str, Any], alexeyab: bool) -> View:
+def _view(detector: Detector, flags: dict[str, Any], alexeyab: bool) -> View:
     """How frames are looked at. AlexeyAB's demo stretches them, and suppresses class by class."""
     limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
     if not alexeyab:
         return demo_view(detector, **limits, nms=flags.get("nms", NMS))
-    stretch = not (flags.get("letter_box") or read_cfg(cfg).net.find_int("letter_box", 0))
-    view = demo_view(detector, **limits, nms=flags.get("nms", ALEXEYAB_NMS), stretch=stretch)
-    return replace(view, suppress=nms_sort)
+    stretch = not (flags.get("letter_box") or detector.network.letter_box)
+    return demo_view(detector, **limits, nms=flags.get("nms", ALEXEYAB_NMS), stretch=stretch)
 
 
 def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..formats.atomic import check_writable, refuse_input
-from ..formats.cfg import read_cfg
 from ..formats.data import read_names
 from ..image.draw import draw_detections, save_image
 from ..models.places import find_cfg
@@ -43,7 +42,7 @@ def test_detector(data: Path, cfg: str, weights: str | None, files: Sequence[str
     nms = 0.45 if flags.nms is None else flags.nms
     if flags.alexeyab:
         thresh = 0.25 if flags.thresh is None else flags.thresh
-        letter_box = flags.letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
+        letter_box = flags.letter_box or detector.network.letter_box
         look = Look(thresh, flags.hier, nms, stretch=not letter_box, grey=True)
         return _test_as_alexeyab(detector, files, look, flags)
     look = Look(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)

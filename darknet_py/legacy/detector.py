@@ -16,6 +16,9 @@ from .prompt import chat
 if TYPE_CHECKING:
     from .arguments import Arguments
 
+KNOWN = {"test", "demo", "valid", "valid2", "recall", "map"}
+"""Commands with a network."""
+
 NOT_HERE = {
     "train": "training is not what darknet-py is for",
     "draw": "this is for training",
@@ -34,6 +37,8 @@ def run_detector(arguments: Arguments) -> int:
         return usage("detector", "[test/valid/valid2/recall/demo/map/calc_anchors] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3] if len(words) > 3 else ""
     weights, files = _at(words, 4), words[5:]
+    if command in KNOWN and cfg:
+        flags.settle(cfg, alexeyabs=command == "map")
     if command == "test":
         from .detect import test_detector
 
@@ -79,6 +84,8 @@ def run_yolo(arguments: Arguments) -> int:
     if len(words) < 3:
         return usage("yolo", "[test/valid/recall/demo] [cfg] [weights] [image]")
     command, cfg = words[1], words[2]
+    if command in KNOWN:
+        flags.settle(cfg)
     weights, files = _at(words, 3), words[4:]
     if command == "test":
         from .detect import test_yolo
@@ -107,6 +114,7 @@ def run_detect(arguments: Arguments) -> int:
     words = arguments.positions()
     if len(words) < 3:
         return usage("detect", "[cfg] [weights] [image]")
+    flags.settle(words[1])
     if flags.alexeyab and flags.thresh is None:
         flags.thresh = 0.24
     from .detect import test_detector

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
@@ -14,10 +14,9 @@ from ..evaluate.average_precision import Evaluation, evaluate
 from ..evaluate.files import c_float
 from ..evaluate.found import Setting
 from ..evaluate.recall import recall_lines
-from ..evaluate.run import Results, Task, counted, read_list
+from ..evaluate.run import Results, Task, read_list
 from ..evaluate.truth import Truth, find_labels, read_truths
 from ..evaluate.valid import KINDS, check_kind, check_results, write_results
-from ..formats.cfg import read_cfg
 from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import Complaints
 from ..formats.text import is_file
@@ -26,7 +25,11 @@ from ..models.places import find_cfg
 from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
 from .opening import data_names, open_network
+from .progress import counted
 from .prompt import chat
+
+if TYPE_CHECKING:
+    from ..network import Network
 
 RECALL_LIST = "data/coco_val_5k.list"
 YOLO_LIST = "data/voc.2007.test"
@@ -60,7 +63,7 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
         class_map = read_map(find_data_file(options["map"], data))
     all_classes = detector.network.classes
     check_kind(kind, all_classes if class_map is None else len(class_map), data)
-    _say_training(cfg)
+    _say_training(detector.network)
     classes = MAP_ENTRIES if kind == "imagenet" else all_classes
     folder, base = folder_of(options.get("results", "results")), outfile or KINDS[kind]
     check_results(kind, folder, names[:all_classes])
@@ -79,7 +82,7 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
     """
     images = read_list(YOLO_LIST)
     detector = open_network(cfg, weights, _voc_names(), **engine)
-    _say_training(cfg)
+    _say_training(detector.network)
     setting = Setting(thresh=0.001, hier=0, nms=0.5, stretch=True, pixels=True)
     folder = Path("results")
     check_results("voc", folder, _voc_names())
@@ -114,7 +117,7 @@ def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any
     for image in without:
         chat(f"{image} has no label file: nothing is expected in it")
     complaints.close()
-    _say_training(cfg)
+    _say_training(detector.network)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     for line in recall_lines(results, truths):
         chat(line)
@@ -155,8 +158,7 @@ def detector_map(
         print(f"Can't open label file. (This can be normal only if you use MSCOCO): {label_file(image)} ")
     difficult = _difficult(options, data, images, classes, complaints)
     complaints.close()
-    letter_box = letter_box or bool(read_cfg(cfg).net.find_int("letter_box", 0))
-    setting = Setting(hier=0, stretch=not letter_box)
+    setting = Setting(hier=0, stretch=not (letter_box or detector.network.letter_box))
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     found = evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult
@@ -234,9 +236,10 @@ def _run(task: Task, group: int, total: bool = True) -> Results:
     return results
 
 
-def _say_training(cfg: str) -> None:
+def _say_training(network: Network) -> None:
     """The line about training that Darknet's valid commands print."""
-    net = read_cfg(cfg).net
+    assert network.cfg is not None
+    net = network.cfg.net
     defaults = {"learning_rate": 0.001, "momentum": 0.9, "decay": 0.0001}
     rate, momentum, decay = (net.find_float(key, default) for key, default in defaults.items())
     chat(f"Learning Rate: {rate:g}, Momentum: {momentum:g}, Decay: {decay:g}")

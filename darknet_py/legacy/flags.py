@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DarknetError
+from ..formats.cfg import read_cfg
 from .arguments import Arguments
 from .prompt import chat
 
@@ -43,7 +45,7 @@ class Flags:
         clusters, width, height: of ``calc_anchors``.
         alexeyab: whether AlexeyAB's Darknet is meant.
         demo: flags of ``demo``, by name without the dash.
-        engine: ``math`` and ``threads``, for `darknet_py.load`.
+        engine: ``math``, ``threads`` and ``dialect``, for `darknet_py.load`.
     """
 
     thresh: float | None = None
@@ -61,6 +63,22 @@ class Flags:
     alexeyab: bool = False
     demo: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
+
+    def settle(self, cfg: str, alexeyabs: bool = False) -> None:
+        """Decide whose Darknet is meant, once the cfg is known: who nothing else says, its contents do.
+
+        Args:
+            cfg: the network.
+            alexeyabs: the command is one that only AlexeyAB's Darknet has.
+
+        Raises:
+            CfgError: the file cannot be read.
+        """
+        if self.engine.get("dialect") == PJREDDIE.key:
+            return
+        self.alexeyab = self.alexeyab or alexeyabs or read_cfg(cfg).dialect is ALEXEYAB
+        if self.alexeyab:
+            self.engine["dialect"] = ALEXEYAB.key
 
 
 def take_engine(arguments: Arguments) -> dict[str, Any]:
@@ -112,7 +130,10 @@ def take_flags(arguments: Arguments) -> Flags:
     flags.ext_output = bool(demo.get("ext_output"))
     take_ignored(arguments)
     flags.demo = demo
-    flags.alexeyab = _is_alexeyabs(arguments, flags)
+    dialect = _chosen_dialect(arguments, flags)
+    flags.alexeyab = dialect is ALEXEYAB
+    if dialect is not None:
+        flags.engine["dialect"] = dialect.key
     return flags
 
 
@@ -135,10 +156,18 @@ def _take_demo(arguments: Arguments) -> dict[str, Any]:
     return demo
 
 
-def _is_alexeyabs(arguments: Arguments, flags: Flags) -> bool:
-    dialect = os.environ.get(DIALECT, "").lower()
-    if dialect not in {"", "pjreddie", "alexeyab"}:
-        raise DarknetError(f"{DIALECT}={dialect}: it may be pjreddie or alexeyab")
-    if dialect:
-        return dialect == "alexeyab"
-    return bool(arguments.given & set(ALEXEYABS)) or str(flags.out).lower().endswith(".json")
+def environment_dialect() -> Dialect | None:
+    """The dialect that the environment says. Raises `DarknetError` for a word that is none."""
+    word = os.environ.get(DIALECT, "").lower()
+    if word not in {"", "pjreddie", "alexeyab"}:
+        raise DarknetError(f"{DIALECT}={word}: it may be pjreddie or alexeyab")
+    return {"pjreddie": PJREDDIE, "alexeyab": ALEXEYAB}.get(word)
+
+
+def _chosen_dialect(arguments: Arguments, flags: Flags) -> Dialect | None:
+    """The dialect that the environment or the flags say; None: neither does."""
+    dialect = environment_dialect()
+    if dialect is not None:
+        return dialect
+    his = bool(arguments.given & set(ALEXEYABS)) or str(flags.out).lower().endswith(".json")
+    return ALEXEYAB if his else None

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import read_data, read_names, to_int
 from ..loading import find_data_file, load
 from ..models.places import find_cfg
-from ..network import layer_table, read_network
+from ..network import read_network
+from ..output.layer_table import layer_table
 from ..warmup import announce_compiling
 from .prompt import chat
 
@@ -59,7 +61,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
             used.
     """
     announce_compiling(chat, sys.stderr)
-    network = read_network(cfg)
+    network = read_network(cfg, dialect=engine.get("dialect", AUTO))
     for line in layer_table(network, verbose=True):
         chat(line)
     if weights is None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from ..dialect import AUTO
 from ..formats.cfg import to_float32
-from ..network import layer_table, read_network
+from ..network import read_network
+from ..output.layer_table import layer_table
 from ..weights import convert, extract
+from .flags import environment_dialect
 from .prompt import chat
 
 COUNTED = {"convolutional", "connected", "rnn", "gru", "lstm"}
@@ -15,7 +18,7 @@ COUNTED = {"convolutional", "connected", "rnn", "gru", "lstm"}
 
 def ops(cfg: str) -> None:
     """Print the floating-point operations of one image, two for each multiply-add (``operations``)."""
-    network = read_network(cfg)
+    network = read_network(cfg, dialect=_dialect())
     for line in layer_table(network, verbose=True):
         chat(line)
     count = 2 * sum(layer.multiply_adds for layer in network.layers if layer.kind in COUNTED)
@@ -25,17 +28,22 @@ def ops(cfg: str) -> None:
 
 def partial(cfg: str, weights: str, out: str, layers: int) -> None:
     """Write the first layers' weights, byte for byte as Darknet does (``partial``)."""
-    _tell(out, extract(cfg, weights, out, layers))
+    _tell(out, extract(cfg, weights, out, layers, _dialect()))
 
 
 def denormalize(cfg: str, weights: str, out: str) -> None:
     """Write the weights with batch normalisation folded in; as in Darknet, the cfg is left to the user."""
-    _tell(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull).notes)
+    _tell(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull, dialect=_dialect()).notes)
 
 
 def reset(cfg: str, weights: str, out: str) -> None:
     """The same, with neutral batch normalisation in its place."""
-    _tell(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull).notes)
+    _tell(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull, dialect=_dialect()).notes)
+
+
+def _dialect() -> str:
+    dialect = environment_dialect()
+    return AUTO if dialect is None else dialect.key
 
 
 def _tell(out: str, notes: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..dialect import AUTO
 from ..errors import ModelError
 from .places import find_cfg, find_file
 from .progress import Progress
@@ -13,11 +14,12 @@ from .records import Model
 
 @dataclass(frozen=True)
 class Located:
-    """Where a model's files are; ``names`` is None for files of the user's own."""
+    """Where a model's files are, and whose Darknet it is for; ``names`` is None for files of the user's own."""
 
     cfg: Path
     weights: Path
     names: Path | None
+    dialect: str = AUTO
 
 
 def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
@@ -41,4 +43,4 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
             path = fetch_file(file, progress)
         places[file.name] = path
     names = places.get(model.names) or find_cfg(model.names)
-    return Located(find_cfg(model.cfg), places[model.weights], names)
+    return Located(find_cfg(model.cfg), places[model.weights], names, model.dialect)

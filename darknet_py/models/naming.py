@@ -72,9 +72,9 @@ def find_model(name: str, fetch_missing: bool = False, progress: Progress | None
     if model is None:
         raise ModelError(f"{name}: a cfg and its weights go together: name both (there is no {other} beside it)")
     if own_weights:
-        return Located(find_cfg(model.cfg), path, None)
+        return Located(find_cfg(model.cfg), path, None, model.dialect)
     found = locate(model, fetch_missing, progress)
-    return Located(path, found.weights, found.names)
+    return Located(path, found.weights, found.names, model.dialect)
 
 
 def model_cfg(name: str) -> Path:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..dialect import AUTO
 from ..errors import ModelError
 
-HASHES = ("sha256", "sha1", "md5")
+HASHES = ("sha256", "sha512", "sha1", "md5")
 """Kinds of hashes that the registry may know of a file, best first."""
 
 REGISTRY = Path(__file__).parent / "registry.json"
@@ -73,7 +74,7 @@ class RemoteFile:
     Attributes:
         name: its file name.
         sizes: its size in bytes; more than one where releases differ.
-        hashes: what is known of ``sha256``, ``sha1``, ``md5``; often nothing, and nothing here was ever guessed.
+        hashes: what is known of ``sha256``, ``sha512``, ``sha1``, ``md5``; often nothing, and nothing was ever guessed.
         sources: where it can be had, in the order of trying.
         also: names under which the same file was released, too.
     """
@@ -110,6 +111,7 @@ class Model:
         files: what must be fetched to run it, the weights first.
         along: what is fetched along with it, though detecting does without.
         aliases: other names.
+        dialect: whose Darknet it was trained for (a key of `dialect.DIALECTS`); ``auto``: its cfg says it.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Model:
     files: tuple[RemoteFile, ...]
     along: tuple[RemoteFile, ...] = ()
     aliases: tuple[str, ...] = ()
+    dialect: str = AUTO
 
 
 @functools.cache
@@ -167,6 +170,7 @@ def _models() -> dict[str, Model]:
             files=_files([entry["weights"], entry["names"], *entry.get("needs", ())]),
             along=_files(entry.get("along", [])),
             aliases=tuple(entry.get("aliases", ())),
+            dialect=entry.get("dialect", AUTO),
         )
     return models
 
@@ -191,26 +195,28 @@ def get_model(name: str) -> Model:
     known = known_models()
     if wanted in known:
         return known[wanted]
-    if other := other_family(name):
+    other = other_family(name)
+    close = difflib.get_close_matches(wanted, known, 3, _TYPING_ERROR if other else 0.5)
+    if other and not close:
         raise ModelError(f"there is no model {name!r}: {other}")
-    close = difflib.get_close_matches(wanted, known, 3, 0.5)
     hint = f"; did you mean {', '.join(close)}?" if close else ""
     raise ModelError(
         f"there is no model {name!r}{hint} (`darknet-py fetch --list` shows all; a cfg file needs weights)"
     )
 
 
-_OTHER_FAMILIES = tuple(
-    (re.compile(pattern), what)
-    for pattern, what in (
-        (r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7-tiny|enet-coco|csresnext|csp",
-         "its layers or options are of AlexeyAB's Darknet, which darknet-py refuses by name where it does not compute "
-         "them"),
-        (r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
-         r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet",
-         "it is not a Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"),
-    )
-)  # fmt: skip
+_TYPING_ERROR = 0.94
+"""How alike two names are of which one is the other with a letter too many or too few."""
+
+_ALEXEYABS = re.compile(
+    r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7(-tiny|x)|enet|csresnext|cs[a-z]*darknet|yolo-?fastest|mobilenet.*yolo"
+)
+"""Names of networks of AlexeyAB's Darknet, of which only some come with darknet-py."""
+
+_OTHER_FRAMEWORKS = re.compile(
+    r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
+    r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet"
+)
 
 _OTHER_SUFFIXES = (".pt", ".pth", ".onnx", ".engine", ".tflite", ".pb", ".torchscript", ".mlmodel", ".xml", ".yaml")
 
@@ -218,8 +224,16 @@ _OTHER_SUFFIXES = (".pt", ".pth", ".onnx", ".engine", ".tflite", ".pb", ".torchs
 def other_family(name: str) -> str:
     """What to say about a network that Darknet's files do not describe; empty if the name is of no such family."""
     wanted = name.casefold().rpartition("/")[2]
-    why = next((what for pattern, what in _OTHER_FAMILIES if pattern.match(wanted)), "")
-    if not why and wanted.endswith(_OTHER_SUFFIXES):
+    if wanted.endswith(_OTHER_SUFFIXES):
         why = "such a file is of another framework"
-    does = "darknet-py runs Darknet's .cfg and .weights: YOLOv1, YOLOv2, YOLOv3, their tiny versions, YOLO9000"
-    return f"{why}; {does} (`darknet-py fetch --list`)" if why else ""
+    elif _ALEXEYABS.match(wanted):
+        return (
+            "of AlexeyAB's Darknet only some networks come with darknet-py (`darknet-py fetch --list`); any other runs "
+            "from its .cfg and .weights, given by path"
+        )
+    elif _OTHER_FRAMEWORKS.match(wanted):
+        why = "it is no Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"
+    else:
+        return ""
+    does = "darknet-py runs Darknet's .cfg and .weights: YOLOv1 to YOLOv4, YOLOv7, their tiny versions, YOLO9000"
+    return f"{why}; {does} (`darknet-py fetch --list`)"

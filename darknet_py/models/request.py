@@ -11,7 +11,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from .. import __version__
+from ..version import __version__
 from .patience import Handler, PatientResponse, SecureHandler
 
 _SHOWN = 300

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
-from ..layers import Convolutional
 from .context import LayerContext
 from .conv_cut import Images
 from .fusion import segments
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
+    from .memory import Buffer
     from .step import Step
 
     Floats = NDArray[np.float32]
@@ -94,9 +94,7 @@ class Plan:
         if layer.index in pools.values():
             return  # a part of the convolution's step
         parameters, trees, store = self._made_of
-        for image, images in (
-            [(first, count)] if isinstance(layer, Convolutional) else [(first + i, 1) for i in range(count)]
-        ):
+        for image, images in [(first, count)] if layer.takes_batches else [(first + i, 1) for i in range(count)]:
             context = LayerContext(
                 sources=[self._buffer(source, image, images) for source in layer.sources],
                 out=self._buffer(layer.index, image, images),
@@ -108,6 +106,7 @@ class Plan:
                 store=store.setdefault(layer.index, {}),
                 states=self.states.of_layer(layer.index),
                 pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
+                inner=self._inner(layer.index, image, images),
                 dry=self.dry,
             )
             for step in make_steps(layer, context):
@@ -121,7 +120,15 @@ class Plan:
 
     def _buffer(self, number: int, image: int, images: int = 1) -> Floats:
         """Layer ``number``'s output of an image; or from there to the end of that of the last of several images."""
-        buffer, layout = self.layout.buffers[number], self.layout
+        return self._part_of_arena(self.layout.buffers[number], image, images)
+
+    def _inner(self, number: int, image: int, images: int) -> Floats | None:
+        """Room inside a layer, as `_buffer`."""
+        inner = self.layout.inner.get(number)
+        return None if inner is None else self._part_of_arena(inner, image, images)
+
+    def _part_of_arena(self, buffer: Buffer, image: int, images: int) -> Floats:
+        layout = self.layout
         start = image * layout.size + buffer.offset
         return layout.numbers.view(self.arena, start, (images - 1) * layout.count + buffer.count)
 

@@ -44,6 +44,7 @@ class LayerContext:
         states: what a recurrent layer keeps between runs.
         tile: the micro-kernels' shape; that for this processor by default.
         part: the layer is a part of a recurrent one.
+        inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
         dry: the steps are made to be looked at: nothing is packed, weights stay zeros.
     """
 
@@ -59,6 +60,7 @@ class LayerContext:
     states: Sequence[Floats] = ()
     tile: Tile = field(default_factory=lambda: host_tile())
     part: bool = False
+    inner: Floats | None = None
     dry: bool = False
 
     @property
@@ -69,6 +71,12 @@ class LayerContext:
     def step(self, kernel: Any, /, **arguments: Any) -> Step:
         """A step, with temporary memory for all threads (see `Step.of`)."""
         return Step.of(kernel, workers=self.threads, **arguments)
+
+    def inner_part(self, first: int, size: int | None = None) -> Floats:
+        """Of the room inside the layer ``size`` values of each image (by default all), from number ``first`` on."""
+        assert self.inner is not None
+        end = None if size is None else first + (self.images.count - 1) * self.images.next_out + size
+        return self.inner[first:end]
 
     def prepare(self, step: Step, around: Context = nullcontext) -> None:
         """Run a step now that makes a layer's weights ready."""

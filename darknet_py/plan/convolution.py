@@ -56,7 +56,7 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
         return winograd_steps(transform, shape, packed, (singles, doubles), finish, tile, context)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
-    key = cut.block, cut.channels
+    key = cut.block, cut.channels * shape.size**2  # also of layers that share weights, unrolled or not
     packed = context.stored(key, lambda: pack(arrays["weights"], shape, cut, context))
     return [
         context.step(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from ..kernels.layers.channels import KINDS
 from ..layers import Convolutional, Layer, MaxPool
 from ..layers.weighted import OWN_ACTIVATIONS
+from .inner import unrolls
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -42,9 +44,9 @@ def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
 
     An activation that is a step of its own has to come between the two.
     """
-    if layer.activation in OWN_ACTIVATIONS:
+    if layer.size == 1 or layer.blur or unrolls(layer) or layer.activation in {*KINDS, *OWN_ACTIVATIONS}:
         return False
-    return layer.size > 1 and pool.size == 2 and pool.stride == 2 and pool.pad < 2
+    return (pool.size, pool.stride_x, pool.stride_y) == (2, 2, 2) and pool.pad < 2 and not (pool.depth or pool.blur)
 
 
 def segments(network: Network, images: int) -> list[tuple[list[Layer], int]]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DarknetError
-from ..layers import Dropout, Route
+from ..layers import Route
 from ..numeric.number_format import FLOAT32
 from .fusion import pooled_convolutions
+from .inner import inner_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,6 +70,7 @@ class Layout:
         pools: convolutions whose buffer holds their output as the pooling of that number makes it.
         owners: by layer number the layer whose buffer holds its output.
         numbers: what the buffers hold.
+        inner: room inside layers (`plan.inner`), by number.
     """
 
     buffers: dict[int, Buffer]
@@ -76,6 +78,7 @@ class Layout:
     pools: dict[int, int]
     owners: dict[int, int]
     numbers: NumberFormat
+    inner: dict[int, Buffer]
 
     @property
     def count(self) -> int:
@@ -88,10 +91,16 @@ def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int
     pooled = set(pools.values())
     result = {INPUT: INPUT}
     for layer in layers:
-        hands_on = isinstance(layer, Dropout) or (isinstance(layer, Route) and len(layer.layers) == 1)
-        given = hands_on or layer.index in pooled
+        given = layer.hands_on or layer.index in pooled
         result[layer.index] = result[layer.sources[0]] if given else layer.index
     return result
+
+
+def handed_on(layer: Layer, given: Buffer, numbers: NumberFormat) -> Buffer:
+    """Where the output of a layer lies that hands on its input, or (a [route] with groups) a part of it."""
+    if not isinstance(layer, Route) or layer.groups == 1:
+        return given
+    return Buffer(given.offset + layer.group_id * layer.out.size * numbers.itemsize, layer.out.size)
 
 
 def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLOAT32) -> Layout:
@@ -116,6 +125,7 @@ def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLO
     room_left = _Room()
     ending: dict[int, list[tuple[int, int]]] = {}
     buffers: dict[int, Buffer] = {}
+    inner: dict[int, Buffer] = {}
     total = 0
     for number in range(INPUT, end):
         if owner[number] == number:
@@ -126,10 +136,16 @@ def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLO
             buffers[number] = Buffer(offset, count)
             total = max(total, offset + room)
         else:
-            buffers[number] = buffers[owner[number]]
+            buffers[number] = handed_on(layers[number], buffers[layers[number].sources[0]], numbers)
+        count = inner_size(layers[number]) if number >= 0 else 0
+        if count:
+            room = -(-count * numbers.itemsize // ALIGNMENT) * ALIGNMENT
+            inner[number] = Buffer(room_left.take(room), count)
+            ending.setdefault(number, []).append((inner[number].offset, room))
+            total = max(total, inner[number].offset + room)
         for offset, room in ending.pop(number, ()):
             room_left.give(offset, room)
-    return Layout(buffers, total, pools, owner, numbers)
+    return Layout(buffers, total, pools, owner, numbers, inner)
 
 
 class _Room:

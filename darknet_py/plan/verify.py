@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels.runtime.work import WORKERS
-from ..layers import Cost
 from .contract import Argument, blocks, evaluate, read_contract
 from .memory import INPUT
 from .regions import Regions, Tag, address_of
@@ -181,9 +180,10 @@ class _Order:
                 self.read.setdefault((reader, image), set()).add(holder)
 
     def check_sources(self) -> Iterator[str]:
-        """Each layer that has steps must have read all of its inputs, of each image (a cost reads none)."""
+        """Each layer that has steps must have read all of its inputs, of each image (losses read none)."""
         layers = self.plan.network.layers
-        for number in sorted({step.layer for step in self.plan.steps if not isinstance(layers[step.layer], Cost)}):
+        losses = {layer.index for layer in layers if layer.loss}
+        for number in sorted({step.layer for step in self.plan.steps} - losses):
             for image in range(self.plan.images):
                 found = {holder for holder, _ in self.read.get((number, image), set())}
                 for source in sorted(self._sources(layers[number]) - found):

@@ -116,7 +116,7 @@ def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, toler
         wanted = recorded(theirs, key, math)
         if wanted is not None:
             cut = theirs.get("first_only", {}).get(key)
-            problem = _first_box_difference(ours.get(key, [])[:cut], wanted, tolerance.ulp)
+            problem = _first_box_difference((recorded(ours, key, math) or [])[:cut], wanted, tolerance.ulp)
             if problem:
                 result.problems.append(f"{key.replace('_', ' ')}: {problem}")
     return result
@@ -151,12 +151,14 @@ def recorded(theirs: dict[str, Any], key: str, math: str) -> list[dict[str, Any]
     boxes = theirs.get(key)
     if isinstance(boxes, dict):
         boxes = boxes.get("make" if math.startswith("make") else "ieee", boxes.get("ieee"))
+        if boxes is None:
+            boxes = theirs[key].get(math)
     return boxes
 
 
 def _box_values(box: dict[str, Any]) -> tuple[list[str], Floats]:
     """A recorded box's classes, and all its numbers."""
-    numbers = [*box["box"], box["objectness"], *box["probs"].values()]
+    numbers = [*box["box"], box["objectness"], *box.get("uncertainty", ()), *box["probs"].values()]
     return list(box["probs"]), np.array([float.fromhex(number) for number in numbers], np.float32)
 
 

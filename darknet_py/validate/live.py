@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dialect import ALEXEYAB
 from ..errors import DarknetError
-from ..image.letterbox import letterbox, to_planar
+from ..image.letterbox import letterbox, resize, to_planar
 from ..image.load import load_image
-from ..view import Asked, View
+from ..layers import NmsOptions
+from ..layers.head import NMS_KINDS
+from ..trace import trace_view
+from ..view import Fit
 from .compare import ImageResult, LayerResult, Tolerance, ulps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detector import Detector
+    from ..network import Network
 
 TIMEOUT = 3600
 """Seconds that the library may take for all images."""
@@ -38,31 +43,94 @@ def run_library(
     Raises:
         DarknetError: it cannot be loaded, or crashed, in one line.
     """
+    if detector.network.dialect is ALEXEYAB:
+        heads = {head.index for head in detector.network.heads}
+        cuts = sorted(heads | {detector.network.output_layer.index})
+        yield from _run_alexeyabs(library, detector, images, thresholds, cuts)
+        return
     with tempfile.TemporaryDirectory(prefix="darknet-py-") as folder:
         last = detector.network.output_layer
         request = {
-            "library": str(library.absolute()), "cfg": str(Path(detector.network.path).absolute()),
-            "weights": str(Path(detector.weights or "").absolute()),
-            "images": [str(image.absolute()) for image in images],
+            "cfg": str(Path(detector.network.path).absolute()),
             "layers": len(detector.network.layers), "output": [last.index, last.out.size],
-            "classes": detector.network.classes, "folder": folder, **thresholds,
+            "classes": detector.network.classes, **thresholds,
         }  # fmt: skip
-        (Path(folder) / "request.json").write_text(json.dumps(request))
-        command = [sys.executable, "-m", "darknet_py.validate.live_child", f"{folder}/request.json"]
+        yield from _run_child("live_child", library, detector, images, request, folder)
+
+
+def _run_alexeyabs(
+    library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any], cuts: Sequence[int]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """`run_library` for AlexeyAB's: of the layers ``cuts`` alone, and boxes if the last head is among them."""
+    network = detector.network
+    view = trace_view(detector, **thresholds).of(network)
+    whole = cuts[-1] == network.output_layer.index
+    wanted = network.heads[-1].nms if network.heads else NmsOptions()
+    with tempfile.TemporaryDirectory(prefix="darknet-py-") as folder:
+        cfgs = [[number, str(_cut(network, number, Path(folder)))] for number in cuts]
+        request = {
+            "cfgs": cfgs, "sizes": [network.layers[number].out.size for number in cuts],
+            "letterbox": view.fit is Fit.LETTERBOX, "boxes": whole and bool(network.heads),
+            "nms_kind": NMS_KINDS.index(wanted.kind), "beta": wanted.beta, "classes": network.classes, **thresholds,
+        }  # fmt: skip
+        yield from _run_child("live_child_alexeyab", library, detector, images, request, folder)
+
+
+def _cut(network: Network, number: int, folder: Path) -> Path:
+    """A cfg that ends with layer ``number``; the network's own where that is its output."""
+    if number == network.output_layer.index:
+        return Path(network.path).absolute()
+    end = network.sections[number + 1].line - 1
+    path = folder / f"{number}.cfg"
+    path.write_bytes(b"\n".join([*Path(network.path).read_bytes().split(b"\n")[:end], b""]))
+    return path
+
+
+def first_difference(
+    library: Path, detector: Detector, image: Path, thresholds: dict[str, Any], differing: int, tolerance: Tolerance
+) -> int:
+    """The first layer whose output differs from that of AlexeyAB's library, by halving.
+
+    Args:
+        library, detector, image, thresholds, tolerance: as for `compare_with_library`.
+        differing: a layer that does.
+    """
+    same = -1
+    while differing - same > 1:
+        middle = (same + differing) // 2
+        [theirs] = _run_alexeyabs(library, detector, [image], thresholds, [middle])
+        result = compare_with_library(detector, image, theirs, thresholds, tolerance)
+        if any(layer.index == middle and (layer.ulp or 0) > tolerance.ulp for layer in result.layers):
+            differing = middle
+        else:
+            same = middle
+    return differing
+
+
+def _run_child(
+    module: str, library: Path, detector: Detector, images: Sequence[Path], request: dict[str, Any], folder: str
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Run a module in a process of its own; yields what it wrote for each image."""
+    request = {
+        **request, "library": str(library.absolute()), "weights": str(Path(detector.weights or "").absolute()),
+        "images": [str(image.absolute()) for image in images], "folder": folder,
+    }  # fmt: skip
+    (Path(folder) / "request.json").write_text(json.dumps(request))
+    command = [sys.executable, "-m", f"darknet_py.validate.{module}", f"{folder}/request.json"]
+    try:
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=TIMEOUT
+        )
+    except subprocess.TimeoutExpired:
+        raise DarknetError(f"{library}: did not end within {TIMEOUT} seconds") from None
+    for number in range(len(images)):
+        file = Path(folder) / f"{number}.npz"
         try:
-            result = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=TIMEOUT
-            )
-        except subprocess.TimeoutExpired:
-            raise DarknetError(f"{library}: did not end within {TIMEOUT} seconds") from None
-        for number in range(len(images)):
-            file = Path(folder) / f"{number}.npz"
-            try:
-                with np.load(file) as arrays:
-                    computed = dict(arrays)
-            except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):  # it ended before, or while writing
-                raise DarknetError(f"{library}: {_what_happened(result)} (image {images[number]})") from None
-            yield computed
+            with np.load(file) as arrays:
+                computed = dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):  # it ended before, or while writing
+            raise DarknetError(f"{library}: {_what_happened(result)} (image {images[number]})") from None
+        yield computed
 
 
 def _what_happened(result: subprocess.CompletedProcess[str]) -> str:
@@ -86,12 +154,15 @@ def compare_with_library(
     pixels = load_image(image)
     planar = to_planar(pixels)
     _check(result, "the decoded image", planar, theirs["decoded"], tolerance)
-    _check(result, "the network's input", letterbox(planar, shape.w, shape.h), theirs["input"], tolerance)
+    limits = {key: thresholds[key] for key in ("thresh", "hier_thresh", "nms")}
+    view = trace_view(detector, **limits)
+    fit = letterbox if view.fit is Fit.LETTERBOX else resize
+    _check(result, "the network's input", fit(planar, shape.w, shape.h), theirs["input"], tolerance)
     x = theirs["input"].reshape(3, shape.h, shape.w)[: shape.c]
     detector.keep_outputs(range(len(detector.network.layers)))
     outputs = detector.predict(np.ascontiguousarray(x))
     for layer in detector.network.layers:
-        wanted = theirs[f"layer{layer.index}"]
+        wanted = theirs.get(f"layer{layer.index}", np.zeros(0, np.float32))
         ours = detector.layer_output(layer.index).reshape(-1)
         if wanted.size == 0:  # the layer gives no image, and the library does not show it
             continue
@@ -102,9 +173,8 @@ def compare_with_library(
             result.problems.append(f"layer {layer.index} ({layer.kind}) {sizes}")
         elif apart > tolerance.ulp:
             result.problems.append(f"layer {layer.index} ({layer.kind}) is up to {apart:.0f} ulp off")
-    if detector.network.heads:
-        limits = {key: thresholds[key] for key in ("thresh", "hier_thresh", "nms")}
-        boxes = detector.boxes(outputs, (width, height), View(asked=Asked.IMAGE, **limits))
+    if "after_box" in theirs:
+        boxes = detector.boxes(outputs, (width, height), view)
         ours_after = {"box": boxes.box, "objectness": boxes.objectness, "prob": boxes.prob}
         _check_boxes(result, "boxes", ours_after, theirs, "after", thresholds["thresh"], tolerance)
     return result

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..dialect import ALEXEYAB
 from ..errors import DarknetError, DataError
 from ..image.load import load_image
-from ..numeric.arithmetic import PROFILES
+from ..numeric.arithmetic import ARITHMETICS
 from ..trace import trace
 from .compare import (
     ImageResult,
@@ -22,8 +23,9 @@ from .compare import (
     recorded,
     recorded_arrays,
 )  # fmt: skip
-from .live import compare_with_library, run_library
+from .live import compare_with_library, first_difference, run_library
 from .references import Reference
+from .whose import advice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +152,8 @@ def compare_library(
     options = thresholds.against()
     first = make_detector("ieee")
     computed = list(run_library(library, first, images, options))
-    for name in (name for name, profile in PROFILES.items() if profile.exact):
+    profiles = ARITHMETICS[first.network.dialect.key]
+    for name in (name for name, profile in profiles.items() if profile.exact):
         try:
             detector = first if name == "ieee" else make_detector(name)
         except DarknetError:  # the profile does not cover this network
@@ -164,7 +167,28 @@ def compare_library(
             result.reference = f"library, math={name}"
             results.append(result)
         verdicts[name] = results
+    _explain(library, first, images, options, computed, verdicts, tolerance)
     return verdicts
+
+
+def _explain(
+    library: Path, detector: Detector, images: Sequence[Path], options: dict[str, Any],
+    computed: Sequence[dict[str, Any]], verdicts: dict[str, list[ImageResult]], tolerance: Tolerance,
+) -> None:  # fmt: skip
+    """Of AlexeyAB's library, which shows heads only: say where the first difference is, and why it may be."""
+    if detector.network.dialect is not ALEXEYAB:
+        return
+    for image, theirs, result in zip(images, computed, verdicts["ieee"], strict=True):
+        layer = next((layer for layer in result.layers if not layer.equal), None)
+        if layer is None:
+            continue
+        first = first_difference(library, detector, image, options, layer.index, tolerance)
+        kind = detector.network.layers[first].kind
+        result.problems.insert(0, f"layer {first} ({kind}) is the first that differs")
+        said = advice(detector.network, bool(theirs["avx"]))
+        if said is not None:
+            result.problems.append(said)
+        return  # the other images differ for the same reason
 
 
 def best_profile(verdicts: dict[str, list[ImageResult]]) -> str:

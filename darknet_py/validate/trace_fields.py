@@ -23,17 +23,30 @@ def check_trace(entry: dict[str, Any]) -> None:
         for value in items(layer.get("first", []), f"layers[{index}].first"):
             _check_hex(value, f"layers[{index}].first")
     for name in ("detections_before_nms", "detections"):
-        boxes = entry.get(name)
-        for variant in boxes.values() if isinstance(boxes, dict) else [boxes] if boxes is not None else []:
+        for variant in _variants(entry.get(name), name):
             for index, box in enumerate(items(variant, name)):
                 _check_box(box, f"{name}[{index}]")
     _check_cuts(entry.get("first_only", {}))
+
+
+def _variants(boxes: Any, name: str) -> list[Any]:
+    """The lists of boxes: one, or one for each arithmetic. (Traces of AlexeyAB's have a count and a hash beside.)"""
+    if boxes is None:
+        return []
+    if not isinstance(boxes, dict):
+        return [boxes]
+    if "count" in boxes:
+        number(boxes["count"], f"{name}.count")
+        return [boxes[math] for math in ("ieee", "fast") if math in boxes]
+    return list(boxes.values())
 
 
 def _check_box(box: Any, what: str) -> None:
     for value in items(member(box, "box"), f"{what}.box", 4):
         _check_hex(value, f"{what}.box")
     _check_hex(member(box, "objectness"), f"{what}.objectness")
+    for value in items(box.get("uncertainty", []), f"{what}.uncertainty"):
+        _check_hex(value, f"{what}.uncertainty")
     probs = member(box, "probs")
     if not isinstance(probs, dict):
         raise ValueError(f"{what}.probs is no object")

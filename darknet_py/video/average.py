@@ -11,7 +11,7 @@ from ..detect.nms import nms_obj
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..numeric.arithmetic import get_arithmetic
-from ..view import Fit
+from ..view import fit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,14 +34,17 @@ def demo_view(
 ) -> View:
     """How the demo looks at frames: as the detector does, with ``do_nms_obj``, whatever the boxes' classes.
 
+    AlexeyAB's demo suppresses as his other commands do, class by class.
+
     Args:
         detector: the network.
         thresh, hier_thresh: as for `Detector.detect`.
         nms: greatest intersection over union of two boxes; 0 keeps all.
         stretch: as for `Detector.detect`.
     """
-    view = replace(detector.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, suppress=nms_obj)
-    return view if stretch is None else replace(view, fit=Fit.STRETCH if stretch else Fit.LETTERBOX)
+    suppress = None if detector.network.dialect.nms_kinds else nms_obj
+    view = replace(detector.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, suppress=suppress)
+    return view if stretch is None else replace(view, fit=fit_of(stretch))
 
 
 @dataclass

@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import WeightsError
 from ..formats.atomic import whole_file
 from ..formats.weights import Header
-from ..parameters import Parameters, with_defaults
+from ..parameters import Parameters, complete
 from .npz_member import read_member
 
 if TYPE_CHECKING:
@@ -160,13 +160,10 @@ def _take_arrays(path: str | Path, network: Network, names: set[str], take: Call
             shown = sorted(odd, key=_file_order)
             more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
             raise WeightsError(f"{problem} {', '.join(shown[:3])}{more}; is it another network's file?", path)
-    return [
-        with_defaults(
-            layer,
-            {array.name: take(f"{layer.index}.{layer.kind}.{array.name}", array.shape) for array in layer.stored()},
-        )
+    return complete(network, [
+        {array.name: take(f"{layer.index}.{layer.kind}.{array.name}", array.shape) for array in layer.stored()}
         for layer in network.layers
-    ]
+    ])  # fmt: skip
 
 
 def _file_order(name: str) -> tuple[int, str]:

@@ -10,19 +10,22 @@ import numpy as np
 
 from ..formats.cfg import read_cfg
 from ..layers import Connected, Convolutional, Deconvolutional, Weighted
+from ..numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..layers import Layer
     from ..network import Network
+    from ..numeric.batchnorm import Doubles, Floats
     from ..parameters import Arrays
 
 FORMULAS = ("denormalize", "forward")
 """How the factor of a channel is computed.
 
 ``denormalize`` is Darknet's command of that name: ``scale / sqrt(variance + .00001)``, or ``.000001`` for connected
-layers. That is not what its forward pass computes, ``scale / (sqrt(variance) + .000001f)``: this is ``forward``.
+layers. That is not what its forward pass computes, ``scale / (sqrt(variance) + .000001f)`` in pjreddie's: this is
+``forward``.
 """
 
 _FOLDED = (Convolutional, Deconvolutional, Connected)
@@ -44,8 +47,9 @@ def fold(network: Network, arrays: Iterable[Arrays], formula: str) -> tuple[Netw
         for layer in network.layers
     ]
     pairs = zip(network.layers, arrays, strict=True)
+    deviations = _formula(network, formula)
     return dataclasses.replace(network, layers=tuple(plain)), (
-        _fold_layer(layer, stored, formula) if _normalized(layer, _FOLDED) else stored for layer, stored in pairs
+        _fold_layer(layer, stored, deviations) if _normalized(layer, _FOLDED) else stored for layer, stored in pairs
     )
 
 
@@ -54,11 +58,12 @@ def reset(network: Network, arrays: Iterable[Arrays], formula: str) -> Iterator[
 
     Darknet's ``reset`` leaves deconvolutional layers alone, and so does this.
     """
+    deviations = _formula(network, formula)
     for layer, stored in zip(network.layers, arrays, strict=True):
         if _normalized(layer, _RESET):
             ones, zeros = np.ones_like(stored["biases"]), np.zeros_like(stored["biases"])
             neutral = {"scales": ones, "rolling_mean": zeros, "rolling_variance": ones}
-            yield {**_fold_layer(layer, stored, formula), **neutral}
+            yield {**_fold_layer(layer, stored, deviations), **neutral}
         else:
             yield stored
 
@@ -67,23 +72,28 @@ def _normalized(layer: Layer, kinds: tuple[type[Weighted], ...]) -> bool:
     return isinstance(layer, kinds) and layer.batch_normalize
 
 
-def _fold_layer(layer: Layer, stored: Arrays, formula: str) -> Arrays:
+def _formula(network: Network, formula: str) -> Callable[[Layer, Floats], Doubles]:
+    """What a layer's scales are divided by, from its variances."""
+    if formula == "forward":
+        deviations = get_arithmetic("ieee", network.dialect).deviations
+        return lambda layer, variance: deviations(variance)
+    return lambda layer, variance: np.sqrt(
+        variance.astype(np.float64) + (0.000001 if isinstance(layer, Connected) else 0.00001)
+    )
+
+
+def _fold_layer(layer: Layer, stored: Arrays, deviations: Callable[[Layer, Floats], Doubles]) -> Arrays:
     """Weights and biases with the batch normalisation in them."""
     weights, biases, mean = stored["weights"], stored["biases"], stored["rolling_mean"]
-    variance = stored["rolling_variance"].astype(np.float64)
     with np.errstate(all="ignore"):
-        if formula == "denormalize":
-            deviation = np.sqrt(variance + (0.000001 if isinstance(layer, Connected) else 0.00001))
-        else:
-            deviation = np.sqrt(variance) + np.float64(np.float32(0.000001))
-        factor = (stored["scales"] / deviation).astype(np.float32)
+        factor = (stored["scales"] / deviations(layer, stored["rolling_variance"])).astype(np.float32)
         axis = 1 if isinstance(layer, Deconvolutional) else 0  # of the output channels
         shape = [1] * weights.ndim
         shape[axis] = -1
         return {"biases": biases - mean * factor, "weights": weights * factor.reshape(shape)}
 
 
-def rewrite_cfg(path: str | Path, *removed: str) -> bytes | None:
+def rewrite_cfg(network: Network, *removed: str) -> bytes | None:
     """A cfg without these options in the sections that batch normalisation is folded in; None if it has none of them.
 
     Everything else stays as it stands in the file.
@@ -91,12 +101,12 @@ def rewrite_cfg(path: str | Path, *removed: str) -> bytes | None:
     kinds = {layer.kind for layer in _FOLDED}
     lines = {
         option.line
-        for section in read_cfg(path).layers
+        for section in read_cfg(network.path, network.dialect.key).layers
         if section.kind in kinds
         for option in section.options
         if option.key in removed
     }
     if not lines:
         return None
-    text = Path(path).read_bytes().split(b"\n")
+    text = Path(network.path).read_bytes().split(b"\n")
     return b"\n".join(line for number, line in enumerate(text, start=1) if number not in lines)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..dialect import AUTO
 from ..errors import DarknetError, FileError, WeightsError
 from ..formats.atomic import refuse_input, whole_file
 from ..formats.weights import Header
-from ..layers import Softmax
 from ..network import read_network
 from ..parameters import load_parameters, save_parameters
 from .archive import name_arrays, read_npz, read_safetensors, write_npz, write_safetensors
@@ -50,6 +50,7 @@ def convert(
     formula: str = "denormalize",
     out_cfg: str | Path | None = None,
     activated: bool = False,
+    dialect: str = AUTO,
 ) -> Converted:
     """Write the weights ``source`` to ``out``, in the format that the name of ``out`` ends with.
 
@@ -61,6 +62,7 @@ def convert(
         formula: how that is computed (`weights.batchnorm.FORMULAS`).
         out_cfg: where the new cfg goes; by default beside ``out``, where it replaces nothing.
         activated: in an ONNX model the heads' own activations are applied (`export.to_onnx`).
+        dialect: whose Darknet the cfg is for, as for `load`.
 
     Raises:
         CfgError, WeightsError, FileError, DarknetError: nothing is left behind.
@@ -73,7 +75,7 @@ def convert(
     if kind == ".onnx" and batchnorm != "keep":
         raise FileError("an ONNX model has its batch normalisation folded in always: leave that to the export", out)
     refuse_input(out, source, cfg)
-    network = read_network(cfg)
+    network = read_network(cfg, dialect=dialect)
     parameters, notes = _read(source, network)
     result = Converted(out, notes=notes)
     if kind == ".onnx":
@@ -112,11 +114,11 @@ def _write_changed(
     removed = ("flipped", "dontloadscales")
     arrays: Iterable[Arrays]
     if batchnorm == "fold":
-        text = rewrite_cfg(network.path, "batch_normalize", *removed)
+        text = rewrite_cfg(network, "batch_normalize", *removed)
         text = Path(network.path).read_bytes() if text is None else text
         plain, arrays = fold(plain, parameters.arrays, formula)
     else:
-        text = rewrite_cfg(network.path, *removed)
+        text = rewrite_cfg(network, *removed)
         arrays = reset(plain, parameters.arrays, formula)
     with ExitStack() as stack:
         if text is not None:
@@ -141,10 +143,7 @@ def _cfg_place(out: Path, given: str | Path | None, *inputs: str | Path) -> Path
 
 def _write_onnx(out: Path, network: Network, parameters: Parameters, activated: bool) -> None:
     from ..export import to_onnx
+    from ..loading import load_trees
 
-    trees = {}
-    if any(isinstance(layer, Softmax) and layer.tree for layer in network.layers):
-        from ..loading import load_trees
-
-        trees = load_trees(network)
+    trees = load_trees(network) if any(layer.kind == "softmax" for layer in network.layers) else {}
     to_onnx(network, parameters, trees, activated).write(out)

@@ -20,7 +20,7 @@ def as_saved(network: Network, whole: bool = False) -> tuple[Network, list[str]]
     only: such a layer's weights are written unflipped, and the batch normalisation of every layer that has one is
     written.
     """
-    sections = read_cfg(network.path).layers
+    sections = read_cfg(network.path, network.dialect.key).layers
     kept: list[Layer] = []
     notes = []
     for layer, section in zip(network.layers, sections, strict=False):

@@ -17,7 +17,7 @@ class OpenVino:
 
     def __init__(self, job: Job) -> None:
         openvino: Any = importlib.import_module("openvino")
-        model, self.layers = to_onnx(job.cfg, job.weights)
+        model, self.layers = to_onnx(job.cfg, job.weights, job.dialect)
         core = openvino.Core()
         settings = {
             "INFERENCE_NUM_THREADS": job.threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY",

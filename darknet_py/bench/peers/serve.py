@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Job:
     """What to run: files of cfg and weights (the cfg with its final size), of the input, and on how many threads.
 
-    ``library``: a shared library, for engines that are one.
+    ``library``: a shared library, for engines that are one. ``dialect``: whose Darknet the cfg is for.
     """
 
     cfg: str
@@ -42,6 +42,7 @@ class Job:
     input: str
     threads: int
     library: str = ""
+    dialect: str = "auto"
 
 
 class Engine(Protocol):
@@ -87,7 +88,7 @@ def _serve(engine: str, library: str, answers: TextIO) -> None:
         else:
             from ...network import read_network
 
-            outputs = loaded.outputs(x, read_network(job.cfg))
+            outputs = loaded.outputs(x, read_network(job.cfg, dialect=job.dialect))
             arrays: dict[str, Any] = {str(number): array for number, array in outputs.items()}
             np.savez(request["outputs"], **arrays)
             _say(answers, layers=sorted(outputs))

@@ -49,7 +49,7 @@ def read_options(network: Network) -> dict[int, RegionOptions]:
     Raises:
         CfgError: a head that OpenCV cannot run and whose rows nobody has defined.
     """
-    sections = read_cfg(network.path).layers
+    sections = read_cfg(network.path, network.dialect.key).layers
     options = {}
     for head in network.heads:
         section = sections[head.index]

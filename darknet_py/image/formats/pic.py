@@ -37,7 +37,7 @@ class _Packet(NamedTuple):
 
 def decode_pic(data: bytes, channels: int = 3, name: str | None = None) -> Pixels:
     """Decode a PIC file's bytes to H x W x C uint8 (`channels` 0: as in the file). Raises `ImageError`."""
-    from ...kernels.runs import BROKEN, TRUNCATED, decode_pic_rows
+    from ...kernels.codec.runs import BROKEN, TRUNCATED, decode_pic_rows
 
     reader = Reader(data, name, "PIC")
     reader.position = _HEADER

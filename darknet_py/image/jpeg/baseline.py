@@ -22,8 +22,19 @@ from .tables import ZIGZAG, ZIGZAG_ENTRIES
 
 @kernel(forceinline=True)
 def decode_block(block, state, data, lookup, codes, steps, component, dc_table, ac_table, quant_table):
-    # block: int16 (64,), the coefficients times their steps. Returns a status and the last place in zigzag order that
-    # was filled: 0 if there is nothing but the mean.
+    """One block. Returns a status and the last place in zigzag order that was filled: 0 if there is only the mean.
+
+    Args:
+        block: written int16[64]: the coefficients times their steps
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        steps: int32[...]: of all quantisation tables
+        component: int
+        dc_table, ac_table: int: numbers of its Huffman tables
+        quant_table: int: number of its quantisation table
+    """
     status = decode_mean(state, data, lookup, codes, component, dc_table)
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     for i in range(64):

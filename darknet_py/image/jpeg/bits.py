@@ -29,7 +29,15 @@ OK, BAD_CODE, TRUNCATED, UNFINISHED = range(4)
 
 @kernel(forceinline=True)
 def refill(data, position, buffer, bits, marker):
-    # For less than 25 bits in the buffer, no marker yet. Returns the last four arguments anew.
+    """For less than 25 bits in the buffer, no marker yet. Returns the last four arguments anew.
+
+    Args:
+        data: uint8[...]: the file
+        position: int: of the next byte
+        buffer: int: bits that were read, from the highest one on
+        bits: int: how many
+        marker: int: that the data stopped at, or NO_MARKER
+    """
     word = np.int64(0xFF)
     if position + 4 <= data.size:
         word = (
@@ -51,6 +59,14 @@ def refill(data, position, buffer, bits, marker):
 
 @kernel
 def _refill_bytewise(data, position, buffer, bits):
+    """As `refill`, byte by byte: near a marker, and at the end of the file.
+
+    Args:
+        data: uint8[...]: the file
+        position: int: of the next byte
+        buffer: int: bits that were read, from the highest one on
+        bits: int: how many
+    """
     marker = NO_MARKER
     while bits <= 24 and marker == NO_MARKER:
         byte, position = _next_byte(data, position)
@@ -72,6 +88,12 @@ def _refill_bytewise(data, position, buffer, bits):
 
 @kernel(forceinline=True)
 def _next_byte(data, position):
+    """The byte at a position, FILE_END behind the end; and the position behind it.
+
+    Args:
+        data: uint8[...]: the file
+        position: int
+    """
     if position < data.size:
         return np.int64(data[position]), position + 1
     return np.int64(FILE_END), position
@@ -79,13 +101,27 @@ def _next_byte(data, position):
 
 @kernel(forceinline=True)
 def find_code(buffer, lookup, codes, table):
-    # The table's entry for the code that the buffer starts with (see HuffmanTables.lookup), 0 if there is none.
+    """The table's entry for the code that the buffer starts with (see HuffmanTables.lookup), 0 if there is none.
+
+    Args:
+        buffer: int
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        table: int: its number
+    """
     entry = lookup[table * LOOKUPS + (buffer >> (64 - LOOK_BITS) & (LOOKUPS - 1))]
     return np.int64(entry) if entry != 0 else _find_long_code(buffer, codes, table)
 
 
 @kernel
 def _find_long_code(buffer, codes, table):
+    """As `find_code`, for a code that is longer than what can be looked up.
+
+    Args:
+        buffer: int
+        codes: int32[...]: of `HuffmanTables`, all tables
+        table: int: its number
+    """
     row = table * CODES
     ahead = buffer >> (64 - LONGEST) & ((1 << LONGEST) - 1)
     for length in range(LOOK_BITS + 1, LONGEST + 1):
@@ -97,20 +133,37 @@ def _find_long_code(buffer, codes, table):
 
 @kernel(forceinline=True)
 def signed_bits(buffer, size):
-    # The coefficient in the buffer's first 1 <= size <= 15 bits: a first bit of 0 means a negative one.
+    """The coefficient in the buffer's first 1 <= size <= 15 bits: a first bit of 0 means a negative one.
+
+    Args:
+        buffer, size: int
+    """
     value = buffer >> (64 - size) & ((1 << size) - 1)
     return value if buffer < 0 else value - (1 << size) + 1
 
 
 @kernel(forceinline=True)
 def unsigned_bits(buffer, size):
-    # The number in the buffer's first 0 <= size <= 15 bits.
+    """The number in the buffer's first 0 <= size <= 15 bits.
+
+    Args:
+        buffer, size: int
+    """
     return (buffer >> 1 & 0x7FFFFFFFFFFFFFFF) >> (63 - size)
 
 
 @kernel(forceinline=True)
 def decode_mean(state, data, lookup, codes, component, table):
-    # Adds the difference that comes next to the component's prediction. Returns a status.
+    """Add the difference that comes next to the component's prediction. Returns a status.
+
+    Args:
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        component: int
+        table: int: number of its Huffman table
+    """
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     if bits < 16:
         position, buffer, bits, marker = refill(data, position, buffer, bits, marker)

@@ -26,9 +26,18 @@ GREY, YCC, RGB, CMYK, YCCK, YCCK_GREY = range(6)
 
 @kernel
 def convert_planes(out, planes, layout, width, height, mode, lines, sums):
-    # out: uint8 (height, width, 1 or 3) flat; planes: uint8. layout: int64 (n, 5), for each component: start of its
-    # plane, its row length, rows of samples, and how many pixels a sample spans across and down.
-    # lines: uint8 (n, at least width + 3) flat, sums: uint16 (width,), both scratch.
+    """All components' samples to pixels.
+
+    Args:
+        out: written uint8[height, width, 1 or 3]
+        planes: uint8[...]: of all components
+        layout: int64[n, 5]: of each component: start of its plane, its row length, rows of samples, and how many pixels
+            a sample spans across and down
+        width, height: int
+        mode: int: how the components make a colour
+        lines: written uint8[n, width + 3] or more: room to work in
+        sums: written uint16[width]: room to work in
+    """
     out, planes, lines, sums = borrow(out), borrow(planes), borrow(lines), borrow(sums)
     stride = lines.size // layout.shape[0]
     channels = out.size // (width * height)
@@ -54,7 +63,15 @@ def convert_planes(out, planes, layout, width, height, mode, lines, sums):
 
 @kernel
 def convert_row(out, lines, stride, width, mode):
-    # out: uint8, this row's pixels; lines: uint8, one row per component, `stride` apart.
+    """One row of pixels.
+
+    Args:
+        out: written uint8[...]: this row's pixels
+        lines: uint8[...]: one row per component
+        stride: int: values from one component to the next
+        width: int
+        mode: int: how the components make a colour
+    """
     first, second, third = lines[:width], lines[stride : stride + width], lines[2 * stride : 2 * stride + width]
     black = lines[3 * stride : 3 * stride + width]
     if mode == GREY:
@@ -84,13 +101,22 @@ def convert_row(out, lines, stride, width, mode):
 
 @kernel
 def _product(a, b):
-    # a * b / 255, rounded (Blinn's)
+    """a * b / 255, rounded (Blinn's).
+
+    Args:
+        a, b: uint8
+    """
     t = np.int64(a) * np.int64(b) + 128
     return (t + (t >> 8)) >> 8
 
 
 @kernel
 def _ycc_row(out, lines, stride, width):
+    """A row of luma and chroma to red, green and blue.
+
+    Args:
+        out, lines, stride, width: any: as for `convert_row`
+    """
     whole = width - width % LANES
     for i in range(0, whole, LANES):
         _ycc_pixels(out, 3 * i, lines, i, stride)
@@ -105,6 +131,11 @@ def _ycc_row(out, lines, stride, width):
 
 @kernel
 def _byte(x):
+    """The nearest number that a byte can be.
+
+    Args:
+        x: int
+    """
     return max(0, min(x, 255))
 
 

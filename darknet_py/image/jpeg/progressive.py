@@ -27,7 +27,19 @@ from .tables import ZIGZAG
 
 @kernel(forceinline=True)
 def first_dc(coefficients, at, state, data, lookup, codes, component, table, shift):
-    # The mean of the block coefficients[at : at + 64] (int16), without its lowest `shift` bits; the others become 0.
+    """The mean of a block, without its lowest bits; the others become 0. Returns a status.
+
+    Args:
+        coefficients: updated int16[...]
+        at: int: where in it the block starts
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        component: int
+        table: int: number of its Huffman table
+        shift: int: how many bits
+    """
     status = decode_mean(state, data, lookup, codes, component, table)
     for i in range(at, at + 64):
         coefficients[i] = 0
@@ -37,7 +49,15 @@ def first_dc(coefficients, at, state, data, lookup, codes, component, table, shi
 
 @kernel(forceinline=True)
 def refine_dc(coefficients, at, state, data, shift):
-    # One more bit of the mean.
+    """One more bit of the mean. Returns a status.
+
+    Args:
+        coefficients: updated int16[...]
+        at: int: where in it the block starts
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        shift: int: number of the bit
+    """
     if _next_bit(state, data):
         coefficients[at] += 1 << shift
     return TRUNCATED if state[MARKER] == FILE_END else OK
@@ -45,7 +65,19 @@ def refine_dc(coefficients, at, state, data, shift):
 
 @kernel(forceinline=True)
 def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, shift):
-    # Coefficients `first` to `last` in zigzag order, without their lowest `shift` bits.
+    """Some coefficients, without their lowest bits. Returns a status.
+
+    Args:
+        coefficients: updated int16[...]
+        at: int: where in it the block starts
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        table: int: number of the Huffman table
+        first, last: int: in zigzag order
+        shift: int: how many bits
+    """
     if state[EOB_RUN] != 0:
         state[EOB_RUN] -= 1
         return OK
@@ -88,7 +120,19 @@ def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, s
 
 @kernel(forceinline=True)
 def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, shift):
-    # One more bit of the coefficients `first` to `last` in zigzag order, and those that it makes differ from 0.
+    """One more bit of some coefficients, and those that it makes differ from 0. Returns a status.
+
+    Args:
+        coefficients: updated int16[...]
+        at: int: where in it the block starts
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        table: int: number of the Huffman table
+        first, last: int: in zigzag order
+        shift: int: number of the bit
+    """
     bit = 1 << shift
     if state[EOB_RUN] != 0:
         state[EOB_RUN] -= 1
@@ -115,7 +159,18 @@ def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, 
 
 @kernel(forceinline=True)
 def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
-    # Refine what is not 0, pass `run` zeros, set the next one to `value`. Returns the place behind it.
+    """Refine what is not 0, pass some zeros, set the next one. Returns the place behind it.
+
+    Args:
+        coefficients: updated int16[...]
+        at: int: where in it the block starts
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        k, last: int: first and last place in zigzag order
+        run: int: how many zeros
+        value: int: what the one behind them becomes
+        bit: int: what is added to, or taken from, what is not 0
+    """
     while k <= last:
         place = at + ZIGZAG[k]
         k += 1
@@ -131,7 +186,15 @@ def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
 
 @kernel(forceinline=True)
 def _refining_symbol(state, data, lookup, codes, table):
-    # Run, size and the code's length in bits; a length of 0 if there is no such code.
+    """Run, size and the code's length in bits; a length of 0 if there is no such code.
+
+    Args:
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        table: int: number of the Huffman table
+    """
     had_marker = state[MARKER] != NO_MARKER
     if state[BITS] < 16:
         _refill(state, data)
@@ -149,6 +212,12 @@ def _refining_symbol(state, data, lookup, codes, table):
 
 @kernel(forceinline=True)
 def _refill(state, data):
+    """`refill` of the state.
+
+    Args:
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+    """
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = refill(
         data, state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     )
@@ -156,12 +225,24 @@ def _refill(state, data):
 
 @kernel(forceinline=True)
 def _skip_bits(state, count):
+    """Bits that were used.
+
+    Args:
+        state: updated int64[...]: where the scan is, see `bits`
+        count: int
+    """
     state[BUFFER] <<= count
     state[BITS] -= count
 
 
 @kernel(forceinline=True)
 def _next_bit(state, data):
+    """Whether the next bit is 1.
+
+    Args:
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+    """
     if state[BITS] < 1:
         _refill(state, data)
     bit = state[BUFFER] < 0

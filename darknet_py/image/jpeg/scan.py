@@ -34,10 +34,23 @@ SEQUENTIAL, FIRST_DC, REFINE_DC, FIRST_AC, REFINE_AC = range(5)
 def decode_scan(
     planes, coefficients, state, data, lookup, codes, steps, parts, kind, first, last, shift, wide, high, interval
 ):
-    # SEQUENTIAL: planes: uint8, all components' behind each other (ROW: width); coefficients: int16 (64,), scratch.
-    # Else coefficients: int16, all components' blocks row after row (ROW: values in a row of blocks); planes unused.
-    # parts: int64 (n, 8), one row for each component of the scan. wide, high: the scan's size in units; interval: units
-    # between restart markers. state: the bit reader's, its position where the scan's data start. Returns a status.
+    """One scan. The state's position is where its data start. Returns a status.
+
+    Args:
+        planes: written uint8[...]: if SEQUENTIAL, all components' samples behind each other (ROW: width); else not used
+        coefficients: updated int16[...]: if SEQUENTIAL, room for one block; else all components' blocks row after row
+            (ROW: values in a row of blocks)
+        state: updated int64[...]: where the scan is, see `bits`
+        data: uint8[...]: the file
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        steps: int32[...]: of all quantisation tables
+        parts: int64[n, 8]: one row for each component of the scan
+        kind: int: of scan
+        first, last, shift: int: which coefficients, and from which bit on
+        wide, high: int: the scan's size in units
+        interval: int: units between restart markers
+    """
     planes, coefficients, state, data = borrow(planes), borrow(coefficients), borrow(state), borrow(data)
     lookup, codes, steps, parts = borrow(lookup), borrow(codes), borrow(steps), borrow(parts)
     _reset(state)
@@ -68,7 +81,11 @@ def decode_scan(
 
 @kernel
 def _reset(state):
-    # To the start of a scan or of a restart interval.
+    """To the start of a scan or of a restart interval.
+
+    Args:
+        state: updated int64[...]: where the scan is, see `bits`
+    """
     state[BUFFER] = 0
     state[BITS] = 0
     state[MARKER] = NO_MARKER
@@ -81,7 +98,14 @@ def _reset(state):
 def _decode_unit(
     planes, coefficients, state, data, lookup, codes, steps, parts, p, kind, first, last, shift, unit_x, unit_y
 ):
-    # One component's blocks of one unit.
+    """One component's blocks of one unit. Returns a status.
+
+    Args:
+        planes, coefficients, state, data, lookup, codes, steps, parts: any: as for `decode_scan`
+        p: int: number of the component in the scan
+        kind, first, last, shift: int: as for `decode_scan`
+        unit_x, unit_y: int: column and row of the unit
+    """
     component, row, start = parts[p, COMPONENT], parts[p, ROW], parts[p, START]
     dc_table, ac_table, quant_table = parts[p, DC_TABLE], parts[p, AC_TABLE], parts[p, QUANT_TABLE]
     across, down = parts[p, ACROSS], parts[p, DOWN]
@@ -108,7 +132,15 @@ def _decode_unit(
 
 @kernel(forceinline=True)
 def _to_pixels(planes, start, row, block, is_flat):
-    # The 8 x 8 pixels of a block; is_flat: only its mean is set, which the transform would give to all of them.
+    """The 8 x 8 pixels of a block.
+
+    Args:
+        planes: written uint8[...]
+        start: int: where in it the block's pixels start
+        row: int: bytes of a row
+        block: int16[64]
+        is_flat: bool: only its mean is set, which the transform would give to all of them
+    """
     if not is_flat:
         idct(planes, start, row, block, 0)
         return
@@ -121,8 +153,19 @@ def _to_pixels(planes, start, row, block, is_flat):
 
 @kernel
 def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps, wide, high, scratch):
-    # A progressive component's pixels: planes from `start` on, rows of `row` bytes; coefficients from `first` on, rows
-    # of `blocks_row` values; steps: int32 (64,) row by row; wide, high: in blocks; scratch: int16 (64,).
+    """A progressive component's pixels.
+
+    Args:
+        planes: written uint8[...]
+        start: int: where in it the component starts
+        row: int: bytes of a row
+        coefficients: int16[...]
+        first: int: where in it the component starts
+        blocks_row: int: values of a row of blocks
+        steps: int32[64]: row by row
+        wide, high: int: sides of the component in blocks
+        scratch: written int16[64]: room to work in
+    """
     for y in range(high):
         for x in range(wide):
             at = first + y * blocks_row + 64 * x

@@ -11,8 +11,14 @@ from ...kernels.runtime.jit import kernel
 
 @kernel
 def upsample_row(line, near, far, across, down, sums):
-    # near, far: uint8 (width,), the nearest row of samples and the one on the other side.
-    # line: uint8 (width * across,); sums: uint16 (width,), scratch.
+    """One row of pixels of a component.
+
+    Args:
+        line: written uint8[near.size * across]
+        near, far: uint8[width]: the nearest row of samples and the one on the other side
+        across, down: int: pixels that a sample spans
+        sums: written uint16[width]: room to work in
+    """
     width = near.size
     if across == 1 and down == 1:
         for i in range(width):
@@ -39,7 +45,15 @@ def upsample_row(line, near, far, across, down, sums):
 
 @kernel(forceinline=True)
 def _widen(line, sums, width, shift, half, ends):
-    # Two pixels for each sum; the outermost ones, without a neighbour, are the sum itself (shifted by `ends`).
+    """Two pixels for each sum; the outermost ones, without a neighbour, are the sum itself.
+
+    Args:
+        line: written uint8[2 * width]
+        sums: uint16[width]
+        width: int
+        shift, half: int: what three of one sum and one of the next are divided by, and half of that
+        ends: int: what the outermost ones are shifted by
+    """
     edge = half >> (shift - ends)
     line[0] = (sums[0] + edge) >> ends
     line[2 * width - 1] = (sums[width - 1] + edge) >> ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import types
 from numba.extending import overload
@@ -58,25 +60,33 @@ def columns_between(index, weight, w, out_w, step):
         weight[c] = place - np.float32(left)
 
 
+class Grid(NamedTuple):
+    """Where an image lies in an array: value (k, r, c) at start + k * plane + r * row + c * step, for r < h, c < w."""
+
+    start: int
+    plane: int
+    row: int
+    step: int
+    h: int
+    w: int
+
+
 @kernel
-def resize_into(
-    out, start, out_row, out_plane, x, step, row, plane, table, channels, h, w, out_h, out_w, index, weight, lines
-):
+def resize_into(out, target, x, source, channels, table, index, weight, lines):
     """Only those input rows are narrowed that some output row needs, and each of them once.
 
     Args:
-        out: written float32[...]: value (k, r, c) at start + k * out_plane + r * out_row + c
-        start, out_row, out_plane: int
-        x: any: value (k, r, c) at k * plane + r * row + c * step, float32, or uint8 that the table makes float32
-        step, row, plane: int
-        table: float32[256]: the value of each byte
+        out: written float32[...]
+        target: Grid: of the output, its step is 1
+        x: any: float32, or uint8 that the table makes float32
+        source: Grid: of the input
         channels: int
-        h, w: int: sides of the input
-        out_h, out_w: int: sides of the output
-        index: int64[out_w]: of `columns_between`
-        weight: float32[out_w]: of `columns_between`
-        lines: written float32[2, out_w]: room to work in
+        table: float32[256]: the value of each byte
+        index: int64[target.w]: of `columns_between`
+        weight: float32[target.w]: of `columns_between`
+        lines: written float32[2, target.w]: room to work in
     """
+    h, out_h, out_w = source.h, target.h, target.w
     scale = np.float32(h - 1) / np.float32(out_h - 1) if out_h > 1 else np.float32(0)
     for k in range(channels):
         held_upper = held_lower = -1
@@ -89,43 +99,44 @@ def resize_into(
                 upper, lower = lower, upper
                 held_upper, held_lower = held_lower, held_upper
             if held_upper != y:
-                _narrow(lines, upper, x, k * plane + y * row, step, table, w, out_w, index, weight)
+                _narrow(lines, upper, x, source, k, y, table, out_w, index, weight)
                 held_upper = y
-            target = start + k * out_plane + r * out_row
+            first = target.start + k * target.plane + r * target.row
             up = ONE - down
             for c in range(out_w):
-                out[target + c] = up * lines[upper + c]
+                out[first + c] = up * lines[upper + c]
             # Darknet's last row keeps its upper part alone, also where rounding left it some weight below.
             if r == out_h - 1 or h == 1:
                 continue
             below = min(y + 1, h - 1)
             if held_lower != below:
-                _narrow(lines, lower, x, k * plane + below * row, step, table, w, out_w, index, weight)
+                _narrow(lines, lower, x, source, k, below, table, out_w, index, weight)
                 held_lower = below
             for c in range(out_w):
-                out[target + c] += down * lines[lower + c]
+                out[first + c] += down * lines[lower + c]
 
 
 @kernel
-def _narrow(lines, target, x, source, step, table, w, out_w, index, weight):
-    """lines[target : target + out_w] = the input row at x[source], resized to out_w values.
+def _narrow(lines, place, x, source, k, y, table, out_w, index, weight):
+    """lines[place : place + out_w] = row y of channel k of the input, resized to out_w values.
 
     Args:
         lines: written float32[2, out_w]
-        target: int
-        x: any: as for `resize_into`
-        source, step: int: place of the row's first value, and values from one to the next
+        place: int
+        x, source: any: as for `resize_into`
+        k, y: int
         table: float32[256]
-        w, out_w: int: width of the input and of the output
+        out_w: int: width of the output
         index: int64[out_w]: of `columns_between`
         weight: float32[out_w]: of `columns_between`
     """
+    first, step, w = source.start + k * source.plane + y * source.row, source.step, source.w
     if w == 1:
         for c in range(out_w):
-            lines[target + c] = _value(x, source, table)
+            lines[place + c] = _value(x, first, table)
         return
     for c in range(out_w - 1):
-        i = source + index[c]
+        i = first + index[c]
         right = weight[c]
-        lines[target + c] = (ONE - right) * _value(x, i, table) + right * _value(x, i + step, table)
-    lines[target + out_w - 1] = _value(x, source + (w - 1) * step, table)
+        lines[place + c] = (ONE - right) * _value(x, i, table) + right * _value(x, i + step, table)
+    lines[place + out_w - 1] = _value(x, first + (w - 1) * step, table)

@@ -126,9 +126,16 @@ def _decode_hdr_channel(out, at, end, data, position):
 
 @kernel
 def decode_pic_rows(out, data, position, packets, width):
-    # Softimage's PIC. out: uint8 (height, width, 4) flat. packets: int64 (n, 2), for each how its values are encoded
-    # (PIC_PLAIN, PIC_RUNS, PIC_MIXED) and which channels they have (0x80: the first, to 0x10: the fourth); each row has
-    # all of them one behind the other. Returns the position behind, BROKEN or TRUNCATED.
+    """Softimage's PIC: each row has all packets one behind the other. Returns the position behind, BROKEN or TRUNCATED.
+
+    Args:
+        out: written uint8[height, width, 4]
+        data: uint8[...]: the file
+        position: int: where in it the rows start
+        packets: int64[n, 2]: of each how it is packed (PIC_PLAIN, PIC_RUNS, PIC_MIXED), and which channels
+            it has (0x80: the first, to 0x10: the fourth)
+        width: int
+    """
     out, data, packets = borrow(out), borrow(data), borrow(packets)
     for start in range(0, out.size, 4 * width):
         for p in range(packets.shape[0]):
@@ -142,6 +149,16 @@ def decode_pic_rows(out, data, position, packets, width):
 
 @kernel
 def _decode_pic_packet(out, at, end, data, position, kind, mask):
+    """One packet of a row. Returns the position behind, BROKEN or TRUNCATED.
+
+    Args:
+        out: written uint8[...]
+        at, end: int: where in it the row goes
+        data: uint8[...]: the file
+        position: int: where in it the packet starts
+        kind: int: how it is packed
+        mask: int: which channels it has
+    """
     size = (mask >> 7) + (mask >> 6 & 1) + (mask >> 5 & 1) + (mask >> 4 & 1)
     while at < end:
         left = (end - at) >> 2

@@ -72,6 +72,30 @@ class Cut(NamedTuple):
     scratch: int
 
 
+class Piece(NamedTuple):
+    """One block of sums on one part of k.
+
+    Attributes:
+        block: number of the block of filters.
+        first: number of the piece's first pixel in a channel of the output.
+        width: pixels of the piece.
+        channel: first channel of the part.
+        channels: channels of the part.
+        rows: all filters of the group, absent ones included.
+        number: of the piece in the task.
+        step: lines of the next block's weights that this piece asks the cache for.
+    """
+
+    block: int
+    first: int
+    width: int
+    channel: int
+    channels: int
+    rows: int
+    number: int
+    step: int
+
+
 def count_images(tasks):
     """How many images the tasks of a `convolution` are for."""
     return int(tasks[::TASK_NUMBERS].max()) + 1
@@ -212,10 +236,8 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
             first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
-            _block(
-                operands, out, plane, sums, pixel, shape, cut, finish, tile, block0 + b, first, count, channel,
-                channels, rows, p, step,
-            )  # fmt: skip
+            piece = Piece(block0 + b, first, count, channel, channels, rows, p, step)
+            _block(operands, out, plane, sums, pixel, shape, cut, finish, tile, piece)
             if cut.way != FILTERS:
                 b += 1
                 if b < filters:
@@ -237,10 +259,7 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
 
 
 @kernel(forceinline=True)
-def _block(
-    operands, out, plane, sums, pixels, shape, cut, finish, tile, block, first, count, channel, channels, rows, piece,
-    step,
-):  # fmt: skip
+def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
     """One block of sums on one part of k, and what follows it if it is the last part.
 
     Args:
@@ -250,24 +269,18 @@ def _block(
         sums: updated float32*: where the block's sums wait
         pixels: float32*: the piece's first pixel in the window
         shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
-        block: int: number of the block of filters
-        first: int: number of the piece's first pixel in a channel of ``out``
-        count: int: pixels of the piece
-        channel: int: first channel of the part
-        channels: int: channels of the part
-        rows: int: all filters of the group, absent ones included
-        piece: int: number of the piece in the task
-        step: int: lines of the next block's weights that this piece asks the cache for
+        piece: Piece
     """
-    f, taps = block * cut.block, shape.size * shape.size
-    weights = shifted(operands.weights, (channel * rows + f * channels) * taps)
+    channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
+    f, taps = piece.block * cut.block, shape.size * shape.size
+    weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
     out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     if cut.way == FILTERS:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.
-        ahead = shifted(weights, (cut.block + step * piece) * length)
-        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, step)
+        ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
+        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step)
         if last:
             finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)
     else:

@@ -14,7 +14,7 @@ LOWEST = np.float32(np.finfo(np.float32).min)
 
 
 @plan_kernel(tasks=lambda channels: channels)
-def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride, offset, tile):
+def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_y, offset, tile):
     """Maximum of each window. Windows are walked row by row: between +0 and -0 the first one stays.
 
     Args:
@@ -23,14 +23,14 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride, offset, t
         channels, h, w: int: channels and sides of the input
         out_h, out_w: int: sides of the output
         size: int: side of a window
-        stride: int: pixels from one window to the next
-        offset: int: the window of output (i, j) starts at (i * stride + offset, j * stride + offset)
+        stride_x, stride_y: int: pixels from one window to the next
+        offset: int: the window of output (i, j) starts at (i * stride_y + offset, j * stride_x + offset)
         tile: Tile
 
     Requires:
         offset <= 0
-        out_h in (windows(h - 2 * offset, size, stride), windows(h - 2 * offset + 1, size, stride))
-        out_w in (windows(w - 2 * offset, size, stride), windows(w - 2 * offset + 1, size, stride))
+        out_h in (windows(h - 2 * offset, size, stride_y), windows(h - 2 * offset + 1, size, stride_y))
+        out_w in (windows(w - 2 * offset, size, stride_x), windows(w - 2 * offset + 1, size, stride_x))
     """
     while True:
         channel = next_task(queue)
@@ -43,9 +43,9 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride, offset, t
             for j in range(out_w):
                 line[j] = LOWEST
             for n in range(size):
-                y = i * stride + offset + n
+                y = i * stride_y + offset + n
                 if 0 <= y < h:
-                    _maximum_of_row(line, pointer(x, plane + y * w), out_w, w, size, stride, offset, tile)
+                    _maximum_of_row(line, pointer(x, plane + y * w), out_w, w, size, stride_x, offset, tile)
 
 
 @kernel
@@ -56,7 +56,8 @@ def _maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
         line: updated float32*: the row of the output
         source: float32*: the row of the input
         out_w, w: int: their lengths
-        size, stride, offset: int: as for `maxpool`
+        size: int: side of a window
+        stride, offset: int: across, as for `maxpool`
         tile: Tile
     """
     lanes = tile.lanes
@@ -78,6 +79,60 @@ def _maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
             value = source[shift + stride * j]
             line[j] = value if value > line[j] else line[j]
             j += 1
+
+
+@plan_kernel(tasks=lambda depth: depth)
+def maxpool_depth(queue, out, x, channels, cells, depth):
+    """Channel g becomes the maximum of the channels g, g + depth, ... of each pixel.
+
+    Args:
+        out: written float32[depth, cells]
+        x: float32[channels, cells]
+        channels: int
+        cells: int: values of a channel
+        depth: int: channels of the output
+    """
+    while True:
+        group = next_task(queue)
+        if group < 0:
+            return
+        for i in range(group * cells, (group + 1) * cells):
+            largest = LOWEST
+            for k in range(i, channels * cells, depth * cells):
+                if x[k] > largest:
+                    largest = x[k]
+            out[i] = largest
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def local_avgpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_y, offset):
+    """Mean of what of each window lies inside of the image, summed row by row.
+
+    Args:
+        out: written float32[channels, out_h, out_w]
+        x: float32[channels, h, w]
+        channels, h, w: int: channels and sides of the input
+        out_h, out_w: int: sides of the output
+        size, stride_x, stride_y, offset: int: as for `maxpool`
+
+    Requires:
+        offset <= 0
+        out_h in (windows(h - 2 * offset, size, stride_y), windows(h - 2 * offset + 1, size, stride_y))
+        out_w in (windows(w - 2 * offset, size, stride_x), windows(w - 2 * offset + 1, size, stride_x))
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for i in range(out_h):
+            for j in range(out_w):
+                top, left = i * stride_y + offset, j * stride_x + offset
+                total, count = np.float32(0), 0
+                for y in range(max(top, 0), min(top + size, h)):
+                    for column in range(max(left, 0), min(left + size, w)):
+                        total += x[(channel * h + y) * w + column]
+                        count += 1
+                out[(channel * out_h + i) * out_w + j] = total / np.float32(count)
 
 
 @plan_kernel(tasks=lambda channels: channels)

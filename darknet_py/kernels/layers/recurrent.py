@@ -1,16 +1,21 @@
 """What recurrent layers do between their connected or convolutional parts (``rnn_layer.c``, ``gru_layer.c``,
-``lstm_layer.c``, ``crnn_layer.c``). All arrays are float32, flat, of one size."""
+``lstm_layer.c``, ``crnn_layer.c``, ``conv_lstm_layer.c``). All arrays are float32, flat, of one size.
+
+``logistic`` and ``tanh`` are numbers of activations: the two dialects compute them in different ways."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..runtime.atomic import next_task
+from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .activations import LOGISTIC, TANH, activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
 
 BLOCK = 256
 """Values that one task computes."""
+
+LARGEST = np.float32(np.finfo(np.float32).max)
 
 
 @plan_kernel(tasks=lambda state: -(-state.size // BLOCK))
@@ -33,13 +38,17 @@ def add_to_state(queue, state, a, b, keep):
 
 
 @plan_kernel(tasks=lambda state: -(-state.size // BLOCK))
-def gru_gates(queue, update, forgot, state, uz, wz, ur, wr):
+def gru_gates(queue, update, forgot, state, uz, wz, ur, wr, logistic):
     """update = logistic(uz + wz); forgot = state * logistic(ur + wr).
 
     Args:
         update, forgot: written float32[state.size]
         state: float32[state.size]
         uz, wz, ur, wr: float32[state.size]: outputs of the layer's parts
+        logistic: int: number of the activation
+
+    Requires:
+        is_code(logistic)
     """
     while True:
         block = next_task(queue)
@@ -47,8 +56,8 @@ def gru_gates(queue, update, forgot, state, uz, wz, ur, wr):
             return
         first = block * BLOCK
         for i in range(first, min(first + BLOCK, state.size)):
-            update[i] = activate(uz[i] + wz[i], LOGISTIC)
-            forgot[i] = state[i] * activate(ur[i] + wr[i], LOGISTIC)
+            update[i] = activate(uz[i] + wz[i], logistic)
+            forgot[i] = state[i] * activate(ur[i] + wr[i], logistic)
 
 
 @plan_kernel(tasks=lambda state: -(-state.size // BLOCK))
@@ -79,7 +88,7 @@ def gru_output(queue, out, state, update, uh, wh, code):
 
 
 @plan_kernel(tasks=lambda cell: -(-cell.size // BLOCK))
-def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo):
+def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo, logistic, tanh):
     """A step of the cells, then of the output.
 
     cell = cell * logistic(wf + uf) + logistic(wi + ui) * tanh(wg + ug); out = hidden = tanh(cell) * logistic(wo + uo)
@@ -89,6 +98,10 @@ def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo):
         cell: updated float32[cell.size]
         hidden: written float32[cell.size]
         uf, ui, ug, uo, wf, wi, wg, wo: float32[cell.size]: outputs of the layer's parts
+        logistic, tanh: int: numbers of the activations
+
+    Requires:
+        is_code(logistic) and is_code(tanh)
     """
     while True:
         block = next_task(queue)
@@ -96,9 +109,86 @@ def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo):
             return
         first = block * BLOCK
         for i in range(first, min(first + BLOCK, cell.size)):
-            added = activate(wi[i] + ui[i], LOGISTIC) * activate(wg[i] + ug[i], TANH)
-            value = cell[i] * activate(wf[i] + uf[i], LOGISTIC) + added
+            added = activate(wi[i] + ui[i], logistic) * activate(wg[i] + ug[i], tanh)
+            value = cell[i] * activate(wf[i] + uf[i], logistic) + added
             cell[i] = value
-            result = activate(value, TANH) * activate(wo[i] + uo[i], LOGISTIC)
+            result = activate(value, tanh) * activate(wo[i] + uo[i], logistic)
             hidden[i] = result
             out[i] = result
+
+
+@plan_kernel(tasks=lambda cell: -(-cell.size // BLOCK))
+def conv_lstm_cells(queue, cell, uf, ui, ug, wf, wi, wg, vf, vi, peephole, logistic, tanh):
+    """cell = cell * logistic(wf + uf [+ vf]) + logistic(wi + ui [+ vi]) * tanh(wg + ug).
+
+    Args:
+        cell: updated float32[uf.size]
+        uf, ui, ug, wf, wi, wg: float32[cell.size]: outputs of the layer's parts
+        vf, vi: float32[cell.size if peephole else 0]: likewise
+        peephole: bool: there are vf and vi
+        logistic, tanh: int: numbers of the activations
+
+    Requires:
+        is_code(logistic) and is_code(tanh)
+    """
+    while True:
+        block = next_task(queue)
+        if block < 0:
+            return
+        first = block * BLOCK
+        for i in range(first, min(first + BLOCK, cell.size)):
+            f, g = wf[i] + uf[i], wi[i] + ui[i]
+            if peephole:
+                f += vf[i]
+                g += vi[i]
+            added = activate(g, logistic) * activate(wg[i] + ug[i], tanh)
+            cell[i] = cell[i] * activate(f, logistic) + added
+
+
+@plan_kernel(tasks=lambda cell: -(-cell.size // BLOCK))
+def conv_lstm_output(queue, out, hidden, cell, uo, wo, vo, peephole, constrain, logistic, tanh):
+    """out = hidden = logistic(wo + uo [+ vo]) * tanh(cell); then the cells are kept within +-constrain.
+
+    What is nan or infinite becomes 1 / its number, as in AlexeyAB's Darknet.
+
+    Args:
+        out, hidden: written float32[cell.size]
+        cell: updated float32[uo.size]
+        uo, wo: float32[cell.size]: outputs of the layer's parts
+        vo: float32[cell.size if peephole else 0]: likewise
+        peephole: bool: there is vo
+        constrain: float32: 0: the cells stay as they are
+        logistic, tanh: int: numbers of the activations
+
+    Requires:
+        is_code(logistic) and is_code(tanh)
+    """
+    while True:
+        block = next_task(queue)
+        if block < 0:
+            return
+        first = block * BLOCK
+        for i in range(first, min(first + BLOCK, cell.size)):
+            o = wo[i] + uo[i]
+            if peephole:
+                o += vo[i]
+            result = activate(o, logistic) * activate(cell[i], tanh)
+            value = cell[i]
+            if constrain > 0:  # as C's fminf and fmaxf: of a nan the other number
+                value = value if value > -constrain else -constrain
+                value = value if value < constrain else constrain
+            cell[i] = _finite(value, i)
+            hidden[i] = out[i] = _finite(result, i)
+
+
+@kernel
+def _finite(x, i):
+    """``x``, or 1 / i if it is nan or infinite; returns float32.
+
+    Args:
+        x: float32
+        i: int: its number
+    """
+    if abs(x) <= LARGEST:
+        return x
+    return np.float32(1) / np.float32(i) if i else np.float32(np.inf)

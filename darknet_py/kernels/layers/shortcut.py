@@ -1,10 +1,13 @@
-"""Residual connections (``shortcut_cpu`` in ``blas.c``)."""
+"""Residual connections (``shortcut_cpu`` in ``blas.c``; AlexeyAB's ``shortcut_multilayer_cpu``), products of maps."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from ..conv.epilogue import activated, has_vector_form
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
+from ..runtime.libm import expf
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, splat, store
 from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
@@ -15,7 +18,7 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
     """activation(alpha * x + beta * added) where both have a value, activation(x) elsewhere.
 
     Args:
-        out: written float32[c, h, w]
+        out: written float32[c, h, w], may be x
         x: float32[c, h, w]
         added: float32[added_c, added_h, added_w]
         c, h, w: int: channels and sides of the input and of the output
@@ -77,3 +80,93 @@ def _add_planes(out, x, added, count, alpha, beta, code, tile):
         store(out, i, activated(tile, total, code))
     for i in range(whole, count):
         out[i] = activate(alpha * x[i] + beta * added[i], code)
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def weighted_sum(queue, out, x, added, factors, added_factors, channels, cells, code):
+    """activation(factor * x + factor * added), with factors for each channel, in the channels that ``added`` has.
+
+    Args:
+        out: written float32[channels, cells], may be x
+        x: float32[channels, cells]
+        added: float32[added.size]: as many channels or fewer
+        factors, added_factors: float32[channels]: of each channel of ``x`` and ``added``
+        channels: int
+        cells: int: values of a channel
+        code: int: number of the activation
+
+    Requires:
+        is_code(code)
+        added.size % cells == 0 and added.size <= channels * cells
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        factor, added_factor = factors[channel], added_factors[channel]
+        for i in range(channel * cells, (channel + 1) * cells):
+            value = x[i] * factor
+            if i < added.size:
+                value += added[i] * added_factor
+            out[i] = activate(value, code)
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def product(queue, out, x, other, channels, cells, channel_step, cell_step, code):
+    """activation(other * x); ``x`` may have fewer values: one for each channel, or one for each pixel.
+
+    Args:
+        out: written float32[channels, cells]
+        x: float32[(channels - 1) * channel_step + (cells - 1) * cell_step + 1]
+        other: float32[channels, cells]
+        channels: int
+        cells: int: values of a channel
+        channel_step, cell_step: int: from the value of ``x`` for a channel or pixel to the next one's
+        code: int: number of the activation
+
+    Requires:
+        is_code(code)
+        channel_step >= 0 and cell_step >= 0
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for i in range(cells):
+            place = channel * cells + i
+            out[place] = activate(x[channel * channel_step + i * cell_step] * other[place], code)
+
+
+SHARE_EPSILON, LEAST_WEIGHT = np.float32(0.0001), np.float32(0.001)
+"""What sums of weights start from, and what smaller weights are raised to."""
+
+
+@plan_kernel(tasks=lambda channels: channels)
+def share_weights(queue, out, weights, channels, exponentials):
+    """The weights of a sum's parts become shares of their sum, channel by channel, as AlexeyAB's Darknet fuses them.
+
+    Args:
+        out: written float32[weights.size // channels, channels]
+        weights: float32[weights.size // channels, channels]: part after part
+        channels: int
+        exponentials: bool: softmax; else shares of the weights, at least LEAST_WEIGHT each
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        largest = weights[channel]
+        for i in range(channel, weights.size, channels):
+            if weights[i] > largest:
+                largest = weights[i]
+        total = SHARE_EPSILON
+        for i in range(channel, weights.size, channels):
+            value = weights[i]
+            if exponentials:
+                value = expf(value - largest)
+            elif not value > LEAST_WEIGHT:
+                value = LEAST_WEIGHT
+            out[i] = value
+            total += value
+        for i in range(channel, weights.size, channels):
+            out[i] /= total

@@ -42,7 +42,7 @@ def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, tem
     Group g has the channels offsets[g] ... offsets[g] + sizes[g] - 1.
 
     Args:
-        out: written float32[parts:part_stride, first + (offsets + sizes).max() * cells] or more
+        out: written float32[parts:part_stride, first + (offsets + sizes).max() * cells] or more, may be x
         x: float32[parts:part_stride, first + (offsets + sizes).max() * cells] or more
         offsets, sizes: int64[offsets.size]: first channel and channels of each group
         parts: int: anchors of a head, say

@@ -134,11 +134,19 @@ def _write(typingctx: Any, word: Any) -> Any:
 
 @kernel
 def _read_control(out):
-    # out int64[1]
+    """The control word of this thread.
+
+    Args:
+        out: written int64[1]
+    """
     out[0] = _read()
 
 
 @kernel
 def _write_control(word):
-    # word int64
+    """Set the control word of this thread.
+
+    Args:
+        word: int
+    """
     _write(word)

@@ -105,7 +105,14 @@ def fingerprint() -> str:
 
 @kernel
 def _evaluate(exps, expfs, pows, x):
-    # exps float64[n], expfs float32[n], pows float64[n], x float64[n]
+    """Each of the functions, of some values.
+
+    Args:
+        exps: written float64[n]
+        expfs: written float32[n]
+        pows: written float64[n]
+        x: float64[n]
+    """
     for i in range(x.size):
         exps[i] = exp(x[i])
         expfs[i] = expf(np.float32(x[i]))

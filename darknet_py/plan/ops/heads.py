@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...kernels.layers.activations import CODES, UNTOUCHED, activate_channels
+from ...kernels.layers.heads import flatten_activated, scale_channels_in_place
 from .moves import copy_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...formats.tree import Tree
-    from ...layers import Detection, Iseg, Region, Softmax, Yolo
+    from ...layers import Detection, GaussianYolo, Iseg, Region, Softmax, Yolo
     from ..context import LayerContext
     from ..step import Step
 
@@ -31,6 +33,8 @@ def softmax_steps(layer: Softmax, context: LayerContext) -> list[Step]:
 
 def region_steps(layer: Region, context: LayerContext) -> list[Step]:
     """Activations channel by channel, then softmax over the classes."""
+    if layer.flat:
+        return _flat_region_steps(layer, context)
     cells, entries = layer.w * layer.h, layer.coords + 1 + layer.classes
     codes = np.full((layer.n, entries), CODES["linear"], np.int64)
     codes[:, :2] = CODES["logistic"]
@@ -50,11 +54,51 @@ def region_steps(layer: Region, context: LayerContext) -> list[Step]:
     return [activated, _softmax(context, groups, layer.n, entries * cells, first * cells, cells)]
 
 
+def _flat_region_steps(layer: Region, context: LayerContext) -> list[Step]:
+    """Values of a cell side by side; objectness through the logistic function, classes through softmax if asked for."""
+    cells, entries = layer.w * layer.h, layer.coords + 1 + layer.classes
+    codes = np.full((layer.n, entries), CODES["linear"], np.int64)
+    codes[:, layer.coords] = context.profile.activation_code("logistic")
+    flat = context.step(flatten_activated, out=context.out, x=context.x, codes=codes.reshape(-1), cells=cells)
+    if context.tree:
+        groups = _tree_groups(context.tree)
+    elif layer.softmax:
+        groups = _equal_groups(1, layer.classes)
+    else:
+        return [flat]
+    flattened = replace(context, sources=[context.out])
+    return [flat, _softmax(flattened, groups, layer.n * cells, entries, layer.coords + 1)]
+
+
 def yolo_steps(layer: Yolo, context: LayerContext) -> list[Step]:
-    """All but widths and heights through the logistic function."""
-    codes = np.full((layer.n, 5 + layer.classes), CODES["logistic"], np.int64)
-    codes[:, 2:4] = CODES["linear"]
-    return [_activate(context, codes, layer.w * layer.h)]
+    """All but widths and heights through the logistic function, unless the layer before did that; centres scaled."""
+    linear = CODES["linear"]
+    logistic = linear if layer.new_coords else context.profile.activation_code("logistic")
+    codes = np.full((layer.n, 5 + layer.classes), logistic, np.int64)
+    codes[:, 2:4] = linear
+    return [_activate(context, codes, layer.w * layer.h), *_scale_centres(layer, context, codes, 1)]
+
+
+def gaussian_yolo_steps(layer: GaussianYolo, context: LayerContext) -> list[Step]:
+    """All but widths and heights, without their uncertainties, through the logistic function; centres scaled."""
+    codes = np.full((layer.n, 9 + layer.classes), context.profile.activation_code("logistic"), np.int64)
+    codes[:, 4:8:2] = CODES["linear"]
+    return [_activate(context, codes, layer.w * layer.h), *_scale_centres(layer, context, codes, 2)]
+
+
+def _scale_centres(layer: Yolo | GaussianYolo, context: LayerContext, codes: Ints, distance: int) -> list[Step]:
+    """Centres may leave their cells: x * scale - (scale - 1) / 2. ``distance``: from the channel of x to that of y."""
+    if layer.scale_x_y == 1:
+        return []
+    scale = np.float32(layer.scale_x_y)
+    shift = np.float32(-0.5 * np.float64(scale - np.float32(1)))
+    first = np.arange(layer.n, dtype=np.int64) * codes.shape[1]
+    return [
+        context.step(
+            scale_channels_in_place, out=context.out, rows=np.concatenate([first, first + distance]),
+            cells=layer.w * layer.h, scale=scale, shift=shift,
+        )
+    ]  # fmt: skip
 
 
 def iseg_steps(layer: Iseg, context: LayerContext) -> list[Step]:

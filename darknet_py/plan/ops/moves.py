@@ -12,7 +12,7 @@ from ..step import Step
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...layers import Crop, Reorg, Route, Upsample
+    from ...layers import Crop, History, Implicit, Reorg, Reorg3d, Route, Upsample
     from ..context import LayerContext
 
     Floats = NDArray[np.float32]
@@ -33,8 +33,7 @@ def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
             )
         ]
     if layer.extra:
-        zeros = context.step(rearrange.fill, out=out[x.size :], value=np.float32(0))
-        return [copy_step(out[: x.size], context.x), zeros]
+        return _with_zeros(context, x.size)
     return [
         context.step(
             rearrange.reorg, out=out, x=context.x, c=x.c, h=x.h, w=x.w, stride=layer.stride, reverse=layer.reverse
@@ -43,13 +42,44 @@ def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
 
 
 def route_steps(layer: Route, context: LayerContext) -> list[Step]:
-    """The sources one behind the other; a single one is handed on where it lies."""
+    """The sources one behind the other, or the same part of each; a single one is handed on where it lies."""
     if len(context.sources) == 1:
         return []
     steps, first = [], 0
     for source in context.sources:
-        steps.append(copy_step(context.out[first : first + source.size], source))
-        first += source.size
+        size = source.size // layer.groups
+        start = layer.group_id * size
+        steps.append(copy_step(context.out[first : first + size], source[start : start + size]))
+        first += size
+    return steps
+
+
+def reorg3d_steps(layer: Reorg3d, context: LayerContext) -> list[Step]:
+    """What `reorg` computes with the shape of the output in both directions: space to depth, unless reversed."""
+    small = layer.out
+    return [
+        context.step(
+            rearrange.reorg, out=context.out, x=context.x, c=small.c, h=small.h, w=small.w, stride=layer.stride,
+            reverse=layer.reverse,
+        )
+    ]  # fmt: skip
+
+
+def implicit_steps(layer: Implicit, context: LayerContext) -> list[Step]:
+    """A copy of the stored values."""
+    return [copy_step(context.out, np.array(context.arrays["weights"], np.float32).reshape(-1))]
+
+
+def history_steps(layer: History, context: LayerContext) -> list[Step]:
+    """The input, then zeros."""
+    return _with_zeros(context, layer.input.size)
+
+
+def _with_zeros(context: LayerContext, size: int) -> list[Step]:
+    """The input's ``size`` values, then zeros to the end of the output."""
+    steps = [copy_step(context.out[:size], context.x)]
+    if context.out.size > size:
+        steps.append(context.step(rearrange.fill, out=context.out[size:], value=np.float32(0)))
     return steps
 
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...kernels.layers import recurrent
-from ...kernels.layers.activations import LOGISTIC, TANH
 from ...layers import Connected, Convolutional
+from ..inner import inner_size
 from ..memory import aligned_floats
 from .convolutional import convolutional_steps
 from .weighted import connected_steps
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from ...layers import Crnn, Gru, Lstm, Recurrent, Rnn
+    from ...layers import ConvLstm, Crnn, Gru, Lstm, Recurrent, Rnn
     from ..context import LayerContext
     from ..step import Step
 
@@ -49,7 +50,10 @@ class _Parts:
             self.out[name] = aligned_floats(part.out.size) if out is None else out
             arrays = self.layer.arrays_of(name, self.context.arrays)
             store = None if self.context.store is None else self.context.store.setdefault(name, {})
-            context = replace(self.context, sources=[x], out=self.out[name], arrays=arrays, store=store, part=True)
+            inner = aligned_floats(inner_size(part))
+            context = replace(
+                self.context, sources=[x], out=self.out[name], arrays=arrays, store=store, part=True, inner=inner
+            )
             self.steps += _PARTS[type(part)](part, context)
 
     def between(self, kernel: Any, *names: str, **arguments: Any) -> None:
@@ -76,9 +80,12 @@ def gru_steps(layer: Gru, context: LayerContext) -> list[Step]:
     update, forgot = aligned_floats(state.size), aligned_floats(state.size)
     parts.run(state, "wz", "wr")
     parts.run(context.x, "uz", "ur", "uh")
-    parts.between(recurrent.gru_gates, "uz", "wz", "ur", "wr", update=update, forgot=forgot, state=state)
+    logistic, tanh = _gate_codes(context)
+    parts.between(
+        recurrent.gru_gates, "uz", "wz", "ur", "wr", update=update, forgot=forgot, state=state, logistic=logistic
+    )
     parts.run(forgot, "wh")
-    code = TANH if layer.tanh else LOGISTIC
+    code = tanh if layer.tanh else logistic
     parts.between(recurrent.gru_output, "uh", "wh", out=context.out, state=state, update=update, code=code)
     return parts.steps
 
@@ -89,5 +96,34 @@ def lstm_steps(layer: Lstm, context: LayerContext) -> list[Step]:
     inputs, states = ("uf", "ui", "ug", "uo"), ("wf", "wi", "wg", "wo")
     parts.run(hidden, *states)
     parts.run(context.x, *inputs)
-    parts.between(recurrent.lstm_output, *inputs, *states, out=context.out, cell=cell, hidden=hidden)
+    logistic, tanh = _gate_codes(context)
+    parts.between(
+        recurrent.lstm_output, *inputs, *states, out=context.out, cell=cell, hidden=hidden, logistic=logistic, tanh=tanh
+    )
     return parts.steps
+
+
+def conv_lstm_steps(layer: ConvLstm, context: LayerContext) -> list[Step]:
+    """Convolutional long short-term memory; with peepholes the gates see the cells, the last one the new cells."""
+    parts, (cell, hidden) = _Parts(layer, context), context.states
+    logistic, tanh = _gate_codes(context)
+    common = {"cell": cell, "peephole": layer.peephole, "logistic": logistic, "tanh": tanh}
+    if layer.peephole:
+        parts.run(cell, "vf", "vi")
+    else:
+        parts.out |= dict.fromkeys(("vf", "vi", "vo"), np.zeros(0, np.float32))
+    parts.run(hidden, "wf", "wi", "wg", "wo")
+    parts.run(context.x, "uf", "ui", "ug", "uo")
+    parts.between(recurrent.conv_lstm_cells, "uf", "ui", "ug", "wf", "wi", "wg", "vf", "vi", **common)
+    if layer.peephole:
+        parts.run(cell, "vo")
+    parts.between(
+        recurrent.conv_lstm_output, "uo", "wo", "vo", out=context.out, hidden=hidden,
+        constrain=np.float32(layer.constrain), **common,
+    )  # fmt: skip
+    return parts.steps
+
+
+def _gate_codes(context: LayerContext) -> tuple[int, int]:
+    """Numbers of the logistic function and of tanh, as the arithmetic has them between a layer's parts."""
+    return context.profile.activation_code("logistic"), context.profile.activation_code("tanh")
