@@ -49,7 +49,7 @@ class Detector:
         network: the layer graph.
         names: class names, or an empty list.
         trees: WordTrees, by number of the layer that has one.
-        view: how images are looked at unless a call says otherwise: the fit, thresholds, a WordTree's map.
+        view: the fit, thresholds and WordTree's map that calls use by default.
         node_names: with a map, the names of all nodes, for tree paths.
         math: name of the arithmetic profile.
         threads: worker threads.
@@ -124,7 +124,7 @@ class Detector:
                 not, and a picture that is to be turned brings an `OrientationWarning`.
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
             stretch: True: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does;
-                False: letterbox; by default as `load` was told.
+                False: letterbox; by default as given to `load`.
 
         Returns:
             The detections in the order in which Darknet prints them.
@@ -252,7 +252,7 @@ class Detector:
         Returns:
             The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
             with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
-            n inputs are n time steps, and the state goes on from call to call until `reset_state`.
+            n inputs are n time steps, and the state is kept from call to call until `reset_state`.
         """
         x = np.asarray(x)
         with self._lock:  # no other size, and nobody else's time steps between those of a sequence
@@ -300,7 +300,8 @@ class Detector:
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
-            return self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return output
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.
@@ -348,7 +349,7 @@ class Detector:
         Args:
             outputs: what `predict` gave: the output of each head, in order.
             image_size: width and height of the image.
-            view: how the image is looked at.
+            view: fit, thresholds and map.
         """
         return find_candidates(self.network, self._by_layer(outputs), image_size, view, self.trees, self._profile)
 

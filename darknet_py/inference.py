@@ -67,7 +67,7 @@ def find_candidates(
         network: the graph.
         outputs: float32 output of each head, by layer number; not changed.
         image_size: width and height of the image.
-        view: how the image is looked at.
+        view: fit, thresholds and map.
         trees: WordTrees, by layer number.
         profile: the arithmetic.
 

@@ -64,7 +64,7 @@ def load(
             Darknet does (AlexeyAB's stretches unless the cfg has ``letter_box=1``; pjreddie's stretches YOLOv1's).
         dialect: whose Darknet the network is computed as: ``darknet`` (pjreddie's), ``alexeyab``, or ``auto``:
             AlexeyAB's if anything in the cfg is his alone.
-        progress: is told about downloads.
+        progress: notified of downloads.
 
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
@@ -145,7 +145,7 @@ def _read_names(
 
 def _released_names(weights: str | Path, network: Network) -> Path | None:
     """The names file that belongs to a released weights file, if it is one and its names are on this machine."""
-    from .models.releases import names_of_release
+    from .models.identify import names_of_release
 
     names = names_of_release(weights)
     try:

@@ -117,7 +117,8 @@ def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArra
     drop_pages(values)
     if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
         deviations = get_arithmetic("ieee", dialect).deviations(values)
-        return ~np.isfinite(deviations) | (deviations == 0)
+        useless: NDArray[np.bool_] = ~np.isfinite(deviations) | (deviations == 0)
+        return useless
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 

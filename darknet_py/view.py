@@ -1,4 +1,4 @@
-"""How an image is looked at, in one value: from pixels to the network's input, from its outputs to detections."""
+"""Options of inference in one value: from pixels to the network's input, from its outputs to detections."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Asked(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """How images are looked at.
+    """How images are fitted and detections are selected.
 
     Attributes:
         fit: how an image is fitted into the input. None: as the network's heads want it.

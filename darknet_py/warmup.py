@@ -89,15 +89,15 @@ def bar_text(count: int) -> str:
 _announcer: event.Listener | None = None
 
 
-def announce_compiling(say: Callable[[str], None], terminal: TextIO | None = None) -> None:
+def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = None) -> None:
     """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)
 
-    ``terminal``, if it is one, shows how far that has come.
+    ``terminal``, if it is one, shows the progress of that.
     """
     global _announcer
 
     def first() -> None:
-        say(NOTICE if cache_folder() else NOTICE_EACH)
+        report(NOTICE if cache_folder() else NOTICE_EACH)
 
     def write(text: str) -> None:
         if terminal is not None:
@@ -120,13 +120,13 @@ class Warmth:
 
 
 def warm_up(
-    math: Sequence[str] = ("ieee",), say: Callable[[str], None] = lambda text: None, threads: int | None = None
+    math: Sequence[str] = ("ieee",), report: Callable[[str], None] = lambda text: None, threads: int | None = None
 ) -> Warmth:
     """Compile every kernel that networks, pictures and boxes need, unless it is in the cache already.
 
     Args:
         math: the arithmetic profiles to prepare.
-        say: is told, after each step, what was done.
+        report: called with a line after each step.
         threads: as for `load`.
 
     Raises:
@@ -141,7 +141,7 @@ def warm_up(
             before, began = counter.count, time.perf_counter()
             run()
             seconds = time.perf_counter() - began
-            say(f"[{number}/{len(steps)}] {name}: {counter.count - before} compiled, {seconds:.1f} s")
+            report(f"[{number}/{len(steps)}] {name}: {counter.count - before} compiled, {seconds:.1f} s")
     finally:
         event.unregister(COMPILING, counter)
     return Warmth(counter.count, time.perf_counter() - start, cache_folder())

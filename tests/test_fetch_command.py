@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +19,10 @@ from click.testing import CliRunner, Result
 
 from darknet_py.cli.fetch import fetch as command
 from darknet_py.errors import ModelError
-from darknet_py.models import UrlSource, fetch, get_model, locate, places, records, registry
+from darknet_py.models import UrlSource, fetch, folders, get_model, locate, registry, registry_file
 
 from .systems import POSIX
+from .waiting import wait_until
 from .web import Page, Web, environment, files, serve
 
 WEIGHTS, TREE = bytes(16) + random.Random(7).randbytes(299_987), b"n00001740 -1\n"
@@ -35,7 +35,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
+    monkeypatch.setattr(folders, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
     monkeypatch.delenv("DARKNET_PY_WEIGHTS", raising=False)
     monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
     with serve() as running:
@@ -45,10 +45,11 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         path.write_text(json.dumps(small_registry(running.url("w"), running.url("t"))))
         # The command's own processes read the same one.
         (path.parent / "sitecustomize.py").write_text(
-            f"from pathlib import Path\nfrom darknet_py.models import records\nrecords.REGISTRY = Path({str(path)!r})\n"
+            "from pathlib import Path\n"
+            f"from darknet_py.models import registry_file\nregistry_file.REGISTRY = Path({str(path)!r})\n"
         )
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(path.parent), environment()["PYTHONPATH"])))
-        monkeypatch.setattr(records, "REGISTRY", path)
+        monkeypatch.setattr(registry_file, "REGISTRY", path)
         clear()
         yield running
     clear()
@@ -67,7 +68,7 @@ def small_registry(weights: object, tree: str) -> dict[str, object]:
 
 
 def clear() -> None:
-    for cached in (records._data, records._models, records.remote_file):
+    for cached in (registry_file._data, registry_file._models, registry_file.remote_file):
         cached.cache_clear()
 
 
@@ -286,9 +287,7 @@ def test_other_mistakes_are_one_line_and_exit_code_1(web: Web, tmp_path: Path) -
 
 
 def wait_for(path: Path, size: int) -> None:
-    deadline = time.monotonic() + 30
-    while not (path.exists() and path.stat().st_size >= size) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: path.exists() and path.stat().st_size >= size)
 
 
 @POSIX
@@ -303,7 +302,7 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_takes_up(web: Web, cache: Pa
         output, error = running.communicate(timeout=30)
         assert (running.returncode, output) == (130, "")
         assert [line for line in error.splitlines() if line][1:] == [
-            "What has come is kept: the same command goes on from there.",
+            "What was received is kept: the same command resumes the download.",
             "Interrupted.",
         ]
         assert files(cache) == ["s.weights.part"]
@@ -318,9 +317,7 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_takes_up(web: Web, cache: Pa
 def test_ctrl_c_before_anything_came_does_not_say_that_it_is_kept(web: Web, cache: Path) -> None:
     web.pages["w"] = Page(WEIGHTS, hold=threading.Event())
     running = subprocess.Popen([*COMMAND, "small"], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not web.requests and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: web.requests)
     running.send_signal(signal.SIGINT)
     error = running.communicate(timeout=30)[1]
     assert running.returncode == 130

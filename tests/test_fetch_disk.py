@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from darknet_py.errors import ModelError
 from darknet_py.models import fetch_file, fetching, find_file, lock
 
+from .waiting import wait_until
 from .web import BODY, NAME, Page, Recorder, Web, after, environment, files, put_part, remote, serve
 
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -169,12 +169,6 @@ def test_a_disk_that_is_full_only_when_all_is_flushed(web: Web, folder: Path, mo
 # --- other processes --------------------------------------------------------------------------------------------------
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not what() and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
 def test_two_at_once_download_the_file_once(web: Web, folder: Path) -> None:
     gate = threading.Event()
     web.pages["a"] = Page(BODY, hold=gate, hold_after=1000)
@@ -182,7 +176,7 @@ def test_two_at_once_download_the_file_once(web: Web, folder: Path) -> None:
     first, second = Recorder(), Recorder()
     threads = [threading.Thread(target=fetch_file, args=(file, progress)) for progress in (first, second)]
     threads[0].start()
-    wait_for(lambda: web.requests)
+    wait_until(lambda: web.requests)
     threads[1].start()
     assert second.waited.wait(10)
     assert not first.waited.is_set()
@@ -206,7 +200,7 @@ def test_when_the_first_of_two_processes_is_killed_the_second_goes_on_from_its_p
     web.pages["a"] = [Page(BODY, hold=threading.Event(), hold_after=400_000), Page(BODY)]
     part = folder / f"{NAME}.part"
     first = subprocess.Popen(program(web), env=environment())
-    wait_for(lambda: part.exists() and part.stat().st_size == 400_000)
+    wait_until(lambda: part.exists() and part.stat().st_size == 400_000)
     waiting = Recorder()
     second = threading.Thread(target=fetch_file, args=(remote(web.url("a")), waiting))
     second.start()

@@ -136,17 +136,19 @@ def test_the_first_exif_segment_before_the_scan_counts() -> None:
 
 
 def test_a_process_may_read_in_another_way(tmp_path: Path) -> None:
-    path, said = tmp_path / "a.png", []
+    path, reported = tmp_path / "a.png", []
     path.write_bytes(photo(6))
     assert unusual() == {}
-    with reading(say=said.append, said=set(), exif_words="-exif"):
+    with reading(report=reported.append, reported=set(), exif_words="-exif"):
         for _ in range(2):
             assert load_image(path).shape == (24, 40, 3)
         with reading(exif=True):
             assert load_image(path).shape == (40, 24, 3)
             assert unusual() == {"exif": True}
-    assert len(said) == 1 and said[0].startswith(f"Warning: {path}: ") and said[0].endswith("-exif turns it")
-    assert current().say is None
+    assert (
+        len(reported) == 1 and reported[0].startswith(f"Warning: {path}: ") and reported[0].endswith("-exif turns it")
+    )
+    assert current().report is None
 
 
 def test_the_environment_names_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +184,8 @@ TEST = ["detector", "test", "net.data", "net.cfg", "net.w"]
 
 
 def test_detect_tells_it_and_turns_the_picture_if_asked(folder: Path) -> None:
-    said = failure(*DETECT, "photo.png", "-o", "stored.png", cwd=folder, code=0)
-    [line] = [line for line in said.splitlines() if "orientation" in line]
+    reported = failure(*DETECT, "photo.png", "-o", "stored.png", cwd=folder, code=0)
+    [line] = [line for line in reported.splitlines() if "orientation" in line]
     assert line.startswith("Warning: photo.png: ") and line.endswith("; --exif turns it")
     assert "orientation" not in failure(*DETECT, "photo.png", "-o", "turned.png", "--exif", cwd=folder, code=0)
     sizes = [Image.open(folder / name).size for name in ("stored.png", "turned.png")]
@@ -208,12 +210,12 @@ def test_darknets_own_commands_tell_it_and_turn_the_picture(folder: Path) -> Non
     ],
 )
 def test_what_reads_a_webp_image_is_said_as_it_is_typed(command: list[str], typed: str, folder: Path) -> None:
-    said = failure(*command, "photo.webp", cwd=folder)
-    assert f"this is a WebP image, which Darknet (stb_image) does not read; {typed} may read it" in said
+    reported = failure(*command, "photo.webp", cwd=folder)
+    assert f"this is a WebP image, which Darknet (stb_image) does not read; {typed} may read it" in reported
     if typed.startswith("-"):
         assert "webp" not in failure(*command, "photo.webp", *typed.split(), cwd=folder, code=0)
 
 
 def test_an_old_commands_decoder_is_one_that_there_is(folder: Path) -> None:
-    said = failure(*TEST, "photo.webp", "-decoder", "opencv", cwd=folder)
-    assert said == "Error: decoder='opencv': choose one of stb, pillow\n"
+    reported = failure(*TEST, "photo.webp", "-decoder", "opencv", cwd=folder)
+    assert reported == "Error: decoder='opencv': choose one of stb, pillow\n"

@@ -28,7 +28,7 @@ from darknet_py.models import (
     remote_file,
     resource_folders,
 )
-from darknet_py.models.records import HASHES, REGISTRY
+from darknet_py.models.registry_file import HASHES, REGISTRY
 from darknet_py.network import read_network
 
 DATA = json.loads(REGISTRY.read_text(encoding="utf-8"))

@@ -102,8 +102,8 @@ def test_our_own_bars_and_lines_move(monkeypatch: pytest.MonkeyPatch) -> None:
             move()
         text = shown()
         assert SHOWN in text and "\x1b[31m" not in text and "images/s" in text
-        with status(EVIL) as say:
-            say(EVIL)
+        with status(EVIL) as report:
+            report(EVIL)
         assert shown() == f"\r\x1b[K{SHOWN}: {SHOWN}\r\x1b[K"
 
 

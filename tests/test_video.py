@@ -28,11 +28,12 @@ from darknet_py.video.channel import Channel
 from darknet_py.video.frames import Frame, Result
 from darknet_py.video.outputs import Window
 from darknet_py.video.pipeline import Pipeline
-from darknet_py.video.source import Source, Video, Wishes, find_source
+from darknet_py.video.source import CaptureSettings, Source, Video, find_source
 from darknet_py.video.writer import VideoFile
 from darknet_py.view import View
 
 from .nets import build, net, write_cfg
+from .waiting import wait_until
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -179,10 +180,13 @@ def test_a_channel_keeps_order_and_holds_up_the_giver() -> None:
 
     thread = threading.Thread(target=give)
     thread.start()
-    time.sleep(0.1)
-    assert len(given) == 3, "two wait in the channel, one in the giver's hand"
-    taken = []
-    while (number := channel.get()) is not None:
+    taken: list[int] = []
+    while True:
+        wait_until(lambda: len(given) >= min(50, len(taken) + 3))
+        assert len(given) <= len(taken) + 3, "two wait in the channel, one in the giver's hand"
+        number = channel.get()
+        if number is None:
+            break
         taken.append(number)
     thread.join()
     assert taken == list(range(50)) and channel.dropped == 0
@@ -302,9 +306,9 @@ def test_a_live_source_is_never_behind() -> None:
 # Sources
 
 
-def all_frames(text: str, wishes: Wishes | None = None) -> tuple[list[Frame], list[str], Source]:
+def all_frames(text: str, settings: CaptureSettings | None = None) -> tuple[list[Frame], list[str], Source]:
     said: list[str] = []
-    source = find_source(text, wishes or Wishes(), said.append)
+    source = find_source(text, settings or CaptureSettings(), said.append)
     return list(source.frames()), said, source
 
 
@@ -316,7 +320,7 @@ def test_a_video_file(tmp_path: Path) -> None:
     assert [frame.time for frame in frames[:3]] == [0.0, 0.1, 0.2]
     for frame, bgr in zip(frames, expected, strict=True):
         assert np.array_equal(frame.pixels, bgr[:, :, ::-1])
-    skipping, _, source = all_frames(str(path), Wishes(skip=2, limit=3))
+    skipping, _, source = all_frames(str(path), CaptureSettings(skip=2, limit=3))
     assert [frame.number for frame in skipping] == [1, 4, 7] and source.fps == pytest.approx(10 / 3)
 
 
@@ -358,7 +362,7 @@ def test_sources_that_are_not_there(text: str, message: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs device files")
 def test_a_device_is_live() -> None:
-    assert find_source("/dev/null", Wishes(), print).live
+    assert find_source("/dev/null", CaptureSettings(), print).live
 
 
 def test_broken_files(tmp_path: Path) -> None:
@@ -382,7 +386,7 @@ def test_without_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "cv2", None)
     (tmp_path / "a.mp4").write_bytes(b"x")
     with pytest.raises(DarknetError, match=r"video needs OpenCV \(the extra \[video\]\): pip install opencv"):
-        find_source(str(tmp_path / "a.mp4"), Wishes(), print)
+        find_source(str(tmp_path / "a.mp4"), CaptureSettings(), print)
 
 
 # Video files
@@ -514,7 +518,7 @@ def test_a_camera_is_asked_for_its_settings(monkeypatch: pytest.MonkeyPatch) -> 
             asked[-1] = True
 
     monkeypatch.setattr(cv2, "VideoCapture", Camera)
-    source = find_source("3", Wishes(640, 480, 30.0, limit=2), print)
+    source = find_source("3", CaptureSettings(640, 480, 30.0, limit=2), print)
     frames = list(source.frames())
     assert isinstance(source, Video) and source.live and source.fps == 25.0
     assert [frame.pixels.shape for frame in frames] == [(2, 3, 3)] * 2

@@ -29,6 +29,7 @@ from darknet_py.synth import write_synth
 from .nets import write_cfg
 from .program import failure
 from .test_video import NET, make_video, read_video, result_at
+from .waiting import wait_until
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
@@ -224,10 +225,7 @@ def started(*arguments: object, cwd: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for_lines(path: Path, count: int, seconds: float = 60) -> None:
-    limit = time.monotonic() + seconds
-    while not path.exists() or path.read_text().count("\n") < count:
-        assert time.monotonic() < limit, "nothing comes"
-        time.sleep(0.05)
+    wait_until(lambda: path.exists() and path.read_text().count("\n") >= count, seconds)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_detect_imports_no_opencv_and_nothing_of_the_benchmark(tmp_path: Path) -
 
 def test_a_warm_up_leaves_nothing_to_compile() -> None:
     lines: list[str] = []
-    first = warm_up(say=lines.append)
+    first = warm_up(report=lines.append)
     assert [re.sub(r": \d+ compiled, \d+\.\d s$", "", line) for line in lines] == [
         "[1/2] pictures", "[2/2] networks, math ieee",
     ]  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darknet_py.models.releases import find_release, hash_file
+from darknet_py.models.identify import find_release, hash_file
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 from darknet_py.weights import Statistics, combine, inspect_weights, measure

@@ -29,7 +29,7 @@ TINY = 0.001
 NOT_LABELS = {"classes.txt", "train.txt", "valid.txt", "test.txt"}
 """Files that labelling programs put beside label files."""
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Boxes:
 class _Collector:
     """Takes boxes file by file."""
 
-    def __init__(self, say: Say, wrong: Wrong | None) -> None:
+    def __init__(self, report: Report, wrong: Wrong | None) -> None:
         self.errors: list[DataError] = []
         self.wrong = wrong or self.errors.append
         self.sizes = array("d")
@@ -75,7 +75,7 @@ class _Collector:
         self.images = 0
         self.left_out: dict[str, int] = {}
         self.notes: list[str] = []
-        self.say = say
+        self.report = report
 
     def take(self, boxes: Sequence[Box], pictures: Sequence[tuple[float, float]], images: int = 1) -> None:
         for _, _, w, h in boxes:
@@ -84,7 +84,7 @@ class _Collector:
             self.pictures.extend(picture)
         before, self.images = self.images, self.images + images
         if before // 1000 != self.images // 1000:
-            self.say(f"labels of {self.images:,} images")
+            self.report(f"labels of {self.images:,} images")
 
     def file(self, path: Path) -> None:
         """A file of any of the kinds."""
@@ -119,20 +119,20 @@ class _Collector:
 
 
 def read_data_boxes(
-    data: Path, pictures: bool = False, say: Say = lambda text: None, wrong: Wrong | None = None
+    data: Path, pictures: bool = False, report: Report = lambda text: None, wrong: Wrong | None = None
 ) -> Boxes:
     """The boxes of the images that ``train=`` of a data file lists.
 
     Args:
         data: the data file.
         pictures: read the sizes of the images, too.
-        say: is told how far it is.
-        wrong: is told the error of each line of a label file that is left out.
+        report: called with a line about how far it is.
+        wrong: called with the error of each line of a label file that is left out.
 
     Raises:
         DataError: a file cannot be used, or no image has a label file (those without one have no boxes); lines of
             labels are wrong, and there is no ``wrong``.
-        ImageError: an image of which the size is wanted cannot be read, and there is no ``wrong``.
+        ImageError: an image whose size is needed cannot be read, and there is no ``wrong``.
     """
     from ..loading import find_data_file
 
@@ -140,7 +140,7 @@ def read_data_boxes(
     if train is None:
         raise DataError("has no train= entry, the list of images", data)
     lists = find_data_file(train, data)
-    collector = _Collector(say, wrong)
+    collector = _Collector(report, wrong)
     missing: list[str] = []
     roots = [Path(), data.parent, data.parent.parent]
     count = 0
@@ -181,25 +181,26 @@ def _picture_size(path: Path | None, image: str) -> tuple[int, int]:
     from PIL import Image
 
     if path is None:
-        raise ImageError("there is no such image, whose size is wanted", image)
+        raise ImageError("there is no such image (its size is needed)", image)
     try:
         with Image.open(path) as picture:
-            return picture.size
+            width, height = picture.size
+            return width, height
     except Exception:  # a decoder that meets nonsense raises anything
-        raise ImageError("cannot be read as an image, whose size is wanted", path) from None
+        raise ImageError("cannot be read as an image (its size is needed)", path) from None
 
 
 def read_label_boxes(
-    paths: Sequence[Path], say: Say = lambda text: None, wrong: Wrong | None = None
+    paths: Sequence[Path], report: Report = lambda text: None, wrong: Wrong | None = None
 ) -> Boxes:  # fmt: skip
     """The boxes of label files (``.txt``), VOC annotations (``.xml``), COCO files (``.json``) and folders.
 
-    With ``wrong``, which is told the error, lines and files that are wrong are left out.
+    With ``wrong``, which is called with the error, lines and files that are wrong are left out.
 
     Raises:
         DataError: a file cannot be used.
     """
-    collector = _Collector(say, wrong)
+    collector = _Collector(report, wrong)
     for path in paths:
         for file in _label_files(path) if path.is_dir() else [path]:
             collector.file(file)

@@ -27,7 +27,7 @@ SAMPLE = 20_000
 """Of more boxes than this, so many (the same for all tries) tell which start is best; it is carried on with all."""
 
 CHUNK = 16_384
-"""Boxes looked at together: what is computed of them stays in the second cache."""
+"""Boxes of a chunk: what is computed of them stays in the second cache."""
 
 FIRST_STEP, LAST_STEP = 0.128, 0.001
 """The search for the best centre changes a width or height by so much of itself, at first and in the end."""
@@ -55,7 +55,7 @@ class Clusters:
 
 def cluster(
     boxes: Floats, k: int, *, seed: int = 0, tries: int = 10, centroid: str = "best",
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Clusters:  # fmt: skip
     """Find the ``k`` sizes that boxes are nearest to.
 
@@ -68,7 +68,7 @@ def cluster(
         seed: of the random numbers.
         tries: how many starts.
         centroid: one of `CENTROIDS`.
-        say: is told what is being done.
+        report: called with a line about what is being done.
 
     Raises:
         DarknetError: there are fewer than ``k`` different sizes, or an argument is wrong.
@@ -88,13 +88,13 @@ def cluster(
             sample = boxes
     best: Clusters | None = None
     for number in range(1, tries + 1):
-        say(f"{k} clusters, try {number} of {tries}")
+        report(f"{k} clusters, try {number} of {tries}")
         found = iterate(sample, start(sample, k, random), centroid)
         if best is None or found.average_iou > best.average_iou:
             best = found
     assert best is not None
     if sample is not boxes:
-        say(f"{k} clusters, all boxes")
+        report(f"{k} clusters, all boxes")
         best = iterate(boxes, best.sizes, centroid, 8 * LAST_STEP)
     return best
 

@@ -50,18 +50,18 @@ class Search:
     tries: int = 10
     centroid: str = "best"
 
-    def run(self, sizes: Floats, k: int, say: Callable[[str], None] = lambda text: None) -> Anchors:
+    def run(self, sizes: Floats, k: int, report: Callable[[str], None] = lambda text: None) -> Anchors:
         """The best ``k`` anchors for boxes.
 
         Args:
             sizes: float64[n, 2], widths and heights in fractions of the network's input.
             k: how many.
-            say: is told what is being done.
+            report: called with a line about what is being done.
 
         Raises:
             DarknetError: there are fewer than ``k`` different sizes.
         """
-        found = cluster(sizes, k, seed=self.seed, tries=self.tries, centroid=self.centroid, say=say)
+        found = cluster(sizes, k, seed=self.seed, tries=self.tries, centroid=self.centroid, report=report)
         return measure(sizes, found.sizes, self.target)
 
 

@@ -37,19 +37,19 @@ class Files:
         return self.folder / "input.npy"
 
     def job(self, threads: int) -> Job:
-        """What an engine's process is told."""
+        """What an engine's process gets as its first line."""
         return Job(str(self.cfg), str(self.weights), str(self.input), threads, dialect=self.dialect)
 
 
 @contextmanager
-def bench_files(cfg: Path, weights: Path | None, network: Network, say: Callable[[str], None]) -> Iterator[Files]:
+def bench_files(cfg: Path, weights: Path | None, network: Network, report: Callable[[str], None]) -> Iterator[Files]:
     """A cfg with its final size that takes one image at a time, and the given weights or stand-ins."""
     with tempfile.TemporaryDirectory(prefix="darknet-py-bench-") as name:
         folder = Path(name)
         own_cfg = folder / cfg.name
         own_cfg.write_text(settled(cfg.read_text(encoding="utf-8", errors="replace"), cfg, network), encoding="utf-8")
         if weights is None:
-            say("making weights")
+            report("making weights")
             weights = folder / "synthetic.weights"
             write_synth(own_cfg, weights, SEED, dialect=network.dialect.key)
         yield Files(folder, own_cfg, weights.absolute(), network.dialect.key)

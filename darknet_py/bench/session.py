@@ -170,7 +170,7 @@ def bench(
     math: str = "ieee",
     runs: int = 10,
     peers: Sequence[PeerSpec] = (),
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
     dialect: str = AUTO,
 ) -> Result:
     """Measure a network.
@@ -181,7 +181,7 @@ def bench(
         size, math: as for `load`.
         runs: rounds; in each one every engine has a turn.
         peers: other engines, measured in turns with this one on the same input.
-        say: is told what is being done.
+        report: called with a line about what is being done.
         dialect: as for `load`.
 
     Raises:
@@ -191,8 +191,8 @@ def bench(
     get_arithmetic(math, network.dialect).check_covers(network)
     if not network.input.image:
         raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
-    with bench_files(cfg, weights, network, say) as files, ExitStack() as stack:
-        say("loading")
+    with bench_files(cfg, weights, network, report) as files, ExitStack() as stack:
+        report("loading")
         shape = (network.input.c, network.input.h, network.input.w)
         x: Floats = np.random.RandomState(SEED).uniform(0, 1, shape).astype(np.float32)
         np.save(files.input, x)
@@ -200,13 +200,13 @@ def bench(
         running: list[Running] = []
         failures: list[str] = []
         for spec in peers:
-            say(f"starting {spec.name}")
+            report(f"starting {spec.name}")
             try:
                 running.append(_start(spec, files, own, stack))
             except DarknetError as error:
                 failures.append(str(error))
-        _take_turns(own, running, ceiling, runs, failures, say)
-        say("comparing outputs")
+        _take_turns(own, running, ceiling, runs, failures, report)
+        report("comparing outputs")
         for peer, engine in running:
             _compare(peer, engine, own.plan, failures)
         return Result(
@@ -236,15 +236,15 @@ def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
 
 
 def _take_turns(
-    own: Own, running: list[Running], ceiling: Ceiling, rounds: int, failures: list[str], say: Callable[[str], None]
+    own: Own, running: list[Running], ceiling: Ceiling, rounds: int, failures: list[str], report: Callable[[str], None]
 ) -> None:
     """A round is a turn of ours, then one of every other engine, each after a pause."""
-    say("warming up")
+    report("warming up")
     ours = own.turn(0, 2)[-1]  # the first may compile
     own.seconds.clear()
     own.steps.clear()
     for number in range(1, rounds + 1):
-        say(f"round {number} of {rounds}")
+        report(f"round {number} of {rounds}")
         ceiling.measure()
         time.sleep(PAUSE)
         ours = median(own.turn(*_plan_turn(ours)))

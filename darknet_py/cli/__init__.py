@@ -92,7 +92,7 @@ def _run() -> int | None:
 
         return run(sys.argv)
     words = {"decoder_words": f"{DECODER}=pillow in the environment", "exif_words": "darknet-py detect --exif"}
-    with reading(say=_say, said=set(), **words):
+    with reading(report=_report, reported=set(), **words):
         code: int | None = cli.main(standalone_mode=False)
     return code
 
@@ -103,14 +103,14 @@ def _show_warnings() -> None:
 
     def show_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if isinstance(message, DarknetWarning):
-            _say(f"Warning: {message}")
+            _report(f"Warning: {message}")
         else:
             show(message, category, *where, **more)
 
     warnings.showwarning = show_line
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     """A line on standard error; where a terminal shows a progress bar, in its place."""
     if sys.stderr is not None and sys.stderr.isatty():
         click.echo("\r\033[K", control(sys.stderr), nl=False)

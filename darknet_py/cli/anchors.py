@@ -86,13 +86,13 @@ def anchors(
         writer(plot)
     wanted, own = _settings(cfg, num, size, head, dialect, seed=seed, tries=tries, centroid=centroid)
     target = wanted.target
-    with status("anchors") as say:
-        boxes = _read(data, paths, letterbox, say, skip_bad)
+    with status("anchors") as report:
+        boxes = _read(data, paths, letterbox, report, skip_bad)
         sizes = boxes.letterboxed(target.width, target.height) if letterbox else boxes.sizes
-        found = wanted.run(sizes, wanted.num, say)
+        found = wanted.run(sizes, wanted.num, report)
         if plot is not None and curve is None:
             curve = (1, min(15, len(np.unique(sizes, axis=0))))
-        points = _curve(wanted, sizes, found, curve, say)
+        points = _curve(wanted, sizes, found, curve, report)
     theirs = None if own is None else search.measure(sizes, own, target, exact=True)
     err = json_file == "-"
     for note in boxes.notes:
@@ -138,24 +138,24 @@ def _settings(
 
 
 def _read(
-    data: Path | None, paths: tuple[Path, ...], letterbox: bool, say: Callable[[str], None], skip_bad: bool
+    data: Path | None, paths: tuple[Path, ...], letterbox: bool, report: Callable[[str], None], skip_bad: bool
 ) -> Boxes:
     from ..anchors.boxes import read_data_boxes, read_label_boxes
     from ..formats.labels import Complaints
 
     wrong = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
-    boxes = read_label_boxes(paths, say, wrong) if data is None else read_data_boxes(data, letterbox, say, wrong)
+    boxes = read_label_boxes(paths, report, wrong) if data is None else read_data_boxes(data, letterbox, report, wrong)
     if wrong is not None:
         wrong.close()
     return boxes
 
 
 def _curve(
-    wanted: Search, sizes: Floats, found: Anchors, curve: tuple[int, int] | None, say: Callable[[str], None]
+    wanted: Search, sizes: Floats, found: Anchors, curve: tuple[int, int] | None, report: Callable[[str], None]
 ) -> list[tuple[int, float]]:
     """(k, average IoU) for each k of the range."""
     numbers = range(curve[0], curve[1] + 1) if curve else ()
-    return [(k, (found if k == wanted.num else wanted.run(sizes, k, say)).average_iou) for k in numbers]
+    return [(k, (found if k == wanted.num else wanted.run(sizes, k, report)).average_iou) for k in numbers]
 
 
 def _document(

@@ -74,7 +74,7 @@ def bench(
         writer(plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
-        network = read_network(cfg, size=each, dialect=dialect)  # what cannot be is told before anything is measured
+        network = read_network(cfg, size=each, dialect=dialect)  # an impossible size is an error
         if show_plan:
             print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
             click.echo(err=json_file == "-")
@@ -82,9 +82,9 @@ def bench(
     machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
     results = []
     for cfg, each in jobs:
-        with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as say:
+        with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as report:
             results.append(
-                run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, say=say, dialect=dialect)
+                run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, report=report, dialect=dialect)
             )
     for line in machine_lines(machine, ceiling):
         click.echo(line, err=json_file == "-")
@@ -100,7 +100,7 @@ def bench(
 
 @contextmanager
 def status(label: str) -> Iterator[Callable[[str], None]]:
-    """Yields ``say(text)``, which shows what is going on in one line of a terminal, and nothing elsewhere."""
+    """Yields ``report(text)``, which shows what is going on in one line of a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda text: None
         return

@@ -16,11 +16,11 @@ from .inputs import (
     find_all,
     images_argument,
     network,
+    note_missing_names,
     open_detector,
     pictures,
     progress,
     read_image,
-    say_without_names,
 )  # fmt: skip
 from .options import engine, write_json
 
@@ -56,7 +56,7 @@ def classify(
     detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
     count = top or _top_of(data)
     detector.check_classifies()
-    say_without_names(detector)
+    note_missing_names(detector)
     results: list[dict[str, Any]] = []
     failed = 0
     with _kept(json_file, results), progress(len(files), "Classifying") as step:

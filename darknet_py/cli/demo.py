@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .command import command
-from .inputs import network, open_detector, pictures, say_without_names
+from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, Size, class_map, engine, stretch
 
 PORT = click.IntRange(0, 65535)
@@ -86,18 +86,18 @@ def demo(
     written is finished first.
     """
     from ..video.average import demo_view
-    from ..video.demo import run_demo, say
-    from ..video.source import Wishes, find_source
+    from ..video.demo import print_status, run_demo
+    from ..video.source import CaptureSettings, find_source
 
     width, height = options["camera_size"] or (0, 0)
-    wishes = Wishes(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
-    found = find_source(source, wishes, say)
+    settings = CaptureSettings(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
+    found = find_source(source, settings, print_status)
     outputs = _outputs(**options)
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
         dialect=dialect,
     )  # fmt: skip
-    say_without_names(detector)
+    note_missing_names(detector)
     run_demo(detector, found, outputs, demo_view(detector, thresh, hier_thresh, nms), avg)
 
 

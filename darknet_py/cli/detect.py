@@ -20,11 +20,11 @@ from .inputs import (
     find_all,
     images_argument,
     network,
+    note_missing_names,
     open_detector,
     pictures,
     progress,
     read_image,
-    say_without_names,
 )  # fmt: skip
 from .options import class_map, engine, stretch, thresholds
 
@@ -86,13 +86,13 @@ def detect(
     for folder in {picture.parent for picture in drawn if picture is not None}:
         _make_folder(folder)
     if not quiet:
-        say_without_names(detector)
+        note_missing_names(detector)
     work = _Work(detector, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             work(number, file, picture, step, add)
     if not quiet:
-        _say_where(work.drawn)
+        _print_drawn(work.drawn)
     conclude(work.failed, bad, len(files))
 
 
@@ -186,7 +186,7 @@ def _make_folder(folder: Path) -> None:
         raise DarknetError(f"{folder}: cannot be made: {error.strerror or error}") from None
 
 
-def _say_where(pictures: Sequence[Path]) -> None:
+def _print_drawn(pictures: Sequence[Path]) -> None:
     if len(pictures) == 1:
         click.echo(f"Picture: {pictures[0]}", err=True)
     elif pictures:

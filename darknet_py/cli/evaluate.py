@@ -9,7 +9,7 @@ import click
 
 from ..formats.atomic import check_writable
 from .command import command
-from .inputs import network, open_detector, pictures, say_without_names
+from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, engine, stretch, write_json
 
 PATH = click.Path(path_type=Path)
@@ -29,7 +29,7 @@ PATH = click.Path(path_type=Path)
     type=UNIT,
     default=0.25,
     show_default=True,
-    help="Probability from which precision, recall and F1 are told; AP takes all detections from .005 on.",
+    help="Probability from which on precision, recall and F1 are computed; AP takes all detections from .005 on.",
 )
 @click.option("--iou-thresh", type=UNIT, default=0.5, show_default=True, help="Least overlap with an object.")
 @click.option(
@@ -77,7 +77,7 @@ def evaluate(
     if others is not None and len(others) != len(paths):
         raise click.UsageError(f"{difficult} has {len(others)} images, {listed} has {len(paths)}")
     detector = open_detector(model, cfg, weights, names, data, **options)
-    say_without_names(detector)
+    note_missing_names(detector)
     classes = detector.network.classes
     complaints = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
     truths, without = read_truths(paths, classes, find_labels, complaints)

@@ -172,7 +172,7 @@ def conclude(failed: int, bad: int, total: int) -> None:
         raise click.ClickException(f"{failed} of {total} images could not be read")
 
 
-def say_without_names(detector: Detector) -> None:
+def note_missing_names(detector: Detector) -> None:
     """If numbers stand for the classes, say so on standard error, and how that could be changed."""
     if not detector.names:
         click.echo(

@@ -24,8 +24,8 @@ def print_plan(network: Network, math: str, threads: int | None, keep: Collectio
     from ..errors import DarknetError
     from ..loading import load_trees
     from ..numeric.arithmetic import get_arithmetic
+    from ..plan.cores import usable_cores
     from ..plan.dry import dry_plan
-    from ..plan.pool import usable_cores
     from ..plan.show import plan_lines
     from ..plan.verify import verify
 

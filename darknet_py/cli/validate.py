@@ -72,7 +72,7 @@ def validate(
     for path in references:
         for reference, image in match_images(read_references(path, detector.names), files):
             results.append(compare_reference(detector, reference, image, thresholds, tolerance))
-            _tell(results[-1])
+            _print_result(results[-1])
     if against is not None:
         if not files:
             raise click.UsageError("--against needs images")
@@ -87,7 +87,7 @@ def validate(
         verdicts = compare_library(against, another, files, thresholds, tolerance)
         best = best_profile(verdicts)
         for result in verdicts[best]:
-            _tell(result)
+            _print_result(result)
         fits = all(result.agrees for result in verdicts[best])
         verdict = f"fits math={best}" if fits else f"fits no profile; math={best} comes closest"
         click.echo(f"{against} ({detector.network.dialect.name}): {verdict}")
@@ -100,7 +100,7 @@ def validate(
     _conclude(results)
 
 
-def _tell(result: ImageResult) -> None:
+def _print_result(result: ImageResult) -> None:
     """A line for an image, and its differences."""
     if result.agrees:
         click.echo(f"{result.image} ({result.reference}): agrees, {result.how}")

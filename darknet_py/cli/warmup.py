@@ -27,7 +27,7 @@ def warmup(math: tuple[str, ...]) -> None:
     """
     from ..warmup import need_profiles, warm_up
 
-    done = warm_up(need_profiles(math), say=lambda text: click.echo(text, err=True))
+    done = warm_up(need_profiles(math), report=lambda text: click.echo(text, err=True))
     where = f"kept below {done.folder}" if done.folder else "and not kept: no folder can be written to"
     if done.compiled:
         click.echo(f"{done.compiled} kernels compiled in {done.seconds:.1f} s, {where}")

@@ -26,7 +26,7 @@ def find_network(model: str | None, cfg: Path | None) -> Path | None:
     return model_cfg(model)
 
 
-def _say_notes(notes: list[str]) -> None:
+def _print_notes(notes: list[str]) -> None:
     for note in notes:
         click.echo(f"Note: {note}", err=True)
 
@@ -66,7 +66,7 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 
         file = find_model(model).weights
     from ..errors import WeightsError
-    from ..models.releases import find_release, hash_file
+    from ..models.identify import find_release, hash_file
     from ..network import read_network
     from ..weights import inspect_weights
     from .weights_report import document, lines
@@ -99,7 +99,7 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int, dialect: str)
     """
     from ..weights import extract as run
 
-    _say_notes(run(cfg, weights_file, out, layers, dialect))
+    _print_notes(run(cfg, weights_file, out, layers, dialect))
     click.echo(f"{out}: {out.stat().st_size:,} bytes, layers 0 to {layers - 1} of {cfg}")
 
 
@@ -148,7 +148,7 @@ def convert(
     done = run(
         source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated, dialect=dialect
     )
-    _say_notes(done.notes)
+    _print_notes(done.notes)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
     if done.cfg:
         click.echo(f"{done.cfg}: the cfg that goes with it")

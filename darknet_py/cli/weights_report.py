@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..models.releases import Release
+    from ..models.identify import Release
     from ..weights import Statistics, WeightsInfo
 
 _HEADINGS = " ".join(

@@ -34,7 +34,7 @@ def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
         flavour: one of `FLAVOURS`.
 
     Raises:
-        SystemExit: what the script raised; with code 1 after an exception, told on standard error with its traceback.
+        SystemExit: what the script raised; with code 1 after an exception, whose traceback is on standard error.
     """
     _prepare(flavour, [path, *arguments], os.path.dirname(os.path.realpath(path)))
     _run(lambda: runpy.run_path(path, run_name="__main__"))
@@ -51,7 +51,7 @@ def run_module(module: str, arguments: Sequence[str], flavour: str) -> None:
 
 
 def take_place(flavour: str) -> str | None:
-    """Put our module in the place of ``darknet``, or this engine into ``cv2.dnn``, in this process.
+    """Replace ``darknet`` by our module, or this engine into ``cv2.dnn``, in this process.
 
     Returns:
         For ``opencv4``, the version of the OpenCV that calls itself 4.14 now; None if it stays as it is.

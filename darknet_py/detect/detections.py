@@ -173,13 +173,15 @@ class Detections:
         """float32, N x 4: left, top, right, bottom, in pixels (with fractions; not clipped to the image)."""
         centre, half = self.box[:, :2].astype(np.float64), self.box[:, 2:] / 2.0
         corners = np.concatenate([centre - half, centre + half], axis=1)
-        return (corners * np.array(self.image_size * 2)).astype(np.float32)
+        xyxy: NDArray[np.float32] = (corners * np.array(self.image_size * 2)).astype(np.float32)
+        return xyxy
 
     @property
     def area(self) -> NDArray[np.float32]:
         """float32, N: area of each box in square pixels; what reaches beyond the image counts, see `clip`."""
         sides = self.box[:, 2:].astype(np.float64) * np.array(self.image_size)
-        return (sides[:, 0] * sides[:, 1]).astype(np.float32)
+        area: NDArray[np.float32] = (sides[:, 0] * sides[:, 1]).astype(np.float32)
+        return area
 
     @property
     def names(self) -> list[str]:

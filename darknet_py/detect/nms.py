@@ -137,7 +137,8 @@ def _boxes(candidates: Candidates, index: Indices, objectness: Floats, prob: Flo
 def _check(nms: float) -> np.float32:
     if math.isnan(nms) or nms < 0:
         raise DarknetError(f"nms={nms} must be a number from 0 to 1")
-    return np.float32(nms)
+    single: np.float32 = np.float32(nms)
+    return single
 
 
 def _sort_and_suppress(

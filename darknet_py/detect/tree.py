@@ -66,7 +66,8 @@ def mapped_probabilities(
         parent = int(tree.parent[node])
         if parent >= 0:
             absolute[row[node]] *= absolute[row[parent]]
-    return absolute[[row[int(node)] for node in classes_map]].T
+    chosen: NDArray[np.float32] = absolute[[row[int(node)] for node in classes_map]].T
+    return chosen
 
 
 def check_map(classes_map: NDArray[np.int32], classes: int) -> None:

@@ -134,7 +134,7 @@ def evaluate(
             that could not be read, whose objects do not count.
         truths: by image.
         classes: how many there are.
-        thresh: probability from which precision, recall, F1 and average IoU are told.
+        thresh: probability from which on precision, recall, F1 and average IoU are computed.
         iou_thresh: least overlap.
         points: 0 for the area under the curve (VOC from 2010 on, ImageNet), 11 for VOC 2007's rule, 101 for COCO's.
         difficult: by image, objects that need not be found.

@@ -38,7 +38,7 @@ def accuracy_lines(
         labels: by class, what a path has in it.
         classes: how many of the outputs take part.
         top: among how many of the most probable ones the class may be.
-        wrong: is told about an image that cannot be read; it does not count.
+        wrong: called with the error of an image that cannot be read; it does not count.
 
     Raises:
         DarknetError: the network is a detector, or numbers do not fit together.

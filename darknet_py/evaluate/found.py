@@ -125,7 +125,7 @@ def find(
     Args:
         detector: the network.
         pictures: H x W x 3 bytes each.
-        setting: how they are looked at.
+        setting: size, fit and thresholds.
         class_map: with a WordTree, the nodes that count as classes 0, 1, ...
 
     Raises:
@@ -163,4 +163,5 @@ def average_mirrored(head: Head, output: Floats, mirrored: Floats) -> Floats:
     first = flipped[: head.n]
     first[:, :, sides] = -first[:, :, sides]
     both = output.reshape(flipped.shape) + flipped
-    return (both.astype(np.float64) / 2).astype(np.float32)
+    mean: Floats = (both.astype(np.float64) / 2).astype(np.float32)
+    return mean

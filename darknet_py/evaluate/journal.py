@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ..models.places import cache_folder
+from ..models.folders import cache_folder
 from ..version import __version__
 from .found import Found
 
@@ -98,7 +98,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; a run that has come to its end leaves none behind."""
+        """Close it; that of a finished run is removed."""
         if self._file is not None:
             self._file.close()
         if kind is None:

@@ -52,7 +52,7 @@ class Task:
         detector: the network.
         images: the files.
         listed: the list that names them, for messages.
-        setting: how they are looked at.
+        setting: size, fit and thresholds.
         class_map: with a WordTree, the nodes that count as classes.
     """
 
@@ -62,12 +62,12 @@ class Task:
     setting: Setting
     class_map: NDArray[np.int32] | None = None
 
-    def run(self, step: Step = lambda: None, say: Callable[[str], None] = lambda text: None) -> Results:
+    def run(self, step: Step = lambda: None, report: Callable[[str], None] = lambda text: None) -> Results:
         """What is found in each image, in the order of the list.
 
         Args:
             step: is called for each image that is done.
-            say: is told if a stopped run is continued, and which images cannot be read.
+            report: called with a line if a stopped run is continued, and for each image that cannot be read.
 
         Raises:
             ImageError: none of the images can be read.
@@ -75,10 +75,12 @@ class Task:
         """
         with Journal(self._made_of()) as journal:
             if journal.done:
-                say(f"going on with a run that was stopped: {len(journal.done)} of {len(self.images)} images are done")
-            return self._run(journal, step, say)
+                report(
+                    f"going on with a run that was stopped: {len(journal.done)} of {len(self.images)} images are done"
+                )
+            return self._run(journal, step, report)
 
-    def _run(self, journal: Journal, step: Step, say: Callable[[str], None]) -> Results:
+    def _run(self, journal: Journal, step: Step, report: Callable[[str], None]) -> Results:
         results: dict[int, Found] = {}
         missing = []
         for number, image in enumerate(self.images):
@@ -93,7 +95,7 @@ class Task:
             for picture in pictures:
                 if isinstance(picture, ImageError):
                     error = picture
-                    say(f"Error: {error}")
+                    report(f"Error: {error}")
                     step()
             whole = [
                 (number, picture)

@@ -47,7 +47,7 @@ def read_truth(path: str | Path, classes: int, wrong: Wrong | None = None) -> Tr
     Args:
         path: the file.
         classes: how many the network has.
-        wrong: is told the error of each line that is left out.
+        wrong: called with the error of each line that is left out.
 
     Raises:
         DataError: a line is no label, or its class is none of the network's (never with ``wrong``).
@@ -70,7 +70,7 @@ def read_truths(
         images: the files.
         classes: how many the network has.
         find: says where an image's labels are.
-        wrong: is told the error of each line that is left out.
+        wrong: called with the error of each line that is left out.
         needed: at least one image must have a label file.
 
     Raises:

@@ -21,10 +21,10 @@ _BLANKS = re.compile(r"[ \t\r]")
 _COMMENT = re.compile(r"\s[#;].*")
 
 _SAID: set[str] = set()
-"""Notes that were told: commands may read a data file more than once."""
+"""Notes that were printed: commands may read a data file more than once."""
 
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class Value(str):
@@ -63,21 +63,21 @@ def folder_of(name: str) -> Path:
     return Path(found or list(spellings(unquoted(_COMMENT.sub("", as_written(name)))))[-1])
 
 
-def say_note(text: str) -> None:
+def print_note(text: str) -> None:
     """A line on standard error."""
     if sys.stderr is not None:
         print(text, file=sys.stderr, flush=True)
 
 
-def read_data(path: str | Path, say: Say = say_note) -> dict[str, str]:
+def read_data(path: str | Path, report: Report = print_note) -> dict[str, str]:
     """A ``.data`` file's options (Darknet's ``read_data_cfg``).
 
     As in a cfg, blanks are removed everywhere, the first of two equal keys wins, and a key without a value does not
-    count. The values are `Value`, which know what was written. A line without ``=`` is told, once, and does not count.
+    count. The values are `Value`, which know what was written. A line without ``=`` is reported, once, and ignored.
 
     Args:
         path: the file.
-        say: takes a line about each line that does not count.
+        report: takes a line about each line that does not count.
 
     Raises:
         DataError: the file cannot be read as text.
@@ -90,16 +90,16 @@ def read_data(path: str | Path, say: Say = say_note) -> dict[str, str]:
         key, equals, _ = line.partition("=")
         value = Value(raw.partition("=")[2])
         if not equals:
-            _note(f"{path}:{number}: '{raw.strip()[:60]}' is no option (key = value) and does not count", say)
+            _note(f"{path}:{number}: '{raw.strip()[:60]}' is no option (key = value) and does not count", report)
         elif value:
             options.setdefault(key, value)
     return options
 
 
-def _note(text: str, say: Say) -> None:
+def _note(text: str, report: Report) -> None:
     if text not in _SAID:
         _SAID.add(text)
-        say(text)
+        report(text)
 
 
 def read_metadata(path: str | Path) -> tuple[list[str], int]:

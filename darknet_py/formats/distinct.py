@@ -36,7 +36,7 @@ def _ignores_case(folder: Path) -> bool:
     try:
         probe.touch()
         return probe.with_name(probe.name.upper()).exists()
-    except OSError:  # it will be told when the files are written
+    except OSError:  # writing the files will fail with a clear error
         return False
     finally:
         probe.unlink(missing_ok=True)

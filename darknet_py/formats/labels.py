@@ -44,7 +44,7 @@ def read_labelled(path: str | Path, wrong: Wrong | None = None, classes: int | N
 
     Args:
         path: the file.
-        wrong: is told the error of each line that is left out, or of a file that is no text (it then has no lines).
+        wrong: called with the error of each line that is left out, or of a file that is no text (it then has no lines).
         classes: how many classes there are; None if that is not known.
 
     Raises:
@@ -115,20 +115,20 @@ def refuse_wrong(errors: Sequence[DataError]) -> None:
 class Complaints:
     """Names the label lines that are left out, each on a line, and counts them."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """``say`` takes the lines."""
+    def __init__(self, report: Callable[[str], None]) -> None:
+        """``report`` takes the lines."""
         self.count = 0
-        self._say = say
+        self._report = report
 
     def __call__(self, error: DataError) -> None:
         """Name a line."""
         self.count += 1
-        self._say(f"left out: {error}")
+        self._report(f"left out: {error}")
 
     def close(self) -> None:
         """Say how many there are."""
         if self.count:
-            self._say(f"{self.count} wrong line{'s' * (self.count > 1)} of labels left out")
+            self._report(f"{self.count} wrong line{'s' * (self.count > 1)} of labels left out")
 
 
 def label_paths(image: str) -> list[str]:

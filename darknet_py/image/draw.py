@@ -132,7 +132,8 @@ def _get_color(channel: int, x: int, largest: int) -> np.float32:
     ratio = f32(x) / f32(largest) * f32(5)
     i, j = math.floor(ratio), math.ceil(ratio)
     ratio = ratio - f32(i)
-    return (f32(1) - ratio) * f32(WHEEL[i][channel]) + ratio * f32(WHEEL[j][channel])
+    color: f32 = (f32(1) - ratio) * f32(WHEEL[i][channel]) + ratio * f32(WHEEL[j][channel])
+    return color
 
 
 def check_pixels(pixels: Pixels) -> None:

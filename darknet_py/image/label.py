@@ -122,7 +122,8 @@ def _cut(text: str, count: int) -> str:
 def text_length(text: str, size: int, font: str | None = None) -> int:
     """Width of a line of text, in pixels."""
     face = load_font(size, font)
-    return math.ceil(face.getlength(writable(text, font))) * _zoom(face, size)
+    length: float = face.getlength(writable(text, font))
+    return math.ceil(length) * _zoom(face, size)
 
 
 def text_mask(text: str, size: int, font: str | None = None) -> NDArray[np.uint8]:

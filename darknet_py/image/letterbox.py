@@ -105,7 +105,7 @@ def _checked(image: NDArray[Any], dtype: type) -> NDArray[Any]:
     if image.dtype != dtype or image.ndim != 3 or 0 in image.shape:
         kind = "H x W x C array of uint8" if dtype is np.uint8 else "C x H x W array of float32"
         raise ImageError(f"an image must be an {kind} with no empty axis, not {image.dtype} of shape {image.shape}")
-    view = np.ascontiguousarray(image).view()
+    view: NDArray[Any] = np.ascontiguousarray(image).view()
     view.flags.writeable = False  # kernels see one type, wherever the image comes from
     return view
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from .orientation import UPRIGHT, find_orientation, turned
-from .reading import DECODERS, chosen_decoder, current, tell_orientation, try_pillow
+from .reading import DECODERS, chosen_decoder, current, try_pillow, warn_of_orientation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,12 +102,12 @@ def load_image(
 
 
 def oriented(pixels: Pixels, orientation: int, exif: bool | None, name: str | None) -> Pixels:
-    """The pixels, turned by ``orientation`` if that is wanted; if it is not, whoever looks is told."""
+    """The pixels, turned by ``orientation`` if that is asked for; a warning if it is not."""
     if orientation == UPRIGHT:
         return pixels
     if exif if exif is not None else current().exif:
         return turned(pixels, orientation)
-    tell_orientation(orientation, name)
+    warn_of_orientation(orientation, name)
     return pixels
 
 

@@ -84,7 +84,7 @@ def read_orientation(exif: bytes) -> int:
 
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """H x W x C pixels as they are to be looked at; orientations 5 to 8 exchange height and width."""
+    """H x W x C pixels, upright; orientations 5 to 8 exchange height and width."""
     if orientation in (2, 3, 7, 8):
         pixels = pixels[:, ::-1]
     if orientation in (3, 4, 6, 7):

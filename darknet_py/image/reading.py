@@ -26,16 +26,16 @@ class Reading:
         decoder: "stb" or "pillow"; None: what the environment says, or "stb".
         exif: whether pictures are turned as the camera noted.
         decoder_words, exif_words: what one types here to have Pillow decode, and to have pictures turned.
-        say: takes a line about a picture that is not turned; None: Python's `warnings` do.
-        said: lines that were given to ``say``; each is given once.
+        report: takes a line about a picture that is not turned; None: Python's `warnings` do.
+        reported: lines that ``report`` was called with; each is reported once.
     """
 
     decoder: str | None = None
     exif: bool = False
     decoder_words: str = 'decoder="pillow"'
     exif_words: str = "exif=True"
-    say: Callable[[str], None] | None = None
-    said: set[str] = field(default_factory=set)
+    report: Callable[[str], None] | None = None
+    reported: set[str] = field(default_factory=set)
 
 
 _current = Reading()
@@ -81,18 +81,18 @@ def try_pillow(text: str) -> str:
     return f"{_current.decoder_words} {text}"
 
 
-def tell_orientation(orientation: int, name: str | None) -> None:
-    """Say, once for each file, that its picture is to be looked at turned or mirrored, and is not."""
+def warn_of_orientation(orientation: int, name: str | None) -> None:
+    """Warn, once for each file, that its picture is meant to be shown turned or mirrored, and is not."""
     habit = _current
     text = (
         f"{name or 'an image'}: its camera noted that it is to be turned (EXIF orientation {orientation}); "
         f"Darknet ignores that and sees it as it is stored; {habit.exif_words} turns it"
     )
-    if habit.say is None:
+    if habit.report is None:
         warnings.warn(text, OrientationWarning, stacklevel=_levels_to_caller())
-    elif text not in habit.said:
-        habit.said.add(text)
-        habit.say(f"Warning: {text}")
+    elif text not in habit.reported:
+        habit.reported.add(text)
+        habit.report(f"Warning: {text}")
 
 
 def _levels_to_caller() -> int:

@@ -112,6 +112,6 @@ def label_file(image: str) -> Path:
 
 
 def _round(value: np.float32) -> float:
-    """C's ``round``: halves away from zero; no number stays none."""
+    """C's ``round``: halves away from zero; NaN stays NaN."""
     number = float(value)
     return math.copysign(math.floor(abs(number) + 0.5), number) if math.isfinite(number) else number

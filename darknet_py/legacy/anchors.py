@@ -18,7 +18,7 @@ from ..formats.text import is_file
 from ..loading import find_data_file
 from ..terminal import control
 from .alexeyab import label_file
-from .opening import read_classes
+from .open_network import read_classes
 from .prompt import chat
 
 CELLS = 32

@@ -14,9 +14,9 @@ from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
 from ..loading import find_data_file
 from ..output.text import class_lines, predicted_line
-from .detector import say_unread, usage
+from .detector import print_unread, usage
 from .flags import take_flags
-from .opening import data_names, find_data, open_network, read_classes
+from .open_network import data_names, find_data, open_network, read_classes
 from .prompt import chat, for_each_image
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run_classifier(arguments: Arguments) -> int:
     if command == "predict":
         return predict_classifier(data, cfg, weights, files, top, **flags.engine)
     elif command == "valid":
-        say_unread(files)
+        print_unread(files)
         return validate_classifier(data, cfg, weights, **flags.engine)
     raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
 

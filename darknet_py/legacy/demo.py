@@ -10,10 +10,10 @@ from ..formats.atomic import check_writable, refuse_input
 from ..formats.text import as_found
 from ..video.alexeyab import AlexeyText, HttpPost, JsonArray, TimeLimit
 from ..video.average import FRAMES, NMS, demo_view
-from ..video.demo import Outputs, run_demo, say
+from ..video.demo import Outputs, print_status, run_demo
 from ..video.outputs import Output
-from ..video.source import Wishes, find_source
-from .opening import data_names, open_network
+from ..video.source import CaptureSettings, find_source
+from .open_network import data_names, open_network
 
 if TYPE_CHECKING:
     from ..detector import Detector
@@ -52,8 +52,8 @@ def demo(
         KeyboardInterrupt: it was interrupted; everything is finished.
     """
     names = data_names(data, "names", default="data/names.list")
-    wishes = Wishes(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
-    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), wishes, say)
+    settings = CaptureSettings(flags.get("w", 0), flags.get("h", 0), flags.get("fps", 0.0))
+    source = find_source(str(flags.get("c", 0)) if filename is None else as_found(filename), settings, print_status)
     outputs = _outputs(flags, source.name, alexeyab)
     for out in (flags.get("out_filename"), flags.get("json_file_output")):
         if out is not None:
@@ -70,7 +70,7 @@ def demo(
 
 
 def _view(detector: Detector, flags: dict[str, Any], alexeyab: bool) -> View:
-    """How frames are looked at. AlexeyAB's demo stretches them, and suppresses class by class."""
+    """How frames are fitted. AlexeyAB's demo stretches them, and suppresses class by class."""
     limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
     if not alexeyab:
         return demo_view(detector, **limits, nms=flags.get("nms", NMS))
@@ -115,7 +115,7 @@ def _more(flags: dict[str, Any], source: str) -> list[Callable[[Callable[[], Non
     if file is not None:
         more.append(lambda stop: JsonArray(str(file)))
     if address is not None:
-        more.append(lambda stop: HttpPost(str(address), source, say, once=bool(limit and limit > 0)))
+        more.append(lambda stop: HttpPost(str(address), source, print_status, once=bool(limit and limit > 0)))
     if limit and limit > 0:
         more.append(lambda stop: TimeLimit(float(limit), stop))
     return more

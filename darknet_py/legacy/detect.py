@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from ..formats.atomic import check_writable, refuse_input
 from ..formats.data import read_names
 from ..image.draw import draw_detections, save_image
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from ..output.alexeyab import json_text
 from ..output.text import darknet_lines, predicted_line
 from . import alexeyab
-from .looking import Look, check_detects
-from .opening import data_names, open_network
+from .image_view import ImageView, check_detects
+from .open_network import data_names, open_network
 from .prompt import for_each_image
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def test_detector(data: Path, cfg: str, weights: str | None, files: Sequence[str
     if flags.alexeyab:
         thresh = 0.25 if flags.thresh is None else flags.thresh
         letter_box = flags.letter_box or detector.network.letter_box
-        look = Look(thresh, flags.hier, nms, stretch=not letter_box, grey=True)
+        look = ImageView(thresh, flags.hier, nms, stretch=not letter_box, grey=True)
         return _test_as_alexeyab(detector, files, look, flags)
-    look = Look(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)
+    look = ImageView(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)
     return _test_as_pjreddie(detector, files, look, flags.out or PICTURE)
 
 
@@ -54,10 +54,10 @@ def test_yolo(cfg: str, weights: str | None, files: Sequence[str], flags: Flags)
     names = read_names(find_cfg("voc.names"))
     detector = open_network(cfg, weights, names, **flags.engine)
     thresh, nms = 0.2 if flags.thresh is None else flags.thresh, 0.4 if flags.nms is None else flags.nms
-    return _test_as_pjreddie(detector, files, Look(thresh, 0, nms, stretch=True, unit=True), PICTURE)
+    return _test_as_pjreddie(detector, files, ImageView(thresh, 0, nms, stretch=True, unit=True), PICTURE)
 
 
-def _test_as_pjreddie(detector: Detector, files: Sequence[str], look: Look, picture: str) -> int:
+def _test_as_pjreddie(detector: Detector, files: Sequence[str], look: ImageView, picture: str) -> int:
     file = f"{picture}.{os.environ.get(SUFFIX, 'jpg')}"
     check_detects(detector)
 
@@ -72,7 +72,7 @@ def _test_as_pjreddie(detector: Detector, files: Sequence[str], look: Look, pict
     return for_each_image(files, work)
 
 
-def _test_as_alexeyab(detector: Detector, files: Sequence[str], look: Look, flags: Flags) -> int:
+def _test_as_alexeyab(detector: Detector, files: Sequence[str], look: ImageView, flags: Flags) -> int:
     picture = f"{PICTURE}.jpg"
     check_detects(detector)
     with _json_file(flags.out) as add:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from .flags import Flags, take_flags
-from .opening import find_data
+from .open_network import find_data
 from .prompt import chat
 
 if TYPE_CHECKING:
@@ -46,16 +46,16 @@ def run_detector(arguments: Arguments) -> int:
     elif command == "demo":
         from .demo import demo
 
-        say_unread(files[1:])
+        print_unread(files[1:])
         own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
         demo(data, cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
 
-        say_unread(words[3:])
+        print_unread(words[3:])
         calc_anchors(data, flags.clusters, flags.width, flags.height)
     elif command in {"valid", "valid2", "recall", "map"}:
-        say_unread(files)
+        print_unread(files)
         return _evaluate(command, data, cfg, weights, flags)
     else:
         raise DarknetError(f"detector {command}: {NOT_HERE.get(command, 'there is no such command')}")
@@ -94,13 +94,13 @@ def run_yolo(arguments: Arguments) -> int:
     elif command == "demo":
         from .demo import demo
 
-        say_unread(files[1:])
+        print_unread(files[1:])
         own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
         demo(find_cfg("voc.data"), cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
 
-        say_unread(files)
+        print_unread(files)
         evaluate = evaluation.valid_yolo if command == "valid" else evaluation.recall_yolo
         return evaluate(cfg, _needed(weights, command), **flags.engine)
     else:
@@ -128,7 +128,7 @@ def usage(command: str, rest: str) -> int:
     return 1
 
 
-def say_unread(words: Sequence[str]) -> None:
+def print_unread(words: Sequence[str]) -> None:
     """Say which words of a command line nothing is done with (Darknet ignores them)."""
     if words:
         chat(f"not used: {' '.join(words)}")

@@ -21,10 +21,10 @@ from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import Complaints
 from ..formats.text import is_file
 from ..loading import find_data_file
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from ..terminal import control, visible
 from .alexeyab import label_file, layer_lines
-from .opening import data_names, open_network
+from .open_network import data_names, open_network
 from .progress import counted
 from .prompt import chat
 
@@ -63,7 +63,7 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
         class_map = read_map(find_data_file(options["map"], data))
     all_classes = detector.network.classes
     check_kind(kind, all_classes if class_map is None else len(class_map), data)
-    _say_training(detector.network)
+    _print_training(detector.network)
     classes = MAP_ENTRIES if kind == "imagenet" else all_classes
     folder, base = folder_of(options.get("results", "results")), outfile or KINDS[kind]
     check_results(kind, folder, names[:all_classes])
@@ -82,7 +82,7 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
     """
     images = read_list(YOLO_LIST)
     detector = open_network(cfg, weights, _voc_names(), **engine)
-    _say_training(detector.network)
+    _print_training(detector.network)
     setting = Setting(thresh=0.001, hier=0, nms=0.5, stretch=True, pixels=True)
     folder = Path("results")
     check_results("voc", folder, _voc_names())
@@ -117,7 +117,7 @@ def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any
     for image in without:
         chat(f"{image} has no label file: nothing is expected in it")
     complaints.close()
-    _say_training(detector.network)
+    _print_training(detector.network)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     for line in recall_lines(results, truths):
         chat(line)
@@ -225,18 +225,18 @@ def _run(task: Task, group: int, total: bool = True) -> Results:
     """Everything that is found, with a bar, or Darknet's numbers where standard error is no terminal."""
     start, count = time.perf_counter(), len(task.images)
 
-    def tell(done: int) -> None:
+    def print_count(done: int) -> None:
         if group and (done % group == 0 or done == count):
             chat(str(-(-done // group) * group))
 
-    with counted(count, "Validating", tell) as step:
+    with counted(count, "Validating", print_count) as step:
         results = task.run(step, chat)
     if total:
         chat(f"Total Detection Time: {time.perf_counter() - start:f} Seconds")
     return results
 
 
-def _say_training(network: Network) -> None:
+def _print_training(network: Network) -> None:
     """The line about training that Darknet's valid commands print."""
     assert network.cfg is not None
     net = network.cfg.net

@@ -73,8 +73,8 @@ def run(argv: Sequence[str]) -> int:
     if command in COMMANDS:
         decoder, exif = arguments.text("-decoder"), arguments.flag("-exif")
         words = {"decoder_words": "-decoder pillow", "exif_words": "-exif"}
-        with reading(decoder=decoder, exif=exif, say=chat, said=set(), **words):
-            chosen_decoder(decoder)  # a wrong one is told before a network is loaded
+        with reading(decoder=decoder, exif=exif, report=chat, reported=set(), **words):
+            chosen_decoder(decoder)  # an unknown one is an error before a network is loaded
             return COMMANDS[command](arguments)
     if command in HINTS:
         hint = HINTS[command] and f"; the same: {HINTS[command]}"
@@ -115,13 +115,13 @@ def _classify(arguments: Arguments) -> int:
 def _tool(arguments: Arguments) -> int:
     """``ops``, ``partial``, ``denormalize``, ``reset``."""
     from . import weights
-    from .detector import say_unread, usage
+    from .detector import print_unread, usage
 
     command, *words = arguments.positions()
     wanted = TOOLS[command]
     if len(words) < len(wanted):
         return usage(command, " ".join(f"[{word}]" for word in wanted))
-    say_unread(words[len(wanted) :])
+    print_unread(words[len(wanted) :])
     words = words[: len(wanted)]
     if command == "partial":
         if not words[3].isascii() or not words[3].isdigit():

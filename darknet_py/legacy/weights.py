@@ -28,17 +28,17 @@ def ops(cfg: str) -> None:
 
 def partial(cfg: str, weights: str, out: str, layers: int) -> None:
     """Write the first layers' weights, byte for byte as Darknet does (``partial``)."""
-    _tell(out, extract(cfg, weights, out, layers, _dialect()))
+    _print_saved(out, extract(cfg, weights, out, layers, _dialect()))
 
 
 def denormalize(cfg: str, weights: str, out: str) -> None:
     """Write the weights with batch normalisation folded in; as in Darknet, the cfg is left to the user."""
-    _tell(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull, dialect=_dialect()).notes)
+    _print_saved(out, convert(weights, out, cfg, batchnorm="fold", out_cfg=os.devnull, dialect=_dialect()).notes)
 
 
 def reset(cfg: str, weights: str, out: str) -> None:
     """The same, with neutral batch normalisation in its place."""
-    _tell(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull, dialect=_dialect()).notes)
+    _print_saved(out, convert(weights, out, cfg, batchnorm="reset", out_cfg=os.devnull, dialect=_dialect()).notes)
 
 
 def _dialect() -> str:
@@ -46,7 +46,7 @@ def _dialect() -> str:
     return AUTO if dialect is None else dialect.key
 
 
-def _tell(out: str, notes: list[str]) -> None:
+def _print_saved(out: str, notes: list[str]) -> None:
     chat(f"Saving weights to {out}")
     for note in notes:
         chat(note)

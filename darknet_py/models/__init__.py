@@ -1,4 +1,4 @@
-"""Released Darknet models: which files they need, where those are, and where they can be had."""
+"""Released Darknet models: which files they need, where those are, and where to download them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .fetching import complain, fetch, fetch_file, fetch_files, part_file
-    from .located import Located, locate
+    from .folders import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
+    from .model_files import ModelFiles, locate
     from .naming import find_model, find_network, known_model, model_cfg, network_names
-    from .places import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
     from .progress import Progress
-    from .records import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
+    from .registry_file import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
 
 _PLACES = {
     **dict.fromkeys(("complain", "fetch", "fetch_file", "fetch_files", "part_file"), "fetching"),
-    **dict.fromkeys(("Located", "locate"), "located"),
+    **dict.fromkeys(("ModelFiles", "locate"), "model_files"),
     **dict.fromkeys(("find_model", "find_network", "known_model", "model_cfg", "network_names"), "naming"),
-    **dict.fromkeys(("cache_folder", "fetch_folder", "find_cfg", "find_file", "resource_folders"), "places"),
+    **dict.fromkeys(("cache_folder", "fetch_folder", "find_cfg", "find_file", "resource_folders"), "folders"),
     "Progress": "progress",
     **dict.fromkeys(
         ("Model", "PackageSource", "RemoteFile", "Source", "UrlSource", "get_model", "registry", "remote_file"),
-        "records",
+        "registry_file",
     ),
 }
 
@@ -34,8 +34,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Located", "Model", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder", "complain",
-    "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "find_model", "find_network",
-    "get_model", "known_model", "locate", "model_cfg", "network_names", "part_file", "registry", "remote_file",
-    "resource_folders",
+    "Model", "ModelFiles", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder",
+    "complain", "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "find_model",
+    "find_network", "get_model", "known_model", "locate", "model_cfg", "network_names", "part_file", "registry",
+    "remote_file", "resource_folders",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ def append_url(
         part: the file, open for reading and appending.
         begin: where this URL's bytes begin in the file.
         limit: the file never grows beyond this many bytes.
-        progress: is told where the download is.
+        progress: notified of the position in the download.
         accepted: how many bytes the URL may have; empty if unknown (a part of a file).
 
     Returns:
@@ -151,7 +151,7 @@ class _Download:
                 self.part.truncate(self.begin)
                 raise DownloadError(f"sent more than {self.limit} bytes")
             self.part.write(chunk)
-            self.part.flush()  # what is told to be there is there, also if this process is killed
+            self.part.flush()  # what was reported as received is on disk, also if this process is killed
             position += len(chunk)
             self.progress.at(self.begin + position)
             mark = _demand_speed(mark, position)

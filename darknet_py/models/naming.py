@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import CfgError, ModelError
-from .located import Located, locate
-from .places import find_cfg, is_file, resource_folders
+from .folders import find_cfg, is_file, resource_folders
+from .model_files import ModelFiles, locate
 from .progress import Progress
-from .records import Model, get_model, known_models
+from .registry_file import Model, get_model, known_models
 
 
 def find_network(name: str | Path) -> Path:
@@ -52,7 +52,7 @@ def known_model(name: str) -> Model | None:
     return known_models().get(name.casefold())
 
 
-def find_model(name: str, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
+def find_model(name: str, fetch_missing: bool = False, progress: Progress | None = None) -> ModelFiles:
     """The files that a single name stands for; those of a released model are fetched if they are nowhere and may be.
 
     A file that exists is taken, whatever it is called: for a cfg the weights are those of its name beside it, else the
@@ -68,13 +68,13 @@ def find_model(name: str, fetch_missing: bool = False, progress: Progress | None
     other = path.with_suffix(".cfg" if own_weights else ".weights")
     model = known_model(path.stem)
     if is_file(other) and other != path:
-        return Located(*((other, path) if own_weights else (path, other)), None)
+        return ModelFiles(*((other, path) if own_weights else (path, other)), None)
     if model is None:
         raise ModelError(f"{name}: a cfg and its weights go together: name both (there is no {other} beside it)")
     if own_weights:
-        return Located(find_cfg(model.cfg), path, None, model.dialect)
+        return ModelFiles(find_cfg(model.cfg), path, None, model.dialect)
     found = locate(model, fetch_missing, progress)
-    return Located(path, found.weights, found.names, model.dialect)
+    return ModelFiles(path, found.weights, found.names, model.dialect)
 
 
 def model_cfg(name: str) -> Path:

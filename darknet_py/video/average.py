@@ -93,7 +93,7 @@ class Averager:
         Args:
             x: the network's input, made by `Detector.prepare` with the same view.
             image_size: width and height of the frame.
-            view: how it is looked at (`demo_view`).
+            view: fit and thresholds (`demo_view`).
 
         Returns:
             The rows in the order in which Darknet's demo prints them.

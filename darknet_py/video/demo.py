@@ -61,7 +61,7 @@ class Outputs:
     more: Sequence[Callable[[Callable[[], None]], Output]] = ()
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     """A line on standard error."""
     print(line, file=sys.stderr, flush=True)
 
@@ -73,7 +73,7 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
         detector: the network.
         source: the frames.
         outputs: where the results go.
-        view: how frames are looked at (`average.demo_view`).
+        view: fit and thresholds (`average.demo_view`).
         average: over how many frames the network's outputs are averaged.
 
     Returns:
@@ -99,7 +99,7 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
             pipeline.run(windows[0].update if windows else None)
         finally:
             if pipeline.frames:
-                say(summary(pipeline))
+                print_status(summary(pipeline))
     return pipeline
 
 
@@ -131,18 +131,18 @@ def _open(
     if outputs.mjpeg_port is not None:
         watch = Watch(source.name, outputs.host, outputs.mjpeg_port, lambda: pipeline.dropped)
         add(watch)
-        say(f"Watch at {watch.address}")
+        print_status(f"Watch at {watch.address}")
     if outputs.json_port is not None:
         stream = JsonStream(outputs.host, outputs.json_port)
         add(stream)
-        say(f"JSON at {stream.address}")
+        print_status(f"JSON at {stream.address}")
     if outputs.window:
         try:
             add(Window(adjustable, pipeline.stop, outputs.fullscreen))
         except DarknetError as error:
             if outputs.window_needed:
                 raise
-            say(f"No window: {error}")
+            print_status(f"No window: {error}")
     return sinks
 
 

@@ -70,4 +70,4 @@ def to_jpeg(picture: Pixels) -> bytes:
     """H x W x 3 pixels (blue, green, red) as a JPEG file."""
     cv2: Any = load_cv2("writing pictures")
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return encoded.tobytes()
+    return bytes(encoded.tobytes())

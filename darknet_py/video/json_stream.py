@@ -19,7 +19,7 @@ class JsonStream:
     """Sends every client the frames from its first one on."""
 
     def __init__(self, host: str = LOCAL, port: int = 8070) -> None:
-        """Start the server. Raises `DarknetError` if the port cannot be had."""
+        """Start the server. Raises `DarknetError` if the port is not available."""
         self._lock = threading.Lock()
         self._clients: set[Channel[str]] = set()
         self._ended = False

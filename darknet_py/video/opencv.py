@@ -9,7 +9,7 @@ from ..errors import DarknetError
 
 
 def load_cv2(what: str) -> Any:
-    """The module ``cv2``, with its own messages off: what went wrong is told by our errors.
+    """The module ``cv2``, with its own messages off: our errors report what failed.
 
     Args:
         what: what needs it, for the error.

@@ -132,7 +132,7 @@ class Window:
                 self._cv2.resizeWindow("Demo", 1352, 1013)
         except self._cv2.error as error:
             raise DarknetError(
-                "this OpenCV opens no windows: pip install opencv-python in the place of opencv-python-headless, "
+                "this OpenCV opens no windows: pip install opencv-python instead of opencv-python-headless, "
                 "or watch in a browser (--mjpeg-port 8090)"
             ) from error
 
@@ -178,7 +178,7 @@ def names_file(name: str) -> Iterator[None]:
     """Turn what the system says while ``name`` is written into an error that names it."""
     try:
         yield
-    except BrokenPipeError:  # the reader of standard output has gone, which is no error to be told
+    except BrokenPipeError:  # the reader of standard output has closed it, which is no error
         raise
     except OSError as error:
         raise DarknetError(f"{name}: cannot be written: {error.strerror or error}") from error

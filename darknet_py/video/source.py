@@ -22,17 +22,17 @@ TIMEOUT = 10_000
 """Milliseconds that an address on the network may take to answer, or to send the next frame."""
 
 RETRIES = 5
-"""How often reading is tried again in a file that should have more frames: decoders get over a broken one."""
+"""How often reading is retried in a file that should have more frames: decoders recover after a broken one."""
 
 TOLERANCE = 0.95
 """A file's number of frames is an estimate in some formats; a file that has less of it than this is cut short."""
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What is asked of a source.
+class CaptureSettings:
+    """What is asked of a source; a camera gives what it can.
 
     Attributes:
         width, height, fps: of a camera, which gives what it can; ``fps`` is the rate of pictures, too. 0: its own.
@@ -69,34 +69,36 @@ class Source:
         raise NotImplementedError
 
 
-def find_source(text: str, wishes: Wishes, say: Say) -> Source:
+def find_source(text: str, settings: CaptureSettings, report: Report) -> Source:
     """The source that a user names.
 
     Args:
         text: a number (camera; ``/dev/video0``, too), an address with ``://``, a directory of images, a pattern such as
             ``frames/*.png``, an image, or a video file.
-        wishes: see `Wishes`.
-        say: takes a line about what is wrong with single frames.
+        settings: what to ask of it, see `CaptureSettings`.
+        report: takes a line about what is wrong with single frames.
 
     Raises:
         DarknetError: there is no such file or directory, or no image in it.
     """
     camera = re.fullmatch(r"(?:/dev/video)?(\d{1,4})", text)
     if camera:
-        return Video(int(camera[1]), f"camera {camera[1]}", wishes, say, live=True)
+        return Video(int(camera[1]), f"camera {camera[1]}", settings, report, live=True)
     if "://" in text:
-        return Video(text, _without_password(text), wishes, say, live=not text.lower().startswith(("file:", "http")))
+        return Video(
+            text, _without_password(text), settings, report, live=not text.lower().startswith(("file:", "http"))
+        )
     path = Path(text)
     if not path.exists() and glob.has_magic(text):
         files = sorted(Path(found) for found in glob.glob(text, recursive=True))
         if not files:
             raise DarknetError(f"{text}: no file matches this pattern")
-        return Pictures(text, files, wishes, say)
+        return Pictures(text, files, settings, report)
     if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES - {".gif"}):
-        return Pictures(text, find_images([path]), wishes, say)
+        return Pictures(text, find_images([path]), settings, report)
     if not path.exists():
         raise DarknetError(f"{text}: there is no such file (a camera is a number, a stream an address with ://)")
-    return Video(text, text, wishes, say, live=path.is_char_device())  # a capture device by another name
+    return Video(text, text, settings, report, live=path.is_char_device())  # a capture device by another name
 
 
 def _without_password(address: str) -> str:
@@ -106,25 +108,25 @@ def _without_password(address: str) -> str:
 class Pictures(Source):
     """Images of any sizes, one after the other, decoded as Darknet decodes them."""
 
-    def __init__(self, name: str, files: list[Path], wishes: Wishes, say: Say) -> None:
+    def __init__(self, name: str, files: list[Path], settings: CaptureSettings, report: Report) -> None:
         self.name = name
-        self.fps = (wishes.fps or DEFAULT_FPS) / (wishes.skip + 1)
-        self._files, self._wishes, self._say = files, wishes, say
+        self.fps = (settings.fps or DEFAULT_FPS) / (settings.skip + 1)
+        self._files, self._settings, self._report = files, settings, report
 
     def frames(self) -> Generator[Frame, None, None]:
         given = 0
-        rate = self.fps * (self._wishes.skip + 1)
-        for number, file in list(enumerate(self._files, start=1))[:: self._wishes.skip + 1]:
+        rate = self.fps * (self._settings.skip + 1)
+        for number, file in list(enumerate(self._files, start=1))[:: self._settings.skip + 1]:
             try:
                 pixels = load_image(file)
             except ImageError as error:
                 if len(self._files) == 1:
                     raise
-                self._say(f"Warning: left out {error}")
+                self._report(f"Warning: left out {error}")
                 continue
             yield Frame(number, (number - 1) / rate, pixels)
             given += 1
-            if given == self._wishes.limit:
+            if given == self._settings.limit:
                 return
         if not given:
             raise DarknetError(f"{self.name}: none of these files is an image that can be read")
@@ -133,9 +135,11 @@ class Pictures(Source):
 class Video(Source):
     """Whatever OpenCV opens: a file, a camera's number, an address."""
 
-    def __init__(self, target: str | int, name: str, wishes: Wishes, say: Say, live: bool = False) -> None:
+    def __init__(
+        self, target: str | int, name: str, settings: CaptureSettings, report: Report, live: bool = False
+    ) -> None:
         self.name, self.live = name, live
-        self._target, self._wishes, self._say = target, wishes, say
+        self._target, self._settings, self._report = target, settings, report
         self._cv2: Any = load_cv2("video")
 
     def frames(self) -> Generator[Frame, None, None]:
@@ -156,9 +160,9 @@ class Video(Source):
             raise self._cannot_open()
         if isinstance(self._target, int):
             for setting, value in (
-                (cv2.CAP_PROP_FRAME_WIDTH, self._wishes.width),
-                (cv2.CAP_PROP_FRAME_HEIGHT, self._wishes.height),
-                (cv2.CAP_PROP_FPS, self._wishes.fps),
+                (cv2.CAP_PROP_FRAME_WIDTH, self._settings.width),
+                (cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height),
+                (cv2.CAP_PROP_FPS, self._settings.fps),
             ):
                 if value:
                     capture.set(setting, value)
@@ -172,7 +176,7 @@ class Video(Source):
         return FileError("cannot be read as a video: damaged, or in a format that OpenCV does not know", self.name)
 
     def _read(self, capture: Any) -> Generator[Frame, None, None]:
-        cv2, step = self._cv2, self._wishes.skip + 1
+        cv2, step = self._cv2, self._settings.skip + 1
         length = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         rate = capture.get(cv2.CAP_PROP_FPS)
         rate = rate if 1 <= rate <= 480 else DEFAULT_FPS  # cameras and streams may not know
@@ -185,13 +189,13 @@ class Video(Source):
                 continue
             got, pixels = capture.retrieve()
             if not got:
-                self._say(f"Warning: {self.name}: frame {number} cannot be decoded and is left out")
+                self._report(f"Warning: {self.name}: frame {number} cannot be decoded and is left out")
                 continue
             now = monotonic()
             begin = begin or now
             yield Frame(number, now - begin if self.live else (number - 1) / rate, _to_rgb(cv2, pixels))
             given += 1
-            if given == self._wishes.limit:
+            if given == self._settings.limit:
                 return
         self._check_end(number, length)
 
@@ -207,7 +211,9 @@ class Video(Source):
         if self.live:
             raise DarknetError(f"{self.name}: the stream broke off after {number} frames")
         if number < length * TOLERANCE:
-            self._say(f"Warning: {self.name}: ends after {number} of {length} frames; the rest is missing or damaged")
+            self._report(
+                f"Warning: {self.name}: ends after {number} of {length} frames; the rest is missing or damaged"
+            )
 
 
 def _to_rgb(cv2: Any, pixels: Any) -> Any:

@@ -63,7 +63,7 @@ class Darknet:
 def _as_pjreddie(values: Floats, layer: Region) -> Floats:
     """AlexeyAB's region output goes cell by cell, and what x and y come from waits for the logistic function."""
     entries = layer.coords + 1 + layer.classes
-    maps = values.reshape(layer.w * layer.h, layer.n, entries).transpose(1, 2, 0).copy()
+    maps: Floats = values.reshape(layer.w * layer.h, layer.n, entries).transpose(1, 2, 0).copy()
     maps[:, :2] = 1 / (1 + np.exp(-maps[:, :2]))
     return maps.reshape(-1)
 

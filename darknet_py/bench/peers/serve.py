@@ -1,4 +1,4 @@
-"""What an engine's process says: lines of JSON, one for each line that it is told.
+"""What an engine's process says: lines of JSON, one for each request line.
 
 First line in: a `Job` as JSON; out: ``{"engine": name with version, "threads": n}``. Then
 
@@ -70,7 +70,7 @@ def main(engine: str, library: str = "") -> None:
     try:
         _serve(engine, library, answers)
     except Exception as error:
-        _say(answers, error=f"{type(error).__name__}: {error}" if not str(error).strip() else str(error).strip())
+        _answer(answers, error=f"{type(error).__name__}: {error}" if not str(error).strip() else str(error).strip())
 
 
 def _serve(engine: str, library: str, answers: TextIO) -> None:
@@ -78,20 +78,20 @@ def _serve(engine: str, library: str, answers: TextIO) -> None:
     x = np.load(job.input)
     module = importlib.import_module(f"{__package__}.{engine}")
     loaded: Engine = module.load(job)
-    _say(answers, engine=loaded.engine, threads=loaded.threads)
+    _answer(answers, engine=loaded.engine, threads=loaded.threads)
     for line in sys.stdin:
         request = json.loads(line)
         if "run" in request:
             for _ in range(request["first"]):
                 loaded.run(x)
-            _say(answers, seconds=[_clocked(loaded, x) for _ in range(request["run"])])
+            _answer(answers, seconds=[_clocked(loaded, x) for _ in range(request["run"])])
         else:
             from ...network import read_network
 
             outputs = loaded.outputs(x, read_network(job.cfg, dialect=job.dialect))
             arrays: dict[str, Any] = {str(number): array for number, array in outputs.items()}
             np.savez(request["outputs"], **arrays)
-            _say(answers, layers=sorted(outputs))
+            _answer(answers, layers=sorted(outputs))
 
 
 def _clocked(engine: Engine, x: Floats) -> float:
@@ -100,6 +100,6 @@ def _clocked(engine: Engine, x: Floats) -> float:
     return perf_counter() - start
 
 
-def _say(answers: TextIO, **message: Any) -> None:
+def _answer(answers: TextIO, **message: Any) -> None:
     answers.write(json.dumps(message) + "\n")
     answers.flush()

@@ -31,7 +31,7 @@ def begin(flavour: str) -> None:
 
 
 def start(value: str, carry_on: bool = False) -> None:
-    """Wait for the import, in a process below; ``carry_on``: its own worker processes are told through `_carry`."""
+    """Wait for the import, in a process below; ``carry_on``: its own worker processes inherit it through `_carry`."""
     if any(getattr(finder, "carries_engine", False) for finder in sys.meta_path):
         return  # through the environment and through multiprocessing
     flavour, _, prefix = value.partition(" ")
@@ -100,11 +100,11 @@ class Finder:
             # The first process ran in the source tree.
             sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")))
         if importlib.util.find_spec("darknet_py") is None or sys.version_info < (3, 10):
-            self.tell("has no darknet_py")
+            self.warn("has no darknet_py")
             return False
         return True
 
-    def tell(self, reason: str) -> None:
+    def warn(self, reason: str) -> None:
         """One line: this process computes with something else."""
         sys.stderr.write(
             f"darknet-py: {sys.executable}, started by a script under run-script, {reason}; "
@@ -120,7 +120,7 @@ class Finder:
         try:
             from darknet_py.compat.scripts import take_place
         except ImportError as error:
-            self.tell(f"cannot import darknet_py ({error})")
+            self.warn(f"cannot import darknet_py ({error})")
             return
         take_place(self.flavour)
 
@@ -150,7 +150,7 @@ class Changed:
 
 
 class Replaced:
-    """A loader that gives ours in the place of the module."""
+    """A loader that returns ours instead of the module."""
 
     def __init__(self, finder: Finder) -> None:
         self.finder = finder

@@ -78,7 +78,8 @@ def resize_bytes(pixels: Pixels, w: int, h: int, factor: float | None = None) ->
     # 22 bits after the point are cut in steps, as the vector code does it.
     high = (rows[upper] >> 4) * weights[0][:, None, None] >> 16
     low = (rows[lower] >> 4) * weights[1][:, None, None] >> 16
-    return ((high + low + 2) >> 2).clip(0, 255).astype(np.uint8)
+    between: Pixels = ((high + low + 2) >> 2).clip(0, 255).astype(np.uint8)
+    return between
 
 
 def _between(

@@ -109,7 +109,7 @@ def _operations(network: Network, part: Part, inputs: Sequence[Dims], output: Di
     layer: Any = network.layers[part.number]
     kind, values = part_type(network, part), prod(output)
     if kind == "Convolution":
-        return values * (2 * layer.size**2 * layer.c + 1)
+        return int(values * (2 * layer.size**2 * layer.c + 1))
     if kind == "InnerProduct":
         return values * 3 * int(layer.input.size)
     if kind == "Pooling":

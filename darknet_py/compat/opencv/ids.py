@@ -13,7 +13,8 @@ class Id(np.int32):
 
     def __getitem__(self, key: Any) -> np.int32:
         if key in (0, -1):
-            return np.int32(self)
+            same: np.int32 = np.int32(self)
+            return same
         raise IndexError(f"index {key!r} of a single id: only [0] is there")
 
     def __iter__(self) -> Iterator[np.int32]:

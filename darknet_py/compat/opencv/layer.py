@@ -98,8 +98,8 @@ def part_type(network: Network, part: Part) -> str:
     if isinstance(layer, Route):
         return "Concat" if len(layer.layers) > 1 else "Identity"
     if is_activation(network, part):
-        return _ACTIVATIONS.get(layer.activation, str(layer.activation))
-    return _TYPES.get(type(layer), layer.kind)
+        return str(_ACTIVATIONS.get(layer.activation, layer.activation))
+    return str(_TYPES.get(type(layer), layer.kind))
 
 
 def is_activation(network: Network, part: Part) -> bool:

@@ -154,9 +154,11 @@ class _Bmp:
         factor, shift = _STRETCH[bits]
         # the highest bit of the mask becomes the highest of 8
         distance = mask.bit_length() - 8
-        aligned = values.astype(np.uint32) & np.uint32(mask)
+        aligned: NDArray[np.uint32] = values.astype(np.uint32) & np.uint32(mask)
         aligned = aligned >> np.uint32(distance) if distance >= 0 else aligned << np.uint32(-distance)
-        return aligned if bits == 8 else (aligned >> np.uint32(8 - bits)) * np.uint32(factor) >> np.uint32(shift)
+        if bits < 8:
+            aligned = (aligned >> np.uint32(8 - bits)) * np.uint32(factor) >> np.uint32(shift)
+        return aligned
 
 
 def _signed(value: int) -> int:

@@ -81,7 +81,8 @@ def _decode_rows(reader: Reader, width: int, height: int) -> Pixels | None:
         # as in stb_image: wherever such a row stands, it is taken for the start of the whole image
         reader.position = result
         return None
-    return planes.reshape(height, 4, width).transpose(0, 2, 1)
+    pixels: Pixels = planes.reshape(height, 4, width).transpose(0, 2, 1)
+    return pixels
 
 
 def _to_bytes(mantissas: NDArray[np.integer], exponents: Pixels, divisor: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""PNG: all kinds of colours and depths, interlaced or not. As in stb_image, no check sum is looked at."""
+"""PNG: all kinds of colours and depths, interlaced or not. As in stb_image, checksums are ignored."""
 
 from __future__ import annotations
 

@@ -28,14 +28,16 @@ def intel_estimate(x: np.float32) -> np.float32:
     """
     fraction, exponent = np.frexp(x)  # x = fraction * 2**exponent, fraction in [.5, 1)
     midpoint = (int(float(fraction) * 4096) * 2 + 1) / 8192
-    return np.float32(np.ldexp(np.floor(4096 / midpoint + 0.5) / 4096, -int(exponent)))
+    estimate: np.float32 = np.float32(np.ldexp(np.floor(4096 / midpoint + 0.5) / 4096, -int(exponent)))
+    return estimate
 
 
 def own_estimate(x: np.float32) -> np.float32:
     """What the processor here gives, if `HAS_ESTIMATE`."""
     result = np.empty(1, np.float32)
     _estimate(result, np.float32(x))
-    return np.float32(result[0])
+    estimate: np.float32 = result[0]
+    return estimate
 
 
 @intrinsic

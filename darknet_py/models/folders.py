@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import ModelError
-from .records import remote_file
+from .registry_file import remote_file
 
 FOLDER_VARIABLE = "DARKNET_PY_WEIGHTS"
 """Environment variable that names a folder of weights."""

@@ -11,7 +11,7 @@ from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import read_data, read_names, to_int
 from ..loading import find_data_file, load
-from ..models.places import find_cfg
+from ..models.folders import find_cfg
 from ..network import read_network
 from ..output.layer_table import layer_table
 from ..warmup import announce_compiling

@@ -29,8 +29,8 @@ def check_detects(detector: Detector) -> None:
 
 
 @dataclass(frozen=True)
-class Look:
-    """How images are looked at.
+class ImageView:
+    """How images are fitted and detections are selected.
 
     Attributes:
         thresh, hier, nms: least probability of a class and of a WordTree's node, greatest overlap.

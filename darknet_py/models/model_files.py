@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..dialect import AUTO
 from ..errors import ModelError
-from .places import find_cfg, find_file
+from .folders import find_cfg, find_file
 from .progress import Progress
-from .records import Model
+from .registry_file import Model
 
 
 @dataclass(frozen=True)
-class Located:
+class ModelFiles:
     """Where a model's files are, and whose Darknet it is for; ``names`` is None for files of the user's own."""
 
     cfg: Path
@@ -22,7 +22,7 @@ class Located:
     dialect: str = AUTO
 
 
-def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> Located:
+def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> ModelFiles:
     """Find a model's files; fetch those that are nowhere, if asked to.
 
     What is found is taken as it is; reading it tells whether it fits.
@@ -43,4 +43,4 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
             path = fetch_file(file, progress)
         places[file.name] = path
     names = places.get(model.names) or find_cfg(model.names)
-    return Located(find_cfg(model.cfg), places[model.weights], names, model.dialect)
+    return ModelFiles(find_cfg(model.cfg), places[model.weights], names, model.dialect)

@@ -75,7 +75,7 @@ class RemoteFile:
         name: its file name.
         sizes: its size in bytes; more than one where releases differ.
         hashes: what is known of ``sha256``, ``sha512``, ``sha1``, ``md5``; often nothing, and nothing was ever guessed.
-        sources: where it can be had, in the order of trying.
+        sources: where to download it, in the order of trying.
         also: names under which the same file was released, too.
     """
 

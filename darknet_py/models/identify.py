@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError, WeightsError
-from .places import find_cfg, find_file
-from .records import HASHES, RemoteFile, registry
+from .folders import find_cfg, find_file
+from .registry_file import HASHES, RemoteFile, registry
 
 _CHUNK = 1 << 20
 
