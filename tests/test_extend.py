@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from darknet_py import extend
 from darknet_py.errors import CfgError, DarknetError
-from darknet_py.network import layer_table, read_network
+from darknet_py.network import read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
+from darknet_py.output.layer_table import layer_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
 from darknet_py.plan.show import plan_lines
