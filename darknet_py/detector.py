@@ -12,7 +12,7 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
-from .detect.finite import check_finite
+from .detect.finite import check_finite, tell_no_more, was_told
 from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
 from .dialect import PJREDDIE
@@ -82,6 +82,8 @@ class Detector:
         self._profile = get_arithmetic(math, network.dialect)
         self._lock = threading.RLock()
         self.weights = weights
+        if parameters.spoiled:
+            tell_no_more(network)
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
@@ -332,6 +334,8 @@ class Detector:
         with self._lock:
             network = self.network.resized(width, height)
             self._runner.resize(network)
+            if was_told(self.network):
+                tell_no_more(network)
             self.network = network
 
     def last_outputs(self) -> list[Floats]:

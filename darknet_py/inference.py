@@ -13,6 +13,7 @@ import numpy as np
 
 from .detect.decode import decode
 from .detect.detections import Detections
+from .detect.finite import check_boxes
 from .image.letterbox import letterbox_pixels, resize_pixels
 from .view import Fit, View
 
@@ -98,6 +99,7 @@ def find_boxes(
 ) -> Boxes:
     """Boxes after non-maximum suppression, with the classes that the view knows. Arguments as `find_candidates`."""
     boxes = view.reduce(network, find_candidates(network, outputs, image_size, view, trees, profile))
+    check_boxes(network, boxes.box)
     if view.class_map is None:
         return boxes
     return replace(boxes, prob=boxes.prob[:, : len(view.class_map)])

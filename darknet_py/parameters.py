@@ -33,13 +33,20 @@ class Parameters:
         seen: number of training images, from the file's header.
         header: the file's header.
         file: the file that the arrays are views on, if any.
+        spoiled: values of them are NaN, infinite or negative where they must not be, and a warning said so.
     """
 
     def __init__(
-        self, arrays: list[Arrays], seen: int = 0, header: Header | None = None, file: Unchanged | None = None
+        self,
+        arrays: list[Arrays],
+        seen: int = 0,
+        header: Header | None = None,
+        file: Unchanged | None = None,
+        spoiled: bool = False,
     ) -> None:
         self.arrays = arrays
         self.file = file
+        self.spoiled = spoiled
         self.seen = seen
         self.header = header or Header(0, 2, 0, seen)
 
@@ -69,8 +76,8 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         arrays.append(stored)
     if not partial or reader.has_fifth_int:
         reader.finish(last)
-    _warn_of_nan(network, arrays, reader.path)
-    return Parameters(complete(network, arrays), reader.header.seen, reader.header, file)
+    spoiled = _warn_of_nan(network, arrays, reader.path)
+    return Parameters(complete(network, arrays), reader.header.seen, reader.header, file, spoiled)
 
 
 def zero_parameters(network: Network) -> Parameters:
@@ -92,8 +99,8 @@ def complete(network: Network, stored: Iterable[Arrays]) -> list[Arrays]:
     return result
 
 
-def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
-    """Warn once if the network's outputs will be NaN or infinite because of its weights."""
+def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> bool:
+    """Warn once if the network's outputs will be NaN or infinite because of its weights; whether that was so."""
     wrong = [
         (layer, name, values, what)
         for layer, stored in zip(network.layers, arrays, strict=True)
@@ -107,6 +114,7 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> None:
         others = f", and more in {len(wrong) - 1} other arrays" if len(wrong) > 1 else ""
         warn(f"{kind} values: {np.count_nonzero(what)} of {values.size} in layer {layer.index} ({layer.kind}), {name}"
              f"{others}; what the network computes from them is of no use", path)  # fmt: skip
+    return bool(wrong)
 
 
 def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArray[np.bool_]:

@@ -28,6 +28,11 @@ def one_line(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _MORE.sub(_escape, text)
 
 
+def in_line(text: str) -> str:
+    """A file's name within a line of output that programs read: it ends no line, every other character stays."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")
+
+
 def _escape(found: re.Match[str]) -> str:
     character = found[0]
     if "\udc80" <= character <= "\udcff":  # a byte that is no text, as file names and Darknet's lines may have it

@@ -21,8 +21,9 @@ from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
 from . import warmup_samples as samples
+from .dialect import ALEXEYAB, PJREDDIE
 from .errors import DarknetError
-from .numeric.arithmetic import PROFILES, get_arithmetic
+from .numeric.arithmetic import ARITHMETICS, PROFILES, get_arithmetic
 from .view import View
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def bar_text(count: int) -> str:
 
 _announcer: event.Listener | None = None
 
+_announced = False
+"""Whether the notice was given in this process."""
+
 
 def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = None) -> None:
     """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)
@@ -97,7 +101,10 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
     global _announcer
 
     def first() -> None:
-        report(NOTICE if cache_folder() else NOTICE_EACH)
+        global _announced
+        if not _announced:
+            _announced = True
+            report(NOTICE if cache_folder() else NOTICE_EACH)
 
     def write(text: str) -> None:
         if terminal is not None:
@@ -155,6 +162,8 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
         yield f"networks, math {name}", partial(_run_all, texts, name, threads)
         if profile.transforms:
             yield f"tiles, math {name}", partial(_run_tiles, profile, threads)
+        if name in ARITHMETICS[ALEXEYAB.key]:
+            yield f"{ALEXEYAB.name}, math {name}", partial(_run_all, samples.ALEXEYABS, name, threads, ALEXEYAB.key)
 
 
 def usable_profiles() -> list[str]:
@@ -175,14 +184,14 @@ def _read_pictures() -> None:
         resize(planes, side, side)
 
 
-def _run_all(texts: Sequence[str], math: str, threads: int | None) -> None:
+def _run_all(texts: Sequence[str], math: str, threads: int | None, dialect: str = PJREDDIE.key) -> None:
     with tempfile.TemporaryDirectory(prefix="darknet-py-warmup-") as name:
         folder = Path(name)
         (folder / "warmup.tree").write_text(samples.TREE, encoding="utf-8")
         for number, text in enumerate(texts):
             cfg = folder / f"{number}.cfg"
             cfg.write_text(text, encoding="utf-8")
-            _run_one(cfg, math, threads)
+            _run_one(cfg, math, threads, dialect)
 
 
 def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
@@ -211,13 +220,13 @@ def _always(choice: Any, *_: Any) -> Any:
     return choice
 
 
-def _run_one(cfg: Path, math: str, threads: int | None) -> None:
+def _run_one(cfg: Path, math: str, threads: int | None, dialect: str) -> None:
     from .loading import load
     from .synth import write_synth
 
     weights = cfg.with_suffix(".weights")
-    write_synth(cfg, weights)
-    detector = load(cfg, weights, math=math, threads=threads)
+    write_synth(cfg, weights, dialect=dialect)
+    detector = load(cfg, weights, math=math, threads=threads, dialect=dialect)
     pixels = np.random.RandomState(7).randint(0, 256, (40, 60, 3), np.uint8)
     try:
         _use(detector, pixels)

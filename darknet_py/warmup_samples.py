@@ -51,6 +51,33 @@ DETECTORS = (
 )  # fmt: skip
 """Networks whose layers both exact profiles compute."""
 
+_ALEXEYABS = "convolutional batch_normalize=1 filters={} size=3 stride={} pad=1 activation={}"
+
+ALEXEYABS = (
+    cfg(
+        3, 64, 64, _ALEXEYABS.format(8, 2, "mish"), _ALEXEYABS.format(8, 1, "swish"),
+        "shortcut from=-2 activation=mish",
+        "maxpool size=5 stride=1", "route layers=-1,-2 groups=2 group_id=1",
+        "maxpool size=2 stride=2",
+        "convolutional filters=8 size=3 pad=1 dilation=2 activation=leaky",
+        "convolutional filters=8 size=3 pad=1 groups=8 antialiasing=1 stride=2 activation=leaky", "upsample stride=2",
+        "shortcut from=-3,-4 activation=leaky weights_type=per_channel weights_normalization=softmax",
+        "convolutional filters=27 size=1 activation=logistic",
+        "yolo classes=4 num=3 anchors=9,9,20,30,50,50 new_coords=1 scale_x_y=2 nms_kind=diounms",
+    ),
+    cfg(
+        3, 64, 64, _ALEXEYABS.format(8, 4, "leaky"), "avgpool", "convolutional filters=8 size=1 activation=logistic",
+        "scale_channels from=-3", "convolutional filters=8 size=1 activation=logistic", "sam from=-2",
+        "local_avgpool size=2 stride=2", "reorg3d stride=2", "convolutional filters=24 size=1 activation=linear",
+        "Gaussian_yolo classes=3 num=2 anchors=9,9,20,30 nms_kind=cornersnms",
+    ),
+    cfg(
+        3, 64, 64, _ALEXEYABS.format(16, 4, "hard_mish"), "convolutional filters=24 size=1 activation=linear",
+        "region classes=3 num=3 softmax=1 anchors=1,1,2,2,3,3",
+    ),
+)  # fmt: skip
+"""Networks of AlexeyAB's dialect, with the layers of YOLOv4 and v7."""
+
 TILED = cfg(8, 12, 12, "convolutional filters=8 size=3 pad=1 activation=leaky")
 """A convolution that can be computed tile by tile."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from darknet_py.image.load import load_image
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
-from darknet_py.parameters import Parameters, load_parameters
+from darknet_py.parameters import Parameters, load_parameters, save_parameters
 from darknet_py.plan import context
 from darknet_py.plan.build import Plan
 from darknet_py.plan.show import plan_lines
@@ -232,3 +233,20 @@ def test_golden_of_the_oracle(oracle: Path, tmp_path: Path, name: str) -> None:
         plan.run()
         wanted = [f"{layer.kind} {row['ieee'][:16]}" for layer, row in zip(network.layers, rows, strict=bool(rows))]
         assert not rows or differing(name, plan, wanted) == []
+
+
+@pytest.mark.parametrize(("variance", "works"), [(-7e-44, True), (-0.000009, True), (-0.000011, False)])
+def test_variances_a_little_below_zero_are_of_use(tmp_path: Path, variance: float, works: bool) -> None:
+    """Released networks have them: what AlexeyAB's Darknet takes the root of is .00001 more."""
+    cfg = write_cfg(tmp_path, net(3, 4, 4, "conv filters=2 batch_normalize=1 activation=mish"))
+    network = write_synth(cfg, tmp_path / "net.weights")
+    arrays = dict(load_parameters(network, tmp_path / "net.weights").arrays[0])
+    arrays["rolling_variance"] = np.full(2, variance, np.float32)
+    save_parameters(network, [arrays], tmp_path / "new.weights")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parameters = load_parameters(network, tmp_path / "new.weights")
+    plan = make_plan(network, parameters)
+    plan.input()[:] = np.linspace(-1, 1, 48, dtype=np.float32)
+    plan.run()
+    assert bool(np.isfinite(plan.output(0)).all()) == works

@@ -38,14 +38,14 @@ REGION = "region anchors=1,2,3,1,.5,.7 classes=2 num=3 softmax=1 thresh=.1"
 YOLO_NET = net(3, 32, 48, CONV, CONV, HEAD, YOLO, "route layers=-3", "upsample stride=2", "route layers=-1,0", HEAD,
                YOLO + " nms_threshold=.3 scale_x_y=1.1")  # fmt: skip
 REGION_NET = net(3, 32, 32, CONV, CONV, HEAD, REGION)
+NEW_COORDS_NET = net(3, 32, 32, CONV, CONV, HEAD.replace("linear", "logistic"), YOLO + " new_coords=1 scale_x_y=2")
+FLAT_REGION_NET = net(3, 32, 32, CONV.replace("leaky", "mish"), CONV, HEAD, REGION)
 
 
 def files(folder: Path, text: str, seed: int = 7) -> tuple[Path, Path]:
-    weights, plain = folder / "net.weights", text
-    for option in region.DECODED:
-        plain = plain.replace(option, "unknown")
-    write_synth(write_cfg(folder, plain), weights, seed)
-    return write_cfg(folder, text), weights
+    cfg, weights = write_cfg(folder, text), folder / "net.weights"
+    write_synth(cfg, weights, seed)
+    return cfg, weights
 
 
 def read(folder: Path, text: str) -> opencv.Net:
@@ -56,21 +56,31 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.RandomState(3).rand(*shape).astype(f32)
 
 
-def plain_rows(head: Any, raw: np.ndarray, thresh: float, size: tuple[int, int], scale: float = 1.0) -> np.ndarray:
-    """Rows before suppression, one value at a time, from the head's output."""
+def logistic(x: float) -> float:
+    return float(1 / (1 + np.exp(-x)))
+
+
+def plain_rows(head: Any, values: np.ndarray, thresh: float, size: tuple[int, int], scale: float = 1.0) -> np.ndarray:
+    """Rows before suppression, one value at a time, from what flows into the head, channels last."""
     w, h = head.w, head.h
-    planes = raw.reshape(head.n, 5 + head.classes, h, w)
     mask = head.mask if isinstance(head, Yolo) else range(head.n)
     unit = size if isinstance(head, Yolo) else (w, h)
+    new = isinstance(head, Yolo) and head.new_coords
     rows = []
     for y in range(h):
         for x in range(w):
             for a in range(head.n):
-                v = planes[a, :, y, x].astype(float)
+                v = values[0, y, x].astype(float).reshape(head.n, -1)[a]
                 bias = head.biases[2 * mask[a] : 2 * mask[a] + 2]
-                probs = [v[4] * p if f32(v[4] * p) > f32(thresh) else 0 for p in v[5:]]
-                place = [(x + (v[0] - 0.5) * scale + 0.5) / w, (y + (v[1] - 0.5) * scale + 0.5) / h]
-                rows.append([*place, np.exp(v[2]) * bias[0] / unit[0], np.exp(v[3]) * bias[1] / unit[1], v[4], *probs])
+                if isinstance(head, Region):
+                    classes = np.exp(v[5:]) / np.exp(v[5:]).sum()
+                else:
+                    classes = v[5:] if new else [logistic(p) for p in v[5:]]
+                across, down, objectness = (v[k] if new else logistic(v[k]) for k in (0, 1, 4))
+                probs = [objectness * p if f32(objectness * p) > f32(thresh) else 0 for p in classes]
+                place = [(x + (across - 0.5) * scale + 0.5) / w, (y + (down - 0.5) * scale + 0.5) / h]
+                grown = [4 * k * k if new else np.exp(k) for k in v[2:4]]
+                rows.append([*place, grown[0] * bias[0] / unit[0], grown[1] * bias[1] / unit[1], objectness, *probs])
     return np.array(rows)
 
 
@@ -147,22 +157,24 @@ def test_shapes_for_one_image_and_for_several(tmp_path: Path) -> None:
     assert len(layers) == len(network.getLayerNames())
 
 
-@pytest.mark.parametrize("text", [YOLO_NET, REGION_NET], ids=["yolo", "region"])
+@pytest.mark.parametrize(
+    "text", [YOLO_NET, REGION_NET, NEW_COORDS_NET, FLAT_REGION_NET], ids=["yolo", "region", "new-coords", "flat-region"]
+)
 @pytest.mark.parametrize("size", [(32, 32), (48, 32), pytest.param((32, 64), marks=pytest.mark.slow)])
 def test_rows_are_decoded_and_suppressed(tmp_path: Path, text: str, size: tuple[int, int]) -> None:
     network = read(tmp_path, text)
-    x = noise(1, 3, size[1], size[0])
-    network.setInput(x)
-    outputs = network.forward(network.getUnconnectedOutLayersNames())
-    detector = network._fitted(x)
-    for head, raw, rows in zip(detector.network.heads, detector.predict(x), outputs, strict=True):
+    network.setInput(noise(1, 3, size[1], size[0]))
+    for name, rows in zip(network.getUnconnectedOutLayersNames(), network.forward(network._outputs), strict=True):
+        head = network._ready().network.layers[network._part(name).number]
         assert isinstance(head, (Region, Yolo))
         last = head.index == 8
-        expected = plain_rows(head, raw, 0.05 if isinstance(head, Yolo) else 0.1, size, 1.1 if last else 1.0)
+        scale = 1.1 if last else 2.0 if text == NEW_COORDS_NET else 1.0
+        values = network.forward(f"permute_{head.index}")
+        expected = plain_rows(head, values, 0.05 if isinstance(head, Yolo) else 0.1, size, scale)
         assert (expected[:, 5:] > 0).sum() > 20
         if isinstance(head, Region) or last:
             expected = plain_nms(expected, 0.3 if last else 0.4)
-        np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=2e-6)
 
 
 def test_parts_inside_of_a_layer_follow_from_each_other(tmp_path: Path) -> None:
@@ -229,7 +241,7 @@ def test_errors_are_one_line(tmp_path: Path) -> None:
         opencv.readNet("model.onnx")
     with pytest.raises(DarknetError, match="needs the weights file"):
         opencv.readNetFromDarknet("net.cfg")
-    with pytest.raises(CfgError, match=r"net.cfg:\d+: cv2.dnn has no rows for"):
+    with pytest.raises(CfgError, match=r"net.cfg:\d+: OpenCV has no rows of boxes for"):
         read(tmp_path, net(1, 4, 4, "connected output=63", "detection side=3 num=1 classes=2 coords=4"))
 
 
@@ -330,10 +342,34 @@ def test_options_of_alexeyabs_heads_count_as_far_as_opencv_reads_them(tmp_path: 
     named = read(tmp_path, net(3, 32, 32, CONV, HEAD, YOLO + " nms_kind=diounms beta_nms=.8"))
     for each in (plain, named):
         each.setInput(noise(1, 3, 32, 32))
-    assert plain.forward().tolist() == named.forward().tolist()
-    for section, option in ((HEAD, "dilation=2"), (YOLO, "new_coords=1")):
-        text = net(3, 32, 32, CONV, HEAD, YOLO).replace(section.split()[-1], f"{section.split()[-1]}\n{option}")
-        if option == "dilation=2":
-            text = text.replace("size=1", "size=3")
-        with pytest.raises(Exception, match=f"{option} is an option of AlexeyAB's Darknet"):
-            opencv.readNetFromDarknet(write_cfg(tmp_path, text), tmp_path / "net.weights")
+    np.testing.assert_allclose(plain.forward(), named.forward(), atol=1e-5)  # one is computed as AlexeyAB's
+
+
+ALEXEYABS_NET = net(
+    3, 32, 32, CONV.replace("leaky", "mish"), "route layers=-1 groups=2 group_id=1",
+    "convolutional filters=4 size=3 pad=1 activation=swish", "sam from=-2 activation=logistic", "avgpool",
+    "convolutional filters=4 size=1 activation=logistic", "scale_channels from=2 activation=leaky",
+    "shortcut from=3 activation=leaky", "dropout", "maxpool size=5 stride=1", HEAD, YOLO + " scale_x_y=1.05",
+)  # fmt: skip
+
+
+def test_names_and_types_of_alexeyabs_layers(tmp_path: Path) -> None:
+    # Recorded from OpenCV 4.14.
+    network = read(tmp_path, ALEXEYABS_NET)
+    assert " ".join(network.getLayerNames()) == (
+        "conv_0 bn_0 mish_1 slice_1 conv_2 swish_3 sam_3 logistic_4 avgpool_4 conv_5 logistic_6 scale_channels_6 "
+        "leaky_7 shortcut_7 leaky_8 identity_8 pool_9 conv_10 permute_11 yolo_11"
+    )
+    assert " ".join(network.getLayerTypes()) == (
+        "BatchNorm Convolution Eltwise Identity Mish Permute Pooling ReLU Region Scale Sigmoid Slice Swish "
+        "__NetInputLayer__"
+    )
+    network.setInput(noise(1, 3, 32, 32))
+    rows = network.forward()
+    first = [0.01269173, 0.03484706, 0.26952794, 0.13371073, 0.68257546, 0.42394617, 0.6085131]
+    np.testing.assert_allclose(rows[0], first, atol=1e-6)
+    part = network.forward("slice_1")
+    np.testing.assert_array_equal(part, network.forward("mish_1")[:, 4:])
+    assert part.shape == (1, 4, 16, 16)
+    assert network.getFLOPS([1, 3, 32, 32]) == 794944
+    assert network.getMemoryConsumption([1, 3, 32, 32]) == (2108, 146480)

@@ -151,6 +151,9 @@ SHAPES = [
     Conv(12, 14, 14, 24, 3, 1, 1, 4),  # groups
     Conv(24, 15, 13, 24, 3, 1, 1, 24),  # depthwise
     Conv(24, 15, 13, 24, 3, 2, 1, 24),
+    Conv(5, 75, 101, 5, 3, 1, 1, 5, activation="mish"),  # in strips of rows
+    Conv(5, 101, 75, 5, 5, 2, 2, 5, activation="logistic"),
+    Conv(4, 9, 2, 4, 4, 2, 3, 4),
     Conv(6, 10, 10, 12, 5, 2, 2, 6),  # two filters per channel
     Conv(100, 4, 4, 40, 4, activation="relu"),  # one pixel: fully connected
     Conv(2, 1, 1, 1, 3, pad=1),
@@ -207,8 +210,11 @@ def layers(draw: st.DrawFn) -> Conv:
     size = draw(st.integers(1, 7))
     pad = 0 if size == 1 else draw(st.integers(0, size))
     side = st.integers(max(1, size - 2 * pad), 30)
+    channels, filters = draw(st.integers(1, 24)), draw(st.integers(1, 40))
+    if groups > 1 and draw(st.booleans()):
+        channels = filters = 1
     return Conv(
-        c=groups * draw(st.integers(1, 24)), h=draw(side), w=draw(side), n=groups * draw(st.integers(1, 40)), size=size,
+        c=groups * channels, h=draw(side), w=draw(side), n=groups * filters, size=size,
         stride=draw(st.integers(1, 4)), pad=pad, groups=groups,
         activation=draw(st.sampled_from(["leaky", "linear", "relu", "ramp"])), batch_normalize=draw(st.booleans()),
     )  # fmt: skip

@@ -45,30 +45,30 @@ def run_onnx(model: bytes, x: Floats) -> dict[str, Floats]:
     return {name: output for (name, _), output in zip(promised, found, strict=True)}
 
 
-def compare(cfg: Path, weights: Path, x: Floats | None = None, activated: bool = False) -> None:
+def compare(cfg: Path, weights: Path, x: Floats | None = None, heads: str = "raw") -> None:
     """Run both engines on one input, and fail where an output differs."""
     network = read_network(cfg)
     shape = network.input
     if x is None:
         x = np.random.default_rng(5).random((shape.c, shape.h, shape.w), np.float32)
-    exported = to_onnx(network, load_parameters(network, weights), load_trees(network), activated)
+    exported = to_onnx(network, load_parameters(network, weights), load_trees(network), heads)
     outputs = run_onnx(exported.to_bytes(), x[None] if shape.image else x.reshape(1, -1))
     detector = load(cfg, weights, keep=range(len(network.layers)))
     detector.predict(x)
     assert list(outputs) == [f"{network.layers[number].kind}_{number}" for number in exported.layers]
     for number, theirs in zip(exported.layers, outputs.values(), strict=True):
         layer = network.layers[number]
-        raw = layer in network.heads and not activated
+        raw = layer in network.heads and heads == "raw"
         ours = detector.layer_output(layer.sources[0] if raw else number).reshape(-1)
         assert np.isfinite(ours).all() and np.abs(ours).max() > 0
         assert np.abs(theirs.reshape(-1) - ours).max() <= TOLERANCE * np.abs(ours).max(), layer
 
 
-def compare_net(folder: Path, text: str, x: Floats | None = None, activated: bool = False) -> None:
+def compare_net(folder: Path, text: str, x: Floats | None = None, heads: str = "raw") -> None:
     """The same with stand-in weights."""
     cfg = write_cfg(folder, text)
     write_synth(cfg, folder / "net.weights")
-    compare(cfg, folder / "net.weights", x, activated)
+    compare(cfg, folder / "net.weights", x, heads)
 
 
 NOT_IN_ONNX = {
@@ -77,18 +77,18 @@ NOT_IN_ONNX = {
 }
 
 
-@pytest.mark.parametrize("activated", [False, True])
+@pytest.mark.parametrize("heads", ["raw", "activated"])
 @pytest.mark.parametrize("cfg", sorted(GOLDEN.glob("*.cfg")), ids=lambda path: path.stem)
-def test_every_golden_network(cfg: Path, activated: bool, tmp_path: Path) -> None:
+def test_every_golden_network(cfg: Path, heads: str, tmp_path: Path) -> None:
     network = write_synth(cfg, tmp_path / "w")
     if cfg.stem in NOT_IN_ONNX:
         with pytest.raises(CfgError, match=NOT_IN_ONNX[cfg.stem]):
-            compare(cfg, tmp_path / "w", activated=activated)
-    elif activated and network.tree_files:
+            compare(cfg, tmp_path / "w", heads=heads)
+    elif heads == "activated" and network.tree_files:
         with pytest.raises(CfgError, match=r"tree-small\.cfg:\d+: \[region\] with a tree cannot be exported"):
-            compare(cfg, tmp_path / "w", activated=True)
+            compare(cfg, tmp_path / "w", heads="activated")
     else:
-        compare(cfg, tmp_path / "w", activated=activated)
+        compare(cfg, tmp_path / "w", heads=heads)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -173,12 +173,12 @@ def test_a_softmax_over_a_tree(tmp_path: Path) -> None:
 def test_region_heads(options: str, tmp_path: Path) -> None:
     coords = 5 if "coords" in options else 4
     head = f"region num=2 classes=3 anchors=1,2,3,4 {options}"
-    compare_net(tmp_path, net(3, 6, 4, f"conv filters={2 * (4 + coords)} size=3 pad=1", head), activated=True)
+    compare_net(tmp_path, net(3, 6, 4, f"conv filters={2 * (4 + coords)} size=3 pad=1", head), heads="activated")
 
 
 def test_a_yolov1_head_with_softmax(tmp_path: Path) -> None:
     text = net(3, 6, 6, "connected output=117", "detection side=3 num=2 classes=3 coords=4 softmax=1")
-    compare_net(tmp_path, text, activated=True)
+    compare_net(tmp_path, text, heads="activated")
     compare_net(tmp_path, text)
 
 
@@ -250,7 +250,7 @@ def test_the_released_yolov3_tiny(tmp_path: Path) -> None:
     photo = load_image(GOLDEN.parent / "photos" / "astronaut.jpg")
     x = letterbox(to_planar(photo), 416, 416)
     compare(files.cfg, files.weights, x)
-    compare(files.cfg, files.weights, x, activated=True)
+    compare(files.cfg, files.weights, x, heads="activated")
 
 
 @pytest.mark.slow

@@ -13,7 +13,12 @@ import pytest
 from PIL import Image
 
 from darknet_py.errors import DarknetError, ImageError
+from darknet_py.formats import binary
+from darknet_py.formats.annotations import read_voc
+from darknet_py.formats.json_file import read_json
+from darknet_py.formats.text import read_text
 from darknet_py.image.load import load_image
+from darknet_py.image.pillow import decode_with_pillow
 
 IMAGES = Path(__file__).resolve().parent / "data" / "images"
 PHOTO = IMAGES / "rgb-q80-420.jpg"
@@ -38,10 +43,10 @@ def test_a_wrong_suffix_does_not_matter(tmp_path: Path) -> None:
     assert np.array_equal(load_image(path), load_image(PHOTO))
 
 
-def test_pillows_jpeg_pixels_are_not_darknets() -> None:
-    ours, pillows = load_image(PHOTO).astype(int), load_image(PHOTO, decoder="pillow").astype(int)
-    assert ours.shape == pillows.shape
-    assert 0 < np.abs(ours - pillows).max() <= 8
+def test_what_darknet_decodes_keeps_its_pixels_whatever_the_decoder_of_the_rest() -> None:
+    ours, pillows = load_image(PHOTO), decode_with_pillow(PHOTO.read_bytes())[0]
+    assert 0 < np.abs(ours.astype(int) - pillows.astype(int)).max() <= 8
+    assert np.array_equal(load_image(PHOTO, decoder="pillow"), ours)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("WEBP", "a WebP"), ("TIFF", "a TIFF")])
@@ -73,7 +78,7 @@ def test_everyday_files_that_darknet_does_not_read_are_named(data: bytes, messag
 @pytest.mark.parametrize("channels", [3, 0])
 def test_pillow_agrees_on_lossless_files(name: str, channels: int) -> None:
     file = IMAGES / name
-    assert np.array_equal(load_image(file, "pillow", channels), load_image(file, "stb", channels))
+    assert np.array_equal(decode_with_pillow(file.read_bytes(), channels)[0], load_image(file, "stb", channels))
 
 
 @pytest.mark.parametrize("decoder", ["stb", "pillow"])
@@ -139,3 +144,16 @@ def test_only_what_a_file_needs_is_imported(name: str, needed: set[str], unneede
     imported = set(done.stdout.split())
     assert needed <= imported
     assert not unneeded & imported
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a file without end")
+def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(binary, "LONGEST_STREAM", 1000)
+    monkeypatch.setattr(binary, "LARGEST", 2000)
+    for read in (load_image, read_text, read_json, read_voc):
+        with pytest.raises(DarknetError, match=r"/dev/zero: .*does not end within"):
+            read("/dev/zero")  # type: ignore[operator]
+    long = tmp_path / "long"
+    long.write_bytes(bytes(2001))
+    with pytest.raises(ImageError, match="has more than"):
+        load_image(long)

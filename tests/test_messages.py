@@ -94,9 +94,7 @@ def test_too_little_memory_is_said() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("[net]\nwidth=8\n".encode("utf-16"), "saved as UTF-16; save it as UTF-8"),
-        ("[net]\nwidth=8\n".encode("utf-16-le"), "saved as UTF-16; save it as UTF-8"),
-        ("[net]\nwidth=8\n".encode("utf-16-be"), "saved as UTF-16; save it as UTF-8"),
+        (b"\xff\xfe[\0n\0e\0t\0]", "saved as UTF-16, and damaged"),
         (struct.pack("<iiiq", 0, 2, 0, 64) + bytes(8), "weights file; are the cfg and the weights given in the wrong"),
         (struct.pack("<iiii", 0, 1, 0, 64) + b"\1" * 8, "weights file; are the cfg and the weights given in the wrong"),
         (b"\x7fELF\2\1\1\0" + bytes(30), "it has binary data"),
@@ -107,6 +105,13 @@ def test_what_is_no_cfg_file_is_said(tmp_path: Path, content: bytes, says: str) 
     path.write_bytes(content)
     with pytest.raises(CfgError, match=says):
         read_cfg(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_cfg_is_read_in_the_encodings_of_other_text_files(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_bytes("[net]\nwidth=8\n".encode(encoding))
+    assert read_cfg(path).net.find_int("width", 0) == 8
 
 
 @pytest.mark.parametrize(

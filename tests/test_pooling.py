@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from darknet_py.kernels.layers.activations import CODES, activate
 from darknet_py.kernels.layers.pooling import LOWEST, maxpool
+from darknet_py.kernels.layers.pooling_wide import framed, maxpool_wide
 from darknet_py.kernels.layers.shortcut import shortcut
 from darknet_py.kernels.runtime.atomic import new_queue
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
@@ -61,6 +62,30 @@ def test_maxpool(h: int, w: int, size: int, stride_x: int, stride_y: int, pad: i
     assert np.all(target[:32] == 7) and np.all(target[-32:] == 7)
     wanted = plain_maxpool(x, out_h, out_w, size, stride_x, stride_y, offset)
     assert out.tobytes() == wanted.tobytes()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 40), st.integers(1, 60), st.integers(1, 17), st.integers(0, 18), st.sampled_from(TILES),
+    st.sampled_from(["any", "zeros", "nans"]), st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_wide_windows(h: int, w: int, size: int, pad: int, tile: Tile, kind: str, seed: int) -> None:
+    """Among few different values most windows have their maximum several times; between +0 and -0 the first counts."""
+    rng = np.random.default_rng(seed)
+    x = values(rng, 2, h, w)
+    if kind == "zeros":
+        x = rng.choice(np.array([0.0, -0.0, -1.0], np.float32), x.shape)
+    elif kind == "nans":
+        odd = np.array([np.nan, -np.nan, -np.inf, -0.0, 0.0], np.float32)
+        x = rng.choice(odd, x.shape, p=[0.5, 0.2, 0.2, 0.05, 0.05])
+    out_h, out_w, offset = h + pad - size + 1, w + pad - size + 1, -(pad // 2)
+    if min(out_h, out_w) < 1:
+        return
+    target = np.full(2 * out_h * out_w + 64, 7, np.float32)
+    out, scratch = target[32:-32], np.full(framed(size, out_h, out_w), np.nan, np.float32)
+    maxpool_wide(new_queue(2), out, surrounded(x), scratch, 2, h, w, out_h, out_w, size, offset, tile)
+    assert np.all(target[:32] == 7) and np.all(target[-32:] == 7)
+    assert out.tobytes() == plain_maxpool(x, out_h, out_w, size, 1, offset).tobytes()
 
 
 @pytest.mark.parametrize("tile", TILES, ids=str)

@@ -74,7 +74,8 @@ def bench(
         writer(plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
-        network = read_network(cfg, size=each, dialect=dialect)  # an impossible size is an error
+        # A size that is not possible is an error before anything is measured.
+        network = read_network(cfg, size=each, dialect=dialect)
         if show_plan:
             print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
             click.echo(err=json_file == "-")

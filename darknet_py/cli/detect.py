@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DarknetError, ImageError
+from ..terminal import in_line
 from .command import command
 from .inputs import (
     STDIN,
@@ -141,7 +142,7 @@ class _Work:
         from ..output.text import darknet_lines, predicted_line, tree_lines
 
         lines = tree_lines(found) if self._options["tree_path"] else darknet_lines(found)
-        return [predicted_line(str(file), self._detector.seconds), *lines]
+        return [predicted_line(in_line(str(file)), self._detector.seconds), *lines]
 
     def _draw(self, picture: Path | None, pixels: Any, found: Detections) -> None:
         from ..image.draw import draw_detections, save_image
@@ -169,7 +170,7 @@ def nothing_found(
     prob = candidates.prob[:, : found.classes]
     scores = np.where(np.isfinite(prob), prob, 0)
     best = scores.max(initial=0)
-    begin = f"{file}: nothing above {100 * thresh:.3g}%"
+    begin = f"{in_line(str(file))}: nothing above {100 * thresh:.3g}%"
     if best <= 0:
         return f"{begin}, and nothing below"
     name = found.class_name(int(scores.max(axis=0).argmax()))
@@ -188,9 +189,9 @@ def _make_folder(folder: Path) -> None:
 
 def _print_drawn(pictures: Sequence[Path]) -> None:
     if len(pictures) == 1:
-        click.echo(f"Picture: {pictures[0]}", err=True)
+        click.echo(f"Picture: {in_line(str(pictures[0]))}", err=True)
     elif pictures:
-        click.echo(f"Pictures: {len(pictures)} in {pictures[0].parent}", err=True)
+        click.echo(f"Pictures: {len(pictures)} in {in_line(str(pictures[0].parent))}", err=True)
 
 
 def picture_paths(files: Sequence[Path], output: Path | None, single: bool) -> list[Path | None]:

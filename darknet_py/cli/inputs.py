@@ -152,6 +152,7 @@ def _is_video(path: Path) -> bool:
 
 def read_image(file: Path) -> NDArray[np.uint8]:
     """The pixels of one of the images that `find_all` found. Raises `ImageError`."""
+    from ..formats.binary import read_stream
     from ..image.load import load_image
 
     if file is not STDIN:
@@ -159,9 +160,11 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     if sys.stdin is None or sys.stdin.isatty():
         raise ImageError("is standard input: pipe an image file into it", "-")
     try:
-        return load_image(sys.stdin.buffer.read())
+        return load_image(read_stream(sys.stdin.buffer))
     except ImageError as error:
         raise ImageError(error.message, "-") from None
+    except OSError as error:
+        raise ImageError(f"cannot read standard input: {error.strerror or error}", "-") from None
 
 
 def conclude(failed: int, bad: int, total: int) -> None:

@@ -121,7 +121,7 @@ dialect = click.option(
 """``--dialect``."""
 
 
-def say_dialect(network: Network) -> None:
+def note_dialect(network: Network) -> None:
     """Print to standard error whose Darknet a network is computed as, and what decided (``--verbose``)."""
     click.echo(f"{network.path}: {network.dialect.name}: {network.reason}", err=True)
 

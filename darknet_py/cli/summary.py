@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .command import command
-from .options import CfgFile, engine, say_dialect
+from .options import CfgFile, engine, note_dialect
 from .plans import plan_option, print_plan
 
 
@@ -44,7 +44,7 @@ def summary(
 
     network = read_network(cfg, size=size, dialect=dialect)
     if verbose:
-        say_dialect(network)
+        note_dialect(network)
     for line in layer_table(network, verbose):
         click.echo(line)
     kept = {layer.index for layer in network.heads} | {network.output_layer.index}

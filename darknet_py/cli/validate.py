@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..image.files import find_images
+from ..errors import DarknetError, ImageError
+from ..terminal import in_line
 from .command import command
-from .inputs import network, open_detector
+from .inputs import STDIN, find_all, network, open_detector
 from .options import UNIT, engine, stretch
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ def validate(
     """Compare this engine with reference detections; exit code 0 only if they agree.
 
     What kind of reference PATH is, its content tells. Traces and printed texts must agree exactly, other files within
-    --box-iou and --score. Images are found by the names in the reference, or given as IMAGE.
+    --box-iou and --score. Images are found by the names in the reference, or given as IMAGE. One that cannot be read is
+    named, and the others are compared.
     """
+    from ..formats.atomic import check_writable
+    from ..image.load import load_image
     from ..validate.compare import Tolerance
     from ..validate.environment import environment, network_facts
     from ..validate.references import read_references
@@ -61,21 +65,37 @@ def validate(
         raise click.UsageError("compare with what? Name a --reference, or --against a libdarknet.so")
     if against is not None and options["size"]:
         raise click.UsageError("--size does not go with --against: the library takes the size from the cfg; edit that")
-    files = find_images(images)
+    files, bad = find_all(images) if images else ([], 0)
+    if STDIN in files:
+        raise click.UsageError("images are found by their names: standard input has none")
+    if report is not None:
+        check_writable(report)
     if against is not None:
         from ..validate.whose import check_asked
 
         options["dialect"] = check_asked(against, options["dialect"]).key
     thresholds, tolerance = Thresholds(thresh, hier_thresh, nms), Tolerance(ulp, box_iou, score)
     detector = open_detector(model, cfg, weights, names, data, math=math, **options)
-    results = []
-    for path in references:
-        for reference, image in match_images(read_references(path, detector.names), files):
+    results: list[ImageResult] = []
+    failures = _Failures(bad)
+    read = [read_references(path, detector.names) for path in references]  # all of them before the first image
+    pairs = [pair for each in read for pair in match_images(each, files, failures)]
+    for reference, image in pairs:
+        try:
             results.append(compare_reference(detector, reference, image, thresholds, tolerance))
-            _print_result(results[-1])
+        except ImageError as error:
+            failures(error, alone=len(pairs) == 1)
+            continue
+        _print_result(results[-1])
     if against is not None:
         if not files:
             raise click.UsageError("--against needs images")
+        for image in files[:]:  # Darknet would end at the first one that cannot be read
+            try:
+                load_image(image)
+            except ImageError as error:
+                failures(error, alone=len(files) == 1)
+                files.remove(image)
 
         def another(profile: str) -> Any:
             return (
@@ -97,23 +117,37 @@ def validate(
 
         facts = {**environment(), **network_facts(detector)}
         write_report(report, results, facts, {result.image: Path(result.image) for result in results})
-    _conclude(results)
+    _conclude(results, failures.count)
+
+
+class _Failures:
+    """Names on standard error what could not be compared, and counts it; what stands alone is the command's error."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __call__(self, error: DarknetError, alone: bool = False) -> None:
+        if alone and not self.count:
+            raise error
+        self.count += 1
+        click.echo(f"Error: {error}", err=True)
 
 
 def _print_result(result: ImageResult) -> None:
     """A line for an image, and its differences."""
     if result.agrees:
-        click.echo(f"{result.image} ({result.reference}): agrees, {result.how}")
+        click.echo(f"{in_line(result.image)} ({result.reference}): agrees, {result.how}")
         return
-    click.echo(f"{result.image} ({result.reference}): DIFFERS")
+    click.echo(f"{in_line(result.image)} ({result.reference}): DIFFERS")
     for problem in result.problems[:10]:
         click.echo(f"  {problem}")
     if len(result.problems) > 10:
         click.echo(f"  and {len(result.problems) - 10} more differences")
 
 
-def _conclude(results: Sequence[ImageResult]) -> None:
+def _conclude(results: Sequence[ImageResult], failed: int) -> None:
     good = sum(result.agrees for result in results)
-    click.echo(f"{good} of {len(results)} agree")
-    if good < len(results):
+    total = len(results) + failed
+    click.echo(f"{good} of {total} agree")
+    if good < total:
         raise click.exceptions.Exit(1)

@@ -120,14 +120,16 @@ def extract(cfg: Path, weights_file: Path, out: Path, layers: int, dialect: str)
               help="Fold as Darknet's command denormalize does, or by what its forward pass computes.")  # fmt: skip
 @click.option("--out-cfg", type=PATH, metavar="FILE", help="Where the new cfg goes [default: OUT with .cfg].")
 @click.option("--activated", is_flag=True, help="ONNX: with the heads' own activations (logistic, softmax).")
+@click.option("--decoded", is_flag=True, help="ONNX: rows of boxes as OpenCV 4's readNetFromDarknet gives them.")
 def convert(
     source: Path, out: Path, cfg: Path | None, model: str | None, fold_batchnorm: bool, reset_batchnorm: bool,
-    formula: str, out_cfg: Path | None, activated: bool, dialect: str,
+    formula: str, out_cfg: Path | None, activated: bool, decoded: bool, dialect: str,
 ) -> None:  # fmt: skip
     """Write the weights IN to OUT, in the format that its name says: .weights, .npz, .safetensors or .onnx.
 
     Between the first three nothing is lost, not even a NaN's bits: they go back to the same file. An ONNX model runs in
-    other engines; its outputs are what flows into the heads, or with --activated what comes out of them.
+    other engines; its outputs are what flows into the heads, with --activated what comes out of them, or with --decoded
+    the rows of boxes that OpenCV 4 makes of them.
     """
     from ..weights import convert as run
 
@@ -136,18 +138,20 @@ def convert(
         raise click.UsageError("whose weights are they? Give --cfg or --model")
     if fold_batchnorm and reset_batchnorm:
         raise click.UsageError("--fold-batchnorm goes without --reset-batchnorm")
+    if activated and decoded:
+        raise click.UsageError("--activated goes without --decoded")
     changed = fold_batchnorm or reset_batchnorm
     for option, given, needed, there in (
         ("--out-cfg", out_cfg is not None, "--fold-batchnorm or --reset-batchnorm", changed),
         ("--formula", formula != "denormalize", "--fold-batchnorm or --reset-batchnorm", changed),
         ("--activated", activated, "an OUT that ends with .onnx", out.suffix.lower() == ".onnx"),
+        ("--decoded", decoded, "an OUT that ends with .onnx", out.suffix.lower() == ".onnx"),
     ):
         if given and not there:
             raise click.UsageError(f"{option} needs {needed}")
     batchnorm = "fold" if fold_batchnorm else "reset" if reset_batchnorm else "keep"
-    done = run(
-        source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, activated=activated, dialect=dialect
-    )
+    heads = "decoded" if decoded else "activated" if activated else "raw"
+    done = run(source, out, path, batchnorm=batchnorm, formula=formula, out_cfg=out_cfg, heads=heads, dialect=dialect)
     _print_notes(done.notes)
     click.echo(f"{out}: {out.stat().st_size:,} bytes")
     if done.cfg:

@@ -177,6 +177,7 @@ class Detections:
         return xyxy
 
     @property
+    @np.errstate(all="ignore")
     def area(self) -> NDArray[np.float32]:
         """float32, N: area of each box in square pixels; what reaches beyond the image counts, see `clip`."""
         sides = self.box[:, 2:].astype(np.float64) * np.array(self.image_size)
@@ -246,6 +247,7 @@ class Detections:
         left = nms_sort(Candidates(self.box, np.ones(len(self), np.float32), rows, prob), threshold)
         return self[np.sort(left.index[left.prob.any(axis=1)])]
 
+    @np.errstate(all="ignore")
     def clip(self) -> Detections:
         """The same rows with boxes that end at the image's borders; one that lies outside has no area then."""
         half = self.box[:, 2:].astype(np.float64) / 2

@@ -1,4 +1,4 @@
-"""NaN or infinity in what a network gives: said once, because nothing, or nonsense, is all that can be found then."""
+"""NaN or infinity in what a network gives: said once for each network, as nothing but nonsense can be found then."""
 
 from __future__ import annotations
 
@@ -21,6 +21,32 @@ _told: WeakValueDictionary[int, Network] = WeakValueDictionary()
 """Networks of which it was said, by their identity."""
 
 
+def was_told(network: Network) -> bool:
+    """Whether something was said of it already."""
+    return _told.get(id(network)) is network
+
+
+def tell_no_more(network: Network) -> None:
+    """Say no more of this network: something was said."""
+    _told[id(network)] = network
+
+
+def check_boxes(network: Network, box: Floats) -> None:
+    """Warn if finite outputs gave boxes that are not: a size is the exponential of an output.
+
+    Args:
+        network: the graph.
+        box: float32, n x 4, of the boxes above the threshold.
+    """
+    if was_told(network) or np.isfinite(box).all():
+        return
+    tell_no_more(network)
+    wrong = int((~np.isfinite(box)).any(axis=1).sum())
+    warn(
+        f"{wrong:,} of {len(box):,} boxes are NaN or infinite; check that the weights belong to this cfg", network.path
+    )
+
+
 def check_finite(network: Network, layer: Layer, output: Floats) -> None:
     """Warn if a head or last layer gave NaN or infinity; of each network once.
 
@@ -29,7 +55,7 @@ def check_finite(network: Network, layer: Layer, output: Floats) -> None:
         layer: whose output it is.
         output: float32, of any shape.
     """
-    if _told.get(id(network)) is network:
+    if was_told(network):
         return
     with np.errstate(all="ignore"):
         total = output.reshape(-1)[:ENOUGH].sum()  # NaN and infinity stay in a sum, which is quickly made
@@ -38,7 +64,7 @@ def check_finite(network: Network, layer: Layer, output: Floats) -> None:
     wrong = output.size - int(np.count_nonzero(np.isfinite(output)))
     if not wrong:  # the sum alone was too large
         return
-    _told[id(network)] = network
+    tell_no_more(network)
     warn(
         f"{wrong:,} of the {output.size:,} outputs of layer {layer.index} ([{layer.kind}]) are NaN or infinite; check "
         "that the weights belong to this cfg, and for NaN in them: darknet-py weights info WEIGHTS --cfg CFG",

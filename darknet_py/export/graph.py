@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DarknetError
+from ..layers import Head
+from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from ..formats.tree import Tree
-    from ..layers import Layer
+    from ..layers import Layer, Region, RowOptions, Yolo
     from ..network import Network
     from ..parameters import Arrays
 
@@ -37,16 +41,19 @@ class Graph:
         constants: one ``onnx.TensorProto`` each.
         network: what is exported.
         trees: WordTrees by number of the layer that needs one.
-        activated: heads apply their own activations; otherwise they hand on what flows into them.
+        heads: what heads give: ``raw`` (what flows into them), ``activated`` (with their own activations) or
+            ``decoded`` (OpenCV's rows of boxes).
+        arithmetic: by which batch normalisation is folded into weights: the dialect's; with OpenCV's rows OpenCV's.
         layer: the layer that is being added.
         arrays: its stored arrays.
     """
 
-    def __init__(self, network: Network, trees: dict[int, Tree], activated: bool) -> None:
+    def __init__(self, network: Network, trees: dict[int, Tree], heads: str) -> None:
         onnx = need_onnx()
         if 4 * network.parameters > _LIMIT:
             raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
-        self.network, self.trees, self.activated = network, trees, activated
+        self.network, self.trees, self.heads = network, trees, heads
+        self.arithmetic = OPENCV if heads == "decoded" else get_arithmetic("fast", network.dialect)
         self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
         self._new_tensor = onnx.TensorProto
         self.graph: Any = onnx.GraphProto(name="darknet")
@@ -116,11 +123,28 @@ class Graph:
         """An operator with one value for each channel."""
         return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
 
+    def decodes(self, layer: Layer) -> TypeGuard[Yolo | Region]:
+        """Whether a layer's output is rows of boxes."""
+        return self.heads == "decoded" and isinstance(layer, Head)
+
+    def row_options(self, head: Head) -> RowOptions:
+        """How OpenCV makes rows of a head's boxes. Raises `CfgError` if it does not."""
+        return head.row_options(self.network.sections[head.index])
+
+    def output_name(self, layer: Layer) -> str:
+        """What the model calls the output of a layer; rows of boxes are called what OpenCV calls them."""
+        return self.row_options(layer).name if self.decodes(layer) else f"{layer.kind}_{layer.index}"
+
     def finish(self, ends: list[int]) -> None:
         """Make the outputs of layers the model's, under names such as ``yolo_16``."""
         for number in ends:
             layer, name = self.network.layers[number], self.names[number]
-            shape, target = layer.out, f"{layer.kind}_{number}"
+            shape, target = layer.out, self.output_name(layer)
+            if self.decodes(layer):
+                rows = [layer.n * layer.h * layer.w, 5 + layer.classes]
+                self.graph.node.append(self._make_node("Identity", [name], [target], target))
+                self.graph.output.append(self._make_value(target, self._new_tensor.FLOAT, rows))
+                continue
             extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
             if shape.image:
                 node = self._make_node("Identity", [name], [target], target)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FileError
+from ..errors import DarknetError, FileError
 from ..formats.atomic import whole_file
 from ..version import __version__
 from .graph import Graph, need_onnx
@@ -84,8 +84,12 @@ def _varint(value: int) -> bytes:
     return bytes([*digits, value])
 
 
+HEADS = ("raw", "activated", "decoded")
+"""What a model's heads may give."""
+
+
 def to_onnx(
-    network: Network, parameters: Parameters, trees: dict[int, Tree] | None = None, activated: bool = False
+    network: Network, parameters: Parameters, trees: dict[int, Tree] | None = None, heads: str = "raw"
 ) -> Exported:
     """Make an ONNX model of a network.
 
@@ -97,14 +101,18 @@ def to_onnx(
         network: the graph.
         parameters: its stored arrays.
         trees: WordTrees by layer, for a ``[softmax]`` with one.
-        activated: heads apply their own activations, as `Detector.predict` shows them; otherwise an output is what
-            flows into the head, which is what other exporters give. Boxes are decoded by the caller in either case.
+        heads: ``raw``: an output is what flows into the head, which is what other exporters give; ``activated``: with
+            the head's own activations, as `Detector.predict` shows it. Boxes are decoded by the caller in either
+            case. ``decoded``: the rows of boxes that OpenCV 4's ``readNetFromDarknet`` gives, (rows, 5 + classes),
+            with OpenCV's batch normalisation and under its name of the head (``yolo_16``, ``detection_out``).
 
     Raises:
-        CfgError: a layer that ONNX has no operators for, with its line.
+        CfgError: a layer that ONNX has no operators for, or a head that OpenCV has no rows for, with its line.
         DarknetError: the package onnx is not installed, or the model is too large for its format.
     """
-    graph = Graph(network, trees or {}, activated)
+    if heads not in HEADS:
+        raise DarknetError(f"heads={heads}: choose from {', '.join(HEADS)}")
+    graph = Graph(network, trees or {}, heads)
     ends = [head.index for head in network.heads] or [network.output_layer.index]
     needed = _needed(network, ends)
     for layer in network.layers:
@@ -112,17 +120,17 @@ def to_onnx(
             graph.layer, graph.arrays = layer, parameters.arrays[layer.index]
             graph.names[layer.index] = add_layer(layer, graph)
     graph.finish(ends)
-    return Exported(ends, _head(network, parameters), graph.graph, graph.constants)
+    return Exported(ends, _head(graph, parameters), graph.graph, graph.constants)
 
 
-def _head(network: Network, parameters: Parameters) -> Any:
+def _head(graph: Graph, parameters: Parameters) -> Any:
     """The model without its graph: versions, and what it takes to decode its outputs."""
     head = need_onnx().ModelProto(ir_version=IR_VERSION, producer_name="darknet-py", producer_version=__version__)
     head.opset_import.add().version = OPSET
     heads = [
-        {"output": f"{head.kind}_{head.index}", "kind": head.kind, **head.export_facts()} for head in network.heads
+        {"output": graph.output_name(head), "kind": head.kind, **head.export_facts()} for head in graph.network.heads
     ]
-    facts = {"heads": heads, "seen": parameters.header.seen}
+    facts = {"heads": heads, "outputs": graph.heads, "seen": parameters.header.seen}
     for key, value in facts.items():
         head.metadata_props.add(key=f"darknet.{key}", value=json.dumps(value))
     return head

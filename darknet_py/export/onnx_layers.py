@@ -1,4 +1,4 @@
-"""Layers -> ONNX operators: pooling, normalisation, softmax, and whatever works value by value."""
+"""Layers -> ONNX operators: normalisation, softmax, and whatever works value by value."""
 
 from __future__ import annotations
 
@@ -9,31 +9,10 @@ import numpy as np
 from .. import layers
 from .graph import Graph
 from .onnx_activations import activate
+from .onnx_pools import LOWEST
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
-
-LOWEST = float(np.finfo(np.float32).min)
-"""What Darknet's max pooling sees outside of its input: -FLT_MAX."""
-
-
-def add_maxpool(layer: layers.MaxPool, graph: Graph) -> str:
-    before = layer.pad // 2
-    after = [
-        max(0, (out - 1) * layer.stride + layer.size - extent - before)
-        for out, extent in ((layer.out.h, layer.input.h), (layer.out.w, layer.input.w))
-    ]
-    pads, x = [before, before, *after], graph.x(layer)
-    if max(pads) >= layer.size:
-        # ONNX pads by less than a window only, so that no window lies outside.
-        where = graph.constant(np.array([0, 0, before, before, 0, 0, *after], np.int64), "pads")
-        x = graph.node("Pad", x, where, graph.constant(LOWEST, "outside"))
-        pads = [0] * 4
-    return graph.node("MaxPool", x, kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=pads)
-
-
-def add_avgpool(layer: layers.AvgPool, graph: Graph) -> str:
-    return graph.node("GlobalAveragePool", graph.x(layer))
 
 
 def add_softmax(layer: layers.Softmax, graph: Graph) -> str:
@@ -99,9 +78,18 @@ def add_logistic(layer: layers.Logistic, graph: Graph) -> str:
     return graph.node("Sigmoid", graph.x(layer))
 
 
-def add_dropout(layer: layers.Dropout, graph: Graph) -> str:
+def add_nothing(layer: layers.Dropout | layers.Empty, graph: Graph) -> str:
     return graph.x(layer)
 
 
-def add_cost(layer: layers.Cost, graph: Graph) -> str:
-    return graph.constant(np.zeros((1, layer.out.c, 1, 1), np.float32), "never_written")
+def add_scale_channels(layer: layers.ScaleChannels, graph: Graph) -> str:
+    # The input has one row and column, or one channel: ONNX repeats it as often as the map has them.
+    return activate(graph, graph.node("Mul", graph.x(layer, 1), graph.x(layer)), layer.activation)
+
+
+def add_sam(layer: layers.Sam, graph: Graph) -> str:
+    return activate(graph, graph.node("Mul", graph.x(layer), graph.x(layer, 1)), layer.activation)
+
+
+def add_zeros(layer: layers.Cost | layers.Contrastive, graph: Graph) -> str:
+    return graph.constant(np.zeros((1, layer.out.c, layer.out.h, layer.out.w), np.float32), "never_written")

@@ -1,4 +1,4 @@
-"""Layers that move values about -> ONNX operators: route, reorg, shortcut, upsample, crop."""
+"""Layers that move values about -> ONNX operators: route, reorg, upsample, crop, history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import layers
 from .graph import Graph
-from .onnx_activations import activate
 
 if TYPE_CHECKING:
     from ..layers import Shape
@@ -20,6 +19,12 @@ def _shaped(graph: Graph, name: str, shape: Shape) -> str:
 
 def add_route(layer: layers.Route, graph: Graph) -> str:
     names = [graph.names[number] for number in layer.layers]
+    if layer.groups > 1:
+        sizes = [graph.network.layers[number].out.c // layer.groups for number in layer.layers]
+        names = [
+            graph.first(name, 1, size * layer.group_id, size * (layer.group_id + 1))
+            for name, size in zip(names, sizes, strict=True)
+        ]
     return names[0] if len(names) == 1 else graph.node("Concat", *names, axis=1)
 
 
@@ -50,33 +55,17 @@ def _flattened(graph: Graph, layer: layers.Reorg, x: str) -> str:
     return graph.transpose(graph.reshape(x, *extents), 1, 0)
 
 
-def add_shortcut(layer: layers.Shortcut, graph: Graph) -> str:
-    x, added, out = graph.x(layer), layer.added, layer.out
-    stride, sample = max(added.w // out.w, 1), max(out.w // added.w, 1)
-    c, rows, columns = min(out.c, added.c), min(out.h, added.h), min(out.w, added.w)
-    other = graph.x(layer, 1)
-    if (c, rows, columns, stride) != (added.c, added.h, added.w, 1):
-        ends = [c, (rows - 1) * stride + 1, (columns - 1) * stride + 1]
-        other = graph.slice(other, [1, 2, 3], [0, 0, 0], ends, [1, stride, stride])
-    if sample > 1:
-        other = _spread(graph, other, (c, rows, columns), sample)
-    missing = [out.c - c, out.h - rows * sample, out.w - columns * sample]
-    if any(missing):
-        pads = graph.constant(np.array([0, 0, 0, 0, 0, *missing], np.int64), "pads")
-        other = graph.node("Pad", other, pads)
-    if layer.alpha != 1:
-        factors = np.ones((1, out.c, out.h, out.w), np.float32)
-        factors[:, :c, : rows * sample : sample, : columns * sample : sample] = layer.alpha
-        x = graph.node("Mul", x, graph.constant(factors, "alpha"))
-    return activate(graph, graph.node("Add", x, graph.times(other, layer.beta)), layer.activation)
-
-
-def _spread(graph: Graph, name: str, extents: tuple[int, int, int], sample: int) -> str:
-    """Zeros between the values, ``sample - 1`` in either direction."""
-    c, rows, columns = extents
-    single = graph.reshape(name, c, rows, 1, columns, 1)
-    pads = graph.constant(np.array([0, 0, 0, 0, 0, 0, 0, sample - 1, 0, sample - 1], np.int64), "pads")
-    return graph.reshape(graph.node("Pad", single, pads), 1, c, rows * sample, columns * sample)
+def add_reorg3d(layer: layers.Reorg3d, graph: Graph) -> str:
+    x, given, s = graph.x(layer), layer.input, layer.stride
+    if layer.reverse:
+        # AlexeyAB's Darknet walks both sides by the shape of the larger image: it takes the input for an image of that
+        # shape, and writes one of s * s fewer channels.
+        blocks = graph.reshape(x, s, s, layer.out.c // (s * s), layer.out.h, layer.out.w)
+        moved = graph.transpose(blocks, 2, 3, 0, 4, 1)
+    else:
+        blocks = graph.reshape(x, given.c, layer.out.h, s, layer.out.w, s)
+        moved = graph.transpose(blocks, 2, 4, 0, 1, 3)
+    return _shaped(graph, moved, layer.out)
 
 
 def add_upsample(layer: layers.Upsample, graph: Graph) -> str:
@@ -101,3 +90,10 @@ def add_crop(layer: layers.Crop, graph: Graph) -> str:
     top, left = (given.h - out.h) // 2, (given.w - out.w) // 2
     found = graph.slice(graph.x(layer), [2, 3], [top, left], [top + out.h, left + out.w], [1, 1])
     return found if layer.noadjust else graph.plus(graph.times(found, 2), -1)
+
+
+def add_history(layer: layers.History, graph: Graph) -> str:
+    shape = layer.input
+    earlier = np.zeros((1, layer.out.c - shape.c, shape.h, shape.w), np.float32)
+    x = graph.x(layer)
+    return graph.node("Concat", x, graph.constant(earlier, "earlier"), axis=1) if earlier.size else x

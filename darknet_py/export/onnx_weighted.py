@@ -9,6 +9,7 @@ import numpy as np
 from .. import layers
 from .graph import Graph
 from .onnx_activations import activate
+from .onnx_pools import blur
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,23 +18,21 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-_EPSILON = float(np.float32(0.000001))
-"""Darknet's ``normalize_cpu`` divides by ``sqrt(variance) + .000001f``."""
 
-
-def _factors(arrays: Arrays) -> NDArray[np.float64]:
+def _factors(arrays: Arrays, graph: Graph) -> NDArray[np.float64]:
     """What batch normalisation multiplies each channel by."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(arrays["scales"] / (np.sqrt(arrays["rolling_variance"].astype(np.float64)) + _EPSILON))
+    with np.errstate(all="ignore"):
+        return np.asarray(arrays["scales"] / graph.arithmetic.deviations(arrays["rolling_variance"]))
 
 
 @np.errstate(all="ignore")
-def _folded(layer: layers.Weighted, arrays: Arrays, axis: int = 0) -> tuple[Floats, Floats]:
+def _folded(layer: layers.Weighted, graph: Graph, axis: int = 0) -> tuple[Floats, Floats]:
     """Weights and biases with the batch normalisation in them; ``axis`` of the weights: the output channels."""
+    arrays = graph.arrays
     weights, biases = arrays["weights"], arrays["biases"]
     if not layer.batch_normalize:
         return weights, biases
-    factors = _factors(arrays)
+    factors = _factors(arrays, graph)
     shape = [1] * weights.ndim
     shape[axis] = -1
     # One layer's weights in double would be twice what the file has of them: each is rounded at once.
@@ -46,24 +45,26 @@ def _folded(layer: layers.Weighted, arrays: Arrays, axis: int = 0) -> tuple[Floa
 def add_convolutional(layer: layers.Convolutional, graph: Graph) -> str:
     if layer.xnor:
         raise graph.network.error(layer, "xnor=1 cannot be exported: ONNX has no convolution of signs")
-    x, out, groups = graph.x(layer), layer.out, layer.groups
-    weights, biases = _folded(layer, graph.arrays)
-    stride = layer.stride
-    if layer.size == 1 and stride > 1:
+    x, out, groups = graph.x(layer), layer.sharp, layer.groups
+    arrays = graph.arithmetic.fold(graph.arrays) if layer.batch_normalize else graph.arrays
+    strides = [1, 1] if layer.blur else [layer.stride_y, layer.stride_x]
+    if layer.size == 1 and max(strides) > 1 and not layer.skips:
         # Darknet does not skip pixels here: it takes the first values of each group as if they were the smaller image.
         c = layer.input.c // groups
         flat = graph.reshape(x, 1, groups, c * layer.input.h * layer.input.w)
         x = graph.reshape(graph.first(flat, 2, 0, c * out.h * out.w), 1, layer.input.c, out.h, out.w)
-        stride = 1
+        strides = [1, 1]
     found = graph.node(
-        "Conv", x, graph.constant(weights, "weights"), graph.constant(biases, "biases"), group=groups,
-        kernel_shape=[layer.size] * 2, strides=[stride] * 2, pads=_pads(layer),
+        "Conv", x, graph.constant(arrays["weights"], "weights"), graph.constant(arrays["biases"], "biases"),
+        group=groups, kernel_shape=[layer.size] * 2, strides=strides, dilations=[layer.dilation] * 2,
+        pads=[pad * layer.dilation for pad in _pads(layer)],
     )  # fmt: skip
-    return activate(graph, found, layer.activation)
+    found = activate(graph, found, layer.activation)
+    return blur(layer, graph, found, layer.n) if layer.blur else found
 
 
 def add_deconvolutional(layer: layers.Deconvolutional, graph: Graph) -> str:
-    weights, biases = _folded(layer, graph.arrays, axis=1)
+    weights, biases = _folded(layer, graph, axis=1)
     found = graph.node(
         "ConvTranspose", graph.x(layer), graph.constant(weights, "weights"), graph.constant(biases, "biases"),
         kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=[layer.pad] * 4,
@@ -72,16 +73,20 @@ def add_deconvolutional(layer: layers.Deconvolutional, graph: Graph) -> str:
 
 
 def add_connected(layer: layers.Connected, graph: Graph) -> str:
-    weights, biases = _folded(layer, graph.arrays)
+    weights, biases = _folded(layer, graph)
     flat = graph.reshape(graph.x(layer), 1, layer.input.size)
     found = graph.node("Gemm", flat, graph.constant(weights, "weights"), graph.constant(biases, "biases"), transB=1)
     return activate(graph, graph.reshape(found, 1, layer.out.size, 1, 1), layer.activation)
 
 
 def add_batchnorm(layer: layers.BatchNorm, graph: Graph) -> str:
-    arrays, factors = graph.arrays, _factors(graph.arrays)
+    arrays, factors = graph.arrays, _factors(graph.arrays, graph)
     scaled = graph.per_channel("Mul", graph.x(layer), factors)
     return graph.per_channel("Add", scaled, arrays["biases"] - arrays["rolling_mean"] * factors)
+
+
+def add_implicit(layer: layers.Implicit, graph: Graph) -> str:
+    return graph.constant(graph.arrays["weights"].reshape(1, layer.out.c, layer.out.h, layer.out.w), "weights")
 
 
 def add_local(layer: layers.Local, graph: Graph) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..errors import DataError
+from .binary import read_file
 from .json_file import items, member, number, read_json, shown
 from .labels import Box, checked
 
@@ -116,7 +117,7 @@ def _id(value: Any) -> int | str:
 
 def _read_xml(path: str | Path) -> ElementTree.Element:
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DataError(f"cannot read this file: {error.strerror or error}", path) from None
     if b"<!DOCTYPE" in data.replace(b"\0", b""):  # also in UTF-16

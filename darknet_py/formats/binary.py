@@ -1,14 +1,42 @@
-"""What a file is that was expected to be another one, by its first bytes: for the errors that say so."""
+"""Bytes of files: reading them whole, and what a file is that was expected to be another one."""
 
 from __future__ import annotations
 
 import codecs
+import errno
 import re
 import struct
+from pathlib import Path
+from typing import IO
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CFG = re.compile(rb"\s*(?:[#;][^\n]*\n\s*)*\[[A-Za-z_0-9 \t]+\]")
 _VERSION = struct.Struct("<iii")
+
+LARGEST = 1 << 31
+"""Most bytes of a file that is read whole: no image, list or table of the field comes near."""
+
+LONGEST_STREAM = 1 << 28
+"""Most bytes of what tells no size, such as a pipe: it may have no end (``/dev/zero``)."""
+
+
+def read_file(path: str | Path) -> bytes:
+    """A file's bytes. Raises `OSError`, also for what has no end or is far too large, and `ValueError`."""
+    with open(path, "rb") as file:
+        if not Path(path).is_file():
+            return read_stream(file)
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise OSError(errno.EFBIG, f"has more than {LARGEST >> 20} MB")
+    return data
+
+
+def read_stream(stream: IO[bytes]) -> bytes:
+    """What a pipe or a device gives until its end. Raises `OSError` if that does not come."""
+    data = stream.read(LONGEST_STREAM + 1)
+    if len(data) > LONGEST_STREAM:
+        raise OSError(errno.EFBIG, f"is no ordinary file and does not end within {LONGEST_STREAM >> 20} MB")
+    return data
 
 
 def is_utf16(data: bytes) -> bool:
@@ -33,9 +61,9 @@ def is_cfg(start: bytes) -> bool:
 
 def why_no_cfg(data: bytes) -> str:
     """What to say of a file with zero bytes that should be a cfg file."""
-    if is_utf16(data):
-        return "it is saved as UTF-16; save it as UTF-8"
-    if len(data) >= 16:
+    if data.startswith(_UTF16):
+        return "it is saved as UTF-16, and damaged; save it as UTF-8"
+    if len(data) >= 16 and not is_utf16(data):
         major, minor, revision = _VERSION.unpack_from(data)
         if major in (0, 1) and 0 <= minor < 10 and 0 <= revision < 100:
             return "it looks like a weights file; are the cfg and the weights given in the wrong order?"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ..dialect import ALEXEYAB, AUTO, DIALECTS, PJREDDIE, Dialect
 from ..dialect.choose import choose
-from ..errors import CfgError, warn
+from ..errors import CfgError, DataError, warn
 from .binary import why_no_cfg
+from .text import decode_text
 
 KINDS: dict[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
 """Name of a section in any dialect -> its canonical name (Darknet's ``string_to_layer_type``)."""
@@ -224,11 +225,12 @@ def read_cfg(path: str | Path, dialect: str = AUTO) -> Cfg:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
         raise CfgError(f"cannot read this cfg: {getattr(error, 'strerror', None) or error}", path) from None
-    if b"\0" in data:
-        raise CfgError(f"is not a cfg file: {why_no_cfg(data)}", path)
     if len(data) > LARGEST:
         raise CfgError(f"is not a cfg file: it has more than {LARGEST // 10**6} MB", path)
-    return parse_cfg(data.decode("utf-8-sig", errors="surrogateescape"), str(path), dialect)
+    try:
+        return parse_cfg(decode_text(data, path), str(path), dialect)
+    except DataError:
+        raise CfgError(f"is not a cfg file: {why_no_cfg(data)}", path) from None
 
 
 def parse_cfg(text: str, path: str = "<cfg>", dialect: str = AUTO) -> Cfg:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,6 +140,14 @@ class Names(list[str]):
     """
 
     path: str
+
+
+def first_names(names: Sequence[str], count: int) -> list[str]:
+    """The first names; if a file's, they still know it."""
+    first = Names(names[:count])
+    if isinstance(names, Names):
+        first.path = names.path
+    return first
 
 
 def read_names(path: str | Path) -> Names:

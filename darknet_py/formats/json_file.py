@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
+from .binary import read_file
 
 FARTHEST = 1e9
 """Numbers of pictures and boxes beyond it are none."""
@@ -18,7 +19,7 @@ _SHOWN = 60
 def read_json(path: str | Path) -> Any:
     """Read a file. Raises `DataError` if it cannot be read or is no JSON; where Python knows the line, with it."""
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(read_file(path))
     except OSError as error:
         raise DataError(f"cannot read this file: {error.strerror or error}", path) from None
     except json.JSONDecodeError as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DataError
+from .binary import read_file
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -64,7 +65,7 @@ def _unmarked_encoding(data: bytes) -> str:
 def read_text(path: str | Path, zeros: bool = False) -> str:
     """A file's text (`decode_text`). Raises `DataError`."""
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", path) from None
     return decode_text(data, path, zeros)

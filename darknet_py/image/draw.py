@@ -52,10 +52,16 @@ def draw_detections(
         percentages: write each class's probability behind its name, as the lines of text have it.
 
     Raises:
-        ImageError: the array is not a picture, or the font cannot be used.
+        ImageError: the array is not a picture, the font cannot be used, or there is not enough memory.
     """
     check_pixels(pixels)
-    picture = np.array(pixels, order="C")
+    try:
+        return _drawn(np.array(pixels, order="C"), detections, labels, font, percentages)
+    except MemoryError:
+        raise ImageError("there is not enough memory to draw this picture") from None
+
+
+def _drawn(picture: Pixels, detections: Detections, labels: bool, font: str | Path | None, percentages: bool) -> Pixels:
     height = picture.shape[0]
     width = max(1, int(height * 0.006))
     size = label_size(picture.shape[1], height)
@@ -167,3 +173,5 @@ def save_image(path: str | Path, pixels: Pixels) -> None:
             Image.fromarray(np.ascontiguousarray(pixels)).save(part, format=FORMATS[suffix], **options)
     except OSError as error:
         raise ImageError(f"cannot be written: {error.strerror or error}", path) from error
+    except MemoryError:
+        raise ImageError("cannot be written: there is not enough memory for this picture", path) from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
+from ..formats.binary import read_file
 from .orientation import UPRIGHT, find_orientation, turned
 from .reading import DECODERS, chosen_decoder, current, try_pillow, warn_of_orientation
 
@@ -72,9 +73,9 @@ def load_image(
     Args:
         source: path of a file, or a file's bytes.
         decoder: "stb" gives Darknet's pixels, bit for bit (JPEG, PNG, BMP, GIF (its first frame), TGA, PPM, PGM, PSD,
-            HDR, PIC). "pillow" also reads what stb_image does not know (WebP, TIFF, RLE-compressed BMP,
-            arithmetic-coded JPEG, ...), but its JPEG pixels differ from Darknet's in the last bits. None: what the
-            environment variable DARKNET_PY_DECODER says, or else "stb".
+            HDR, PIC). "pillow" reads what stb_image refuses (WebP, TIFF, RLE-compressed BMP, arithmetic-coded JPEG,
+            ...) with Pillow; all other files have Darknet's pixels still. None: what the environment variable
+            DARKNET_PY_DECODER says, or else "stb".
         channels: 3 for RGB, 1 for grey, 2 for grey with alpha, 4 for RGB with alpha, 0 for what the file has.
         exif: turn the picture as its camera noted (EXIF's orientation, in JPEG, PNG and what Pillow reads). Darknet
             does not: without it the picture is as it is stored, and an `OrientationWarning` says so.
@@ -90,12 +91,7 @@ def load_image(
         raise ImageError(f"channels={channels!r}: choose 3, 1, 2, 4, or 0 for what the file has")
     data, name = _read(source)
     try:
-        if decoder == "pillow":
-            from .pillow import decode_with_pillow
-
-            pixels, orientation = decode_with_pillow(data, channels, name)
-        else:
-            pixels, orientation = _decode_as_darknet(data, channels, name), find_orientation(data)
+        pixels, orientation = _decode(data, channels, name, decoder == "pillow")
         return oriented(pixels, orientation, exif, name)
     except MemoryError:
         raise ImageError("this image does not fit into memory", name) from None
@@ -111,13 +107,27 @@ def oriented(pixels: Pixels, orientation: int, exif: bool | None, name: str | No
     return pixels
 
 
+def _decode(data: bytes, channels: int, name: str | None, pillow: bool) -> tuple[Pixels, int]:
+    """Pixels and EXIF orientation. Pillow gets only what Darknet's decoder refuses: the others keep Darknet's bits."""
+    try:
+        return _decode_as_darknet(data, channels, name), find_orientation(data)
+    except ImageError:
+        if not pillow:
+            raise
+    from .pillow import decode_with_pillow
+
+    return decode_with_pillow(data, channels, name)
+
+
 def _read(source: str | Path | bytes) -> tuple[bytes, str | None]:
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), None
     else:
         name = str(source)
         try:
-            data = Path(source).read_bytes()
+            data = read_file(source)
+        except MemoryError:
+            raise ImageError("this file does not fit into memory", name) from None
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot read this file: {getattr(error, 'strerror', None) or error}", name) from None
     if not data:

@@ -35,6 +35,7 @@ from .region import Region
 from .reorg import Reorg
 from .reorg3d import Reorg3d
 from .route import Route
+from .rows import RowOptions
 from .scale_channels import Sam, ScaleChannels
 from .shortcut import Shortcut
 from .softmax import Softmax
@@ -82,6 +83,6 @@ __all__ = [
     "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty", "GaussianYolo", "Gru",
     "Head", "History", "Implicit", "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
     "MultiShortcut", "NmsOptions", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route",
-    "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
-    "refuse_foreign",
+    "RowOptions", "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo",
+    "make_layer", "refuse_foreign",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from .base import Layer, Shape
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from .rows import RowOptions
 
 
 NMS_KINDS = ("default", "greedynms", "diounms", "cornersnms")
@@ -60,6 +61,10 @@ class Head(Layer):
     def export_facts(self) -> dict[str, Any]:
         """What it takes to decode its output elsewhere (the metadata of an ONNX model)."""
         raise NotImplementedError
+
+    def row_options(self, section: Section) -> RowOptions:
+        """How OpenCV makes rows of its boxes, by its section. Raises `CfgError` where OpenCV has no rows for it."""
+        raise section.error(f"OpenCV has no rows of boxes for [{section.name}]")
 
 
 def read_nms(section: Section, kinds: tuple[str, ...] = NMS_KINDS[:3]) -> NmsOptions:

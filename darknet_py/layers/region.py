@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..formats.cfg import to_float32
 from .base import Place, Shape, need_image, number_of_anchors, positive, read_anchors
 from .head import Head, pairs
+from .rows import RowOptions
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -81,6 +83,16 @@ class Region(Head):
             "classes": self.classes, "num": self.n, "coords": self.coords, "anchors": self.biases,
             "softmax": self.softmax, "background": self.background, "tree": self.tree,
         }  # fmt: skip
+
+    def row_options(self, section: Section) -> RowOptions:
+        if self.coords != 4:
+            raise section.error(f"OpenCV has no rows of boxes for coords={self.coords}", "coords")
+        if self.tree:
+            raise section.error("OpenCV has no rows of boxes for a [region] with a tree", "tree")
+        return RowOptions(
+            "detection_out", self.anchors, section.find_float("thresh", 0.001), to_float32(0.4), in_cells=True,
+            classfix=section.find_int("classfix", 0),
+        )  # fmt: skip
 
     def describe(self) -> str:
         return "detection"

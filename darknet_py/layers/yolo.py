@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base import Place, Shape, need_image, number_of_anchors, positive, read_anchors
 from .head import Head, pairs, read_nms
+from .rows import RowOptions
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -76,6 +77,12 @@ class Yolo(Head):
         if self.scale_x_y != 1 or self.new_coords:
             facts |= {"scale_x_y": self.scale_x_y, "new_coords": self.new_coords}
         return facts
+
+    def row_options(self, section: Section) -> RowOptions:
+        return RowOptions(
+            f"yolo_{self.index}", tuple(self.anchors[k] for k in self.mask), section.find_float("thresh", 0.2),
+            section.find_float("nms_threshold", 0.0), squares=self.new_coords,
+        )  # fmt: skip
 
     def describe(self) -> str:
         return "yolo"

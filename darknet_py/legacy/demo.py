@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -73,9 +74,9 @@ def _view(detector: Detector, flags: dict[str, Any], alexeyab: bool) -> View:
     """How frames are fitted. AlexeyAB's demo stretches them, and suppresses class by class."""
     limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
     if not alexeyab:
-        return demo_view(detector, **limits, nms=flags.get("nms", NMS))
+        return replace(demo_view(detector), **limits, nms=flags.get("nms", NMS))  # any threshold, as Darknet
     stretch = not (flags.get("letter_box") or detector.network.letter_box)
-    return demo_view(detector, **limits, nms=flags.get("nms", ALEXEYAB_NMS), stretch=stretch)
+    return replace(demo_view(detector, stretch=stretch), **limits, nms=flags.get("nms", ALEXEYAB_NMS))
 
 
 def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:

@@ -30,7 +30,7 @@ NOT_HERE = {
 
 def run_detector(arguments: Arguments) -> int:
     """``detector COMMAND DATA CFG [WEIGHTS] [IMAGE]`` (``run_detector``)."""
-    _say_gpus(arguments)
+    _print_gpus(arguments)
     flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < (3 if words[1:2] == ["calc_anchors"] else 4):
@@ -134,7 +134,7 @@ def print_unread(words: Sequence[str]) -> None:
         chat(f"not used: {' '.join(words)}")
 
 
-def _say_gpus(arguments: Arguments) -> None:
+def _print_gpus(arguments: Arguments) -> None:
     """Darknet prints the GPUs that it is to use; here there are none."""
     gpus = arguments.text("-gpus")
     if gpus is not None:

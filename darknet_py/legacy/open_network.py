@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..dialect import AUTO
 from ..errors import DarknetError, DataError
-from ..formats.data import read_data, read_names, to_int
+from ..formats.data import first_names, read_data, read_names, to_int
 from ..loading import find_data_file, load
 from ..models.folders import find_cfg
 from ..network import read_network
@@ -68,7 +68,7 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
     chat(f"Loading weights from {weights}...", end="")
     try:
-        detector = load(cfg, weights, names=list(names)[: network.classes], **engine)
+        detector = load(cfg, weights, names=first_names(names, network.classes), **engine)
     except DarknetError:
         chat("")
         raise

@@ -21,19 +21,19 @@ def counted(length: int, label: str, plain: Callable[[int], None] | None = None)
     Args:
         length: how many images there are.
         label: what is being done.
-        plain: where standard error is no terminal, is told how many are done instead.
+        plain: called with the count that is done, where standard error is no terminal.
     """
     count = 0
     begin = time.perf_counter()
     if sys.stderr is None or not sys.stderr.isatty():
 
-        def tell() -> None:
+        def print_count() -> None:
             nonlocal count
             count += 1
             if plain is not None:
                 plain(count)
 
-        yield tell
+        yield print_count
         return
 
     def speed(done: int | None) -> str:

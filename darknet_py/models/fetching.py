@@ -141,13 +141,8 @@ def _fill(file: RemoteFile, part: Path, sources: list[Source], progress: Progres
             failures.append(f"{source}: {error}; ")
         finally:
             progress.finish()
-    reasons = _printable("".join(failures)) or "there is no source; "
+    reasons = "".join(failures) or "there is no source; "
     raise ModelError(f"{file.name} could not be fetched: {reasons}try again later, {by_hand(file)}")
-
-
-def _printable(text: str) -> str:
-    """What servers and pip said, as one line that does nothing to a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _demand_space(folder: Path, needed: int) -> None:

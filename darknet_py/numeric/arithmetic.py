@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DarknetError
-from .batchnorm import Doubles, Floats, folded, fused_in_double, root_plus_epsilon, root_with_epsilon
+from .batchnorm import Doubles, Floats, folded, fused_in_double, root_of_opencv, root_plus_epsilon, root_with_epsilon
 from .boxes import ALEXEYABS, MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
 from .number_format import FLOAT32, NumberFormat
 
@@ -49,6 +51,10 @@ class Arithmetic:
     def deviations(self, variance: Floats) -> Doubles:
         """What batch normalisation divides by, by channel."""
         return root_plus_epsilon(variance)
+
+    def variance(self, deviations: Doubles) -> Floats:
+        """The variance of which `deviations` gives these."""
+        return ((deviations - root_plus_epsilon(np.zeros(1, np.float32))) ** 2).astype(np.float32)
 
     def folds_normalization(self, part: bool) -> bool:
         """Whether batch normalisation becomes part of the weights; ``part``: of a convolution in a recurrent layer."""
@@ -172,18 +178,33 @@ class FastArithmetic(Arithmetic):
         return tile.contracted
 
 
+class OpencvArithmetic(FastArithmetic):
+    """What OpenCV 4 computes of Darknet's files: for what is to give its results, not to run a network by."""
+
+    def deviations(self, variance: Floats) -> Doubles:
+        return root_of_opencv(variance)
+
+
 class AlexeyabArithmetic(Arithmetic):
     """What AlexeyAB's source says under IEEE 754: float functions, batch normalisation fused in double."""
+
+    manner = "/alone"
+    """How costly activations are computed where the vectors with the C library's bits will not do."""
 
     def activation_code(self, activation: str, fused: bool = False) -> int:
         from ..kernels.layers.activations import CODES
 
         if activation == "leaky" and fused:
             return CODES["leaky"]
+        if f"{activation}{self.manner}" in CODES and (not self.exact or not _vectors_match()):
+            return CODES[f"{activation}{self.manner}"]
         return CODES.get(f"{activation}/single", CODES.get(activation, CODES["linear"]))
 
     def deviations(self, variance: Floats) -> Doubles:
         return root_with_epsilon(variance)
+
+    def variance(self, deviations: Doubles) -> Floats:
+        return (deviations**2 - root_with_epsilon(np.zeros(1, np.float32)) ** 2).astype(np.float32)
 
     def folds_normalization(self, part: bool) -> bool:
         return not part
@@ -197,6 +218,7 @@ class AlexeyabFastArithmetic(AlexeyabArithmetic):
 
     exact = False
     flush_denormals = True
+    manner = "/fast"
 
     @property
     def transforms(self) -> bool:
@@ -206,6 +228,12 @@ class AlexeyabFastArithmetic(AlexeyabArithmetic):
         return tile.contracted
 
 
+def _vectors_match() -> bool:
+    from ..kernels.vector.library import matches_library
+
+    return matches_library()
+
+
 _PJREDDIES: tuple[Arithmetic, ...] = (
     Arithmetic("ieee", SOURCE),
     MakefileArithmetic("make", MAKEFILE),
@@ -213,6 +241,9 @@ _PJREDDIES: tuple[Arithmetic, ...] = (
     MakefileArithmetic("make-own", MAKEFILE_HERE),
 )
 _ALEXEYABS: tuple[Arithmetic, ...] = (AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS))
+
+OPENCV = OpencvArithmetic("opencv", SOURCE)
+"""OpenCV 4's."""
 
 PROFILES: dict[str, Arithmetic] = {arithmetic.name: arithmetic for arithmetic in _PJREDDIES}
 """Every arithmetic by what the user calls it (``math=``), in pjreddie's dialect."""

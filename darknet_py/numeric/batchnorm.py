@@ -25,6 +25,13 @@ def root_with_epsilon(variance: Floats) -> Doubles:
     return result
 
 
+def root_of_opencv(variance: Floats) -> Doubles:
+    """``sqrt(variance + .000001f)``, as OpenCV computes it in networks from Darknet's files."""
+    with np.errstate(invalid="ignore"):
+        result: Doubles = np.sqrt(variance.astype(np.float64) + np.float64(np.float32(0.000001)))
+    return result
+
+
 @np.errstate(all="ignore")
 def folded(arrays: Mapping[str, Floats], deviations: Doubles) -> dict[str, Floats]:
     """Weights and biases that give what batch normalisation would have made of the sums."""

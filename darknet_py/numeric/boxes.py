@@ -73,8 +73,8 @@ class SourceBoxes:
         net, fitted = np.array([frame.net_w, frame.net_h]), np.array(frame.fitted)
         border = (net - fitted) / 2.0 / net
         centre = (box[:, :2] - border) / (fitted.astype(f32) / net.astype(f32)).astype(np.float64)
-        single: Floats = centre.astype(f32)
-        return single
+        rounded: Floats = centre.astype(f32)
+        return rounded
 
     def cell_centre(self, offset: Floats, corner: Floats, side: int, image: Floats) -> Floats:
         result: Floats = (offset + corner) / f32(side) * image

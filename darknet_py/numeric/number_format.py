@@ -25,10 +25,12 @@ class ConvolutionKernels(NamedTuple):
     Attributes:
         pack: brings a convolution's weights into the order of its micro-kernel.
         convolution: multiplies, sums up and finishes.
+        depthwise: the same where each channel has one filter of its own; None: `convolution` does that, too.
     """
 
     pack: Any
     convolution: Any
+    depthwise: Any = None
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,10 @@ class NumberFormat:
 
 def _float32_kernels() -> ConvolutionKernels:
     from ..kernels.conv.convolution import convolution
+    from ..kernels.conv.depthwise import depthwise
     from ..kernels.conv.pack import pack_weights
 
-    return ConvolutionKernels(pack_weights, convolution)
+    return ConvolutionKernels(pack_weights, convolution, depthwise)
 
 
 FLOAT32 = NumberFormat("float32", np.dtype(np.float32), _float32_kernels)

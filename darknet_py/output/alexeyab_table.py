@@ -102,28 +102,22 @@ def _shape(shape: Shape) -> str:
 
 def _billions(layer: Layer) -> np.float32:
     """His count of operations, in billions, as a float; only some layers have one."""
-    found: np.float32
+    found: np.float32 = f32(0)
     if isinstance(layer, Convolutional):
         out = layer.sharp
         weights = layer.input.c // layer.groups * layer.n * layer.size * layer.size
-        found = f32(2.0 * weights * out.h * out.w / 1e9)
-        return np.divide(found, f32(32)) if layer.xnor else found
-    if isinstance(layer, (MaxPool, LocalAvgPool)):
+        found = f32(2.0 * weights * out.h * out.w / 1e9) / f32(32 if layer.xnor else 1)
+    elif isinstance(layer, (MaxPool, LocalAvgPool)):
         out = _sharp(layer)
         found = f32(layer.size * layer.size * layer.input.c * out.h * out.w / 1e9)
-        return found
-    if isinstance(layer, MultiShortcut):
-        found = f32(layer.out.size * len(layer.added) / 1e9)
-        return found * f32(2) if layer.weights else found
-    if isinstance(layer, (ConvCrnn, ConvLstm)):
-        found = f32(0)
+    elif isinstance(layer, MultiShortcut):
+        found = f32(layer.out.size * len(layer.added) / 1e9) * f32(2 if layer.weights else 1)
+    elif isinstance(layer, (ConvCrnn, ConvLstm)):
         for name in _PARTS[type(layer)]:
             if name in layer.parts:
                 found += _billions(layer.parts[name])
         if isinstance(layer, ConvLstm):
             found = f32(float(found) + (12 if layer.peephole else 9) * layer.out.size / 1e9)
-        return found
-    found = f32(0)
     return found
 
 

@@ -8,6 +8,7 @@ from ..kernels.conv.convolution import ConvShape, Cut
 from ..kernels.conv.epilogue import Finish
 from .coefficients import coefficients
 from .conv_cut import cut_work, offsets
+from .depthwise import depthwise_step, goes_by_channel
 from .memory import aligned_floats, frozen
 from .step import Step
 from .winograd import choose_transform, pack_tiles, winograd_steps
@@ -50,6 +51,8 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
         normalize=int(normalize), code=profile.activation_code(layer.activation, fused=True),
         divided=0 if multiplied is None else multiplied + 1, pitch=singles.shape[1],
     )  # fmt: skip
+    if goes_by_channel(shape, finish, context):
+        return [depthwise_step(shape, arrays["weights"], (singles, doubles), finish, tile, context)]
     transform = choose(shape, context.threads, tile) if profile.transforms else None
     if transform:
         packed = context.stored(transform, lambda: pack_tiles(arrays["weights"], transform, shape, tile, context))

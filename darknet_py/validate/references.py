@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..formats.json_file import items, member, number, printable_text, read_json, shown, text
+from ..formats.text import read_text
 from .trace_fields import check_trace
 
 MOST_DIGITS = 9
@@ -73,10 +74,7 @@ def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Referen
     path = Path(path)
     if path.is_dir():
         return _read_comp4(path)
-    try:
-        content = path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise DataError(f"cannot read this reference: {error.strerror or error}", path) from None
+    content = read_text(path)
     if content.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
         return _read_json(path, names)
     references = _read_text(content, path)

@@ -55,15 +55,17 @@ class Thresholds:
         }
 
 
-def match_images(references: Sequence[Reference], images: Sequence[Path]) -> list[tuple[Reference, Path]]:
+def match_images(
+    references: Sequence[Reference], images: Sequence[Path], tell: Callable[[DataError], None] | None = None
+) -> list[tuple[Reference, Path]]:
     """Each reference with its image file.
 
     With ``images``, only references that name one of them are compared (by name, by name without suffix, or by COCO's
     number at the name's end); without, the names in the references are looked for in the working directory and beside
-    the reference.
+    the reference. ``tell`` is told of an image that is nowhere, and the others are matched.
 
     Raises:
-        DataError: an image is nowhere, or none of the images occurs in the references.
+        DataError: an image is nowhere and nobody is told, or none of the images occurs in the references.
     """
     pairs = []
     for reference in references:
@@ -71,9 +73,12 @@ def match_images(references: Sequence[Reference], images: Sequence[Path]) -> lis
         if found is not None:
             pairs.append((reference, found))
         elif not images:
-            raise DataError(
+            missing = DataError(
                 f"the image {reference.image[:200]} is neither here nor beside the reference", reference.source
             )
+            if tell is None or len(references) == 1:
+                raise missing
+            tell(missing)
     if not pairs:
         raise DataError("names none of the images", references[0].source if references else None)
     return pairs
@@ -108,7 +113,7 @@ def _on_disk(reference: Reference) -> Path | None:
 def compare_reference(
     detector: Detector, reference: Reference, image: Path, thresholds: Thresholds, tolerance: Tolerance
 ) -> ImageResult:
-    """The verdict on one image."""
+    """The verdict on one image. Raises `ImageError` if it cannot be read."""
     options = thresholds.against(reference)
     pixels = load_image(image)
     if reference.kind == "trace":

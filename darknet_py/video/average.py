@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..detect.nms import nms_obj
+from ..detect.thresholds import check_thresholds
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..numeric.arithmetic import get_arithmetic
@@ -41,7 +42,11 @@ def demo_view(
         thresh, hier_thresh: as for `Detector.detect`.
         nms: greatest intersection over union of two boxes; 0 keeps all.
         stretch: as for `Detector.detect`.
+
+    Raises:
+        DarknetError: a threshold is not from 0 to 1.
     """
+    check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
     suppress = None if detector.network.dialect.nms_kinds else nms_obj
     view = replace(detector.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, suppress=suppress)
     return view if stretch is None else replace(view, fit=fit_of(stretch))

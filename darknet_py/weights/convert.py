@@ -49,7 +49,7 @@ def convert(
     batchnorm: str = "keep",
     formula: str = "denormalize",
     out_cfg: str | Path | None = None,
-    activated: bool = False,
+    heads: str = "raw",
     dialect: str = AUTO,
 ) -> Converted:
     """Write the weights ``source`` to ``out``, in the format that the name of ``out`` ends with.
@@ -61,7 +61,7 @@ def convert(
         batchnorm: ``"keep"``; ``"fold"`` it into the weights, which writes a cfg without it, too; ``"reset"`` it.
         formula: how that is computed (`weights.batchnorm.FORMULAS`).
         out_cfg: where the new cfg goes; by default beside ``out``, where it replaces nothing.
-        activated: in an ONNX model the heads' own activations are applied (`export.to_onnx`).
+        heads: what the heads of an ONNX model give: ``raw``, ``activated`` or ``decoded`` (`export.to_onnx`).
         dialect: whose Darknet the cfg is for, as for `load`.
 
     Raises:
@@ -79,7 +79,7 @@ def convert(
     parameters, notes = _read(source, network)
     result = Converted(out, notes=notes)
     if kind == ".onnx":
-        _write_onnx(out, network, parameters, activated)
+        _write_onnx(out, network, parameters, heads)
     elif batchnorm == "keep":
         _write(out, kind, network, parameters.arrays, parameters.header)
     else:
@@ -141,9 +141,9 @@ def _cfg_place(out: Path, given: str | Path | None, *inputs: str | Path) -> Path
     return place
 
 
-def _write_onnx(out: Path, network: Network, parameters: Parameters, activated: bool) -> None:
+def _write_onnx(out: Path, network: Network, parameters: Parameters, heads: str) -> None:
     from ..export import to_onnx
     from ..loading import load_trees
 
     trees = load_trees(network) if any(layer.kind == "softmax" for layer in network.layers) else {}
-    to_onnx(network, parameters, trees, activated).write(out)
+    to_onnx(network, parameters, trees, heads).write(out)

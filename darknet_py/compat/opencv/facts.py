@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...errors import DarknetError
-from ...layers import AvgPool, Connected, Cost, Dropout, Region, Softmax, Yolo
+from ...layers import AvgPool, Connected, Cost, Dropout, Region, ScaleChannels, Softmax, Yolo
 from .layer import is_activation, part_type
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Dims = tuple[int, ...]
 
 _PER_INPUT = {
-    "BatchNorm": 3, "ReLU": 1, "Sigmoid": 3, "TanH": 1, "Swish": 3, "Mish": 3, "Eltwise": 1, "Softmax": 4, "Reorg": 21,
-    "Region": 60,
+    "BatchNorm": 3, "ReLU": 1, "Sigmoid": 3, "TanH": 1, "Swish": 3, "Mish": 3, "Eltwise": 1, "Scale": 2, "Softmax": 4,
+    "Reorg": 21, "Region": 60,
 }  # fmt: skip
 """Operations that OpenCV counts for each input value of these types of layers."""
 
@@ -78,6 +78,8 @@ def measure_parts(network: Network, parts: Sequence[Part], shape: Dims) -> list[
         layer = network.layers[part.number]
         first = part.number not in last
         inputs = tuple(last[source] for source in layer.sources) if first else (last[part.number],)
+        if first and isinstance(layer, ScaleChannels):
+            inputs = inputs[::-1]  # OpenCV's has the map first
         if isinstance(layer, Yolo) and part.stage == "output":
             inputs = (*inputs, shape)
         output = _output(network, part, shape[0])

@@ -15,14 +15,18 @@ from ...layers import (
     Cost,
     Dropout,
     MaxPool,
+    MultiShortcut,
     Region,
     Reorg,
     Route,
+    Sam,
+    ScaleChannels,
     Shortcut,
     Softmax,
     Upsample,
     Yolo,
 )
+from .names import ACTIVATED, route_kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +42,8 @@ INPUT_TYPE = "__NetInputLayer__"
 
 _TYPES: dict[type, str] = {
     AvgPool: "Pooling", Connected: "InnerProduct", Convolutional: "Convolution", Cost: "Identity", Dropout: "Identity",
-    MaxPool: "Pooling", Reorg: "Reorg", Shortcut: "Eltwise", Softmax: "Softmax", Upsample: "Resize", Region: "Region",
-    Yolo: "Region",
+    MaxPool: "Pooling", MultiShortcut: "Eltwise", Reorg: "Reorg", Sam: "Eltwise", ScaleChannels: "Scale",
+    Shortcut: "Eltwise", Softmax: "Softmax", Upsample: "Resize", Region: "Region", Yolo: "Region",
 }  # fmt: skip
 
 _ACTIVATIONS = {
@@ -96,7 +100,7 @@ def part_type(network: Network, part: Part) -> str:
     if prefix == "bn":
         return "BatchNorm"
     if isinstance(layer, Route):
-        return "Concat" if len(layer.layers) > 1 else "Identity"
+        return route_kind(layer).capitalize()
     if is_activation(network, part):
         return str(_ACTIVATIONS.get(layer.activation, layer.activation))
     return str(_TYPES.get(type(layer), layer.kind))
@@ -105,7 +109,7 @@ def part_type(network: Network, part: Part) -> str:
 def is_activation(network: Network, part: Part) -> bool:
     """Whether a part is the activation of its layer."""
     layer: Any = network.layers[part.number]
-    if not isinstance(layer, (Connected, Convolutional, Shortcut)):
+    if not isinstance(layer, ACTIVATED):
         return False
     return part.stage == "output" and part.name == f"{layer.activation}_{part.number + 1}"
 
@@ -121,8 +125,7 @@ def part_blobs(network: Network, parameters: Parameters, part: Part) -> tuple[Fl
     if kind == "BatchNorm":
         return tuple(_row(arrays[key]) for key in ("rolling_mean", "rolling_variance", "scales", "biases"))
     if isinstance(layer, (Region, Yolo)) and part.stage == "output":
-        biases = np.array(layer.biases, np.float32).reshape(-1, 2)
-        return (_row(biases[list(layer.mask)] if isinstance(layer, Yolo) else biases),)
+        return (_row(layer.row_options(network.sections[layer.index]).anchors),)
     if kind in ("Convolution", "InnerProduct"):
         weights = np.array(arrays["weights"], np.float32)
         return (weights,) if getattr(layer, "batch_normalize", False) else (weights, _row(arrays["biases"]))

@@ -12,9 +12,12 @@ from ...layers import (
     Cost,
     Dropout,
     MaxPool,
+    MultiShortcut,
     Region,
     Reorg,
     Route,
+    Sam,
+    ScaleChannels,
     Shortcut,
     Softmax,
     Upsample,
@@ -29,8 +32,12 @@ if TYPE_CHECKING:
 
 _PREFIXES: dict[type, str] = {
     AvgPool: "avgpool", Connected: "fullyConnected", Convolutional: "conv", Cost: "identity", Dropout: "identity",
-    MaxPool: "pool", Reorg: "reorg", Shortcut: "shortcut", Softmax: "softmax", Upsample: "upsample",
+    MaxPool: "pool", MultiShortcut: "shortcut", Reorg: "reorg", Sam: "sam", ScaleChannels: "scale_channels",
+    Shortcut: "shortcut", Softmax: "softmax", Upsample: "upsample",
 }  # fmt: skip
+
+ACTIVATED = (Connected, Convolutional, MultiShortcut, Sam, ScaleChannels, Shortcut)
+"""Layers whose activation is a layer of OpenCV's."""
 
 
 class Part(NamedTuple):
@@ -66,7 +73,7 @@ def _parts(layer: Layer) -> Iterator[Part]:
         yield Part(f"permute_{i}", i, "permuted")
         yield Part("detection_out" if isinstance(layer, Region) else f"yolo_{i}", i, "output")
         return
-    activation = layer.activation if isinstance(layer, (Connected, Convolutional, Shortcut)) else "linear"
+    activation = layer.activation if isinstance(layer, ACTIVATED) else "linear"
     stages = [_first_name(layer)]
     if getattr(layer, "batch_normalize", False) and layer.kind != "batchnorm":
         stages.append(f"bn_{i}")
@@ -79,5 +86,15 @@ def _parts(layer: Layer) -> Iterator[Part]:
 
 def _first_name(layer: Layer) -> str:
     if isinstance(layer, Route):
-        return f"{'concat' if len(layer.layers) > 1 else 'identity'}_{layer.index}"
+        return f"{route_kind(layer)}_{layer.index}"
     return f"{_PREFIXES.get(type(layer), layer.kind)}_{layer.index}"
+
+
+def route_kind(layer: Route) -> str:
+    """What OpenCV makes of a route: "concat", "slice" or "identity".
+
+    (Of several layers cut into groups it makes one for each, loses count of the layers and fails.)
+    """
+    if len(layer.layers) > 1:
+        return "concat"
+    return "slice" if layer.groups > 1 else "identity"

@@ -21,13 +21,15 @@ from .errors import NotFound, opencv_surface
 from .facts import Dims, is_flat, measure_parts, read_shape
 from .ids import to_ids
 from .names import Part, name_parts, output_names
-from .region import RegionOptions, read_options, region_rows
+from .normalization import with_opencvs_normalization
+from .region import read_options, region_rows
 from .results import AsyncArray
 from .stages import inner_output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...layers import RowOptions
     from ...network import Network
 
     Floats = NDArray[np.float32]
@@ -56,7 +58,7 @@ class Net(Description):
         self._numbers: dict[str, int] = {}
         self._seconds = 0.0
         self._detector: Detector | None = None
-        self.region_options: dict[int, RegionOptions] = {}
+        self.region_options: dict[int, RowOptions] = {}
         if cfg is None or weights is None:
             return
         network = read_network(cfg)
@@ -66,7 +68,8 @@ class Net(Description):
         self._parts = name_parts(network)
         self._outputs = output_names(network)
         self._numbers = {part.name: number for number, part in enumerate(self._parts, 1)}
-        self._detector = Detector(network, self._parameters)
+        self._computed = with_opencvs_normalization(network, self._parameters)
+        self._detector = Detector(network, self._computed)
 
     def empty(self) -> bool:
         """Whether there are no layers."""
@@ -193,7 +196,7 @@ class Net(Description):
                 [
                     detector.layer_output(part.number)
                     if part.stage == "output"
-                    else inner_output(detector.network, self._parameters, part, x)
+                    else inner_output(detector.network, self._computed, part, x)
                     for part in wanted
                 ]
             )

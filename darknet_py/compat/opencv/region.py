@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import CfgError
-from ...formats.cfg import read_cfg
 from ...layers import Region, Yolo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...layers import RowOptions
     from ...network import Network
 
     Floats = NDArray[np.float32]
@@ -21,55 +20,20 @@ if TYPE_CHECKING:
 
 f32 = np.float32
 
-DECODED = frozenset({"scale_x_y", "nms_kind", "beta_nms"})
-"""AlexeyAB's options of heads that are no errors here: the first is computed below; the others name a suppression that
-OpenCV does not know, it has its own."""
 
-
-@dataclass(frozen=True)
-class RegionOptions:
-    """What OpenCV reads of a head's section; ``thresh`` is Darknet's training option, which OpenCV filters by.
-
-    Attributes:
-        thresh: class probabilities that are not above it become 0.
-        nms: boxes of one class may overlap by this much; 0: all stay.
-        classfix: -1: an objectness below .5 counts as 0.
-        scale_x_y: how far a box's centre may leave its cell (YOLOv4's option).
-    """
-
-    thresh: float
-    nms: float
-    classfix: int = 0
-    scale_x_y: float = 1.0
-
-
-def read_options(network: Network) -> dict[int, RegionOptions]:
+def read_options(network: Network) -> dict[int, RowOptions]:
     """The options of all heads, by layer number.
 
     Raises:
         CfgError: a head that OpenCV cannot run and whose rows nobody has defined.
     """
-    sections = read_cfg(network.path, network.dialect.key).layers
-    options = {}
-    for head in network.heads:
-        section = sections[head.index]
-        if isinstance(head, Region):
-            if head.tree:
-                raise section.error("cv2.dnn has no rows for a [region] with a tree; use darknet_py.load", "tree")
-            options[head.index] = RegionOptions(
-                section.find_float("thresh", 0.001), f32(0.4), section.find_int("classfix", 0)
-            )
-        elif isinstance(head, Yolo):
-            options[head.index] = RegionOptions(
-                section.find_float("thresh", 0.2), section.find_float("nms_threshold", 0.0),
-                scale_x_y=section.find_float("scale_x_y", 1.0),
-            )  # fmt: skip
-        else:
-            raise CfgError(f"cv2.dnn has no rows for [{head.kind}]; use darknet_py.load", network.path, head.line)
-    return options
+    try:
+        return {head.index: head.row_options(network.sections[head.index]) for head in network.heads}
+    except CfgError as error:
+        raise CfgError(f"{error.message}; use darknet_py.load", error.path, error.line) from None
 
 
-def region_rows(head: Region | Yolo, output: Floats, options: RegionOptions, net_size: tuple[int, int]) -> Floats:
+def region_rows(head: Region | Yolo, output: Floats, options: RowOptions, net_size: tuple[int, int]) -> Floats:
     """The rows of one image.
 
     Args:
@@ -82,21 +46,17 @@ def region_rows(head: Region | Yolo, output: Floats, options: RegionOptions, net
         float32, (h * w * anchors) x (5 + classes): centre x, y, width, height as fractions of the input, objectness,
         and each class's probability; 0 where it is not above the threshold or a better box of the class overlaps.
     """
-    planes = output.reshape(head.n, 5 + head.classes, head.h, head.w)
-    rows = np.ascontiguousarray(planes.transpose(2, 3, 0, 1))
-    scale, half = f32(options.scale_x_y), f32(0.5)
+    rows = _activated(head, output)
     column, row = np.arange(head.w, dtype=f32)[None, :, None], np.arange(head.h, dtype=f32)[:, None, None]
-    rows[..., 0] = (column + ((rows[..., 0] - half) * scale + half)) / f32(head.w)
-    rows[..., 1] = (row + ((rows[..., 1] - half) * scale + half)) / f32(head.h)
-    biases = np.array(head.biases, f32).reshape(-1, 2)
-    unit = (head.w, head.h)
-    if isinstance(head, Yolo):
-        biases, unit = biases[list(head.mask)], net_size
+    rows[..., 0] = (column + rows[..., 0]) / f32(head.w)
+    rows[..., 1] = (row + rows[..., 1]) / f32(head.h)
+    unit = np.array((head.w, head.h) if options.in_cells else net_size, f32)
     with np.errstate(over="ignore"):
-        rows[..., 2:4] = np.exp(rows[..., 2:4]) * biases / np.array(unit, f32)
+        size = rows[..., 2:4] * rows[..., 2:4] * f32(4) if options.squares else np.exp(rows[..., 2:4])
+        rows[..., 2:4] = size * np.array(options.anchors, f32) / unit
     objectness = rows[..., 4]
     if options.classfix == -1:
-        objectness = np.where(objectness < half, f32(0), objectness)
+        objectness = np.where(objectness < (options.thresh if options.squares else f32(0.5)), f32(0), objectness)
     rows[..., 5:] *= objectness[..., None]
     rows[..., 5:][~(rows[..., 5:] > f32(options.thresh))] = 0
     flat: Floats = rows.reshape(-1, 5 + head.classes)
@@ -105,7 +65,18 @@ def region_rows(head: Region | Yolo, output: Floats, options: RegionOptions, net
     return flat
 
 
-def _suppress(rows: Floats, options: RegionOptions) -> None:
+def _activated(head: Region | Yolo, output: Floats) -> Floats:
+    """A copy of the head's values, h x w x anchors x (5 + classes), the places of centres in their cells activated."""
+    if isinstance(head, Region) and head.flat:
+        rows: Floats = output.reshape(head.h, head.w, head.n, 5 + head.classes).copy()
+        with np.errstate(over="ignore"):
+            rows[..., :2] = f32(1) / (f32(1) + np.exp(-rows[..., :2]))
+        return rows
+    planes = output.reshape(head.n, 5 + head.classes, head.h, head.w)
+    return np.ascontiguousarray(planes.transpose(2, 3, 0, 1))
+
+
+def _suppress(rows: Floats, options: RowOptions) -> None:
     """Class after class, drop the class from rows that overlap a better one."""
     size = rows[:, 2:4].astype(np.float64)
     corner = rows[:, :2].astype(np.float64) - size / 2

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...detector import Detector
-from ...network import Network
 from ...parameters import Parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...network import Network
     from .names import Part
 
 
@@ -38,7 +38,7 @@ def inner_output(network: Network, parameters: Parameters, part: Part, x: NDArra
             layer = replace(layer, activation="linear")
         layers = (*network.layers[: part.number], layer)
         arrays = [*parameters.arrays[: part.number], stored]
-    cut = Network(network.path, network.input, layers)
+    cut = replace(network, layers=layers, sections=network.sections[: len(layers)])
     detector = Detector(cut, Parameters(arrays), keep=[layers[-1].index])
     detector.predict(x)
     return detector.layer_output(layers[-1].index)

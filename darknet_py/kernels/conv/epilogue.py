@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate, is_code
+from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate, activate_values, is_code
 from ..runtime.jit import kernel
 from ..vector.simd import (
     add,
@@ -186,22 +186,22 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
             for j in range(max(divided - 1 - first, 0), count):
                 x = np.float32(np.float64(sums[r * width + j] - singles[r]) / doubles[r])
                 out[r * plane + j] = activate(x * singles[pitch + r] + singles[2 * pitch + r], code)
-    _activate_rest(out, plane, rows, count, finish.code)
+    _activate_rest(tile, out, plane, rows, count, finish.code)
 
 
 @kernel
-def _activate_rest(out, plane, rows, count, code):
-    """The activations that have no vector form, in place.
+def _activate_rest(tile, out, plane, rows, count, code):
+    """The activations that have no vector form here, in place: a second pass, while the values are in the cache.
 
     Args:
+        tile: Tile
         out: updated float32*: (rows, plane)
         plane, rows, count: int: as for `finish_pixels`
         code: int: number of the activation
     """
     if not has_vector_form(code):
         for r in range(rows):
-            for j in range(r * plane, r * plane + count):
-                out[j] = activate(out[j], code)
+            activate_values(tile, shifted(out, r * plane), shifted(out, r * plane), count, code)
 
 
 @kernel(forceinline=True)
@@ -249,9 +249,9 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
             _filter_columns(tile, s, first, count, mine, wide, pitch, 1, LEAKY, 0)
         else:
             _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, finish.code, divided)
+            _activate_rest(tile, s, tile.filters, count, min(rows - v, tile.lanes), finish.code)
         for j in range(0, count, tile.lanes):
             store_transposed(
                 tile, shifted(out, v * plane + j), plane, shifted(s, j * tile.filters), tile.filters,
                 min(rows - v, tile.lanes), min(count - j, tile.lanes),
             )  # fmt: skip
-    _activate_rest(out, plane, rows, count, finish.code)

@@ -111,7 +111,7 @@ def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
     for _ in range(height):
         for i in range(0, row, tile.lanes):
             prefetch(start, ahead + x0 + i)
-            store(lines, i, _pixels(tile, start, x0 + i, w))
+            store(lines, i, pixels_of_row(tile, start, x0 + i, w))
         lines, start = shifted(lines, row), shifted(start, w)
 
 
@@ -136,7 +136,7 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
         return
     for _ in range(height):
         for i in range(0, half, lanes):
-            a, b = _pixels(tile, start, x0 + 2 * i, w), _pixels(tile, start, x0 + 2 * i + lanes, w)
+            a, b = pixels_of_row(tile, start, x0 + 2 * i, w), pixels_of_row(tile, start, x0 + 2 * i + lanes, w)
             prefetch(start, ahead + x0 + 2 * i)
             prefetch(start, ahead + x0 + 2 * i + lanes)
             store(lines, i, even_lanes(a, b))
@@ -155,8 +155,8 @@ def _copy_quarters(tile, lines, row, start, w, x0, height):
     for _ in range(height):
         for i in range(0, quarter, lanes):
             x = x0 + 4 * i
-            a, b = _pixels(tile, start, x, w), _pixels(tile, start, x + lanes, w)
-            c, d = _pixels(tile, start, x + 2 * lanes, w), _pixels(tile, start, x + 3 * lanes, w)
+            a, b = pixels_of_row(tile, start, x, w), pixels_of_row(tile, start, x + lanes, w)
+            c, d = pixels_of_row(tile, start, x + 2 * lanes, w), pixels_of_row(tile, start, x + 3 * lanes, w)
             even, even2, odd, odd2 = even_lanes(a, b), even_lanes(c, d), odd_lanes(a, b), odd_lanes(c, d)
             store(lines, i, even_lanes(even, even2))
             store(lines, quarter + i, even_lanes(odd, odd2))
@@ -166,7 +166,7 @@ def _copy_quarters(tile, lines, row, start, w, x0, height):
 
 
 @kernel(forceinline=True)
-def _pixels(tile, start, x, w):
+def pixels_of_row(tile, start, x, w):
     """A vector of pixels of a row, +0 where it is beyond the row's ends.
 
     Args:

@@ -13,6 +13,7 @@ from ..vector.simd import pointer
 from .single import FIRST as FIRST_SINGLE
 from .single import NAMES as SINGLE
 from .single import activate_single
+from .single_vector import activate_single_values, has_single_vectors
 
 CODES = {
     name: code
@@ -119,6 +120,26 @@ def _stair(x):
     return np.float32(np.float64(np.float32(x - np.float32(n))) + half)
 
 
+@kernel
+def activate_values(tile, out, x, count, code):
+    """out[i] = activation(x[i]) for i < count, in vectors where there are some.
+
+    Args:
+        tile: Tile
+        out: written float32*: may be x
+        x: float32*
+        count: int: how many
+        code: int: number of the activation
+    """
+    if has_single_vectors(code):
+        activate_single_values(tile, out, x, count, code)
+    elif code == LOGISTIC:
+        logistic_values(out, x, count, tile)
+    else:
+        for i in range(count):
+            out[i] = activate(x[i], code)
+
+
 @plan_kernel(tasks=lambda codes: codes.size)
 def activate_channels(queue, out, x, codes, cells, tile):
     """Each channel through an activation of its own; a channel whose code is UNTOUCHED is left alone.
@@ -140,9 +161,4 @@ def activate_channels(queue, out, x, codes, cells, tile):
         code = codes[channel]
         if code == UNTOUCHED:
             continue
-        first = channel * cells
-        if code == LOGISTIC:
-            logistic_values(pointer(out, first), pointer(x, first), cells, tile)
-            continue
-        for i in range(first, first + cells):
-            out[i] = activate(x[i], code)
+        activate_values(tile, pointer(out, channel * cells), pointer(x, channel * cells), cells, code)

@@ -10,7 +10,10 @@ from ..runtime.jit import kernel
 from ..runtime.libm import expf
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, splat, store
-from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import LINEAR, activate, activate_values, is_code  # noqa: F401 (for `Requires` in a docstring)
+
+PART = 2048
+"""Values that are still in the nearest cache when they are activated."""
 
 
 @plan_kernel(tasks=lambda c: c)
@@ -40,8 +43,13 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
         if channel < 0:
             return
         plane = channel * h * w
-        if channel < added_c and added_h == h and added_w == w and has_vector_form(code):
-            _add_planes(pointer(out, plane), pointer(x, plane), pointer(added, plane), h * w, alpha, beta, code, tile)
+        if channel < added_c and added_h == h and added_w == w:
+            inline = code if has_vector_form(code) else LINEAR
+            for i in range(plane, plane + h * w, PART):
+                count, line = min(PART, plane + h * w - i), pointer(out, i)
+                _add_planes(line, pointer(x, i), pointer(added, i), count, alpha, beta, inline, tile)
+                if inline != code:
+                    activate_values(tile, line, line, count, code)
             continue
         for i in range(plane, plane + h * w):
             out[i] = x[i]
@@ -57,8 +65,7 @@ def shortcut(queue, out, x, added, c, h, w, added_c, added_h, added_w, alpha, be
                         k = target + i * sample
                         out[k] = alpha * out[k] + beta * added[source + i * stride]
         if code != 0:
-            for i in range(plane, plane + h * w):
-                out[i] = activate(out[i], code)
+            activate_values(tile, pointer(out, plane), pointer(out, plane), h * w, code)
 
 
 @kernel

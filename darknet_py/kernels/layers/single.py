@@ -10,14 +10,20 @@ from ..runtime.libm import expf, logf, powf, tanhf
 NAMES = (
     "logistic/single", "loggy/single", "elu/single", "selu/single", "relie/single", "ramp/single", "leaky/single",
     "tanh/single", "plse/single", "lhtan/single", "gelu", "swish", "mish", "hard_mish", "relu6", "revleaky",
+    "logistic/alone", "tanh/alone", "swish/alone", "mish/alone", "logistic/fast", "swish/fast", "mish/fast",
 )  # fmt: skip
-"""In the order of their codes; with ``/single`` those that pjreddie's Darknet computes in double."""
+"""In the order of their codes; with ``/single`` those that pjreddie's Darknet computes in double.
+
+Of four there are vector forms with the same bits. With ``/alone`` they are computed one by one, for a C library whose
+functions the vectors do not know; with ``/fast`` nearly, in vectors.
+"""
 
 FIRST = 15
 """Code of the first one: they follow pjreddie's (`activations.CODES`)."""
 
 (
     LOGISTIC, LOGGY, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, LHTAN, GELU, SWISH, MISH, HARD_MISH, RELU6, REVLEAKY,
+    LOGISTIC_ALONE, TANH_ALONE, SWISH_ALONE, MISH_ALONE, LOGISTIC_FAST, SWISH_FAST, MISH_FAST,
 ) = range(FIRST, FIRST + len(NAMES))  # fmt: skip
 
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -61,6 +67,22 @@ def mish(x):
 
 
 @kernel
+def plain_code(code):
+    """The code of the same activation without ``/alone`` or ``/fast``.
+
+    Args:
+        code: int: number of the activation
+    """
+    if code == MISH_ALONE or code == MISH_FAST:
+        return MISH
+    if code == SWISH_ALONE or code == SWISH_FAST:
+        return SWISH
+    if code == LOGISTIC_ALONE or code == LOGISTIC_FAST:
+        return LOGISTIC
+    return TANH if code == TANH_ALONE else code
+
+
+@kernel
 def activate_single(x, code):
     """One value through one activation; returns float32.
 
@@ -68,6 +90,8 @@ def activate_single(x, code):
         x: float32
         code: int: number of the activation, from `FIRST` on
     """
+    if code > REVLEAKY:
+        code = plain_code(code)
     if code == MISH:
         return mish(x)
     if code == SWISH:

@@ -277,6 +277,19 @@ def power_of_two_times(typingctx: Any, a: Any, n: Any) -> Any:
 
 
 @intrinsic
+def times_power(typingctx: Any, a: Any, n: Any) -> Any:
+    """As `power_of_two_times`, of float32: n has a whole number in its lowest bits."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.VectorType(INT32, a.lanes)
+        a_bits, n_bits = (builder.bitcast(arg, whole) for arg in args)
+        bits = builder.add(a_bits, builder.shl(n_bits, ir.Constant(whole, [23] * a.lanes)))
+        return builder.bitcast(bits, args[0].type)
+
+    return a(a, n), codegen
+
+
+@intrinsic
 def larger(typingctx: Any, a: Any, b: Any) -> Any:
     """``a > b ? a : b``, lane by lane."""
 
@@ -284,6 +297,26 @@ def larger(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", *args), *args)
 
     return a(a, b), codegen
+
+
+@intrinsic
+def smaller(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a < b ? a : b``, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", *args), *args)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def unless_nan(typingctx: Any, x: Any, a: Any) -> Any:
+    """``x``, where it is a nan, else ``a``, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("==", args[0], args[0]), args[1], args[0])
+
+    return a(x, a), codegen
 
 
 @intrinsic

@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...kernels.layers import pooling
+from ...kernels.layers.pooling_wide import maxpool_wide
 from .convolutional import blur_steps
 
 if TYPE_CHECKING:
     from ...layers import AvgPool, LocalAvgPool, MaxPool
     from ..context import LayerContext
     from ..step import Step
+
+WIDE = 3
+"""Windows from this size on, one for each pixel, are put together from smaller ones."""
 
 
 def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
@@ -31,6 +35,13 @@ def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
             *maxpool_steps(before, replace(context, out=sharp)),
             *blur_steps(layer, replace(context, sources=[sharp], inner=rest)),
         ]
+    if layer.size >= WIDE and layer.stride_x == layer.stride_y == 1:
+        return [
+            context.step(
+                maxpool_wide, out=context.out, x=context.x, channels=x.c, h=x.h, w=x.w, out_h=layer.out.h,
+                out_w=layer.out.w, size=layer.size, offset=-(layer.pad // 2), tile=context.tile,
+            )
+        ]  # fmt: skip
     return [
         context.step(
             pooling.maxpool, out=context.out, x=context.x, channels=x.c, h=x.h, w=x.w, out_h=layer.out.h,

@@ -1,0 +1,180 @@
+"""Depthwise convolution: one filter for each channel, with the bits of `convolution`.
+
+A channel (or some rows of it) is copied into a frame of zeros. There the values that a tap meets lie side by side, from
+one output to the next and on to those of the next row: all outputs are one long row, of whole vectors but for the last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
+from ..runtime.work import plan_kernel, windows  # noqa: F401 (for `Requires` in a docstring)
+from ..vector.simd import add_product, even_lanes, load, odd_lanes, pointer, shifted, splat, store, store_first
+from .epilogue import finish_pixels, is_finish  # noqa: F401 (for `Requires` in a docstring)
+from .pack import pixels_of_row
+
+VECTORS = 4
+"""Vectors of sums that are made side by side."""
+
+ROOM = 128
+"""Values behind the outputs of a task, and behind a phase of the frame, that vectors may read and write."""
+
+
+class Strip(NamedTuple):
+    """How the outputs of a channel are divided into tasks, and how a task's frame lies in memory.
+
+    The frame has a phase for each column and row of a square of stride x stride: phase (p, q) holds every stride-th
+    value of every stride-th row, from row p and column q on.
+
+    Attributes:
+        rows: of outputs of a task.
+        pitch: values of a row of a phase.
+        phase: values of a phase.
+        frame: values of all of them, and room.
+        scratch: values of a worker's scratch memory: a frame, and the outputs.
+    """
+
+    rows: int
+    pitch: int
+    phase: int
+    frame: int
+    scratch: int
+
+
+def strips(shape, strip):
+    """Tasks of a channel."""
+    return -(-shape.out_h // strip.rows)
+
+
+def is_strip(strip, shape):
+    """Whether the fields fit each other and a convolution."""
+    reach = (shape.size - 1) // shape.stride
+    pitch, phase = shape.out_w + reach, (strip.rows + reach) * (shape.out_w + reach) + ROOM
+    frame = shape.stride**2 * phase + ROOM
+    outputs = strip.rows * pitch + ROOM
+    return strip.rows > 0 and strip == (strip.rows, pitch, phase, frame, strip.scratch) and (
+        strip.scratch >= frame + outputs
+    )  # fmt: skip
+
+
+@plan_kernel(
+    tasks=lambda shape, strip, images: images * shape.groups * strips(shape, strip),
+    temporary={"scratch": lambda workers, strip: workers * strip.scratch},
+)
+def depthwise(
+    queue, out, source, weights, singles, doubles, scratch, offsets, images, next_in, next_out, shape, strip, finish,
+    tile,
+):  # fmt: skip
+    """A depthwise convolution with all that follows it, for some images.
+
+    Args:
+        out: written float32[images:next_out, shape.groups, shape.out_h, shape.out_w]
+        source: float32[images:next_in, shape.groups, shape.h, shape.w]
+        weights: float32[shape.groups, shape.size, shape.size]
+        singles: float32[6, finish.pitch]: see `Finish`
+        doubles: float64[2, finish.pitch]: see `Finish`
+        scratch: temporary float32[workers, strip.scratch]
+        offsets: int64[shape.size, shape.size]: where in a frame each tap finds the first output's value
+        images: int: how many
+        next_in, next_out: int: distance of two images in the input and in the output
+        shape: ConvShape
+        strip: Strip
+        finish: Finish
+        tile: Tile
+
+    Requires:
+        shape.c == 1 and shape.n == 1 and shape.stride in (1, 2)
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        finish.pitch >= shape.groups + tile.filters
+        is_finish(finish, shape.out_h * shape.out_w) and finish.divided == 0
+        is_strip(strip, shape)
+        offsets.min() >= 0 and offsets.max() + strip.rows * strip.pitch + VECTORS * tile.lanes <= strip.frame + ROOM
+        VECTORS * tile.lanes <= ROOM
+    """
+    worker = join(queue, scratch.size // strip.scratch)
+    if worker < 0:
+        return
+    frame = pointer(scratch, worker * strip.scratch)
+    sums, taps = shifted(frame, strip.frame), shape.size * shape.size
+    parts = (shape.out_h + strip.rows - 1) // strip.rows
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        channel, y = task // parts, task % parts * strip.rows
+        image, group = channel // shape.groups, channel % shape.groups
+        rows = min(strip.rows, shape.out_h - y)
+        plane = pointer(source, image * next_in + group * shape.h * shape.w)
+        _copy_frame(tile, frame, plane, y * shape.stride - shape.pad, rows, shape, strip)
+        count = (rows - 1) * strip.pitch + shape.out_w
+        _multiply(tile, sums, frame, pointer(weights, group * taps), pointer(offsets, 0), count, taps)
+        finish_pixels(tile, sums, 0, 0, sums, 1, count, pointer(singles, group), pointer(doubles, group), finish)
+        target = pointer(out, image * next_out + (group * shape.out_h + y) * shape.out_w)
+        for i in range(rows):
+            for j in range(0, shape.out_w, tile.lanes):
+                values = load(tile, sums, i * strip.pitch + j)
+                store_first(target, i * shape.out_w + j, values, min(tile.lanes, shape.out_w - j))
+
+
+@kernel
+def _multiply(tile, sums, frame, weights, offsets, count, taps):
+    """Each sum from 0, tap by tap.
+
+    Args:
+        tile: Tile
+        sums: written float32*: (count + ROOM,)
+        frame: float32*
+        weights: float32*: (taps,)
+        offsets: int64*: (taps,)
+        count, taps: int
+    """
+    lanes = tile.lanes
+    for i in range(0, count, VECTORS * lanes):
+        zero = splat(tile, np.float32(0))
+        a, b, c, d = zero, zero, zero, zero
+        for k in range(taps):
+            weight, line = splat(tile, weights[k]), shifted(frame, offsets[k] + i)
+            a = add_product(tile, a, weight, load(tile, line, 0))
+            b = add_product(tile, b, weight, load(tile, line, lanes))
+            c = add_product(tile, c, weight, load(tile, line, 2 * lanes))
+            d = add_product(tile, d, weight, load(tile, line, 3 * lanes))
+        store(sums, i, a)
+        store(sums, i + lanes, b)
+        store(sums, i + 2 * lanes, c)
+        store(sums, i + 3 * lanes, d)
+
+
+@kernel
+def _copy_frame(tile, frame, plane, y0, rows, shape, strip):
+    """What the taps of some rows of outputs meet, 0 outside of the image.
+
+    Args:
+        tile: Tile
+        frame: written float32*: (strip.frame,)
+        plane: float32*: the channel
+        y0: int: the input's row, perhaps in the padding, that the first tap of the first output meets
+        rows: int: of outputs
+        shape: ConvShape
+        strip: Strip
+    """
+    zero = splat(tile, np.float32(0))
+    for n in range((rows - 1) * shape.stride + shape.size):
+        y = y0 + n
+        line = shifted(frame, n // shape.stride * strip.pitch + n % shape.stride * shape.stride * strip.phase)
+        source = shifted(plane, y * shape.w)
+        inside = 0 <= y < shape.h
+        for i in range(0, strip.pitch, tile.lanes):
+            if shape.stride == 1:
+                store(line, i, pixels_of_row(tile, source, i - shape.pad, shape.w) if inside else zero)
+                continue
+            a, b = zero, zero
+            if inside:
+                a = pixels_of_row(tile, source, 2 * i - shape.pad, shape.w)
+                b = pixels_of_row(tile, source, 2 * i + tile.lanes - shape.pad, shape.w)
+            store(line, i, even_lanes(a, b))
+            store(line, i + strip.phase, odd_lanes(a, b))
