@@ -19,6 +19,7 @@ ROWS = [
     {"parameters"},
     {"export"},
     {"plan"},
+    {"extend"},
     {"detect"},
     {"image"},
     {"output"},

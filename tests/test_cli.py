@@ -113,10 +113,10 @@ def test_an_early_end_is_no_interrupt(files: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_json_has_no_nan() -> None:
-    from darknet_py.cli.options import _finite
+    from darknet_py.cli.options import finite_json
 
     odd = {"a": [float("nan"), 1.5, (float("inf"), None)], "b": "nan"}
-    assert _finite(odd) == {"a": [None, 1.5, [None, None]], "b": "nan"}
+    assert finite_json(odd) == {"a": [None, 1.5, [None, None]], "b": "nan"}
 
 
 def test_version() -> None:

@@ -74,3 +74,14 @@ def test_the_page_of_commands_names_all_of_them() -> None:
     text = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"`{command}" in text, command
+
+
+def test_the_files_of_the_table_of_what_to_touch_are_there() -> None:
+    for page in ("docs/architecture.md", "CONTRIBUTING.md"):
+        begin = "## To add something" if page.startswith("docs") else "### A layer"
+        text = (REPOSITORY / page).read_text(encoding="utf-8").split(begin)[1].split("## The plan")[0]
+        named = set(re.findall(r"`(?:darknet_py/)?((?:[a-z]+/)+[a-z_]+\.py)`", text))
+        assert len(named) > 5
+        for name in named:
+            there = [REPOSITORY / name, REPOSITORY / "darknet_py" / name]
+            assert any(path.is_file() for path in there), f"{page}: {name}"

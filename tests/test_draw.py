@@ -212,10 +212,10 @@ def bitmap_font(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As where Pillow is built without FreeType."""
     if not hasattr(ImageFont, "load_default_imagefont"):
         pytest.skip("this Pillow cannot give its bitmap font")
-    label._writable_character.cache_clear()
+    label.writable_character.cache_clear()
     monkeypatch.setattr(label, "load_font", lambda size, font=None: ImageFont.load_default_imagefont())
     yield
-    label._writable_character.cache_clear()
+    label.writable_character.cache_clear()
 
 
 @pytest.mark.usefixtures("bitmap_font")

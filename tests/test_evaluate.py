@@ -25,7 +25,7 @@ from darknet_py.evaluate.average_precision import at_points, evaluate
 from darknet_py.evaluate.classifier import center_crop
 from darknet_py.evaluate.files import c_float, coco_id, coco_text, image_id
 from darknet_py.evaluate.found import Found, average_mirrored
-from darknet_py.evaluate.journal import Journal, _digest, stamp
+from darknet_py.evaluate.journal import Journal, line_digest, stamp
 from darknet_py.evaluate.plot import write_plot
 from darknet_py.evaluate.report import document, table_lines
 from darknet_py.evaluate.run import read_list
@@ -543,9 +543,9 @@ def test_a_journal_is_checked_and_not_believed(tmp_path: Path) -> None:
         {**entry, "size": "ab"}, {**entry, "box": {"a": 1}}, {**entry, "row": [0]}, {**entry, "class": [2**70]},
         {**entry, "box": [[1, 2, 3, 4]], "row": [0], "class": [-1], "score": [1]}, [entry], 5, None,
     ]  # fmt: skip
-    sealed = [_digest(text) + b" " + text for text in (json.dumps(one).encode() for one in wrong)]
+    sealed = [line_digest(text) + b" " + text for text in (json.dumps(one).encode() for one in wrong)]
     sealed += [
-        _digest(text) + b" " + text for text in (b"[" * 100_000, b'{"image": ' + b"9" * 5000 + b"}", b"\xff", b"")
+        line_digest(text) + b" " + text for text in (b"[" * 100_000, b'{"image": ' + b"9" * 5000 + b"}", b"\xff", b"")
     ]
     torn = [good[0].replace(b'"image": 0', b'"image": 1'), good[1][:-5], b"{}", b"\0" * 99, good[1].split(b" ", 1)[1]]
     journal.path.write_bytes(b"\n".join([good[0], *sealed, *torn, good[2], good[0][:30]]))

@@ -233,11 +233,11 @@ def test_models_beyond_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_large_lengths_are_written_right() -> None:
     from onnx import TensorProto
 
-    from darknet_py.export.onnx import _field
+    from darknet_py.export.onnx import field_start
 
     for size in (0, 1, 127, 128, 300_000):
         tensor = TensorProto(raw_data=b"x" * size)
-        assert tensor.SerializeToString() == (_field(9, size) + b"x" * size)
+        assert tensor.SerializeToString() == (field_start(9, size) + b"x" * size)
 
 
 @pytest.mark.network

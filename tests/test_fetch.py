@@ -16,7 +16,7 @@ import pytest
 
 from darknet_py.errors import ModelError
 from darknet_py.models import RemoteFile, UrlSource, fetch_file, request
-from darknet_py.models.request import DownloadError, _SaferRedirects
+from darknet_py.models.request import DownloadError, SaferRedirects
 
 from .web import BODY, NAME, Page, Recorder, Web, after, files, put_part, remote, serve
 
@@ -224,8 +224,8 @@ def test_a_redirect_circle_and_those_that_leave_the_web_are_refused(web: Web, fo
 def test_a_redirect_from_https_to_http_is_refused() -> None:
     asked = urllib.request.Request("https://example.org/a")
     with pytest.raises(DownloadError, match="not encrypted"):
-        _SaferRedirects().redirect_request(asked, None, 302, "Found", {}, "http://example.org/a")
-    assert _SaferRedirects().redirect_request(asked, None, 302, "Found", {}, "https://example.net/a") is not None
+        SaferRedirects().redirect_request(asked, None, 302, "Found", {}, "http://example.org/a")
+    assert SaferRedirects().redirect_request(asked, None, 302, "Found", {}, "https://example.net/a") is not None
 
 
 def test_the_mirror_is_tried_first(web: Web, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def small_registry(weights: object, tree: str) -> dict[str, object]:
 
 
 def clear() -> None:
-    for cached in (registry_file._data, registry_file._models, registry_file.remote_file):
+    for cached in (registry_file.registry_data, registry_file.registry_models, registry_file.remote_file):
         cached.cache_clear()
 
 

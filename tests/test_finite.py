@@ -13,7 +13,7 @@ from darknet_py.cli import main
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetWarning
 from darknet_py.evaluate.truth import iou
-from darknet_py.export.onnx_weighted import _folded
+from darknet_py.export.onnx_weighted import folded_weights
 from darknet_py.image.draw import draw_detections
 from darknet_py.layers import Convolutional
 from darknet_py.network import read_network
@@ -114,7 +114,7 @@ def test_arithmetic_on_what_is_not_finite() -> None:
         for variance in (-1, 0, 1, np.inf, np.nan):
             arrays["rolling_variance"][0] = variance
             assert PROFILES["fast"].fold(arrays)["weights"].shape == (1, 1, 1, 1)
-            assert _folded(network_layer, arrays)[0].shape == (1, 1, 1, 1)
+            assert folded_weights(network_layer, arrays)[0].shape == (1, 1, 1, 1)
 
 
 def test_a_command_says_it_in_one_line(

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from darknet_py import DarknetError, load
 from darknet_py.detector import Detector
-from darknet_py.evaluate.journal import Journal, _digest
+from darknet_py.evaluate.journal import Journal, line_digest
 from darknet_py.formats.annotations import read_coco, read_voc
 from darknet_py.formats.data import read_data, read_map, read_names
 from darknet_py.formats.labels import read_labels
@@ -136,7 +136,7 @@ def run_journal(folder: Path, data: bytes) -> None:
     """A line of a run that was stopped; with the right hash, so that it is looked at."""
     journal = Journal({}, folder)
     text = data.replace(b"\n", b" ")
-    journal.path.write_bytes(_digest(text) + b" " + text)
+    journal.path.write_bytes(line_digest(text) + b" " + text)
     with journal:
         for number in journal.done:
             journal.get(number, "no such image")

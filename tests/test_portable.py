@@ -125,17 +125,17 @@ def test_results_of_the_same_name_are_refused(tmp_path: Path, monkeypatch: pytes
     refuse_same([tmp_path / "dog.txt", tmp_path / "cat.txt"])
     with pytest.raises(FileError, match=r"dog\.txt: two results would be written to this file"):
         refuse_same([tmp_path / "dog.txt", tmp_path / "cat.txt", tmp_path / "dog.txt"])
-    monkeypatch.setattr(distinct, "_ignores_case", lambda folder: True)
+    monkeypatch.setattr(distinct, "ignores_case", lambda folder: True)
     with pytest.raises(FileError, match=r"DOG\.txt: would be the same file as dog\.txt: this disk"):
         refuse_same([tmp_path / "dog.txt", tmp_path / "DOG.txt"])
-    monkeypatch.setattr(distinct, "_ignores_case", lambda folder: False)
+    monkeypatch.setattr(distinct, "ignores_case", lambda folder: False)
     refuse_same([tmp_path / "dog.txt", tmp_path / "DOG.txt"])
 
 
 def test_the_disk_is_asked(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    assert distinct._ignores_case(tmp_path) == (tmp_path / "A").exists()
-    assert not distinct._ignores_case(tmp_path / "nowhere")
+    assert distinct.ignores_case(tmp_path) == (tmp_path / "A").exists()
+    assert not distinct.ignores_case(tmp_path / "nowhere")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -143,7 +143,7 @@ def test_result_files_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     nothing: list[Found] = []
     with pytest.raises(FileError, match=r"comp4_a\.txt: two results"):
         write_results("voc", tmp_path, "comp4_", ["a", "b", "a"], [], nothing)
-    monkeypatch.setattr(distinct, "_ignores_case", lambda folder: True)
+    monkeypatch.setattr(distinct, "ignores_case", lambda folder: True)
     with pytest.raises(FileError, match="does not tell names by their case"):
         write_results("voc", tmp_path, "comp4_", ["a", "A"], [], nothing)
     assert list(tmp_path.iterdir()) == []

@@ -173,18 +173,18 @@ def write_json(target: str, document: Any) -> None:
 
     What is no finite number is null; strings that are bytes and not UTF-8 (names, paths) stand as Latin-1.
     """
-    text = json.dumps(_finite(document), indent=1, allow_nan=False)
+    text = json.dumps(finite_json(document), indent=1, allow_nan=False)
     if target == "-":
         click.echo(text)
         return
     write_text(target, text + "\n")
 
 
-def _finite(value: Any) -> Any:
+def finite_json(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
         return as_unicode(value)
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    return [_finite(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+        return {key: finite_json(entry) for key, entry in value.items()}
+    return [finite_json(entry) for entry in value] if isinstance(value, (list, tuple)) else value

@@ -66,9 +66,9 @@ class Dialect:
 
     key: str
     name: str
-    sections: Mapping[str, str]
+    sections: dict[str, str]
     activations: tuple[str, ...]
-    options: Mapping[str, SectionOptions]
+    options: dict[str, SectionOptions]
     everywhere: SectionOptions = field(default_factory=SectionOptions)
     only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stretches: bool = False

@@ -28,7 +28,7 @@ def stamp(path: str | Path) -> list[int]:
     return [state.st_size, state.st_mtime_ns]
 
 
-def _digest(text: bytes) -> bytes:
+def line_digest(text: bytes) -> bytes:
     return hashlib.sha256(text).hexdigest()[:16].encode()
 
 
@@ -67,7 +67,7 @@ class Journal:
         data = self.path.read_bytes()
         for line in data.split(b"\n"):
             digest, _, text = line.partition(b" ")
-            if digest != _digest(text):
+            if digest != line_digest(text):
                 continue
             # A line with a right hash is one that was written here; what is wrong in it all the same does not count.
             with contextlib.suppress(LookupError, TypeError, ValueError, ArithmeticError, RecursionError):
@@ -93,7 +93,7 @@ class Journal:
         if self._file is not None:
             text = json.dumps({"image": number, "stamp": stamp(image), **found.as_lists()}).encode()
             with contextlib.suppress(OSError):  # a full disk: the run matters more than its journal
-                self._file.write(_digest(text) + b" " + text + b"\n")
+                self._file.write(line_digest(text) + b" " + text + b"\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

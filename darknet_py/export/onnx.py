@@ -49,11 +49,11 @@ class Exported:
     def pieces(self) -> Iterator[bytes]:
         """The content of an ``.onnx`` file, piece by piece, so that it need not exist a second time in memory."""
         number = self.graph.DESCRIPTOR.fields_by_name["initializer"].number
-        starts = [_field(number, tensor.ByteSize()) for tensor in self.constants]
+        starts = [field_start(number, tensor.ByteSize()) for tensor in self.constants]
         graph = self.graph.SerializeToString()
         size = len(graph) + sum(map(len, starts)) + sum(tensor.ByteSize() for tensor in self.constants)
         yield self.head.SerializeToString()
-        yield _field(self.head.DESCRIPTOR.fields_by_name["graph"].number, size) + graph
+        yield field_start(self.head.DESCRIPTOR.fields_by_name["graph"].number, size) + graph
         for start, tensor in zip(starts, self.constants, strict=True):
             yield start
             yield tensor.SerializeToString()
@@ -71,7 +71,7 @@ class Exported:
             raise FileError(f"cannot write this model: {error.strerror or error}", path) from None
 
 
-def _field(number: int, size: int) -> bytes:
+def field_start(number: int, size: int) -> bytes:
     """What stands before a message of ``size`` bytes that is field ``number`` of another (protocol buffers)."""
     return _varint(number << 3 | 2) + _varint(size)
 

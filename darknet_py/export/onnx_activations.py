@@ -10,7 +10,10 @@ from .graph import Graph
 
 
 def activate(graph: Graph, x: str, activation: str) -> str:
-    """Name of what an activation makes of ``x`` (all of both dialects)."""
+    """Name of what an activation makes of ``x``. Raises `CfgError` if there are no operators for it (`extend`)."""
+    if activation not in _ACTIVATIONS:
+        assert graph.layer is not None
+        raise graph.network.error(graph.layer, f"activation={activation} cannot be exported: no operators for it here")
     return _ACTIVATIONS[activation](graph, x)
 
 

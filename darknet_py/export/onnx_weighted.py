@@ -26,7 +26,7 @@ def _factors(arrays: Arrays, graph: Graph) -> NDArray[np.float64]:
 
 
 @np.errstate(all="ignore")
-def _folded(layer: layers.Weighted, graph: Graph, axis: int = 0) -> tuple[Floats, Floats]:
+def folded_weights(layer: layers.Weighted, graph: Graph, axis: int = 0) -> tuple[Floats, Floats]:
     """Weights and biases with the batch normalisation in them; ``axis`` of the weights: the output channels."""
     arrays = graph.arrays
     weights, biases = arrays["weights"], arrays["biases"]
@@ -64,7 +64,7 @@ def add_convolutional(layer: layers.Convolutional, graph: Graph) -> str:
 
 
 def add_deconvolutional(layer: layers.Deconvolutional, graph: Graph) -> str:
-    weights, biases = _folded(layer, graph, axis=1)
+    weights, biases = folded_weights(layer, graph, axis=1)
     found = graph.node(
         "ConvTranspose", graph.x(layer), graph.constant(weights, "weights"), graph.constant(biases, "biases"),
         kernel_shape=[layer.size] * 2, strides=[layer.stride] * 2, pads=[layer.pad] * 4,
@@ -73,7 +73,7 @@ def add_deconvolutional(layer: layers.Deconvolutional, graph: Graph) -> str:
 
 
 def add_connected(layer: layers.Connected, graph: Graph) -> str:
-    weights, biases = _folded(layer, graph)
+    weights, biases = folded_weights(layer, graph)
     flat = graph.reshape(graph.x(layer), 1, layer.input.size)
     found = graph.node("Gemm", flat, graph.constant(weights, "weights"), graph.constant(biases, "biases"), transB=1)
     return activate(graph, graph.reshape(found, 1, layer.out.size, 1, 1), layer.activation)

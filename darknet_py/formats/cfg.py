@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ..errors import CfgError, DataError, warn
 from .binary import read_start, why_no_cfg
 from .text import decode_text
 
-KINDS: Mapping[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
+KINDS: dict[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
 """Name of a section in any dialect -> its canonical name (Darknet's ``string_to_layer_type``)."""
 
 LARGEST = 64_000_000

@@ -24,13 +24,13 @@ def refuse_same(paths: Iterable[Path]) -> None:
             continue
         if other == path:
             raise FileError("two results would be written to this file: give them different names", path)
-        if _ignores_case(path.parent):
+        if ignores_case(path.parent):
             raise FileError(
                 f"would be the same file as {other.name}: this disk does not tell names by their case", path
             )
 
 
-def _ignores_case(folder: Path) -> bool:
+def ignores_case(folder: Path) -> bool:
     """Whether a disk takes ``a`` and ``A`` for the same name."""
     probe = folder / f"case.{os.getpid()}.part"
     try:

@@ -163,11 +163,11 @@ def _zoom(face: Any, size: int) -> int:
 
 def writable(text: str, font: str | None = None) -> str:
     """The text with the characters that a font lacks replaced: by their Latin base letters, else by a question mark."""
-    return text if text.isascii() else "".join(_writable_character(character, font) for character in text)
+    return text if text.isascii() else "".join(writable_character(character, font) for character in text)
 
 
 @lru_cache(maxsize=4096)
-def _writable_character(character: str, font: str | None) -> str:
+def writable_character(character: str, font: str | None) -> str:
     face = load_font(16, font)
     try:
         missing = bytes(face.getmask("\uffff"))  # no character: gives the sign for a missing one

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 ACTIVATIONS = PJREDDIE.activations
 """Darknet's activations, in the order of the numbers that kernels know them by."""
 
+OWN_ACTIVATIONS: set[str] = set()
+"""Activations that a program has brought along (`extend.add_activation`): of no dialect, and without a number."""
+
+ENDS_WITH_ACTIVATION = frozenset({"activation", "connected", "convolutional", "deconvolutional", "local", "shortcut"})
+"""Sections whose activation is the last thing that is computed, so that it can be a step of its own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Weighted(Layer):
@@ -52,6 +58,13 @@ def read_activation(section: Section, default: str) -> str:
     silent nonsense, so here it is an error.
     """
     name, dialect = section.find_str("activation", default), section.dialect
+    if name in OWN_ACTIVATIONS:
+        if section.kind not in ENDS_WITH_ACTIVATION or section.has("antialiasing"):
+            kinds = ", ".join(f"[{kind}]" for kind in sorted(ENDS_WITH_ACTIVATION))
+            raise section.error(
+                f"activation={name} is a step of its own: it works in {kinds} only, without antialiasing", "activation"
+            )
+        return name
     if name not in dialect.activations:
         his = name in ALEXEYAB.activations
         hint = f" (it is one of {ALEXEYAB.name}: dialect alexeyab)" if his else ""

@@ -127,7 +127,7 @@ class Model:
 
 
 @functools.cache
-def _data() -> dict[str, Any]:
+def registry_data() -> dict[str, Any]:
     data: dict[str, Any] = json.loads(REGISTRY.read_text(encoding="utf-8"))
     return data
 
@@ -143,7 +143,7 @@ def _source(entry: Any) -> Source:
 @functools.cache
 def remote_file(name: str) -> RemoteFile | None:
     """What the registry knows of a file; None if nothing."""
-    entry = _data()["files"].get(name)
+    entry = registry_data()["files"].get(name)
     if entry is None:
         return None
     hashes = {kind: entry[kind] for kind in HASHES if kind in entry}
@@ -156,9 +156,9 @@ def _files(names: list[str]) -> tuple[RemoteFile, ...]:
 
 
 @functools.cache
-def _models() -> dict[str, Model]:
+def registry_models() -> dict[str, Model]:
     models = {}
-    for name, entry in _data()["models"].items():
+    for name, entry in registry_data()["models"].items():
         width, height = entry["input"]
         models[name] = Model(
             name=name,
@@ -177,12 +177,12 @@ def _models() -> dict[str, Model]:
 
 def registry() -> dict[str, Model]:
     """All released models by name."""
-    return dict(_models())
+    return dict(registry_models())
 
 
 def known_models() -> dict[str, Model]:
     """All released models by name and alias, in small letters."""
-    return {name.casefold(): model for model in _models().values() for name in (model.name, *model.aliases)}
+    return {name.casefold(): model for model in registry_models().values() for name in (model.name, *model.aliases)}
 
 
 def get_model(name: str) -> Model:

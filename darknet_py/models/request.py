@@ -32,7 +32,7 @@ class Refused:
     total: int | None
 
 
-class _SaferRedirects(urllib.request.HTTPRedirectHandler):
+class SaferRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects on the web, but not from https to plain http."""
 
     def redirect_request(
@@ -63,7 +63,7 @@ def ask(url: str, begin: int) -> PatientResponse | Refused:
         headers["Range"] = f"bytes={begin}-"
     try:
         request = urllib.request.Request(urllib.parse.quote(url, safe="%/:?#[]@!$&'()*+,;=~"), headers=headers)
-        opener = urllib.request.build_opener(_SaferRedirects, Handler, SecureHandler)
+        opener = urllib.request.build_opener(SaferRedirects, Handler, SecureHandler)
         answer: PatientResponse = opener.open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         with contextlib.closing(error):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..kernels.layers.channels import KINDS
 from ..layers import Convolutional, Layer, MaxPool
+from ..layers.weighted import OWN_ACTIVATIONS
 from .inner import unrolls
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, in
 
 
 def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
-    """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on."""
-    if layer.size == 1 or layer.blur or unrolls(layer) or layer.activation in KINDS:
+    """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on.
+
+    An activation that is a step of its own has to come between the two.
+    """
+    if layer.size == 1 or layer.blur or unrolls(layer) or layer.activation in {*KINDS, *OWN_ACTIVATIONS}:
         return False
     return (pool.size, pool.stride_x, pool.stride_y) == (2, 2, 2) and pool.pad < 2 and not (pool.depth or pool.blur)
 

@@ -43,10 +43,10 @@ class Statistics:
 def measure(values: NDArray[np.float32]) -> Statistics:
     """Statistics of an array of float32, read in pieces."""
     flat = values.reshape(-1)
-    return combine(_measure_chunk(flat[first : first + _CHUNK]) for first in range(0, flat.size, _CHUNK))
+    return combine(measure_chunk(flat[first : first + _CHUNK]) for first in range(0, flat.size, _CHUNK))
 
 
-def _measure_chunk(values: NDArray[np.float32]) -> Statistics:
+def measure_chunk(values: NDArray[np.float32]) -> Statistics:
     numbers = values[np.isfinite(values)]
     nan = int(np.count_nonzero(np.isnan(values)))
     sizes = np.abs(numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ... import layers
@@ -58,9 +59,23 @@ HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], list[Any]]] = {
 }
 """By layer class."""
 
+OWN_KERNELS: dict[str, Any] = {}
+"""By activation that a program has brought along (`extend.add_activation`): what computes it, as a step of its own."""
+
 
 def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
     if type(layer) not in HANDLERS:
         raise TypeError(f"no kernel runs [{layer.kind}]")
-    return HANDLERS[type(layer)](layer, context)
+    activation = getattr(layer, "activation", None)
+    if activation not in OWN_KERNELS:
+        return HANDLERS[type(layer)](layer, context)
+    steps = HANDLERS[type(layer)](replace(layer, activation="linear"), context)  # type: ignore[call-arg]
+    return [*steps, *_own_activation(OWN_KERNELS[activation], layer.out.size, context)]
+
+
+def _own_activation(kernel: Any, count: int, context: LayerContext) -> list[Step]:
+    """An activation in place, of one image after the other."""
+    starts = [image * context.images.next_out for image in range(context.images.count)]
+    outputs = [context.out[start : start + count] for start in starts]
+    return [context.step(kernel, out=out, x=out, count=count) for out in outputs]
