@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import WeightsError, warn
 from .formats.unchanged import Unchanged
-from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
+from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages, too_short
 from .numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
@@ -139,16 +139,10 @@ def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     for layer in network.layers:
         for array in layer.stored():
             if 4 * array.count > left:
-                header = (
-                    "has its header only 4 ints where version 0.2 has 5, "
-                    if missing == 4 and reader.header.wide
-                    else ""
-                )
-                raise WeightsError(
-                    f"the file is {missing} bytes too short for its cfg: it ends in layer {layer.index} "
-                    f"({layer.kind}), {array.name}; {header}is it another network's file, a partial one, or a broken "
-                    "download?", reader.path,
-                )  # fmt: skip
+                short_header = missing == 4 and reader.header.wide
+                hint = "has its header only 4 ints where version 0.2 has 5, " if short_header else ""
+                place = f"layer {layer.index} ({layer.kind}), {array.name}"
+                raise WeightsError(too_short(missing, place, hint), reader.path)
             left -= 4 * array.count
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,15 +148,6 @@ def _describe_layer(detector: Detector, number: int) -> dict[str, Any]:
 def array_sha256(array: NDArray[np.float32]) -> str:
     """sha256 of the values as little-endian float32."""
     return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
-
-
-def file_sha256(path: str | Path) -> str:
-    """sha256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _describe_candidates(candidates: Candidates, thresh: float) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"errors", "version", "terminal"},
+    {"errors", "version", "terminal", "geometry"},
     {"dialect"},
     {"formats"},
     {"layers"},

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from darknet_py.errors import ImageError
+from darknet_py.geometry import fitted_size
 from darknet_py.image.letterbox import (
-    fitted_size,
     letterbox,
     letterbox_pixels,
     resize,

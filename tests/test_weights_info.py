@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darknet_py.models.identify import find_release, hash_file
+from darknet_py.models.identify import find_release, hash_weights
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 from darknet_py.weights import Statistics, combine, inspect_weights, measure
@@ -133,7 +133,7 @@ def test_the_header_in_words(tmp_path: Path, header: bytes, lines: list[str]) ->
 
 def test_the_command(cfg: Path, weights: Path, tmp_path: Path) -> None:
     out = run("weights", "info", weights, "--cfg", cfg).stdout
-    assert f"sha256    {hash_file(weights)['sha256']}" in out
+    assert f"sha256    {hash_weights(weights)['sha256']}" in out
     assert "seen      32,013,312 images (in 8 bytes)" in out
     row = next(line.split() for line in out.splitlines() if line.startswith("    3 ") and "weights" in line)
     assert row[:5] == ["3", "connected", "weights", "5x32", "160"] and row[-4:] == ["0", "0", "0", "0"]
@@ -197,7 +197,7 @@ def test_wrong_usage(cfg: Path, weights: Path) -> None:
 
 
 def test_releases_are_known_by_size_and_hash(weights: Path) -> None:
-    hashes = hash_file(weights)
+    hashes = hash_weights(weights)
     assert find_release(weights.stat().st_size, hashes) is None
     other = find_release(35434956, hashes)
     assert other and other.same is False and str(other) == "not the released yolov3-tiny.weights, though as long"

@@ -36,7 +36,8 @@ def record(
     all files. An image that cannot be read is named, and the others are recorded; the exit code is then 1.
     """
     from ..formats.atomic import check_writable
-    from ..trace import file_sha256, trace
+    from ..formats.hashes import file_sha256
+    from ..trace import trace
     from ..validate.environment import environment, network_facts
 
     files, bad = find_all(images)

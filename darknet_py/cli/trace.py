@@ -33,10 +33,10 @@ def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: 
     The hashes are of the little-endian float32 values, those of the decoded image and of the network's input included;
     detections come as hexadecimal floats. Two engines agree bit for bit if and only if their traces are the same.
     """
+    from ..formats.hashes import file_sha256
     from ..image.load import load_image
     from ..loading import load
     from ..network import read_network
-    from ..trace import file_sha256
     from ..trace import trace as run
 
     path, weights, image = _find(cfg, files)

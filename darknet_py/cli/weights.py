@@ -66,14 +66,14 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
 
         file = find_model(model).weights
     from ..errors import WeightsError
-    from ..models.identify import find_release, hash_file
+    from ..models.identify import find_release, hash_weights
     from ..network import read_network
     from ..weights import inspect_weights
     from .weights_report import document, lines
 
     path = find_network(model, cfg)
     found = inspect_weights(file, None if path is None else read_network(path, dialect=dialect))
-    hashes = hash_file(file)
+    hashes = hash_weights(file)
     release = find_release(found.bytes, hashes)
     if json_file:
         write_json(json_file, document(found, path, hashes["sha256"], release))

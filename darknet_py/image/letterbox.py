@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ImageError
+from ..geometry import fitted_size
 from ..kernels.codec.resize import Grid, columns_between, resize_into, to_planes
 from ..kernels.runtime.denormals import denormals_as_zero
 
@@ -52,13 +53,6 @@ def resize_pixels(pixels: Pixels, w: int, h: int) -> Planar:
     out = np.empty((pixels.shape[2], *_checked_size(w, h)), np.float32)
     _resize_into(out, pixels, 0, 0, w, h)
     return out
-
-
-def fitted_size(width: int, height: int, w: int, h: int) -> tuple[int, int]:
-    """Size of a ``width`` x ``height`` image fitted into ``w`` x ``h``: floats compared, sizes by integer division."""
-    if np.float32(w) / np.float32(width) < np.float32(h) / np.float32(height):
-        return w, height * w // width
-    return width * h // height, h
 
 
 def letterbox(image: Planar, w: int, h: int) -> Planar:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError, WeightsError
+from ..formats.hashes import hash_file
 from .folders import find_cfg, find_file
 from .registry_file import HASHES, RemoteFile, registry
 
@@ -36,17 +36,12 @@ class Release:
         return f"not the released {self.file}, though as long"
 
 
-def hash_file(path: str | Path, kinds: Iterable[str] = HASHES) -> dict[str, str]:
+def hash_weights(path: str | Path, kinds: Iterable[str] = HASHES) -> dict[str, str]:
     """Hashes of a file's content, by kind. Raises `WeightsError` where it cannot be read."""
-    hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                for hasher in hashes.values():
-                    hasher.update(chunk)
+        return hash_file(path, kinds)
     except OSError as error:
         raise WeightsError(f"cannot read these weights: {error.strerror or error}", path) from None
-    return {kind: hasher.hexdigest() for kind, hasher in hashes.items()}
 
 
 def find_release(size: int, hashes: dict[str, str]) -> Release | None:
@@ -80,7 +75,7 @@ def names_of_release(path: str | Path) -> Path | None:
     if not alike:
         return None
     try:
-        hashes = hash_file(path, {file.check for _, file in alike})
+        hashes = hash_weights(path, {file.check for _, file in alike})
     except WeightsError:
         return None
     for model, file in alike:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry import fitted_size
+
 Floats = NDArray[np.float32]
 
 f32 = np.float32
@@ -34,9 +36,7 @@ class Frame:
     @cached_property
     def fitted(self) -> tuple[int, int]:
         """Width and height of the picture inside the network's input."""
-        if f32(self.net_w) / f32(self.image_w) < f32(self.net_h) / f32(self.image_h):
-            return self.net_w, self.image_h * self.net_w // self.image_w
-        return self.image_w * self.net_h // self.image_h, self.net_h
+        return fitted_size(self.image_w, self.image_h, self.net_w, self.net_h)
 
 
 class BoxArithmetic(Protocol):

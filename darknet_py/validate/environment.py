@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..bench.machine import processor_name
+from ..formats.hashes import file_sha256
 from ..kernels.runtime.libm import KINDS, fingerprint
-from ..trace import file_sha256
 from ..version import __version__
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
-from ..formats.weights import WeightsReader
+from ..formats.weights import WeightsReader, too_short
 from .statistics import Statistics, combine, measure
 
 if TYPE_CHECKING:
@@ -78,10 +78,7 @@ def _problem(missing: int, trailing: int, ends_in: str) -> str:
     if trailing:
         return f"the file is too long: {trailing} bytes are left after the last layer; it belongs to another cfg"
     if ends_in:
-        return (
-            f"the file is {missing} bytes too short for its cfg: it ends in {ends_in}; is it another network's file, "
-            "or a broken download?"
-        )
+        return too_short(missing, ends_in)
     return ""
 
 
