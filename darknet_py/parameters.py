@@ -11,7 +11,6 @@ from .errors import WeightsError, warn
 from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages
 from .layers import BatchNorm, Connected, Convolutional, Recurrent, Weighted
-from .numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -110,8 +109,8 @@ def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArra
         finite = bool(np.isfinite(values.sum()))
     drop_pages(values)
     if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
-        deviations = get_arithmetic("ieee", dialect).deviations(values)
-        return ~np.isfinite(deviations) | (deviations == 0)
+        added = np.float32(dialect.variance_epsilon)
+        return ~np.isfinite(values) | (values + added < 0) | (values == -added if added else False)
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 

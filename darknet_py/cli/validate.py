@@ -62,7 +62,7 @@ def validate(
     if against is not None and options["size"]:
         raise click.UsageError("--size does not go with --against: the library takes the size from the cfg; edit that")
     files = find_images(images)
-    if against is not None:
+    if against is not None and files:
         from ..validate.whose import check_asked
 
         options["dialect"] = check_asked(against, options["dialect"]).key
