@@ -208,4 +208,5 @@ ALEXEYAB = Dialect(
     batchnorm_biases=True,
     flat_regions=True,
     nms_kinds=True,
+    variance_epsilon=0.00001,
 )  # fmt: skip
