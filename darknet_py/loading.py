@@ -69,12 +69,12 @@ def load(
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
-    dialect = AUTO
     if weights is None:
         from .models import find_model
 
         found = find_model(str(model), fetch_missing=True, progress=progress)
-        model, weights, dialect = found.cfg, found.weights, found.dialect
+        model, weights = found.cfg, found.weights
+        dialect = found.dialect if dialect == AUTO else dialect
         if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
             names = found.names
     else:

@@ -10,7 +10,6 @@ import numpy as np
 from .errors import WeightsError, warn
 from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages, too_short
-from .numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -124,9 +123,9 @@ def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArra
         finite = bool(np.isfinite(values.sum()))
     drop_pages(values)
     if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
-        deviations = get_arithmetic("ieee", dialect).deviations(values)
-        useless: NDArray[np.bool_] = ~np.isfinite(deviations) | (deviations == 0)
-        return useless
+        added = np.float32(dialect.variance_epsilon)
+        useless: NDArray[np.bool_] = ~np.isfinite(values) | (values + added < 0)
+        return useless | (values == -added) if added else useless
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 

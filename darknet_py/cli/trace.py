@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..dialect import AUTO
 from .command import command
 from .options import CfgName, engine, stretch, thresholds, write_json
 from .plans import plan_option, print_plan
@@ -39,9 +40,11 @@ def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: 
     from ..network import read_network
     from ..trace import trace as run
 
-    path, weights, image = _find(cfg, files)
+    path, weights, image, own = _find(cfg, files)
     pixels = load_image(image)
     settings = {key: options.pop(key) for key in ("size", "math", "threads", "dialect", "stretch")}
+    if settings["dialect"] == AUTO:
+        settings["dialect"] = own
     network = read_network(path, size=settings["size"], dialect=settings["dialect"])
     layers = len(network.layers)
     if show_plan:
@@ -59,19 +62,19 @@ def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: 
         _print(result)
 
 
-def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path]:
-    """Cfg, weights and image."""
+def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path, str]:
+    """Cfg, weights, image, and the dialect of a released model."""
     if len(files) > 2:
         raise click.UsageError(f"one image at a time, not {', '.join(map(str, files[1:]))}")
     if len(files) == 2:
         from ..models import find_network
 
-        return find_network(cfg), *files
+        return find_network(cfg), files[0], files[1], AUTO
     from ..models import find_model
     from .fetch import TerminalProgress
 
     found = find_model(str(cfg), fetch_missing=True, progress=TerminalProgress())
-    return found.cfg, found.weights, files[0]
+    return found.cfg, found.weights, files[0], found.dialect
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def validate(
         raise click.UsageError("images are found by their names: standard input has none")
     if report is not None:
         check_writable(report)
-    if against is not None:
+    if against is not None and files:
         from ..validate.whose import check_asked
 
         options["dialect"] = check_asked(against, options["dialect"]).key

@@ -172,9 +172,9 @@ OPTIONS = {
     ),
     "Gaussian_yolo": SectionOptions((*_HEAD, Option("yolo_point", ("center",))), _LOSSES),
     "region": SectionOptions(
-        (*options("classes num coords softmax tree map classfix"), Option("anchors", many=True)),
+        (*options("classes num coords softmax tree map"), Option("anchors", many=True)),
         keys(
-            "log sqrt max jitter resize focal_loss rescore thresh absolute random coord_scale object_scale",
+            "log sqrt max jitter resize focal_loss rescore thresh classfix absolute random coord_scale object_scale",
             "noobject_scale mask_scale class_scale bias_match",
         ),
     ),
@@ -208,4 +208,5 @@ ALEXEYAB = Dialect(
     batchnorm_biases=True,
     flat_regions=True,
     nms_kinds=True,
+    variance_epsilon=0.00001,
 )  # fmt: skip

@@ -61,6 +61,7 @@ class Dialect:
         strided_1x1: a 1x1 convolution skips pixels as its stride says; else it reads on as its input lies in memory.
         flat_regions: ``[region]`` puts the values of a cell side by side, and all its boxes have objectness 1.
         nms_kinds: non-maximum suppression is of the kind that the last head asks for.
+        variance_epsilon: what batch normalisation adds to a variance before it takes the root.
         batchnorm_biases: weights files have biases of ``[batchnorm]``.
     """
 
@@ -76,6 +77,7 @@ class Dialect:
     batchnorm_biases: bool = False
     flat_regions: bool = False
     nms_kinds: bool = False
+    variance_epsilon: float = 0.0
 
     def reads(self, kind: str, key: str) -> bool:
         """Whether it reads an option in sections of a kind, for whatever."""
