@@ -23,6 +23,7 @@ from numba.core.dispatcher import Dispatcher
 from . import warmup_samples as samples
 from .errors import DarknetError
 from .plan.profile import PROFILES, get_profile
+from .terminal import control
 from .view import View
 
 if TYPE_CHECKING:
@@ -105,10 +106,12 @@ def announce_compiling(say: Callable[[str], None], terminal: TextIO | None = Non
             _said = True
             say(NOTICE if cache_folder() else NOTICE_EACH)
 
+    screen = None if terminal is None else control(terminal)
+
     def write(text: str) -> None:
-        if terminal is not None:
-            terminal.write(text)
-            terminal.flush()
+        if screen is not None:
+            screen.write(text)
+            screen.flush()
 
     if _announcer is not None:
         event.unregister(COMPILING, _announcer)

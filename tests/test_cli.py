@@ -104,7 +104,7 @@ def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
 
 
 def test_an_early_end_is_no_interrupt(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ends(*arguments: object) -> None:
+    def ends(*arguments: object, **options: object) -> None:
         raise EOFError("Ran out of input")
 
     monkeypatch.setattr("darknet_py.network.read_network", ends)
@@ -117,6 +117,13 @@ def test_json_has_no_nan() -> None:
 
     odd = {"a": [float("nan"), 1.5, (float("inf"), None)], "b": "nan"}
     assert _finite(odd) == {"a": [None, 1.5, [None, None]], "b": "nan"}
+
+
+def test_all_profiles_can_be_asked_for() -> None:
+    from darknet_py.cli.options import MATH
+    from darknet_py.plan.profile import PROFILES
+
+    assert list(MATH.choices) == list(PROFILES)
 
 
 def test_version() -> None:
