@@ -48,7 +48,10 @@ class DarknetError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(message, MESSAGE_LENGTH + PATH_LENGTH))
+        super().__init__(printable(message, self.longest))
+
+    longest = MESSAGE_LENGTH + PATH_LENGTH
+    """Most characters of a message."""
 
 
 class FileError(DarknetError):
@@ -88,6 +91,9 @@ class ImageError(FileError):
 
 class ModelError(DarknetError):
     """A released model that is unknown, or whose files cannot be found or fetched."""
+
+    longest = 5000
+    """Every source has its reason."""
 
 
 class DarknetWarning(UserWarning):

@@ -24,6 +24,7 @@ from . import warmup_samples as samples
 from .dialect import ALEXEYAB, PJREDDIE
 from .errors import DarknetError
 from .numeric.arithmetic import ARITHMETICS, PROFILES, get_arithmetic
+from .terminal import control
 from .view import View
 
 if TYPE_CHECKING:
@@ -106,10 +107,12 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
             _announced = True
             report(NOTICE if cache_folder() else NOTICE_EACH)
 
+    screen = None if terminal is None else control(terminal)
+
     def write(text: str) -> None:
-        if terminal is not None:
-            terminal.write(text)
-            terminal.flush()
+        if screen is not None:
+            screen.write(text)
+            screen.flush()
 
     if _announcer is not None:
         event.unregister(COMPILING, _announcer)

@@ -146,7 +146,9 @@ def test_valid_names_images_that_cannot_be_read(kind: str, root: Path) -> None:
     (root / "net.data").write_text(f"names = net.names\nvalid = list.txt\neval={kind}\nresults = my results\n")
     got = answer("detector", "valid", *TEST[2:], cwd=root, program="darknet")
     assert got.code == 1, got.err
-    assert got.err.count(b"image 1 of the list: no\0ne.png") == got.err.count(b"image 3 of the list: broken.png") == 1
+    assert (
+        got.err.count(rb"image 1 of the list: no\x00ne.png") == got.err.count(b"image 3 of the list: broken.png") == 1
+    )
     names = {"voc": "comp4_det_test_ant.txt", "imagenet": "imagenet-detection.txt"}
     lines = (root / "my results" / names[kind]).read_text().splitlines()
     assert {line.split()[0] for line in lines} == ({"a", "b"} if kind == "voc" else {"2", "4"})

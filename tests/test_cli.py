@@ -104,7 +104,7 @@ def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
 
 
 def test_an_early_end_is_no_interrupt(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ends(*arguments: object) -> None:
+    def ends(*arguments: object, **options: object) -> None:
         raise EOFError("Ran out of input")
 
     monkeypatch.setattr("darknet_py.network.read_network", ends)

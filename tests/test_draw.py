@@ -279,3 +279,17 @@ def test_errors(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"kept\.jpg: cannot be written"):
         save_image(tmp_path / "kept.jpg", np.zeros((1, 70000, 3), np.uint8))  # JPEG ends at 65535
     assert (tmp_path / "kept.jpg").read_bytes() == b"before"
+
+
+def test_too_little_memory_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    monkeypatch.setattr(Image, "fromarray", full)
+    with pytest.raises(ImageError, match=r"a\.png: cannot be written: there is not enough memory"):
+        save_image(tmp_path / "a.png", pixels)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("darknet_py.image.draw.np.array", full)
+    with pytest.raises(ImageError, match="not enough memory to draw"):
+        draw_detections(pixels, Detections.empty((4, 4), classes=1))

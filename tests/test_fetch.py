@@ -170,7 +170,7 @@ def test_what_a_server_says_does_nothing_to_a_terminal(web: Web, folder: Path) -
     with pytest.raises(ModelError) as caught:
         fetch_file(remote(web.url("a"), web.url("b")))
     assert str(caught.value).isprintable()
-    assert "(?[2J)" in str(caught.value)
+    assert r"(\x1b[2J)" in str(caught.value)
 
 
 def test_without_any_source_that_is_said(folder: Path) -> None:

@@ -213,7 +213,7 @@ def test_what_reads_a_webp_image_is_said_as_it_is_typed(command: list[str], type
     reported = failure(*command, "photo.webp", cwd=folder)
     assert f"this is a WebP image, which Darknet (stb_image) does not read; {typed} may read it" in reported
     if typed.startswith("-"):
-        assert "webp" not in failure(*command, "photo.webp", *typed.split(), cwd=folder, code=0)
+        assert "WebP" not in failure(*command, "photo.webp", *typed.split(), cwd=folder, code=0)
 
 
 def test_an_old_commands_decoder_is_one_that_there_is(folder: Path) -> None:

@@ -137,6 +137,12 @@ def test_probabilities_rise_over_the_first_frames(detector: Detector, crops: lis
     assert len(Averager(detector, 1).detect(x, (140, 90), demo_view(detector, 0.3))) > 0
 
 
+@pytest.mark.parametrize("wrong", [{"thresh": 1.5}, {"hier_thresh": -0.1}, {"nms": float("nan")}])
+def test_a_demos_thresholds_are_refused_as_others_are(detector: Detector, wrong: dict[str, float]) -> None:
+    with pytest.raises(DarknetError, match=f"{next(iter(wrong))}=.* must be a number from 0 to 1"):
+        demo_view(detector, **wrong)
+
+
 def test_a_map_counts_in_videos_as_in_images(tmp_path: Path) -> None:
     (tmp_path / "pets.tree").write_text("animal -1\ndog 0\ncat 0\n", encoding="utf-8")
     (tmp_path / "pets.map").write_text("2\n1\n", encoding="utf-8")

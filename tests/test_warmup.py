@@ -113,7 +113,8 @@ class Screen(io.StringIO):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_shows_how_many_kernels_are_compiled(terminal: bool) -> None:
+def test_a_terminal_shows_how_many_kernels_are_compiled(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warmup, "_announced", False)
     screen, said = Screen(terminal), list[str]()
     before = warmup._announcer
     announce_compiling(said.append, screen)
@@ -125,6 +126,8 @@ def test_a_terminal_shows_how_many_kernels_are_compiled(terminal: bool) -> None:
         assert screen.getvalue() == once
         inner(1)
         assert screen.getvalue() == once + (f"\r\033[K{bar_text(2)}\r\033[K" if terminal else "")
+        announce_compiling(said.append, screen)  # of a second detector
+        numba.njit(lambda x: x - 1)(1)
         assert len(said) == 1
     finally:
         announce_compiling(lambda text: None)

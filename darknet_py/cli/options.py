@@ -39,7 +39,7 @@ class Unit(click.ParamType):
 UNIT = Unit()
 
 MATH = click.Choice(list(PROFILES))
-"""Names of the arithmetic profiles."""
+"""Names of the arithmetic profiles, written out: to ask for them would import the compiler for a `--help`."""
 
 
 class ModelName(click.ParamType):

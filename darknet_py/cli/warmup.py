@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..numeric.arithmetic import PROFILES
 from .command import command
+from .options import MATH
 
 
 @command(
@@ -15,7 +15,7 @@ from .command import command
     )
 )
 @click.option(
-    "--math", "math", multiple=True, default=("ieee",), type=click.Choice([*PROFILES, "all"]), show_default=True,
+    "--math", "math", multiple=True, default=("ieee",), type=click.Choice([*MATH.choices, "all"]), show_default=True,
     help="Arithmetic to prepare, as for detect; may be given several times; all: whatever runs here.",
 )  # fmt: skip
 def warmup(math: tuple[str, ...]) -> None:

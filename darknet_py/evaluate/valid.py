@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError, FileError
 from ..formats.atomic import check_writable, write_text
 from ..formats.distinct import refuse_same
 from .files import class_lines, coco_text, imagenet_lines
-
-if TYPE_CHECKING:
-    from .found import Found
+from .found import Found
 
 KINDS = {"voc": "comp4_det_test_", "coco": "coco_results", "imagenet": "imagenet-detection"}
 """What ``eval=`` of a data file may say, and how the files are called; anything else is voc."""
@@ -29,17 +26,17 @@ def check_kind(kind: str, classes: int, where: str | Path) -> None:
         raise DarknetError(f"{where}: eval = imagenet is for {MAP_ENTRIES} classes, this network has {classes}")
 
 
-def check_results(kind: str, folder: Path, names: Sequence[str]) -> None:
+def check_results(kind: str, folder: Path, base: str, names: Sequence[str]) -> None:
     """Make the folder, and raise `DarknetError` if the result files cannot be put into it: before the work."""
     for name in names if kind == "voc" else ():
         if "/" in name or "\0" in name:
             raise DarknetError(f"the class name '{name}' cannot be part of a file's name")
-    if kind == "voc":
-        refuse_same(folder / f"{name}.txt" for name in names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot be written: {error.strerror or error}", folder) from None
+    if kind == "voc":
+        refuse_same(folder / f"{base}{name}.txt" for name in names)
     check_writable(folder / "results")
 
 
@@ -63,7 +60,7 @@ def write_results(
     Raises:
         DarknetError: a file cannot be written; the others are.
     """
-    check_results(kind, folder, names)
+    check_results(kind, folder, base, names)
     all_found = [found or Found.nothing() for found in results]
     if kind == "coco":
         texts = {folder / f"{base}.json": coco_text(images, all_found)}

@@ -66,7 +66,7 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
     _print_training(detector.network)
     classes = MAP_ENTRIES if kind == "imagenet" else all_classes
     folder, base = folder_of(options.get("results", "results")), outfile or KINDS[kind]
-    check_results(kind, folder, names[:all_classes])
+    check_results(kind, folder, base, names[:all_classes])
     setting = Setting(pixels=True, mirrored=flip, classes=classes)
     task = Task(detector, images, listed, setting, class_map)
     results = _run(task, GROUP)
@@ -85,7 +85,7 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
     _print_training(detector.network)
     setting = Setting(thresh=0.001, hier=0, nms=0.5, stretch=True, pixels=True)
     folder = Path("results")
-    check_results("voc", folder, _voc_names())
+    check_results("voc", folder, KINDS["voc"], _voc_names())
     results = _run(Task(detector, images, YOLO_LIST, setting), 2 * GROUP)
     write_results("voc", folder, KINDS["voc"], _voc_names(), images, results, first=0)
     return exit_code(results)

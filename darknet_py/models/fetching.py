@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import ModelError
+from ..errors import ModelError, printable
 from . import folders
 from .download import append_url
 from .folders import fetch_folder, find_file
@@ -138,7 +138,7 @@ def _fill(file: RemoteFile, part: Path, sources: list[Source], progress: Progres
                 _from_source(file, source, output, progress)
             return
         except DownloadError as error:
-            failures.append(f"{source}: {error}; ")
+            failures.append(f"{source}: {printable(str(error))}; ")
         finally:
             progress.finish()
     reasons = "".join(failures) or "there is no source; "

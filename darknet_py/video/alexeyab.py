@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 from ..errors import DarknetError
 from ..formats.atomic import check_writable, encode_text
 from ..output.alexeyab import is_hidden, json_text, rows_by_box
+from ..terminal import control
 from .frames import Result
 from .outputs import names_file
 
@@ -73,7 +74,9 @@ class AlexeyText:
         lines = "".join(f"{line}\n" for line in box_lines(result.found, self._coordinates))
         sent = "".join(f"{line}\n" for line in self._sent)
         rate = f"\nFPS:{result.fps:.1f} \t AVG_FPS:{average:.1f}\n"
-        self._stream.write(f"{head}{HOME}Objects:\n\n{lines}{rate}{sent}")
+        self._stream.write(head)
+        control(self._stream).write(HOME)
+        self._stream.write(f"Objects:\n\n{lines}{rate}{sent}")
         self._stream.flush()
 
     def close(self) -> None:
