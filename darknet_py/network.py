@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -131,6 +132,9 @@ class Network:
         return CfgError(message, self.path, layer.line)
 
 
+_log = logging.getLogger(__name__)
+
+
 def read_network(
     path: str | Path, cutoff: int | None = None, size: tuple[int, int] | None = None, dialect: str = AUTO
 ) -> Network:
@@ -146,6 +150,7 @@ def read_network(
         CfgError: with file and line.
     """
     cfg = read_cfg(path, dialect)
+    _log.info("%s: %s: %s", printable(cfg.path), cfg.dialect.name, cfg.reason)
     shape = _read_net(cfg.net)
     sections = cfg.layers
     if not sections:

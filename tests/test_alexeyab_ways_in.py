@@ -90,9 +90,17 @@ def test_summary_says_who_decided_and_prints_his_table(tmp_path: Path) -> None:
         "Total BFLOPS 0.000 \n"
         "avg_outputs = 1706 \n"
     ) in text
-    assert run("summary", cfg, "--dialect", "darknet")[1].endswith("is not one of Darknet's activations") or (
-        run("summary", cfg, "--dialect", "darknet")[0] == 1
-    )
+    code, text = run("summary", cfg, "--dialect", "darknet")
+    assert code == 1 and "unknown activation 'mish'" in text
+
+
+@pytest.mark.parametrize(("command", "files"), [("synth", ("out.weights",)), ("bench", ("--runs", "1"))])
+def test_verbose_says_what_decided_once(tmp_path: Path, command: str, files: tuple[str, ...]) -> None:
+    cfg = write_cfg(tmp_path, HIS)
+    more = [str(tmp_path / name) if name.endswith(".weights") else name for name in files]
+    reason = "AlexeyAB's Darknet: line"
+    assert reason not in run(command, cfg, *more)[1]
+    assert run(command, cfg, *more, "--verbose")[1].count(reason) == 1
 
 
 TABLE = {

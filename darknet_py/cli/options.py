@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,9 +16,7 @@ from ..dialect import AUTO, DIALECTS
 from ..formats.atomic import write_text
 from ..formats.text import as_unicode
 from ..numeric.arithmetic import PROFILES
-
-if TYPE_CHECKING:
-    from ..network import Network
+from .verbose import verbose
 
 
 class Unit(click.ParamType):
@@ -113,17 +111,17 @@ stretch = click.option(
 )  # fmt: skip
 """``--stretch`` and ``--letterbox``: True and False, None for neither."""
 
-dialect = click.option(
-    "--dialect", type=click.Choice([AUTO, *DIALECTS]), default=AUTO, show_default=True,
-    help="Whose Darknet the cfg is computed as: darknet, pjreddie's; alexeyab; auto: AlexeyAB's if an option or a "
-         "section in it is his alone.",
-)  # fmt: skip
-"""``--dialect``."""
 
-
-def note_dialect(network: Network) -> None:
-    """Print to standard error whose Darknet a network is computed as, and what decided (``--verbose``)."""
-    click.echo(f"{network.path}: {network.dialect.name}: {network.reason}", err=True)
+def dialect(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--dialect --verbose``."""
+    for option in (
+        verbose("Also report whose Darknet the cfg is for, and what decided that."),
+        click.option("--dialect", type=click.Choice([AUTO, *DIALECTS]), default=AUTO, show_default=True,
+                     help="Whose Darknet the cfg is computed as: darknet, pjreddie's; alexeyab; auto: AlexeyAB's if an "
+                          "option or a section in it is his alone."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 class Size(click.ParamType):
@@ -154,7 +152,7 @@ class Sizes(click.ParamType):
 
 
 def engine(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--size --math --threads --dialect``."""
+    """``--size --math --threads --dialect --verbose``."""
     for option in (
         dialect,
         click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),

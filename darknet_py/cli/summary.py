@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from .command import command
-from .options import CfgFile, engine, note_dialect
+from .options import CfgFile, engine
 from .plans import plan_option, print_plan
+from .verbose import is_verbose
 
 
 @command(
@@ -18,16 +19,10 @@ from .plans import plan_option, print_plan
     )
 )
 @click.argument("cfg", type=CfgFile())
-@click.option(
-    "--verbose",
-    is_flag=True,
-    help="Also report options that Darknet does not read, as it does, and what decided for a dialect.",
-)
 @plan_option
 @engine
 def summary(
     cfg: Path,
-    verbose: bool,
     show_plan: bool,
     size: tuple[int, int] | None,
     math: str,
@@ -36,16 +31,14 @@ def summary(
 ) -> None:
     """Print the layer table of the network in CFG, line for line as its Darknet prints it, and its totals.
 
-    --math and --threads are for --plan.
+    --math and --threads are for --plan. With --verbose the table also has the options that Darknet does not read.
     """
     from ..network import read_network
     from ..output.layer_table import printed_table
     from ..plan.memory import lay_out
 
     network = read_network(cfg, size=size, dialect=dialect)
-    if verbose:
-        note_dialect(network)
-    for line in printed_table(network, verbose):
+    for line in printed_table(network, verbose=is_verbose()):
         click.echo(line)
     kept = {layer.index for layer in network.heads} | {network.output_layer.index}
     megabyte = 1e6
