@@ -10,8 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.runtime.reciprocal import intel_estimate, own_estimate
-
 Floats = NDArray[np.float32]
 
 f32 = np.float32
@@ -137,8 +135,21 @@ SOURCE = SourceBoxes()
 ALEXEYABS = AlexeyabBoxes()
 """AlexeyAB's source."""
 
-MAKEFILE = MakefileBoxes(intel_estimate)
+
+def _intel_estimate(x: np.float32) -> np.float32:
+    from ..kernels.runtime.reciprocal import intel_estimate  # loads Numba: whoever only reads or exports needs none
+
+    return intel_estimate(x)
+
+
+def _own_estimate(x: np.float32) -> np.float32:
+    from ..kernels.runtime.reciprocal import own_estimate
+
+    return own_estimate(x)
+
+
+MAKEFILE = MakefileBoxes(_intel_estimate)
 """The Makefile's program on an Intel processor."""
 
-MAKEFILE_HERE = MakefileBoxes(own_estimate)
+MAKEFILE_HERE = MakefileBoxes(_own_estimate)
 """The Makefile's program on the processor here. (Elsewhere than on x86-64 its profile is refused.)"""
