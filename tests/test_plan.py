@@ -161,7 +161,8 @@ BROKEN: dict[str, tuple[Callable[[Plan], None], str]] = {
         "singles is array of float64, no array of float32",
     ),
     "a part of its input": (
-        lambda plan: spoil(first_step(plan, "maxpool_wide"), x=first_step(plan, "maxpool_wide").arguments["x"][1:]), "x has"
+        lambda plan: spoil(first_step(plan, "maxpool_wide"), x=first_step(plan, "maxpool_wide").arguments["x"][1:]),
+        "x has",
     ),
     "read-only memory to write to": (
         lambda plan: plan.steps[0].arguments["out"].setflags(write=False), "out cannot be written"
