@@ -288,3 +288,22 @@ def test_real_engines_compute_the_same_network(tmp_path: Path, ceiling: Ceiling)
     assert opencv.engine.startswith("OpenCV 4.") and runtime.engine.startswith("ONNX Runtime 1.")
     assert runtime.same and runtime.difference is not None and runtime.difference < 1e-4 * runtime.scale
     assert opencv.same is not False
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = sys.modules["llvmlite"] = None
+from darknet_py.bench.peers.onnx_model import to_onnx
+print(len(to_onnx(*sys.argv[1:])[0]))
+"""
+
+
+def test_other_engines_need_no_numba(tmp_path: Path) -> None:
+    """Their environments have what `benchmarks/requirements.txt` says."""
+    pytest.importorskip("onnx")
+    cfg = write_cfg(tmp_path, SMALL)
+    weights = tmp_path / "small.weights"
+    run("synth", cfg, weights)
+    command = [sys.executable, "-c", WITHOUT_NUMBA, str(cfg), str(weights), "darknet"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 0 and int(done.stdout) > 1000, done.stderr

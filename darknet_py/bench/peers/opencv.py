@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ...layers import Layer
     from ...network import Network
     from .serve import Floats, Job
 
@@ -36,8 +37,14 @@ class OpenCV:
         if not network.heads:
             return {network.output_layer.index: self.net.forward()}
         known = set(self.net.getLayerNames())
-        wanted = {head.sources[0]: f"conv_{head.sources[0]}" for head in network.heads}
+        wanted = {head.sources[0]: _name(network.layers[head.sources[0]]) for head in network.heads}
         return {number: self.net.forward(name) for number, name in wanted.items() if name in known}
+
+
+def _name(layer: Layer) -> str:
+    """What OpenCV calls a layer's output. It counts activations as if they were the layers behind."""
+    activation = getattr(layer, "activation", "linear")
+    return f"conv_{layer.index}" if activation == "linear" else f"{activation}_{layer.index + 1}"
 
 
 def load(job: Job) -> OpenCV:
