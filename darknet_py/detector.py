@@ -254,7 +254,7 @@ class Detector:
         Returns:
             The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
             with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
-            n inputs are n time steps, and the state goes on from call to call until `reset_state`.
+            n inputs are n time steps, and the state is kept from call to call until `reset_state`.
         """
         x = np.asarray(x)
         with self._lock:  # no other size, and nobody else's time steps between those of a sequence

@@ -19,7 +19,7 @@ _MORE = re.compile(_ORDERS.pattern[:-1] + "\t\n\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """The text with escapes such as ``\\x1b`` in the place of what a terminal would obey."""
+    """The text with escapes such as ``\\x1b`` instead of what a terminal would obey."""
     return text if text.isascii() and text.isprintable() else _ORDERS.sub(_escape, text)
 
 

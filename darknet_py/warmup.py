@@ -96,7 +96,7 @@ _announced = False
 def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = None) -> None:
     """From now on, when the first kernel has to be compiled in this process: say so. (Never, if all are cached.)
 
-    ``terminal``, if it is one, shows how far that has come.
+    ``terminal``, if it is one, shows the progress of that.
     """
     global _announcer
 

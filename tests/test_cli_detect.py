@@ -128,6 +128,14 @@ def test_a_signal_waits_until_an_entry_is_written(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_line_feed_in_a_name_makes_no_lines(files: Path) -> None:
+    (files / "a\nb: 99%.png").write_bytes((files / "photo.png").read_bytes())
+    result = ask("detect", "a\nb: 99%.png", *OWN, cwd=files)
+    assert [line for line in result.out.splitlines() if "99%" in line] == result.out.splitlines()[:1]
+    assert result.out.startswith("a\\nb: 99%.png: Predicted in ")
+
+
 def test_an_image_on_standard_input(files: Path) -> None:
     named = ask("detect", "photo.png", *OWN, "--json", "-", "-o", "a.png", cwd=files)
     piped = ask("detect", "-", *OWN, "--json", "-", "-o", "b.png", cwd=files, stdin=(files / "photo.png").read_bytes())

@@ -302,7 +302,7 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_takes_up(web: Web, cache: Pa
         output, error = running.communicate(timeout=30)
         assert (running.returncode, output) == (130, "")
         assert [line for line in error.splitlines() if line][1:] == [
-            "What has come is kept: the same command goes on from there.",
+            "What was received is kept: the same command resumes the download.",
             "Interrupted.",
         ]
         assert files(cache) == ["s.weights.part"]

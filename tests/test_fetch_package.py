@@ -171,7 +171,7 @@ def pip(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pip:
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
-        ("sys.exit(3)", "pip failed: without a word"),
+        ("sys.exit(3)", "pip failed: it printed no error"),
         ("sys.exit('first\\nlast words')", "pip failed: last words"),
         ("sys.exit('ERROR: the reason\\nwhat one could do')", "pip failed: the reason"),
         ("sys.exit('x' * 5000)", "pip failed: " + 300 * "x"),

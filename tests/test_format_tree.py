@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darknet_py.errors import DataError
+from darknet_py.errors import DataError, printable
 from darknet_py.formats.tree import Tree, read_tree
 
 
@@ -92,7 +92,7 @@ def test_yolo9000s_tree(oracle: Path) -> None:
 def test_errors_name_the_line(tmp_path: Path, text: str, line: int, says: str) -> None:
     with pytest.raises(DataError) as caught:
         tree_of(tmp_path, text)
-    assert str(caught.value) == f"{tmp_path / 'small.tree'}:{line}: {says}"
+    assert str(caught.value) == f"{tmp_path / 'small.tree'}:{line}: {printable(says)}"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from darknet_py.models import (
     find_cfg,
     find_file,
     find_model,
+    folders,
     get_model,
     locate,
-    places,
     registry,
     remote_file,
     resource_folders,
@@ -48,7 +48,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory; neither the user's cache nor the network are touched."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(places, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
+    monkeypatch.setattr(folders, "cache_folder", lambda: tmp_path / "cache" / "darknet-py")
     monkeypatch.delenv("DARKNET_PY_WEIGHTS", raising=False)
     monkeypatch.setenv("DARKNET_PY_MIRROR", "http://127.0.0.1:1/nobody")
     monkeypatch.setenv("NO_PROXY", "*")
@@ -252,7 +252,7 @@ def test_cfg_files_are_found_in_a_source_tree_and_in_an_installation(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_cfg("yolov3-tiny.cfg").is_file()
-    monkeypatch.setattr(places, "PACKAGE", work / "site" / "darknet_py")
+    monkeypatch.setattr(folders, "PACKAGE", work / "site" / "darknet_py")
     with pytest.raises(ModelError, match=r"yolov3-tiny\.cfg is missing from this installation"):
         find_cfg("yolov3-tiny.cfg")
     installed = put(work / "site" / "darknet_py" / "_data" / "cfg" / "yolov3-tiny.cfg")

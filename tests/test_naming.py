@@ -18,10 +18,10 @@ from darknet_py.models import (
     find_model,
     find_network,
     get_model,
+    identify,
     model_cfg,
     network_names,
     registry,
-    releases,
 )
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
@@ -159,8 +159,8 @@ def test_names_are_known_by_the_weights_hash(here: Path, monkeypatch: pytest.Mon
     model = registry()["yolov3-tiny"]
     file = RemoteFile(model.weights, (len(data),), {"sha256": hashlib.sha256(data).hexdigest()}, ())
     released = type(model)(**{**vars(model), "files": (file,), "names": "three.names"})
-    monkeypatch.setattr(releases, "registry", lambda: {"yolov3-tiny": released})
-    monkeypatch.setattr(releases, "find_file", lambda name: here / name)
+    monkeypatch.setattr(identify, "registry", lambda: {"yolov3-tiny": released})
+    monkeypatch.setattr(identify, "find_file", lambda name: here / name)
     Path("three.names").write_text("ant\nbee\ncat\n")
     assert load("net.cfg", "net.weights").names == ["ant", "bee", "cat"]
     assert load("net.cfg", "net.weights", names=()).names == []

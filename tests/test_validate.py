@@ -78,6 +78,25 @@ def test_a_record_agrees_bit_for_bit_and_a_bent_one_says_where(folder: Path) -> 
     assert "3 here" in validate(folder, "--reference", "bent.json", "--ulp", "1", code=1)
 
 
+def test_an_image_that_is_wrong_or_missing_ends_nothing(folder: Path) -> None:
+    (folder / "c.png").write_bytes((folder / "b.png").read_bytes())
+    run("record", "a_000000000007.png", "b.png", "c.png", *OWN, "--json", "rec.json", cwd=folder)
+    (folder / "a_000000000007.png").write_bytes(b"no image")
+    (folder / "b.png").unlink()
+    result = run("validate", "--reference", "rec.json", *OWN, "--report", "rep.html", cwd=folder, code=1)
+    assert result.stdout.splitlines() == ["c.png (trace): agrees, bit for bit", "1 of 3 agree"]
+    first, second = (line for line in result.stderr.splitlines() if line.startswith("Error"))
+    assert first == "Error: rec.json: the image b.png is neither here nor beside the reference"
+    assert second.startswith("Error: a_000000000007.png: this is no image")
+    assert "c.png" in (folder / "rep.html").read_text(encoding="utf-8")
+    result = run("validate", "nowhere.png", "c.png", "--reference", "rec.json", *OWN, cwd=folder, code=1)
+    assert result.stdout.endswith("1 of 2 agree\n") and "nowhere.png: there is no such file" in result.stderr
+    (folder / "rec.json").write_text((folder / "rec.json").read_text(), encoding="utf-16")
+    assert "1 of 1 agree" in validate(folder, "--reference", "rec.json", "c.png")
+    alone = run("validate", "--reference", "rec.json", "c.png", "--report", "no/r.html", *OWN, cwd=folder, code=1)
+    assert alone.stdout == "" and alone.stderr.startswith("Error: no/r.html: cannot be written: there is no folder no")
+
+
 def test_darknets_printed_text(folder: Path, detector: Detector) -> None:
     lines = ["layer     filters    size              input                output", "Loading weights from w...Done!"]
     for name in ("a_000000000007.png", "b.png"):

@@ -132,7 +132,7 @@ def read_data_boxes(
     Raises:
         DataError: a file cannot be used, or no image has a label file (those without one have no boxes); lines of
             labels are wrong, and there is no ``wrong``.
-        ImageError: an image of which the size is wanted cannot be read, and there is no ``wrong``.
+        ImageError: an image whose size is needed cannot be read, and there is no ``wrong``.
     """
     from ..loading import find_data_file
 
@@ -181,13 +181,13 @@ def _picture_size(path: Path | None, image: str) -> tuple[int, int]:
     from PIL import Image
 
     if path is None:
-        raise ImageError("there is no such image, whose size is wanted", image)
+        raise ImageError("there is no such image (its size is needed)", image)
     try:
         with Image.open(path) as picture:
             width, height = picture.size
             return width, height
     except Exception:  # a decoder that meets nonsense raises anything
-        raise ImageError("cannot be read as an image, whose size is wanted", path) from None
+        raise ImageError("cannot be read as an image (its size is needed)", path) from None
 
 
 def read_label_boxes(

@@ -77,7 +77,7 @@ class LazyGroup(Group):
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "color": True},  # or Click cuts names in pipes
     examples=("darknet-py detect dog.jpg", "darknet-py detect --help        the options of a command, with examples"),
 )
 @click.version_option(__version__, prog_name="darknet-py")

@@ -97,7 +97,7 @@ def _fetch(model: Model) -> None:
         places = fetch_files(model, TerminalProgress())
     except KeyboardInterrupt:
         if any(part_file(file).is_file() for file in (*model.files, *model.along)):
-            click.echo("What has come is kept: the same command goes on from there.", err=True)
+            click.echo("What was received is kept: the same command resumes the download.", err=True)
         raise
     for file in (*model.files, *model.along):
         checked = f"size and {file.check} checked" if file.check else "size checked; no hash of this file is known"

@@ -232,7 +232,7 @@ def detect_image(
 
     Returns:
         (label, percent as text, (centre x, centre y, width, height in pixels of the image)), sorted by that text. For a
-        METADATA in the place of the class names, as the older module: (name, probability, box), most probable first;
+        METADATA instead of the class names, as the older module: (name, probability, box), most probable first;
         the names as bytes, or those of `altNames` where that is set.
     """
     older = isinstance(class_names, METADATA)

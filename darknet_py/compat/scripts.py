@@ -51,7 +51,7 @@ def run_module(module: str, arguments: Sequence[str], flavour: str) -> None:
 
 
 def take_place(flavour: str) -> str | None:
-    """Put our module in the place of ``darknet``, or this engine into ``cv2.dnn``, in this process.
+    """Replace ``darknet`` by our module, or this engine into ``cv2.dnn``, in this process.
 
     Returns:
         For ``opencv4``, the version of the OpenCV that calls itself 4.14 now; None if it stays as it is.

@@ -98,7 +98,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; a run that has come to its end leaves none behind."""
+        """Close it; that of a finished run is removed."""
         if self._file is not None:
             self._file.close()
         if kind is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import os
 import re
 import struct
 from pathlib import Path
@@ -16,6 +17,8 @@ _VERSION = struct.Struct("<iii")
 LARGEST = 1 << 31
 """Most bytes of a file that is read whole: no image, list or table of the field comes near."""
 
+_PART = 1 << 16
+
 LONGEST_STREAM = 1 << 28
 """Most bytes of what tells no size, such as a pipe: it may have no end (``/dev/zero``)."""
 
@@ -25,18 +28,27 @@ def read_file(path: str | Path) -> bytes:
     with open(path, "rb") as file:
         if not Path(path).is_file():
             return read_stream(file)
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise OSError(errno.EFBIG, f"has more than {LARGEST >> 20} MB")
-    return data
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise OSError(errno.EFBIG, f"has more than {LARGEST >> 20} MB")
+        return file.read()
 
 
 def read_stream(stream: IO[bytes]) -> bytes:
     """What a pipe or a device gives until its end. Raises `OSError` if that does not come."""
-    data = stream.read(LONGEST_STREAM + 1)
+    data = read_start(stream, LONGEST_STREAM + 1)
     if len(data) > LONGEST_STREAM:
         raise OSError(errno.EFBIG, f"is no ordinary file and does not end within {LONGEST_STREAM >> 20} MB")
     return data
+
+
+def read_start(stream: IO[bytes], length: int) -> bytes:
+    """At most so many bytes, in memory for what there is. (``read(length)`` takes memory for all of them first.)"""
+    parts: list[bytes] = []
+    left = length
+    while left > 0 and (part := stream.read(min(left, _PART))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def is_utf16(data: bytes) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..dialect import ALEXEYAB, AUTO, DIALECTS, PJREDDIE, Dialect
 from ..dialect.choose import choose
 from ..errors import CfgError, DataError, warn
-from .binary import why_no_cfg
+from .binary import read_start, why_no_cfg
 from .text import decode_text
 
 KINDS: Mapping[str, str] = {**ALEXEYAB.sections, **PJREDDIE.sections}
@@ -222,7 +222,7 @@ def read_cfg(path: str | Path, dialect: str = AUTO) -> Cfg:
     """
     try:
         with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
+            data = read_start(file, LARGEST + 1)
     except (OSError, ValueError) as error:  # a ValueError: a zero byte in the path
         raise CfgError(f"cannot read this cfg: {getattr(error, 'strerror', None) or error}", path) from None
     if len(data) > LARGEST:

@@ -10,6 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from ..dialect import ALEXEYAB, PJREDDIE
+from .alexeyab_recurrent import ForgetFirstLstm, HiddenRnn, InputsFirstGru
 from .avgpool import AvgPool
 from .base import INT32_MAX, Layer, Place, Shape, Stored
 from .batchnorm import BatchNorm
@@ -47,13 +48,13 @@ if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 _SHARED: tuple[Any, ...] = (
-    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crop, Detection, Dropout, Gru, Local, Lstm, MaxPool,
-    Normalization, Region, Reorg, Rnn, Route, Softmax, Upsample, Yolo,
+    Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crop, Detection, Dropout, Local, MaxPool,
+    Normalization, Region, Reorg, Route, Softmax, Upsample, Yolo,
 )  # fmt: skip
-_PJREDDIES: tuple[Any, ...] = (Crnn, Deconvolutional, Iseg, L2Norm, Logistic, Shortcut)
+_PJREDDIES: tuple[Any, ...] = (Crnn, Deconvolutional, Gru, Iseg, L2Norm, Logistic, Lstm, Rnn, Shortcut)
 _ALEXEYABS: tuple[Any, ...] = (
-    Contrastive, ConvCrnn, ConvLstm, Empty, GaussianYolo, History, Implicit, LocalAvgPool, MultiShortcut, Reorg3d, Sam,
-    ScaleChannels,
+    Contrastive, ConvCrnn, ConvLstm, Empty, ForgetFirstLstm, GaussianYolo, HiddenRnn, History, Implicit,
+    InputsFirstGru, LocalAvgPool, MultiShortcut, Reorg3d, Sam, ScaleChannels,
 )  # fmt: skip
 
 LAYERS: dict[str, dict[str, Any]] = {
@@ -80,8 +81,10 @@ def make_layer(section: Section, place: Place) -> Layer:
 
 __all__ = [
     "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Contrastive", "ConvCrnn", "ConvLstm",
-    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty", "GaussianYolo", "Gru",
-    "Head", "History", "Implicit", "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
+    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty",
+    "ForgetFirstLstm", "GaussianYolo", "Gru",
+    "Head", "HiddenRnn", "History", "Implicit", "InputsFirstGru",
+    "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
     "MultiShortcut", "NmsOptions", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route",
     "RowOptions", "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo",
     "make_layer", "refuse_foreign",

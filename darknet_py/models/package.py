@@ -121,7 +121,7 @@ def _watch(command: list[str], environment: dict[str, str], folder: Path, progre
 
 
 def _fetched(folder: Path) -> int:
-    """How many bytes of a package have come."""
+    """How many bytes of a package have been received."""
     try:
         return max((path.stat().st_size for path in folder.rglob("*.tar.gz")), default=0)
     except OSError:  # moved in this moment

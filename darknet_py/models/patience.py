@@ -34,7 +34,7 @@ class Guard(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """As much as has come. Raises TimeoutError or http.client.HTTPException when the time or the bytes are up."""
+        """What was received. Raises TimeoutError or http.client.HTTPException when the time or the bytes are up."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")

@@ -10,8 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.runtime.reciprocal import intel_estimate, own_estimate
-
 Floats = NDArray[np.float32]
 
 f32 = np.float32
@@ -99,9 +97,16 @@ class MakefileBoxes:
 
     flushes = True
 
-    def __init__(self, estimate: Callable[[Any], np.float32]) -> None:
-        """``estimate``: the processor's instruction for about 1/x; its last bits are the maker's choice."""
-        self._estimate = estimate
+    def __init__(self, intel: bool) -> None:
+        """``intel``: an Intel processor's estimates of 1/x, not those of the processor here (the maker's choice)."""
+        self._intel = intel
+
+    @cached_property
+    def _estimate(self) -> Callable[[Any], np.float32]:
+        # Numba is slow to import, and --help needs the profiles' names.
+        from ..kernels.runtime.reciprocal import intel_estimate, own_estimate
+
+        return intel_estimate if self._intel else own_estimate
 
     def correct(self, frame: Frame, box: Floats) -> Floats:
         with np.errstate(all="ignore"):
@@ -137,8 +142,8 @@ SOURCE = SourceBoxes()
 ALEXEYABS = AlexeyabBoxes()
 """AlexeyAB's source."""
 
-MAKEFILE = MakefileBoxes(intel_estimate)
+MAKEFILE = MakefileBoxes(intel=True)
 """The Makefile's program on an Intel processor."""
 
-MAKEFILE_HERE = MakefileBoxes(own_estimate)
+MAKEFILE_HERE = MakefileBoxes(intel=False)
 """The Makefile's program on the processor here. (Elsewhere than on x86-64 its profile is refused.)"""

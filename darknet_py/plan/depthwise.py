@@ -76,4 +76,5 @@ def tap_offsets(shape: ConvShape, strip: Strip) -> NDArray[np.int64]:
     """Where each tap lies in a frame, from the first output's first tap on."""
     ky, kx = np.divmod(np.arange(shape.size**2, dtype=np.int64), shape.size)
     phases = ky % shape.stride * shape.stride + kx % shape.stride
-    return phases * strip.phase + ky // shape.stride * strip.pitch + kx // shape.stride
+    offsets: NDArray[np.int64] = phases * strip.phase + ky // shape.stride * strip.pitch + kx // shape.stride
+    return offsets

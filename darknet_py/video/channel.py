@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 class Channel(Generic[Item]):
-    """Hands items from one thread to another, in order, and holds up the giver when it is full.
+    """Hands items from one thread to another, in order, and blocks the producer when it is full.
 
     Attributes:
         dropped: how many items were left out because newer ones came.

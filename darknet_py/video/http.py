@@ -50,7 +50,7 @@ class Server(ThreadingHTTPServer):
             DarknetError: the port is taken, or the host is not one of this machine.
         """
         self._lock = threading.Lock()
-        self._clients: dict[Any, float] = {}  # until when the request must have come whole
+        self._clients: dict[Any, float] = {}  # until when the whole request must be received
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), handler)
@@ -82,7 +82,7 @@ class Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def has_asked(self, request: Any) -> None:
-        """The client's request has come whole."""
+        """The client's whole request was received."""
         with self._lock:
             self._clients[request] = math.inf
 

@@ -132,7 +132,7 @@ class Window:
                 self._cv2.resizeWindow("Demo", 1352, 1013)
         except self._cv2.error as error:
             raise DarknetError(
-                "this OpenCV opens no windows: pip install opencv-python in the place of opencv-python-headless, "
+                "this OpenCV opens no windows: pip install opencv-python instead of opencv-python-headless, "
                 "or watch in a browser (--mjpeg-port 8090)"
             ) from error
 

@@ -22,7 +22,7 @@ TIMEOUT = 10_000
 """Milliseconds that an address on the network may take to answer, or to send the next frame."""
 
 RETRIES = 5
-"""How often reading is tried again in a file that should have more frames: decoders get over a broken one."""
+"""How often reading is retried in a file that should have more frames: decoders recover after a broken one."""
 
 TOLERANCE = 0.95
 """A file's number of frames is an estimate in some formats; a file that has less of it than this is cut short."""

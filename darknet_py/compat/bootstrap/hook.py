@@ -150,7 +150,7 @@ class Changed:
 
 
 class Replaced:
-    """A loader that gives ours in the place of the module."""
+    """A loader that returns ours instead of the module."""
 
     def __init__(self, finder: Finder) -> None:
         self.finder = finder

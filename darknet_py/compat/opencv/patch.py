@@ -62,7 +62,7 @@ _SAID = ("__name__", "__qualname__", "__doc__")
 
 
 class Either(type):
-    """A class of ours in the place of OpenCV's: makes either, and counts the instances of both as its own.
+    """A class of ours instead of OpenCV's: makes either, and counts the instances of both as its own.
 
     Classes that a script derives from it are ours alone.
     """

@@ -13,7 +13,18 @@ import numpy as np
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel, windows  # noqa: F401 (for `Requires` in a docstring)
-from ..vector.simd import add_product, even_lanes, load, odd_lanes, pointer, shifted, splat, store, store_first
+from ..vector.simd import (
+    add_product,
+    even_lanes,
+    load,
+    load_between,
+    odd_lanes,
+    pointer,
+    shifted,
+    splat,
+    store,
+    store_first,
+)  # fmt: skip
 from .epilogue import finish_pixels, is_finish  # noqa: F401 (for `Requires` in a docstring)
 from .pack import pixels_of_row
 
@@ -115,10 +126,7 @@ def depthwise(
         _multiply(tile, sums, frame, pointer(weights, group * taps), pointer(offsets, 0), count, taps)
         finish_pixels(tile, sums, 0, 0, sums, 1, count, pointer(singles, group), pointer(doubles, group), finish)
         target = pointer(out, image * next_out + (group * shape.out_h + y) * shape.out_w)
-        for i in range(rows):
-            for j in range(0, shape.out_w, tile.lanes):
-                values = load(tile, sums, i * strip.pitch + j)
-                store_first(target, i * shape.out_w + j, values, min(tile.lanes, shape.out_w - j))
+        _copy_rows(tile, target, sums, rows, shape.out_w, strip.pitch)
 
 
 @kernel
@@ -150,6 +158,25 @@ def _multiply(tile, sums, frame, weights, offsets, count, taps):
 
 
 @kernel
+def _copy_rows(tile, out, sums, rows, width, pitch):
+    """Rows that lie ``pitch`` apart to where they lie side by side. Vectors may reach into rows that follow.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, width)
+        sums: float32*
+        rows, width, pitch: int
+    """
+    for i in range(rows):
+        for j in range(0, width, tile.lanes):
+            place, values = i * width + j, load(tile, sums, i * pitch + j)
+            if place + tile.lanes <= rows * width:
+                store(out, place, values)
+            else:
+                store_first(out, place, values, min(tile.lanes, width - j))
+
+
+@kernel
 def _copy_frame(tile, frame, plane, y0, rows, shape, strip):
     """What the taps of some rows of outputs meet, 0 outside of the image.
 
@@ -162,19 +189,44 @@ def _copy_frame(tile, frame, plane, y0, rows, shape, strip):
         shape: ConvShape
         strip: Strip
     """
-    zero = splat(tile, np.float32(0))
+    zero, w = splat(tile, np.float32(0)), shape.w
     for n in range((rows - 1) * shape.stride + shape.size):
         y = y0 + n
         line = shifted(frame, n // shape.stride * strip.pitch + n % shape.stride * shape.stride * strip.phase)
-        source = shifted(plane, y * shape.w)
-        inside = 0 <= y < shape.h
-        for i in range(0, strip.pitch, tile.lanes):
-            if shape.stride == 1:
-                store(line, i, pixels_of_row(tile, source, i - shape.pad, shape.w) if inside else zero)
-                continue
-            a, b = zero, zero
-            if inside:
-                a = pixels_of_row(tile, source, 2 * i - shape.pad, shape.w)
-                b = pixels_of_row(tile, source, 2 * i + tile.lanes - shape.pad, shape.w)
-            store(line, i, even_lanes(a, b))
-            store(line, i + strip.phase, odd_lanes(a, b))
+        source = shifted(plane, y * w)
+        if not 0 <= y < shape.h:
+            for i in range(0, strip.pitch, tile.lanes):
+                store(line, i, zero)
+                if shape.stride == 2:
+                    store(line, i + strip.phase, zero)
+        elif shape.stride == 1:
+            _copy_line(tile, line, source, (shape.h - y) * w, w, shape.pad, strip.pitch)
+        else:
+            for i in range(0, strip.pitch, tile.lanes):
+                a = pixels_of_row(tile, source, 2 * i - shape.pad, w)
+                b = pixels_of_row(tile, source, 2 * i + tile.lanes - shape.pad, w)
+                store(line, i, even_lanes(a, b))
+                store(line, i + strip.phase, odd_lanes(a, b))
+
+
+@kernel(forceinline=True)
+def _copy_line(tile, line, source, left, w, pad, pitch):
+    """A row between zeros. Vectors may reach into the row that follows, which is written later.
+
+    Args:
+        tile: Tile
+        line: written float32*: (pitch,)
+        source: float32*: the row, and those below it
+        left: int: values of the channel from there on
+        w, pad, pitch: int: (w + 2 * pad) is the pitch
+    """
+    zero = splat(tile, np.float32(0))
+    for i in range(0, pad, tile.lanes):
+        store(line, i, zero)
+    for i in range(0, w, tile.lanes):
+        if i + tile.lanes <= left:
+            store(line, pad + i, load(tile, source, i))
+        else:
+            store(line, pad + i, load_between(tile, source, i, 0, min(tile.lanes, w - i)))
+    for i in range(pad + w, pitch, tile.lanes):
+        store(line, i, zero)
