@@ -40,6 +40,12 @@ YOLO_NET = net(3, 32, 48, CONV, CONV, HEAD, YOLO, "route layers=-3", "upsample s
 REGION_NET = net(3, 32, 32, CONV, CONV, HEAD, REGION)
 NEW_COORDS_NET = net(3, 32, 32, CONV, CONV, HEAD.replace("linear", "logistic"), YOLO + " new_coords=1 scale_x_y=2")
 FLAT_REGION_NET = net(3, 32, 32, CONV.replace("leaky", "mish"), CONV, HEAD, REGION)
+ALEXEYABS_NET = net(
+    3, 32, 32, CONV.replace("leaky", "mish"), "route layers=-1 groups=2 group_id=1",
+    "convolutional filters=4 size=3 pad=1 activation=swish", "sam from=-2 activation=logistic", "avgpool",
+    "convolutional filters=4 size=1 activation=logistic", "scale_channels from=2 activation=leaky",
+    "shortcut from=3 activation=leaky", "dropout", "maxpool size=5 stride=1", HEAD, YOLO + " scale_x_y=1.05",
+)  # fmt: skip
 
 
 def files(folder: Path, text: str, seed: int = 7) -> tuple[Path, Path]:
@@ -314,8 +320,18 @@ def test_classification_model(tmp_path: Path) -> None:
 
 
 @NEEDS_OPENCV_4
-@pytest.mark.parametrize("text", [YOLO_NET, REGION_NET], ids=["yolo", "region"])
-@pytest.mark.parametrize("shape", [(1, 3, 32, 32), (2, 3, 64, 96)])
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        *(
+            (text, shape)
+            for text in (YOLO_NET, REGION_NET, NEW_COORDS_NET)
+            for shape in ((1, 3, 32, 32), (2, 3, 64, 96))
+        ),
+        (FLAT_REGION_NET, (1, 3, 32, 32)),  # larger: two of a thousand boxes with nearly the same score change places
+        (ALEXEYABS_NET, (1, 3, 32, 32)),  # OpenCV's [scale_channels] takes one image only
+    ],
+)
 def test_the_real_opencv_gives_the_same(tmp_path: Path, text: str, shape: tuple[int, ...]) -> None:
     cfg, weights = map(str, files(tmp_path, text))
     real, ours = cv2.dnn.readNetFromDarknet(cfg, weights), opencv.readNetFromDarknet(cfg, weights)
@@ -343,14 +359,6 @@ def test_options_of_alexeyabs_heads_count_as_far_as_opencv_reads_them(tmp_path: 
     for each in (plain, named):
         each.setInput(noise(1, 3, 32, 32))
     np.testing.assert_allclose(plain.forward(), named.forward(), atol=1e-5)  # one is computed as AlexeyAB's
-
-
-ALEXEYABS_NET = net(
-    3, 32, 32, CONV.replace("leaky", "mish"), "route layers=-1 groups=2 group_id=1",
-    "convolutional filters=4 size=3 pad=1 activation=swish", "sam from=-2 activation=logistic", "avgpool",
-    "convolutional filters=4 size=1 activation=logistic", "scale_channels from=2 activation=leaky",
-    "shortcut from=3 activation=leaky", "dropout", "maxpool size=5 stride=1", HEAD, YOLO + " scale_x_y=1.05",
-)  # fmt: skip
 
 
 def test_names_and_types_of_alexeyabs_layers(tmp_path: Path) -> None:

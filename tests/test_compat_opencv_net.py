@@ -15,7 +15,7 @@ from darknet_py.compat.opencv.ids import Ids, to_ids
 from darknet_py.errors import CfgError, DarknetError
 
 from .nets import net
-from .test_compat_opencv import CONV, NEEDS_OPENCV_4, REGION_NET, YOLO_NET, cv2, files, noise
+from .test_compat_opencv import ALEXEYABS_NET, CONV, NEEDS_OPENCV_4, REGION_NET, YOLO_NET, cv2, files, noise
 
 MIXED_NET = net(
     3, 32, 32, CONV, "convolutional filters=8 size=1 activation=linear", "shortcut from=-2 activation=linear", CONV,
@@ -307,7 +307,9 @@ def test_a_models_outputs(tmp_path: Path) -> None:
 
 
 @NEEDS_OPENCV_4
-@pytest.mark.parametrize("text", [YOLO_NET, REGION_NET, MIXED_NET], ids=["yolo", "region", "mixed"])
+@pytest.mark.parametrize(
+    "text", [YOLO_NET, REGION_NET, MIXED_NET, ALEXEYABS_NET], ids=["yolo", "region", "mixed", "alexeyabs"]
+)
 def test_the_real_opencv_tells_the_same(tmp_path: Path, text: str) -> None:
     cfg, weights = map(str, files(tmp_path, text))
     told = []
