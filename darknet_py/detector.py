@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from .layers import Layer
     from .network import Network
     from .parameters import Parameters
-
-    Floats = NDArray[np.float32]
+    from .typing import Floats
 
 
 class Detector:

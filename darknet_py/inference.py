@@ -18,16 +18,13 @@ from .image.letterbox import letterbox_pixels, resize_pixels
 from .view import Fit, View
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .detect.candidates import Candidates
     from .detect.nms import Boxes
     from .formats.tree import Tree
     from .network import Network
     from .numeric.arithmetic import Arithmetic
+    from .typing import Floats, Pixels
 
-    Floats = NDArray[np.float32]
-    Pixels = NDArray[np.uint8]
 
 _FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels}
 

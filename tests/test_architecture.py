@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"errors", "version", "terminal", "geometry"},
+    {"errors", "version", "terminal", "geometry", "typing"},
     {"dialect"},
     {"formats"},
     {"layers"},

@@ -17,11 +17,9 @@ from ..formats.labels import Wrong, label_paths, read_labels, refuse_wrong
 from ..formats.text import exists, is_file, read_paths, spellings
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..formats.labels import Box
+    from ..typing import Doubles
 
-    Floats = NDArray[np.float64]
 
 TINY = 0.001
 """Darknet's training ignores boxes that are narrower or lower (``fill_truth_detection``)."""
@@ -43,12 +41,12 @@ class Boxes:
         notes: what was left out or missing, a sentence each.
     """
 
-    sizes: Floats
+    sizes: Doubles
     images: int
-    pictures: Floats | None
+    pictures: Doubles | None
     notes: tuple[str, ...]
 
-    def letterboxed(self, width: int, height: int) -> Floats:
+    def letterboxed(self, width: int, height: int) -> Doubles:
         """The sizes in fractions of a network's input of ``width`` x ``height``, images fit into it as Darknet does.
 
         Raises:
@@ -60,7 +58,7 @@ class Boxes:
                 "them, and the images of a data file do, but not label files alone"
             )
         scale = (np.array([width, height]) / self.pictures).min(axis=1, keepdims=True)
-        fitted: Floats = self.sizes * self.pictures * scale / np.array([width, height])
+        fitted: Doubles = self.sizes * self.pictures * scale / np.array([width, height])
         return fitted
 
 

@@ -17,8 +17,8 @@ from ..errors import DarknetError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from ..typing import Doubles, Ints
+
 
 CENTROIDS = ("best", "mean")
 """Where a cluster's centre goes: to where its average IoU is greatest, or to the mean of its boxes."""
@@ -47,14 +47,14 @@ class Clusters:
         history: average IoU of each iteration of the last pass; it never falls.
     """
 
-    sizes: Floats
+    sizes: Doubles
     counts: Ints
     average_iou: float
     history: tuple[float, ...]
 
 
 def cluster(
-    boxes: Floats, k: int, *, seed: int = 0, tries: int = 10, centroid: str = "best",
+    boxes: Doubles, k: int, *, seed: int = 0, tries: int = 10, centroid: str = "best",
     report: Callable[[str], None] = lambda text: None,
 ) -> Clusters:  # fmt: skip
     """Find the ``k`` sizes that boxes are nearest to.
@@ -99,7 +99,7 @@ def cluster(
     return best
 
 
-def _different(boxes: Floats, most: int) -> int:
+def _different(boxes: Doubles, most: int) -> int:
     """How many different sizes there are, counted up to ``most``."""
     for count in range(most):
         if not len(boxes):
@@ -108,7 +108,7 @@ def _different(boxes: Floats, most: int) -> int:
     return most
 
 
-def start(boxes: Floats, k: int, random: np.random.Generator) -> Floats:
+def start(boxes: Doubles, k: int, random: np.random.Generator) -> Doubles:
     """k-means++: one box after another, each drawn with a probability that grows with 1 - IoU to those before.
 
     Arthur and Vassilvitskii draw in proportion to what a point adds to the sum that k-means minimises. Here that sum is
@@ -125,7 +125,7 @@ def start(boxes: Floats, k: int, random: np.random.Generator) -> Floats:
     return sizes
 
 
-def iterate(boxes: Floats, sizes: Floats, centroid: str = "best", step: float = FIRST_STEP) -> Clusters:
+def iterate(boxes: Doubles, sizes: Doubles, centroid: str = "best", step: float = FIRST_STEP) -> Clusters:
     """k-means from a start until nothing changes; average IoU never falls on the way.
 
     A cluster's centre is moved only to where the sum of its boxes' IoU is greater. With ``centroid="mean"`` that place
@@ -155,7 +155,9 @@ def iterate(boxes: Floats, sizes: Floats, centroid: str = "best", step: float = 
     return Clusters(sizes[order], counts, float(value.mean()), tuple(history))
 
 
-def _move(boxes: Floats, sizes: Floats, steps: Floats, nearest: Ints, value: Floats, counts: Ints) -> NDArray[np.bool_]:
+def _move(
+    boxes: Doubles, sizes: Doubles, steps: Doubles, nearest: Ints, value: Doubles, counts: Ints
+) -> NDArray[np.bool_]:
     """Move each centre to the best of some places, in ``sizes``; returns which ones have moved."""
     k = len(sizes)
     full = counts > 0
@@ -180,7 +182,7 @@ def _move(boxes: Floats, sizes: Floats, steps: Floats, nearest: Ints, value: Flo
     return moved
 
 
-def _sums(boxes: Floats, places: Floats, nearest: Ints) -> Floats:
+def _sums(boxes: Doubles, places: Doubles, nearest: Ints) -> Doubles:
     """For each place the sum of the IoU with the boxes of its cluster."""
     total = np.zeros(len(places))
     for first in range(0, len(boxes), CHUNK):
@@ -189,7 +191,7 @@ def _sums(boxes: Floats, places: Floats, nearest: Ints) -> Floats:
     return total
 
 
-def assign(boxes: Floats, sizes: Floats) -> tuple[Ints, Floats]:
+def assign(boxes: Doubles, sizes: Doubles) -> tuple[Ints, Doubles]:
     """For each box the number of the nearest size (the first of equals), and the IoU with it."""
     nearest = np.zeros(len(boxes), np.int64)
     value = np.empty(len(boxes))
@@ -211,9 +213,9 @@ def assign(boxes: Floats, sizes: Floats) -> tuple[Ints, Floats]:
     return nearest, value
 
 
-def iou(boxes: Floats, others: Floats) -> Floats:
+def iou(boxes: Doubles, others: Doubles) -> Doubles:
     """Intersection over union of boxes with a common centre, pair by pair: float64[n, 2] twice -> float64[n]."""
     least = np.minimum(boxes, others)
     common = least[:, 0] * least[:, 1]
-    result: Floats = common / (boxes[:, 0] * boxes[:, 1] + others[:, 0] * others[:, 1] - common)
+    result: Doubles = common / (boxes[:, 0] * boxes[:, 1] + others[:, 0] * others[:, 1] - common)
     return result

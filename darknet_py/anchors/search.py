@@ -13,7 +13,7 @@ from .clusters import assign, cluster
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .clusters import Floats
+    from ..typing import Doubles
     from .target import Target
 
 
@@ -28,9 +28,9 @@ class Anchors:
         average_iou: of all boxes.
     """
 
-    values: Floats
+    values: Doubles
     counts: NDArray[np.int64]
-    each_iou: Floats
+    each_iou: Doubles
     average_iou: float
 
 
@@ -50,7 +50,7 @@ class Search:
     tries: int = 10
     centroid: str = "best"
 
-    def run(self, sizes: Floats, k: int, report: Callable[[str], None] = lambda text: None) -> Anchors:
+    def run(self, sizes: Doubles, k: int, report: Callable[[str], None] = lambda text: None) -> Anchors:
         """The best ``k`` anchors for boxes.
 
         Args:
@@ -65,7 +65,7 @@ class Search:
         return measure(sizes, found.sizes, self.target)
 
 
-def measure(sizes: Floats, anchors: Floats, target: Target, exact: bool = False) -> Anchors:
+def measure(sizes: Doubles, anchors: Doubles, target: Target, exact: bool = False) -> Anchors:
     """How well anchors, in fractions, fit boxes: as they are, or (not ``exact``) as a cfg will have them."""
     values = anchors * target.scale if exact else target.rounded(anchors)
     nearest, value = assign(sizes, values / target.scale)

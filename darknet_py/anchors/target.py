@@ -10,11 +10,9 @@ import numpy as np
 from ..errors import CfgError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..network import Network
+    from ..typing import Doubles
 
-    Floats = NDArray[np.float64]
 
 HEADS = ("region", "yolo")
 
@@ -43,23 +41,23 @@ class Target:
         return "pixels" if self.head == "yolo" else f"cells of {self.cell[0]:g}x{self.cell[1]:g} pixels"
 
     @property
-    def scale(self) -> Floats:
+    def scale(self) -> Doubles:
         """Fractions of the input times this are a cfg's values."""
         size = np.array([self.width, self.height], np.float64)
         return size if self.head == "yolo" else size / np.array(self.cell)
 
-    def rounded(self, sizes: Floats) -> Floats:
+    def rounded(self, sizes: Doubles) -> Doubles:
         """Sizes in fractions of the input -> values as a cfg has them: cells with four decimals, whole pixels."""
         values = sizes * self.scale
-        result: Floats = np.maximum(values.round(), 1.0) if self.head == "yolo" else values.round(4)
+        result: Doubles = np.maximum(values.round(), 1.0) if self.head == "yolo" else values.round(4)
         return result
 
-    def text(self, values: Floats) -> str:
+    def text(self, values: Doubles) -> str:
         """Values as a cfg writes them: ``10,13, 16,30``."""
         return ", ".join(f"{w:g},{h:g}" for w, h in values.tolist())
 
 
-def target_of(network: Network) -> tuple[Target, Floats]:
+def target_of(network: Network) -> tuple[Target, Doubles]:
     """The head of a network, and its anchors in fractions of the input, float64[num, 2].
 
     Of several heads the first counts: those of YOLOv3 share one list, and each takes what its ``mask`` says.

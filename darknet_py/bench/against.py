@@ -19,9 +19,8 @@ from ..numeric.arithmetic import PROFILES
 from .peers import serve
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ..typing import Floats
 
-    Floats = NDArray[np.float32]
 
 START = Path(serve.__file__).with_name("start.py")
 

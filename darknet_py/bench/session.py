@@ -24,13 +24,11 @@ from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..layers import Layer
     from ..network import Network
+    from ..typing import Floats
     from .ceiling import Ceiling
 
-    Floats = NDArray[np.float32]
 
 TOLERANCE = 1e-3
 """How far another engine's outputs may be from ours, of the largest of ours or of 1: then it runs the same network."""

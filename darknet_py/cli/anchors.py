@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..anchors.boxes import Boxes
-    from ..anchors.clusters import Floats
     from ..anchors.search import Anchors, Search
+    from ..typing import Doubles
 
 
 class Range(click.ParamType):
@@ -118,7 +118,7 @@ def _count(number: int, one: str, more: str) -> str:
 
 def _settings(
     cfg: Path | None, num: int | None, size: tuple[int, int] | None, head: str | None, dialect: str, **how: Any
-) -> tuple[Search, Floats | None]:
+) -> tuple[Search, Doubles | None]:
     """What to search for: as the options say, else as the cfg does; and the cfg's own anchors."""
     from dataclasses import replace
 
@@ -151,7 +151,7 @@ def _read(
 
 
 def _curve(
-    wanted: Search, sizes: Floats, found: Anchors, curve: tuple[int, int] | None, report: Callable[[str], None]
+    wanted: Search, sizes: Doubles, found: Anchors, curve: tuple[int, int] | None, report: Callable[[str], None]
 ) -> list[tuple[int, float]]:
     """(k, average IoU) for each k of the range."""
     numbers = range(curve[0], curve[1] + 1) if curve else ()

@@ -14,7 +14,7 @@ from ..errors import DarknetError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    from ..typing import Floats
 
 
 def _record(struct: type[ct.Structure]) -> np.dtype[Any]:

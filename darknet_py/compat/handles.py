@@ -17,11 +17,8 @@ from ..view import Asked, View
 from .structs import METADATA, floats_at, text, to_pointer
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..detect.candidates import Candidates
-
-    Floats = NDArray[np.float32]
+    from ..typing import Floats
 
 
 class Handle:

@@ -12,9 +12,8 @@ from ..image.letterbox import letterbox, resize, to_planar
 from ..image.load import load_image as read_image
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ..typing import Floats
 
-    Floats = NDArray[np.float32]
 
 FloatPointer = ct.POINTER(ct.c_float)
 

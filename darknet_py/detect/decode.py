@@ -15,7 +15,8 @@ from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import Detection, GaussianYolo, Head, Region, Yolo
 from ..numeric.arithmetic import PROFILES, Arithmetic
 from ..numeric.boxes import Frame
-from .candidates import Candidates, Floats, join
+from ..typing import Floats
+from .candidates import Candidates, join
 from .finite import check_finite
 from .flat_region import decode_flat_region
 from .gaussian import decode_gaussian

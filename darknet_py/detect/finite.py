@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ..errors import warn
-from .candidates import Floats
+from ..typing import Floats
 
 if TYPE_CHECKING:
     from ..layers import Layer

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..kernels.layers.boxes import anchor_boxes
 from ..kernels.layers.overlap import logistic_values
-from .candidates import Candidates, Floats
+from ..typing import Floats
+from .candidates import Candidates
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree

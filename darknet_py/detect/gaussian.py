@@ -8,7 +8,8 @@ import numpy as np
 
 from ..kernels.layers.boxes import anchor_boxes
 from ..numeric.boxes import SOURCE
-from .candidates import Candidates, Floats
+from ..typing import Floats
+from .candidates import Candidates
 from .yolo import anchors_of, boxes_above
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from ..kernels.layers.boxes import sort_boxes, suppress
 from ..kernels.layers.overlap import suppress_by_distance
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..layers import NmsOptions
-from .candidates import Candidates, Floats, Indices
+from ..typing import Floats
+from .candidates import Candidates, Indices
 
 if TYPE_CHECKING:
     from ..network import Network

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.layers.boxes import anchor_boxes
-from .candidates import Candidates, Floats, Indices
+from ..typing import Floats
+from .candidates import Candidates, Indices
 from .tree import mapped_probabilities, top_classes
 
 if TYPE_CHECKING:

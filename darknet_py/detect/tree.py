@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from ..kernels.layers import boxes as kernels
-from .candidates import Floats, Indices
+from ..typing import Floats
+from .candidates import Indices
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels.layers.boxes import anchor_boxes
-from .candidates import Candidates, Floats, Indices
+from ..typing import Floats
+from .candidates import Candidates, Indices
 from .region import class_probabilities
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .candidates import Candidates, Floats
+from ..typing import Floats
+from .candidates import Candidates
 
 if TYPE_CHECKING:
     from ..layers import Detection

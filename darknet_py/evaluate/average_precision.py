@@ -15,10 +15,9 @@ from .truth import NOTHING, Truth, iou
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..typing import Doubles, Ints
     from .found import Found
 
-    Doubles = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 f32 = np.float32
 

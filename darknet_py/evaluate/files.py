@@ -11,11 +11,9 @@ import numpy as np
 from ..validate.references import COCO_IDS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from ..typing import Doubles
     from .found import Found
 
-    Doubles = NDArray[np.float64]
 
 f32 = np.float32
 

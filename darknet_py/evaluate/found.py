@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from ..detect.nms import Boxes
     from ..detector import Detector
     from ..layers import Head
-
-    Floats = NDArray[np.float32]
-    Pixels = NDArray[np.uint8]
+    from ..typing import Floats, Pixels
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detector import Detector
+    from ..typing import Pixels
 
-    Pixels = NDArray[np.uint8]
     Step = Callable[[], None]
 
 

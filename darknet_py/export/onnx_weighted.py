@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..parameters import Arrays
-
-    Floats = NDArray[np.float32]
+    from ..typing import Floats
 
 
 def _factors(arrays: Arrays, graph: Graph) -> NDArray[np.float64]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 from ..formats.atomic import whole_file
 from ..formats.text import as_unicode
+from ..typing import Pixels
 from .label import Placer, draw_label, label_size
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
 
-Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 f32 = np.float32

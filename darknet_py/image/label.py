@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError
 
 if TYPE_CHECKING:
-    Pixels = NDArray[np.uint8]
+    from ..typing import Pixels
 
 SMALLEST = 10
 """Smallest font size, in pixels, that can be read with ease; long labels get down to 8."""

@@ -18,7 +18,8 @@ from ..kernels.runtime.denormals import denormals_as_zero
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from ..typing import Pixels
+
     Planar = NDArray[np.float32]
 
 _TABLE = (np.arange(256) / 255.0).astype(np.float32)

@@ -17,10 +17,8 @@ from .orientation import UPRIGHT, find_orientation, turned
 from .reading import DECODERS, chosen_decoder, current, try_pillow, warn_of_orientation
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from ..typing import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 __all__ = ["DECODERS", "load_image"]
 

@@ -6,10 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from ..typing import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 UPRIGHT = 1
 _KNOWN = range(1, 9)

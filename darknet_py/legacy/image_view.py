@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..errors import DarknetError
 from ..image.load import load_image
 from ..view import Asked, Fit, View
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..detect.detections import Detections
     from ..detector import Detector
-
-    Pixels = NDArray[np.uint8]
+    from ..typing import Pixels
 
 
 def check_detects(detector: Detector) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DarknetError
-from .batchnorm import Doubles, Floats, folded, fused_in_double, root_of_opencv, root_plus_epsilon, root_with_epsilon
+from ..typing import Doubles, Floats
+from .batchnorm import folded, fused_in_double, root_of_opencv, root_plus_epsilon, root_with_epsilon
 from .boxes import ALEXEYABS, MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
 from .number_format import FLOAT32, NumberFormat
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from ..typing import Doubles, Floats
 
 
 def root_plus_epsilon(variance: Floats) -> Doubles:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import fitted_size
-
-Floats = NDArray[np.float32]
+from ..typing import Floats
 
 f32 = np.float32
 

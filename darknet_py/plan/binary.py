@@ -17,12 +17,9 @@ from .memory import aligned_floats, frozen
 from .step import Step
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..layers import Convolutional
+    from ..typing import Floats
     from .context import LayerContext
-
-    Floats = NDArray[np.float32]
 
 
 def binarized(layer: Convolutional, context: LayerContext) -> tuple[list[Step], LayerContext]:

@@ -18,18 +18,14 @@ from .states import States
 from .step import share_temporary
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..formats.tree import Tree
     from ..layers import Layer
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
+    from ..typing import Floats
     from .memory import Buffer
     from .step import Step
-
-    Floats = NDArray[np.float32]
 
 
 class Plan:

@@ -9,12 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from ..kernels.vector.tile import Tile
-
-    Floats = NDArray[np.float32]
-    Doubles = NDArray[np.float64]
+    from ..typing import Doubles, Floats
 
 
 def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile: Tile) -> tuple[Floats, Doubles]:

@@ -14,16 +14,12 @@ from .step import Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..formats.tree import Tree
     from ..kernels.vector.tile import Tile
     from ..layers import MaxPool
     from ..numeric.arithmetic import Arithmetic
+    from ..typing import Floats
     from .pool import Context
-
-    Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,10 @@ from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..kernels.conv.convolution import ConvShape
     from ..kernels.vector.tile import Tile
+    from ..typing import Ints
 
-    Ints = NDArray[np.int64]
 
 DEPTH = 576
 """About how many k one part has. Longer parts read and write the waiting sums less often; shorter ones keep the weights

@@ -16,15 +16,12 @@ from .winograd import choose_transform, pack_tiles, winograd_steps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..kernels.conv.winograd_code import Winograd
     from ..kernels.vector.tile import Tile
     from ..layers import Convolutional
+    from ..typing import Floats
     from .context import LayerContext
 
-    Floats = NDArray[np.float32]
     Chooser = Callable[[ConvShape, int, Tile], Winograd | None]
 
 

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from ..kernels.conv.convolution import ConvShape
     from ..kernels.conv.epilogue import Finish
     from ..kernels.vector.tile import Tile
+    from ..typing import Doubles, Floats
     from .context import LayerContext
     from .step import Step
 
-    Floats = NDArray[np.float32]
-    Doubles = NDArray[np.float64]
 
 VALUES = 3000
 """About how many values a task's outputs have: they and its frame stay in the nearest cache."""

@@ -11,11 +11,9 @@ from ..layers import Convolutional, MaxPool, Shape
 from ..layers.strides import blur_window
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..layers import Layer
+    from ..typing import Floats
 
-    Floats = NDArray[np.float32]
 
 _BLURS = {
     2: np.full((2, 2), 1 / 4, np.float32),

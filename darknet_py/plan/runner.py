@@ -13,15 +13,12 @@ from .build import Plan
 from .states import States
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..formats.tree import Tree
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
+    from ..typing import Floats
 
-    Floats = NDArray[np.float32]
 
 BATCH = 4
 """How many images go through the network together; a power of two."""

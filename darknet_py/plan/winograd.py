@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from ..kernels.conv.epilogue import Finish
     from ..kernels.conv.winograd_code import Winograd
     from ..kernels.vector.tile import Tile
+    from ..typing import Floats, Ints
     from .context import LayerContext
     from .conv_cut import Images
 
-    Floats = NDArray[np.float32]
-    Ints = NDArray[np.int64]
 
 SHARED = 2_000_000
 """Most float32 values that all transformed tiles may have for being made by a step of their own: they then lie in the

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detect.detections import Detections
-
-    Floats = NDArray[np.float32]
+    from ..typing import Floats
 
 
 @dataclass(frozen=True)

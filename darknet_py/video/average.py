@@ -15,13 +15,11 @@ from ..numeric.arithmetic import get_arithmetic
 from ..view import fit_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..detect.detections import Detections
     from ..detector import Detector
+    from ..typing import Floats
     from ..view import View
 
-    Floats = NDArray[np.float32]
 
 FRAMES = 3
 """Over how many frames Darknet averages, whatever its ``-avg`` says."""

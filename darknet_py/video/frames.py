@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..image.draw import draw_detections
 from .opencv import load_cv2
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..detect.detections import Detections
+    from ..typing import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 JPEG_QUALITY = 90
 

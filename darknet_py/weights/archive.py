@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from ..network import Network
     from ..parameters import Arrays
+    from ..typing import Floats
 
-    Floats = NDArray[np.float32]
 
 OWN_HEADER = Header(0, 2, 0, 0)
 """Of an archive that has none: the version that Darknet writes."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ..layers import Layer
     from ..network import Network
-    from ..numeric.batchnorm import Doubles, Floats
     from ..parameters import Arrays
+    from ..typing import Doubles, Floats
 
 FORMULAS = ("denormalize", "forward")
 """How the factor of a channel is computed.

@@ -13,7 +13,8 @@ from ...layers import Region
 
 if TYPE_CHECKING:
     from ...network import Network
-    from .serve import Floats, Job
+    from ...typing import Floats
+    from .serve import Job
 
 _FLOATS = ctypes.POINTER(ctypes.c_float)
 

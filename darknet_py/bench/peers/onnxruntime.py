@@ -9,7 +9,8 @@ from .onnx_model import to_onnx
 
 if TYPE_CHECKING:
     from ...network import Network
-    from .serve import Floats, Job
+    from ...typing import Floats
+    from .serve import Job
 
 
 class OnnxRuntime:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ...layers import Layer
     from ...network import Network
-    from .serve import Floats, Job
+    from ...typing import Floats
+    from .serve import Job
 
 
 class OpenCV:

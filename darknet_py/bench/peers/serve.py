@@ -23,11 +23,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from ...network import Network
-
-    Floats = NDArray[np.float32]
+    from ...typing import Floats
 
 
 @dataclass

@@ -16,8 +16,8 @@ from .arrays import to_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
-    Floats = NDArray[np.float32]
+    from ...typing import Floats, Pixels
+
 
 _ONE = 1 << 11
 """1 as a weight."""

@@ -29,13 +29,11 @@ from ...layers import (
 from .names import ACTIVATED, route_kind
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...network import Network
     from ...parameters import Parameters
+    from ...typing import Floats
     from .names import Part
 
-    Floats = NDArray[np.float32]
 
 INPUT_TYPE = "__NetInputLayer__"
 """How ``getLayerTypes`` calls the input's layer, whose own type is empty."""

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from ...typing import Floats
     from .read import Source
 
-    Floats = NDArray[np.float32]
     Found = tuple[NDArray[np.int32], Floats, NDArray[np.int32]]
 
 f32 = np.float32

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from ...layers import RowOptions
     from ...network import Network
+    from ...typing import Floats
 
-    Floats = NDArray[np.float32]
 
 TICKS_PER_SECOND = 1_000_000_000
 """``cv2.getTickFrequency()`` on Linux."""

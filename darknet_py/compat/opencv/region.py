@@ -10,13 +10,10 @@ from ...errors import CfgError
 from ...layers import Region, Yolo
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...layers import RowOptions
     from ...network import Network
+    from ...typing import Doubles, Floats
 
-    Floats = NDArray[np.float32]
-    Doubles = NDArray[np.float64]
 
 f32 = np.float32
 

@@ -15,7 +15,8 @@ from .reader import Reader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from ...typing import Pixels
+
 
 _OS2, _INFO_MASKS, _V4, _V5 = 12, 56, 108, 124
 _FILE_HEADER = 14

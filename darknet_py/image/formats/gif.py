@@ -12,7 +12,8 @@ from .reader import Reader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from ...typing import Pixels
+
 
 _SIGNATURE = 6
 _IMAGE, _EXTENSION, _GRAPHIC_CONTROL = 0x2C, 0x21, 0xF9

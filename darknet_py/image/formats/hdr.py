@@ -14,7 +14,8 @@ from .reader import Reader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from ...typing import Pixels
+
 
 _FORMAT = b"FORMAT=32-bit_rle_rgbe"
 _SIZE = re.compile(rb"-Y \s*([+-]?\d{1,10}) *\+X \s*([+-]?\d{1,10})")

@@ -10,9 +10,8 @@ from ..channels import OPAQUE, to_channels
 from .reader import Reader
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ...typing import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 _HEADER = 92
 _MOST_PACKETS = 10

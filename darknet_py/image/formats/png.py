@@ -13,7 +13,8 @@ from .reader import MOST_BYTES, Reader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from ...typing import Pixels
+
     Samples = NDArray[Any]
 
 _SIGNATURE = 8

@@ -10,9 +10,8 @@ from ..channels import OPAQUE, bands, to_channels
 from .reader import MOST_BYTES, Reader
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ...typing import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 _RGB = 3
 _MOST_CHANNELS = 16

@@ -13,7 +13,8 @@ from .reader import Reader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    from ...typing import Pixels
+
 
 HEADER = 18
 

@@ -13,9 +13,8 @@ from .markers import Component, Frame, Reader, Scan, Tables
 from .tables import ZIGZAG, ZIGZAG_ENTRIES
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ...typing import Pixels
 
-    Pixels = NDArray[np.uint8]
 
 LARGE = 1 << 18
 """Blocks (16 megapixels) from which on a file must be long enough to hold all of its image."""

@@ -17,13 +17,11 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
+from ...typing import Doubles
 from ..runtime.compile_time import compile_time
 from ..vector.llvm import INT, broadcast, fused_multiply_add, load_vector, store_vector
 from ..vector.tile import Tile
-
-Doubles = NDArray[np.float64]
 
 _FLOATS = ir.FloatType().as_pointer()
 

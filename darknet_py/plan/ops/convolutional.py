@@ -12,14 +12,9 @@ from ..convolution import convolution_steps
 from ..inner import blur_arrays, blur_of, sharp_of, unrolled_shape, unrolls, without_taps
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ...layers import Convolutional, MaxPool
     from ..context import LayerContext
     from ..step import Step
-
-    Floats = NDArray[np.float32]
 
 
 def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:

@@ -13,8 +13,6 @@ from ..memory import frozen
 from ..step import Step
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...layers import (
         Activation,
         Contrastive,
@@ -29,9 +27,8 @@ if TYPE_CHECKING:
         ScaleChannels,
         Shortcut,
     )  # fmt: skip
+    from ...typing import Floats
     from ..context import LayerContext
-
-    Floats = NDArray[np.float32]
 
 
 def activation_steps(layer: Activation, context: LayerContext) -> list[Step]:

@@ -12,14 +12,12 @@ from ...kernels.layers.heads import flatten_activated, scale_channels_in_place
 from .moves import copy_step
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...formats.tree import Tree
     from ...layers import Detection, GaussianYolo, Iseg, Region, Softmax, Yolo
+    from ...typing import Ints
     from ..context import LayerContext
     from ..step import Step
 
-    Ints = NDArray[np.int64]
     Groups = tuple[Ints, Ints]
     """First channel and number of channels of each group."""
 

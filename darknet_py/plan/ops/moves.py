@@ -10,12 +10,9 @@ from ...kernels.layers import rearrange
 from ..step import Step
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...layers import Crop, History, Implicit, Reorg, Reorg3d, Route, Upsample
+    from ...typing import Floats
     from ..context import LayerContext
-
-    Floats = NDArray[np.float32]
 
 
 def copy_step(out: Floats, x: Floats) -> Step:

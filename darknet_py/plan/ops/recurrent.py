@@ -20,13 +20,11 @@ from .convolutional import convolutional_steps
 from .weighted import connected_steps
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ...layers import ConvLstm, Crnn, Gru, Lstm, Recurrent, Rnn
+    from ...typing import Floats
     from ..context import LayerContext
     from ..step import Step
 
-    Floats = NDArray[np.float32]
 
 _PARTS: dict[type, Any] = {
     Connected: connected_steps,
