@@ -23,8 +23,8 @@ from .view import View, fit_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .models import Progress
     from .parameters import Parameters
+    from .zoo import Progress
 
 
 def load(
@@ -47,7 +47,7 @@ def load(
 
     Args:
         model: a cfg file (with ``weights``), or the name of a released model such as ``"yolov3-tiny"``, whose files are
-            found or fetched (see `darknet_py.models`). A file of that name comes first. With ``weights``, a name means
+            found or fetched (see `darknet_py.zoo`). A file of that name comes first. With ``weights``, a name means
             the cfg of that name that comes with darknet-py.
         weights: the weights file that belongs to the cfg.
         names: class names: a ``.names`` file or a list; an empty one for none. By default those of the released model
@@ -70,7 +70,7 @@ def load(
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
     if weights is None:
-        from .models import find_model
+        from .zoo import find_model
 
         found = find_model(str(model), fetch_missing=True, progress=progress)
         model, weights = found.cfg, found.weights
@@ -78,7 +78,7 @@ def load(
         if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
             names = found.names
     else:
-        from .models import find_network
+        from .zoo import find_network
 
         model = find_network(model)
     get_arithmetic(math)  # before anything is read
@@ -145,7 +145,7 @@ def _read_names(
 
 def _released_names(weights: str | Path, network: Network) -> Path | None:
     """The names file that belongs to a released weights file, if it is one and its names are on this machine."""
-    from .models.identify import names_of_release
+    from .zoo.identify import names_of_release
 
     names = names_of_release(weights)
     try:
@@ -198,7 +198,7 @@ def find_data_file(name: str, beside: Path) -> Path:
     Raises:
         DarknetError: with all places tried.
     """
-    from .models import find_file
+    from .zoo import find_file
 
     written = list(path_spellings(name))
     for spelling in written:

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 import darknet_py
-from darknet_py.models import find_network
 from darknet_py.synth import write_synth
+from darknet_py.zoo import find_network
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -48,6 +48,6 @@ def oracle() -> Path:
 @pytest.fixture(scope="session")
 def released() -> Path:
     """The released weights of yolov3-tiny: for tests marked ``network``."""
-    from darknet_py.models import get_model, locate
+    from darknet_py.zoo import get_model, locate
 
     return locate(get_model("yolov3-tiny"), fetch_missing=True).weights

@@ -244,7 +244,7 @@ def test_large_lengths_are_written_right() -> None:
 def test_the_released_yolov3_tiny(tmp_path: Path) -> None:
     from darknet_py.image.letterbox import letterbox, to_planar
     from darknet_py.image.load import load_image
-    from darknet_py.models import get_model, locate
+    from darknet_py.zoo import get_model, locate
 
     files = locate(get_model("yolov3-tiny"), fetch_missing=True)
     photo = load_image(GOLDEN.parent / "photos" / "astronaut.jpg")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import RemoteFile, UrlSource, fetch_file, request
-from darknet_py.models.request import DownloadError, SaferRedirects
+from darknet_py.zoo import RemoteFile, UrlSource, fetch_file, request
+from darknet_py.zoo.request import DownloadError, SaferRedirects
 
 from .web import BODY, NAME, Page, Recorder, Web, after, files, put_part, remote, serve
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from darknet_py.cli.fetch import fetch as command
 from darknet_py.errors import ModelError
-from darknet_py.models import UrlSource, fetch, folders, get_model, locate, registry, registry_file
+from darknet_py.zoo import UrlSource, fetch, folders, get_model, locate, registry, registry_file
 
 from .systems import POSIX
 from .waiting import wait_until
@@ -46,7 +46,7 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         # The command's own processes read the same one.
         (path.parent / "sitecustomize.py").write_text(
             "from pathlib import Path\n"
-            f"from darknet_py.models import registry_file\nregistry_file.REGISTRY = Path({str(path)!r})\n"
+            f"from darknet_py.zoo import registry_file\nregistry_file.REGISTRY = Path({str(path)!r})\n"
         )
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(path.parent), environment()["PYTHONPATH"])))
         monkeypatch.setattr(registry_file, "REGISTRY", path)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import fetch_file, fetching, find_file, lock
+from darknet_py.zoo import fetch_file, fetching, find_file, lock
 
 from .waiting import wait_until
 from .web import BODY, NAME, Page, Recorder, Web, after, environment, files, put_part, remote, serve
@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def program(web: Web) -> list[str]:
     """A process that fetches the file, and prints where it is or why it is not."""
     code = (
-        "from darknet_py.models import *\nfrom darknet_py.errors import ModelError\n"
+        "from darknet_py.zoo import *\nfrom darknet_py.errors import ModelError\n"
         f"file = RemoteFile({NAME!r}, ({len(BODY)},), {{'sha256': {SHA256!r}}}, (UrlSource(({web.url('a')!r},)),))\n"
         "try:\n print(fetch_file(file))\nexcept ModelError as error:\n print(error)"
     )

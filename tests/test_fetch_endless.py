@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import fetch_file, request
-from darknet_py.models.patience import MOST_BYTES
+from darknet_py.zoo import fetch_file, request
+from darknet_py.zoo.patience import MOST_BYTES
 
 from .web import BODY, put_part, remote
 

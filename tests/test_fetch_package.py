@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import PackageSource, Progress, RemoteFile, UrlSource, fetch_file, package, remote_file
+from darknet_py.zoo import PackageSource, Progress, RemoteFile, UrlSource, fetch_file, package, remote_file
 
 from .systems import POSIX
 from .waiting import wait_until
@@ -228,7 +228,7 @@ def test_ctrl_c_ends_pip_and_leaves_nothing(pip: Pip, make: Make, tmp_path: Path
     pip(f"import os; open({str(told)!r} + '-', 'w').write(str(os.getpid())); "
         f"os.rename({str(told)!r} + '-', {str(told)!r}); time.sleep(60)")  # fmt: skip
     code = (
-        "from darknet_py.models import *\n"
+        "from darknet_py.zoo import *\n"
         f"fetch_file(RemoteFile('thing.weights', (5,), {{}}, ({make()!r},)))"
     )  # fmt: skip
     path = os.pathsep.join((str(tmp_path / "site"), str(REPOSITORY)))

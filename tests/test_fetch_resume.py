@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import UrlSource, fetch_file, remote_file
-from darknet_py.models.download import OVERLAP
+from darknet_py.zoo import UrlSource, fetch_file, remote_file
+from darknet_py.zoo.download import OVERLAP
 
 from .web import BODY, NAME, Page, Recorder, Web, after, files, put_part, remote, serve
 

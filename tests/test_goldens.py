@@ -17,12 +17,12 @@ from darknet_py.formats.hashes import file_sha256
 from darknet_py.image.load import load_image
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.loading import load
-from darknet_py.models import get_model, locate
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.plan import context
 from darknet_py.synth import write_synth
 from darknet_py.trace import trace
+from darknet_py.zoo import get_model, locate
 
 SMALL = [
     "activations", "classifier", "groups", "pools", "region-logistic", "region-small", "tree-small", "yolo-two-scales",

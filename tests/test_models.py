@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from darknet_py.errors import ModelError
-from darknet_py.models import (
+from darknet_py.network import read_network
+from darknet_py.zoo import (
     PackageSource,
     RemoteFile,
     UrlSource,
@@ -28,8 +29,7 @@ from darknet_py.models import (
     remote_file,
     resource_folders,
 )
-from darknet_py.models.registry_file import HASHES, REGISTRY
-from darknet_py.network import read_network
+from darknet_py.zoo.registry_file import HASHES, REGISTRY
 
 DATA = json.loads(REGISTRY.read_text(encoding="utf-8"))
 FILES = [file for file in map(remote_file, DATA["files"]) if file is not None]

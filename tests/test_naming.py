@@ -13,7 +13,10 @@ import pytest
 from darknet_py.errors import CfgError, DarknetError, ModelError, WeightsError
 from darknet_py.formats.atomic import whole_file
 from darknet_py.loading import load
-from darknet_py.models import (
+from darknet_py.network import read_network
+from darknet_py.synth import write_synth
+from darknet_py.weights import convert
+from darknet_py.zoo import (
     RemoteFile,
     find_model,
     find_network,
@@ -23,9 +26,6 @@ from darknet_py.models import (
     network_names,
     registry,
 )
-from darknet_py.network import read_network
-from darknet_py.synth import write_synth
-from darknet_py.weights import convert
 
 from .nets import write_cfg
 from .program import ask
@@ -37,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, outside of the source tree and without any fetched file."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(tmp_path / "none"))
-    monkeypatch.setattr("darknet_py.models.folders.cache_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr("darknet_py.zoo.folders.cache_folder", lambda: tmp_path / "none")
     return tmp_path
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from darknet_py.errors import DarknetError, FileError, WeightsError
 from darknet_py.formats.weights import Header
 from darknet_py.loading import load
-from darknet_py.models import get_model, locate
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 from darknet_py.weights import convert, inspect_weights
+from darknet_py.zoo import get_model, locate
 
 from .nets import net, write_cfg
 from .packages import NEEDS_SAFETENSORS

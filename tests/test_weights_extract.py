@@ -13,9 +13,9 @@ import pytest
 
 from darknet_py.errors import CfgError, DarknetError, WeightsError
 from darknet_py.loading import load
-from darknet_py.models import get_model, locate
 from darknet_py.synth import write_synth
 from darknet_py.weights import extract
+from darknet_py.zoo import get_model, locate
 
 from .nets import net, write_cfg
 from .test_cli import run

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darknet_py.models.identify import find_release, hash_weights
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 from darknet_py.weights import Statistics, combine, inspect_weights, measure
 from darknet_py.weights import statistics as module
+from darknet_py.zoo.identify import find_release, hash_weights
 
 from .nets import net, write_cfg
 from .test_cli import run

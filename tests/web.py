@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from darknet_py.models import Progress, RemoteFile, UrlSource, download
+from darknet_py.zoo import Progress, RemoteFile, UrlSource, download
 
 BODY = b"\0" * 16 + random.Random(7).randbytes(1_000_003)
 NAME = "thing.weights"

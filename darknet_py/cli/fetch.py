@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..models import Progress, complain, fetch_files, find_file, get_model, part_file, registry
 from ..terminal import control
+from ..zoo import Progress, complain, fetch_files, find_file, get_model, part_file, registry
 from .command import command
 from .options import ModelName
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
-    from ..models import Model
+    from ..zoo import Model
 
 
 class TerminalProgress(Progress):

@@ -49,7 +49,7 @@ class ModelName(click.ParamType):
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from ..models import registry
+        from ..zoo import registry
 
         return [
             CompletionItem(name, help=model.what) for name, model in registry().items() if _begins(name, incomplete)
@@ -64,12 +64,12 @@ class CfgFile(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, Path) or (ctx is not None and ctx.resilient_parsing):
             return Path(value)
-        from ..models import find_network
+        from ..zoo import find_network
 
         return find_network(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from ..models import network_names
+        from ..zoo import network_names
 
         names = [CompletionItem(name) for name in network_names() if _begins(name, incomplete)]
         return names or [CompletionItem(incomplete, type="file")]

@@ -67,10 +67,10 @@ def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path, str]:
     if len(files) > 2:
         raise click.UsageError(f"one image at a time, not {', '.join(map(str, files[1:]))}")
     if len(files) == 2:
-        from ..models import find_network
+        from ..zoo import find_network
 
         return find_network(cfg), files[0], files[1], AUTO
-    from ..models import find_model
+    from ..zoo import find_model
     from .fetch import TerminalProgress
 
     found = find_model(str(cfg), fetch_missing=True, progress=TerminalProgress())

@@ -21,7 +21,7 @@ def find_network(model: str | None, cfg: Path | None) -> Path | None:
         return cfg
     if cfg is not None:
         raise click.UsageError("--model goes without --cfg")
-    from ..models import model_cfg
+    from ..zoo import model_cfg
 
     return model_cfg(model)
 
@@ -62,13 +62,13 @@ def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str 
     if file is None:
         if model is None:
             raise click.UsageError("name a weights file, or a --model")
-        from ..models import find_model
+        from ..zoo import find_model
 
         file = find_model(model).weights
     from ..errors import WeightsError
-    from ..models.identify import find_release, hash_weights
     from ..network import read_network
     from ..weights import inspect_weights
+    from ..zoo.identify import find_release, hash_weights
     from .weights_report import document, lines
 
     path = find_network(model, cfg)

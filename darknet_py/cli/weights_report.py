@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..models.identify import Release
     from ..weights import Statistics, WeightsInfo
+    from ..zoo.identify import Release
 
 _HEADINGS = " ".join(
     (

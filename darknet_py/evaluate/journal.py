@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ..models.folders import cache_folder
 from ..version import __version__
+from ..zoo.folders import cache_folder
 from .found import Found
 
 FORGOTTEN = 30 * 24 * 3600

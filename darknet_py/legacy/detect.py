@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ..formats.atomic import check_writable, refuse_input
 from ..formats.data import read_names
 from ..image.draw import draw_detections, save_image
-from ..models.folders import find_cfg
 from ..output.alexeyab import json_text
 from ..output.text import darknet_lines, predicted_line
+from ..zoo.folders import find_cfg
 from . import alexeyab
 from .image_view import ImageView, check_detects
 from .open_network import data_names, open_network

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
-from ..models.folders import find_cfg
+from ..zoo.folders import find_cfg
 from .flags import Flags, take_flags
 from .open_network import find_data
 from .prompt import chat

@@ -21,8 +21,8 @@ from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import Complaints
 from ..formats.text import is_file
 from ..loading import find_data_file
-from ..models.folders import find_cfg
 from ..terminal import control, visible
+from ..zoo.folders import find_cfg
 from .alexeyab import label_file, layer_lines
 from .open_network import data_names, open_network
 from .progress import counted

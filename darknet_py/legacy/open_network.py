@@ -11,10 +11,10 @@ from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import first_names, read_data, read_names, to_int
 from ..loading import find_data_file, load
-from ..models.folders import find_cfg
 from ..network import read_network
 from ..output.layer_table import printed_table
 from ..warmup import announce_compiling
+from ..zoo.folders import find_cfg
 from .prompt import chat
 
 if TYPE_CHECKING:
