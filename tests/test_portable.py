@@ -91,7 +91,7 @@ def test_make_is_refused_by_name_where_there_is_no_glibc_on_x86(
     monkeypatch.setattr(libmvec, "AVAILABLE", False)
     cfg = write_cfg(tmp_path, CONVOLUTION)
     write_synth(cfg, tmp_path / "net.weights")
-    with pytest.raises(DarknetError, match=r"math=make needs .* glibc on x86-64 .*; use math=ieee"):
+    with pytest.raises(DarknetError, match=rf"math={math} needs .* glibc on x86-64 .*; use math=ieee"):
         load(cfg, tmp_path / "net.weights", math=math)
     assert usable_profiles() == ["ieee", "fast"]
     load(cfg, tmp_path / "net.weights", math="fast")

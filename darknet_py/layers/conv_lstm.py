@@ -35,12 +35,16 @@ class _Gate:
         size = positive(section, "size", 3)
         dilation = positive(section, "dilation", 1) if size > 1 else 1
         pad = size // 2 if section.find_int("pad", 0) else not_negative(section, "padding", 0)
-        within_reach(section, "padding", pad, max(place.input.h, place.input.w))
+        extent = max(place.input.h, place.input.w)
+        within_reach(section, "padding", pad, size)
+        within_reach(section, "dilation", dilation, extent)
+        stride = positive(section, "stride", 1)
+        within_reach(section, "stride", stride, extent + 2 * pad)
         if dilation > 1 and (pad != size // 2 or size % 2 == 0):
             raise section.error(f"dilation={dilation} needs an odd size and padding={size // 2} (pad=1)", "dilation")
         read_load_rules(section)
         return cls(
-            section, place, size, positive(section, "stride", 1), dilation, pad, positive(section, "groups", 1),
+            section, place, size, stride, dilation, pad, positive(section, "groups", 1),
             read_activation(section, activation), bool(section.find_int("batch_normalize", 0)),
             bool(section.find_int("xnor", 0)),
         )  # fmt: skip

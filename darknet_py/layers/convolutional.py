@@ -59,12 +59,14 @@ class Convolutional(Weighted):
         shape = need_image(section, place)
         n = positive(section, "filters", 1)
         size = positive(section, "size", 1)
-        stride_x, stride_y = read_strides(section)
         dilation = positive(section, "dilation", 1) if size > 1 else 1
         padding = not_negative(section, "padding", 0)
         if section.find_int("pad", 0):
             padding = size // 2
-        within_reach(section, "padding", padding, max(shape.h, shape.w))
+        extent = max(shape.h, shape.w) + 2 * padding
+        within_reach(section, "padding", padding, size)
+        within_reach(section, "dilation", dilation, extent)
+        stride_x, stride_y = read_strides(section, extent)
         xnor = bool(section.find_int("xnor", 0))
         groups = 1 if xnor and section.dialect.key == "alexeyab" else positive(section, "groups", 1)
         if shape.c % groups or n % groups:

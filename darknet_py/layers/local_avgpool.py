@@ -27,10 +27,11 @@ class LocalAvgPool(Layer):
     def parse(cls, section: Section, place: Place) -> LocalAvgPool:
         """Read a section."""
         shape = need_image(section, place)
-        stride_x, stride_y = read_strides(section)
         size = positive(section, "size", positive(section, "stride", 1))
-        within_reach(section, "size", size, max(shape.h, shape.w))
+        extent = max(shape.h, shape.w)
+        within_reach(section, "size", size, extent)
         pad = not_negative(section, "padding", size - 1)
+        stride_x, stride_y = read_strides(section, extent + pad)
         out = checked_output(section, window_output(shape.c, shape, size, pad, stride_x, stride_y), shape)
         if pad - pad // 2 >= size:
             raise section.error(f"padding={pad} leaves windows of size={size} without a pixel of {shape}", "padding")

@@ -39,10 +39,11 @@ class MaxPool(Layer):
     def parse(cls, section: Section, place: Place) -> MaxPool:
         """Read a section."""
         shape = need_image(section, place)
-        stride_x, stride_y = read_strides(section)
         size = positive(section, "size", positive(section, "stride", 1))
-        within_reach(section, "size", size, max(shape.h, shape.w))
+        extent = max(shape.h, shape.w)
+        within_reach(section, "size", size, extent)
         pad = not_negative(section, "padding", size - 1)
+        stride_x, stride_y = read_strides(section, extent + pad)
         depth, blur = 0, 0
         if section.find_int("maxpool_depth", 0):
             depth = positive(section, "out_channels", 1)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import Shape, c_divide, positive
+from .base import Shape, c_divide, positive, within_reach
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 
-def read_strides(section: Section) -> tuple[int, int]:
-    """Strides across and down: ``stride_x`` and ``stride_y``, by default ``stride``."""
+def read_strides(section: Section, extent: int) -> tuple[int, int]:
+    """Strides across and down: ``stride_x`` and ``stride_y``, by default ``stride``.
+
+    Args:
+        section: with the options.
+        extent: height or width, the greater one, of the input with its padding; `CfgError` for strides far beyond it.
+    """
     both = positive(section, "stride", 1)
     x, y = section.find_int("stride_x", both), section.find_int("stride_y", both)
+    for key, stride in (("stride", both), ("stride_x", x), ("stride_y", y)):
+        within_reach(section, key, stride, extent)
     return (x if x >= 1 else both), (y if y >= 1 else both)
 
 
