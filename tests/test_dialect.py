@@ -12,6 +12,8 @@ from darknet_py.formats.cfg import Section, parse_cfg
 from darknet_py.kernels.layers.activations import CODES
 from darknet_py.layers import LAYERS
 from darknet_py.network import read_network
+from darknet_py.numeric.arithmetic import PROFILES
+from darknet_py.numeric.names import PROFILE_NAMES
 
 from .nets import net, write_cfg
 
@@ -179,6 +181,10 @@ def test_the_tables_cover_every_kind_and_every_activation() -> None:
             keys = [option.key for option in section.result]
             assert len(keys) == len(set(keys)), kind
             assert not set(keys) & section.other, kind
+
+
+def test_the_names_of_the_arithmetics_are_known_without_them() -> None:
+    assert tuple(PROFILES) == PROFILE_NAMES
 
 
 def test_the_file_itself_says_whose_it_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,8 @@ from darknet_py.errors import DarknetWarning
 from darknet_py.evaluate.truth import iou
 from darknet_py.export.onnx_weighted import folded_weights
 from darknet_py.image.draw import draw_detections
-from darknet_py.layers import Convolutional
 from darknet_py.network import read_network
-from darknet_py.numeric.arithmetic import PROFILES
+from darknet_py.numeric.arithmetic import ARITHMETICS, OPENCV, PROFILES
 from darknet_py.parameters import load_parameters, save_parameters
 from darknet_py.synth import write_synth
 from darknet_py.validate.compare import iou as double_iou
@@ -105,16 +105,17 @@ def test_arithmetic_on_what_is_not_finite() -> None:
     boxes = f32([[0, 0, np.inf, 3e38], [np.nan, 0, 1, 1], [3e38, 3e38, 3e38, 3e38], [0, 0, 0, 0]])
     arrays = {"weights": f32([3e38]).reshape(1, 1, 1, 1), "scales": f32([3e38]), "rolling_variance": f32([-1]),
               "rolling_mean": f32([3e38]), "biases": f32([np.inf])}  # fmt: skip
-    network_layer = Convolutional.__new__(Convolutional)
-    object.__setattr__(network_layer, "batch_normalize", True)
+    layer, graph = SimpleNamespace(batch_normalize=True), SimpleNamespace(arrays=arrays, arithmetic=PROFILES["fast"])
+    arithmetics = [PROFILES["fast"], OPENCV, *ARITHMETICS["alexeyab"].values()]
     with np.errstate(all="raise"):
         for box in boxes:
             assert iou(box, boxes).shape == (4,)
             assert double_iou(boxes.astype(np.float64), box.astype(np.float64)).shape == (4,)
         for variance in (-1, 0, 1, np.inf, np.nan):
             arrays["rolling_variance"][0] = variance
-            assert PROFILES["fast"].fold(arrays)["weights"].shape == (1, 1, 1, 1)
-            assert folded_weights(network_layer, arrays)[0].shape == (1, 1, 1, 1)
+            for arithmetic in arithmetics:
+                assert arithmetic.fold(arrays)["weights"].shape == (1, 1, 1, 1)
+            assert folded_weights(layer, graph)[0].shape == (1, 1, 1, 1)  # type: ignore[arg-type]
 
 
 def test_a_command_says_it_in_one_line(

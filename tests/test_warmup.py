@@ -76,7 +76,7 @@ def test_a_warm_up_leaves_nothing_to_compile() -> None:
     lines: list[str] = []
     first = warm_up(report=lines.append)
     assert [re.sub(r": \d+ compiled, \d+\.\d s$", "", line) for line in lines] == [
-        "[1/2] pictures", "[2/2] networks, math ieee",
+        "[1/3] pictures", "[2/3] networks, math ieee", "[3/3] AlexeyAB's Darknet, math ieee",
     ]  # fmt: skip
     assert first.folder == cache_folder() and first.folder is not None and first.folder.is_dir()
     assert warm_up().compiled == 0

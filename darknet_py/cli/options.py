@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from ..dialect import AUTO, DIALECTS
 from ..formats.atomic import write_text
 from ..formats.text import as_unicode
-from ..numeric.arithmetic import PROFILES
+from ..numeric.names import PROFILE_NAMES
 from .verbose import verbose
 
 
@@ -36,7 +36,7 @@ class Unit(click.ParamType):
 
 UNIT = Unit()
 
-MATH = click.Choice(list(PROFILES))
+MATH = click.Choice(PROFILE_NAMES)
 """Names of the arithmetic profiles, written out: to ask for them would import the compiler for a `--help`."""
 
 

@@ -1,0 +1,6 @@
+"""What the user calls the arithmetics: known without NumPy, for ``--help``."""
+
+from __future__ import annotations
+
+PROFILE_NAMES = ("ieee", "make", "fast", "make-own")
+"""Choices of ``math=``."""
