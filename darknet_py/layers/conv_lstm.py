@@ -9,7 +9,7 @@ from .base import Place, Shape, checked_output, need_image, not_negative, positi
 from .convolutional import Convolutional
 from .recurrent import Crnn, Part, Recurrent
 from .strides import window_output
-from .weighted import read_activation, read_load_rules
+from .weighted import read_activation, read_load_rules, read_wide
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -36,6 +36,7 @@ class _Gate:
         dilation = positive(section, "dilation", 1) if size > 1 else 1
         pad = size // 2 if section.find_int("pad", 0) else not_negative(section, "padding", 0)
         within_reach(section, "padding", pad, max(place.input.h, place.input.w))
+        within_reach(section, "dilation", dilation, max(place.input.h, place.input.w))
         if dilation > 1 and (pad != size // 2 or size % 2 == 0):
             raise section.error(f"dilation={dilation} needs an odd size and padding={size // 2} (pad=1)", "dilation")
         read_load_rules(section)
@@ -55,7 +56,7 @@ class _Gate:
             index=self.place.index, line=self.section.line, input=x, out=checked_output(self.section, out, x),
             n=filters, size=self.size, stride_x=self.stride, stride_y=self.stride, pad=self.pad, groups=groups,
             activation=self.activation, batch_normalize=self.normalize, xnor=self.xnor, dilation=self.dilation,
-            skips=self.stride > 1,
+            skips=self.stride > 1, wide=read_wide(self.section),
         )  # fmt: skip
 
 

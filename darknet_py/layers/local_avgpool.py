@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, checked_output, need_image, not_negative, positive, within_reach
-from .strides import read_strides, window_output
+from .strides import read_pool_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -27,7 +27,7 @@ class LocalAvgPool(Layer):
     def parse(cls, section: Section, place: Place) -> LocalAvgPool:
         """Read a section."""
         shape = need_image(section, place)
-        stride_x, stride_y = read_strides(section)
+        stride_x, stride_y = read_pool_strides(section)
         size = positive(section, "size", positive(section, "stride", 1))
         within_reach(section, "size", size, max(shape.h, shape.w))
         pad = not_negative(section, "padding", size - 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive, within_reach
-from .strides import blur_window, read_strides, window_output
+from .strides import blur_window, read_pool_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -39,7 +39,7 @@ class MaxPool(Layer):
     def parse(cls, section: Section, place: Place) -> MaxPool:
         """Read a section."""
         shape = need_image(section, place)
-        stride_x, stride_y = read_strides(section)
+        stride_x, stride_y = read_pool_strides(section)
         size = positive(section, "size", positive(section, "stride", 1))
         within_reach(section, "size", size, max(shape.h, shape.w))
         pad = not_negative(section, "padding", size - 1)
@@ -48,6 +48,11 @@ class MaxPool(Layer):
             depth = positive(section, "out_channels", 1)
             if depth > shape.c:
                 raise section.error(f"out_channels={depth} is more than {shape.c} channels", "out_channels")
+            if section.find_int("antialiasing", 0):
+                raise section.error(
+                    "antialiasing does not go with maxpool_depth: AlexeyAB's Darknet leaves it out, but not its size",
+                    "antialiasing",
+                )
             out = Shape(depth, shape.h, shape.w)
         else:
             blur = section.find_int("antialiasing", 0)

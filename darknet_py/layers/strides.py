@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 
 
 def read_strides(section: Section) -> tuple[int, int]:
-    """Strides across and down: ``stride_x`` and ``stride_y``, by default ``stride``."""
+    """Strides across and down: ``stride_x`` and ``stride_y``; ``stride`` where they are not given or below 1."""
     both = positive(section, "stride", 1)
     x, y = section.find_int("stride_x", both), section.find_int("stride_y", both)
     return (x if x >= 1 else both), (y if y >= 1 else both)
+
+
+def read_pool_strides(section: Section) -> tuple[int, int]:
+    """The same for a pooling layer: there AlexeyAB's Darknet divides by whatever ``stride_x`` and ``stride_y`` are."""
+    both = positive(section, "stride", 1)
+    return positive(section, "stride_x", both), positive(section, "stride_y", both)
 
 
 def window_output(channels: int, shape: Shape, size: int, padding: int, stride_x: int, stride_y: int) -> Shape:
