@@ -7,6 +7,7 @@ file, each drawn with ``uniform`` in double and stored as float32.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ def write_synth(cfg: str | Path, out: str | Path, seed: int = 7, minor: int = 2,
     with WeightsWriter(out, SEEN, minor=minor) as writer:
         for layer in network.layers:
             for array in layer.stored():
+                if not all(map(math.isfinite, array.spread)):
+                    raise network.error(layer, f"[{layer.kind}] stand-in weights cannot be drawn by its mean and std")
                 damped = array.name == "scales" and _before_a_sum(network, layer)
                 for chunk in _draw(random, *(_DAMPED if damped else array.spread), array.count):
                     writer.put(chunk)

@@ -47,8 +47,8 @@ class Files:
         pixels = np.random.RandomState(1).randint(0, 256, (60, 50, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(self.photo)
 
-    def detector(self) -> Detector:
-        return load(self.cfg, self.weights, names=NAMES)
+    def detector(self, dialect: str = "auto") -> Detector:
+        return load(self.cfg, self.weights, names=NAMES, dialect=dialect)
 
 
 @pytest.fixture(params=[YOLO_NET, REGION_NET], ids=["yolo", "region"])
@@ -165,7 +165,7 @@ def test_alexeyab_stretches_and_reports_percents_as_text(files: Files) -> None:
     assert size == (48, 32)
     image = alexeyab.load_image(files.photo.encode(), 0, 0)
     found = alexeyab.detect_image(network, names, image, thresh=0.3, nms=0)
-    detector = files.detector()
+    detector = files.detector("alexeyab")
     outputs = detector.predict(resize(to_planar(load_image(files.photo)), *size))
     expected = detector.candidates(outputs, size, View(thresh=0.3))
     percents = [str(round(float(p) * 100, 2)) for p in expected.prob[expected.prob > 0]]

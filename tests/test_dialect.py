@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from darknet_py.dialect import ALEXEYAB, PJREDDIE
-from darknet_py.errors import CfgError, DarknetError
+from darknet_py.errors import CfgError, DarknetError, DarknetWarning
 from darknet_py.formats.cfg import Section, parse_cfg
 from darknet_py.kernels.layers.activations import CODES
 from darknet_py.layers import LAYERS
 from darknet_py.network import read_network
 from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.numeric.names import PROFILE_NAMES
+from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 
@@ -230,8 +231,55 @@ def test_a_file_of_two_minds_is_refused(tmp_path: Path) -> None:
         ("maxpool maxpool_depth=1 out_channels=33", "out_channels=33 is more than 32 channels"),
         ("conv xnor=1 bin_output=1", "bin_output=1 is not computed here"),
         ("conv coordconv=1", "coordconv=1 is not computed here"),
+        ("conv size=3 pad=1 dilation=1000000000", "dilation=1000000000 is far more than"),
+        ("conv_lstm output=2 size=3 pad=1 dilation=1000000000", "dilation=1000000000 is far more than"),
+        ("maxpool size=2 stride=2 stride_x=0", "stride_x=0 must be at least 1"),
+        ("local_avgpool size=2 stride_y=-1", "stride_y=-1 must be at least 1"),
+        ("maxpool maxpool_depth=1 out_channels=2 antialiasing=1", "antialiasing does not go with maxpool_depth"),
+        ("implicit filters=2 dontload=1", "dontload leaves weights at random values"),
+        (
+            "shortcut from=0 weights_type=per_layer weights_normalization=relu dontload=1",
+            "dontload leaves weights at random values",
+        ),
     ],
 )
 def test_what_alexeyabs_dialect_refuses(tmp_path: Path, section: str, message: str) -> None:
     with pytest.raises(CfgError, match=rf"cfg:\d+: .*{message}"):
         read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, section)), dialect="alexeyab")
+
+
+def test_a_layer_that_shares_weights_has_none_to_load(tmp_path: Path) -> None:
+    one = "conv filters=3 size=3 pad=1 batch_normalize=1"
+    text = net(3, 8, 8, one, f"{one} share_index=-1 dontload=1 dontloadscales=1")
+    first, second = read_network(write_cfg(tmp_path, text), dialect="alexeyab").layers
+    assert (len(first.stored()), second.stored(), second.shares) == (5, [], 0)
+
+
+def test_a_convolutions_strides_below_1_are_the_common_one(tmp_path: Path) -> None:
+    text = net(3, 8, 8, "conv filters=2 size=2 stride=2 stride_x=-1 stride_y=0")
+    assert (read_network(write_cfg(tmp_path, text), dialect="alexeyab").layers[0].out.w) == 4
+
+
+@pytest.mark.parametrize(
+    ("section", "channels", "message"),
+    [
+        ("yolo num=1 classes=1 anchors=1,1 nms_kind=softnms", 6, "nms_kind=softnms: .yolo. knows default"),
+        ("yolo num=1 classes=1 anchors=1,1 nms_kind=cornersnms", 6, "nms_kind=cornersnms: .yolo. knows default"),
+        ("Gaussian_yolo num=1 classes=1 anchors=1,1 yolo_point=top", 10, "yolo_point=top: .*taken for center"),
+    ],
+)
+def test_an_unknown_word_counts_as_the_first_with_a_warning(
+    tmp_path: Path, section: str, channels: int, message: str
+) -> None:
+    cfg = write_cfg(tmp_path, net(3, 8, 8, f"conv filters={channels} activation=linear", section))
+    with pytest.warns(DarknetWarning, match=rf"cfg:\d+: {message}"):
+        read_network(cfg, dialect="alexeyab")
+
+
+@pytest.mark.parametrize("spread", ["mean=nan", "std=inf", "mean=1e300 std=1e300 mean=inf"])
+def test_stand_ins_need_a_spread_that_is_a_number(tmp_path: Path, spread: str) -> None:
+    cfg = write_cfg(tmp_path, net(3, 8, 8, "conv filters=2", f"implicit filters=2 {spread}"))
+    read_network(cfg)  # training alone reads it
+    with pytest.raises(CfgError, match=r"cfg:\d+: .implicit. stand-in weights cannot be drawn by its mean and std"):
+        write_synth(cfg, tmp_path / "net.weights")
+    assert not (tmp_path / "net.weights").exists()

@@ -39,6 +39,27 @@ def test_same_bytes_as_the_recipe_of_the_goldens(oracle: Path, tmp_path: Path, m
         assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes(), cfg.name
 
 
+RECURRENT = net(
+    3, 4, 4, "crnn output=3 hidden=2 pad=1", "conv_lstm output=2 pad=1 peephole=1",
+    "conv_lstm output=2 pad=1 activation=linear", "lstm output=3", "gru output=2", "lstm output=2 activation=linear",
+    "gru output=2 batch_normalize=1", "rnn output=2 hidden=3",
+)  # fmt: skip
+
+
+def test_gates_are_drawn_by_the_activation_that_their_section_says(tmp_path: Path) -> None:
+    write_synth(write_cfg(tmp_path, RECURRENT), tmp_path / "w", minor=5, dialect="alexeyab")
+    digest = hashlib.sha256((tmp_path / "w").read_bytes()).hexdigest()
+    assert digest == "fc07848980ba12a67da13e20aebf645f802df67414f4ad727fdc994ea5254b92"
+
+
+def test_gates_are_drawn_as_in_the_recipe_of_the_goldens(oracle: Path, tmp_path: Path) -> None:
+    cfg = write_cfg(tmp_path, RECURRENT)
+    options = ["--minor", "5", "--dialect", "alexeyab"]
+    subprocess.run([sys.executable, oracle / "synth.py", cfg, tmp_path / "theirs", *options], check=True)
+    write_synth(cfg, tmp_path / "ours", minor=5, dialect="alexeyab")
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+
+
 def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     cfg = write_cfg(tmp_path, net(3, 8, 8, "conv filters=2"))
     with pytest.raises(WeightsError, match="cannot write"):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from .base import Place, Shape, checked_output, positive
 from .connected import Connected
-from .recurrent import Gru, Lstm, Part, Rnn
-from .weighted import read_activation, read_load_rules
+from .recurrent import Gru, Lstm, Part, Recurrent, Rnn
+from .weighted import read_activation, read_load_rules, read_wide
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -60,7 +60,7 @@ class InputsFirstGru(Gru):
         """Read a section."""
         layer = super().parse(section, place)
         order = ("uz", "ur", "uh", "wz", "wr", "wh")
-        return replace(layer, parts={name: layer.parts[name] for name in order}, tanh=False)  # type: ignore[return-value]
+        return replace(layer, parts=_reordered(section, layer, order), tanh=False)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,4 +72,10 @@ class ForgetFirstLstm(Lstm):
         """Read a section."""
         layer = super().parse(section, place)
         order = ("wf", "wi", "wg", "wo", "uf", "ui", "ug", "uo")
-        return replace(layer, parts={name: layer.parts[name] for name in order})  # type: ignore[return-value]
+        return replace(layer, parts=_reordered(section, layer, order))  # type: ignore[return-value]
+
+
+def _reordered(section: Section, layer: Recurrent, order: tuple[str, ...]) -> dict[str, Part]:
+    """A layer's parts in another order, with stand-in weights by the recipe of this dialect."""
+    wide = read_wide(section)
+    return {name: replace(layer.parts[name], wide=wide) for name in order}

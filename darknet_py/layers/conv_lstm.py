@@ -9,7 +9,7 @@ from .base import Place, Shape, checked_output, need_image, not_negative, positi
 from .convolutional import Convolutional
 from .recurrent import Crnn, Part, Recurrent
 from .strides import window_output
-from .weighted import read_activation, read_load_rules
+from .weighted import read_activation, read_load_rules, read_wide
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -59,7 +59,7 @@ class _Gate:
             index=self.place.index, line=self.section.line, input=x, out=checked_output(self.section, out, x),
             n=filters, size=self.size, stride_x=self.stride, stride_y=self.stride, pad=self.pad, groups=groups,
             activation=self.activation, batch_normalize=self.normalize, xnor=self.xnor, dilation=self.dilation,
-            skips=self.stride > 1,
+            skips=self.stride > 1, wide=read_wide(self.section),
         )  # fmt: skip
 
 

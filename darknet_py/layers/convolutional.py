@@ -93,7 +93,7 @@ class Convolutional(Weighted):
             index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape), n=n, size=size,
             stride_x=stride_x, stride_y=stride_y, pad=padding, groups=groups, flipped=flipped, xnor=xnor,
             batch_normalize=normalize, activation=read_activation(section, "logistic"),
-            dontloadscales=read_load_rules(section), dilation=dilation, skips=skips, blur=blur,
+            dontloadscales=not _shares(section) and read_load_rules(section), dilation=dilation, skips=skips, blur=blur,
         )  # fmt: skip
         return dataclasses.replace(layer, shares=_shared(section, place, layer))
 
@@ -155,11 +155,16 @@ class Convolutional(Weighted):
         )
 
 
+def _shares(section: Section) -> bool:
+    """Whether it uses another layer's arrays; it has none that could be left out of a file then."""
+    return section.find_int("share_index", NOBODY) != NOBODY
+
+
 def _shared(section: Section, place: Place, layer: Convolutional) -> int | None:
     """The layer whose arrays ``layer`` uses, if it has ``share_index``."""
-    reference = section.find_int("share_index", NOBODY)
-    if reference == NOBODY:
+    if not _shares(section):
         return None
+    reference = section.find_int("share_index", NOBODY)
     number = place.resolve(reference)
     other = None if number is None else place.layers[number]
     if not isinstance(other, Convolutional):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .base import Place, Shape, need_image, number_of_anchors, positive, read_anchors
-from .head import NMS_KINDS, Head, pairs, read_nms
+from .head import NMS_KINDS, Head, pairs, read_nms, read_word
 from .yolo import read_mask
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ class GaussianYolo(Head):
                 f"[Gaussian_yolo] needs {len(mask) * (classes + 9)} channels ({len(mask)} anchors of mask x "
                 f"(classes={classes} + 9)), but the layer before it gives {shape.c}; set its filters to fit"
             )
-        point = section.find_str("yolo_point", "center")
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, n=len(mask), total=total, mask=mask,
             classes=classes, biases=read_anchors(section, total), map=section.find_str("map", "") or None,
-            scale_x_y=section.find_float("scale_x_y", 1.0), point=point if point in POINTS else "center",
+            scale_x_y=section.find_float("scale_x_y", 1.0), point=read_word(section, "yolo_point", POINTS),
             nms=read_nms(section, NMS_KINDS),
         )  # fmt: skip
 

@@ -68,9 +68,17 @@ class Head(Layer):
 
 
 def read_nms(section: Section, kinds: tuple[str, ...] = NMS_KINDS[:3]) -> NmsOptions:
-    """``nms_kind`` and ``beta_nms``; a kind that the head does not know is the default."""
-    kind = section.find_str("nms_kind", "default")
-    return NmsOptions(kind if kind in kinds else "default", section.find_float("beta_nms", 0.6))
+    """``nms_kind`` and ``beta_nms``."""
+    return NmsOptions(read_word(section, "nms_kind", kinds), section.find_float("beta_nms", 0.6))
+
+
+def read_word(section: Section, key: str, words: tuple[str, ...]) -> str:
+    """An option that is one of ``words``; any other counts as the first, as in AlexeyAB's Darknet, with a warning."""
+    word = section.find_str(key, words[0])
+    if word in words:
+        return word
+    section.warn(f"{key}={word}: [{section.name}] knows {', '.join(words)}; taken for {words[0]}, as in Darknet", key)
+    return words[0]
 
 
 def pairs(values: tuple[float, ...]) -> tuple[tuple[float, float], ...]:

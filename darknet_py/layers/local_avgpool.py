@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, checked_output, need_image, not_negative, positive, within_reach
-from .strides import read_strides, window_output
+from .strides import read_pool_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -31,7 +31,7 @@ class LocalAvgPool(Layer):
         extent = max(shape.h, shape.w)
         within_reach(section, "size", size, extent)
         pad = not_negative(section, "padding", size - 1)
-        stride_x, stride_y = read_strides(section, extent + pad)
+        stride_x, stride_y = read_pool_strides(section, extent + pad)
         out = checked_output(section, window_output(shape.c, shape, size, pad, stride_x, stride_y), shape)
         if pad - pad // 2 >= size:
             raise section.error(f"padding={pad} leaves windows of size={size} without a pixel of {shape}", "padding")

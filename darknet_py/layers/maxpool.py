@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive, within_reach
-from .strides import blur_window, read_strides, window_output
+from .strides import blur_window, read_pool_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -43,12 +43,17 @@ class MaxPool(Layer):
         extent = max(shape.h, shape.w)
         within_reach(section, "size", size, extent)
         pad = not_negative(section, "padding", size - 1)
-        stride_x, stride_y = read_strides(section, extent + pad)
+        stride_x, stride_y = read_pool_strides(section, extent + pad)
         depth, blur = 0, 0
         if section.find_int("maxpool_depth", 0):
             depth = positive(section, "out_channels", 1)
             if depth > shape.c:
                 raise section.error(f"out_channels={depth} is more than {shape.c} channels", "out_channels")
+            if section.find_int("antialiasing", 0):
+                raise section.error(
+                    "antialiasing does not go with maxpool_depth: AlexeyAB's Darknet leaves it out, but not its size",
+                    "antialiasing",
+                )
             out = Shape(depth, shape.h, shape.w)
         else:
             blur = section.find_int("antialiasing", 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Stored, need_image
-from .weighted import read_activation
+from .weighted import read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -64,6 +64,8 @@ class MultiShortcut(Layer):
                 f"weights_type={kind} needs weights_normalization: relu, avg_relu or softmax", "weights_type"
             )
         weights = {"none": 0, "per_channel": shape.c}.get(kind, 1)
+        if weights:
+            read_load_rules(section)
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, added=tuple(added), counts=tuple(counts),
             activation=read_activation(section, "linear"), weights=weights,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..formats.cfg import c_float
 from .base import Layer, Place, Shape, Stored, checked_output, need_image, positive
+from .weighted import read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -29,6 +30,7 @@ class Implicit(Layer):
         """Read a section."""
         filters, atoms = positive(section, "filters", 128), positive(section, "atoms", 1)
         out = checked_output(section, Shape(filters, atoms, 1), place.input)
+        read_load_rules(section)
         mean, std = (
             default if (text := section.value(key)) is None else c_float(text)
             for key, default in (("mean", 0.0), ("std", 0.2))

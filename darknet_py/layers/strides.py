@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read_strides(section: Section, extent: int) -> tuple[int, int]:
-    """Strides across and down: ``stride_x`` and ``stride_y``, by default ``stride``.
+    """Strides across and down: ``stride_x`` and ``stride_y``; ``stride`` where they are not given or below 1.
 
     Args:
         section: with the options.
@@ -19,9 +19,21 @@ def read_strides(section: Section, extent: int) -> tuple[int, int]:
     """
     both = positive(section, "stride", 1)
     x, y = section.find_int("stride_x", both), section.find_int("stride_y", both)
-    for key, stride in (("stride", both), ("stride_x", x), ("stride_y", y)):
-        within_reach(section, key, stride, extent)
+    _within(section, {"stride": both, "stride_x": x, "stride_y": y}, extent)
     return (x if x >= 1 else both), (y if y >= 1 else both)
+
+
+def read_pool_strides(section: Section, extent: int) -> tuple[int, int]:
+    """The same for a pooling layer: there AlexeyAB's Darknet divides by whatever ``stride_x`` and ``stride_y`` are."""
+    both = positive(section, "stride", 1)
+    x, y = positive(section, "stride_x", both), positive(section, "stride_y", both)
+    _within(section, {"stride": both, "stride_x": x, "stride_y": y}, extent)
+    return x, y
+
+
+def _within(section: Section, strides: dict[str, int], extent: int) -> None:
+    for key, stride in strides.items():
+        within_reach(section, key, stride, extent)
 
 
 def window_output(channels: int, shape: Shape, size: int, padding: int, stride_x: int, stride_y: int) -> Shape:

@@ -24,11 +24,15 @@ ENDS_WITH_ACTIVATION = frozenset({"activation", "connected", "convolutional", "d
 
 @dataclass(frozen=True, kw_only=True)
 class Weighted(Layer):
-    """A layer with stored arrays, batch normalisation (or biases alone) and an activation."""
+    """A layer with stored arrays, batch normalisation (or biases alone) and an activation.
+
+    ``wide``: its stand-in weights are drawn as if it had another activation than ``linear``.
+    """
 
     activation: str
     batch_normalize: bool = False
     dontloadscales: bool = False
+    wide: bool = False
 
     def normalization(self, channels: int) -> list[Stored]:
         """The arrays of batch normalisation, in file order; with ``dontloadscales`` no file has them."""
@@ -46,7 +50,7 @@ class Weighted(Layer):
         Args:
             fan_in: number of inputs of one output value.
         """
-        gain = 6.0 if self.batch_normalize or self.activation != "linear" else 1.5
+        gain = 6.0 if self.batch_normalize or self.wide or self.activation != "linear" else 1.5
         bound = math.sqrt(gain / fan_in)
         return -bound, bound
 
@@ -78,6 +82,14 @@ def read_activation(section: Section, default: str) -> str:
             "activation",
         )
     return name
+
+
+def read_wide(section: Section) -> bool:
+    """``wide`` of the parts of AlexeyAB's recurrent layers: the recipe goes by what the section says, else logistic.
+
+    It does so even where the Darknet itself reads no activation there.
+    """
+    return (section.value("activation") or "logistic") != "linear"
 
 
 def read_load_rules(section: Section) -> bool:
