@@ -82,7 +82,7 @@ class LazyGroup(Group):
 )
 @click.version_option(__version__, prog_name="darknet-py")
 def cli() -> None:
-    """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""
+    """Run Darknet's .cfg and .weights files (YOLOv1 to v4, v7, YOLO9000) on a CPU, bit for bit as Darknet does."""
 
 
 def _run() -> int | None:
