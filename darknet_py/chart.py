@@ -43,7 +43,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Axes:
-    """A rectangle of the page, and which values its edges stand for."""
+    """A rectangle of the page, and the values at its edges."""
 
     x: float
     y: float

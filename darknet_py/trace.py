@@ -75,7 +75,7 @@ def trace(
 
 
 def trace_view(detector: Detector, thresh: float, hier_thresh: float, nms: float) -> View:
-    """How a trace looks at images: as the detector was told to, else as ``detector test`` does, for YOLOv1 too."""
+    """How a trace fits images: as the detector's view does, else as ``detector test`` does, for YOLOv1 too."""
     fit = detector.view.fit or (Fit.STRETCH if detector.network.stretches else Fit.LETTERBOX)
     asked = Asked.INPUT if fit is Fit.STRETCH else Asked.IMAGE
     return View(fit=fit, asked=asked, thresh=thresh, hier_thresh=hier_thresh, nms=nms)

@@ -266,7 +266,7 @@ def cache_folder() -> Path | None:
 
 
 def need_profiles(names: Sequence[str]) -> list[str]:
-    """``all`` stands for all that this machine can run."""
+    """``all`` means all that this machine can run."""
     if "all" in names:
         return usable_profiles()
     unknown = [name for name in names if name not in PROFILES]

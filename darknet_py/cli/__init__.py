@@ -26,7 +26,7 @@ COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
     "demo": "Detect the objects in a video, from a file, a camera or an address.",
     "classify": "Name the most probable classes of images.",
-    "evaluate": "Say how good a detector is: average precision over labelled images, with curves.",
+    "evaluate": "Measure how good a detector is: average precision over labelled images, with curves.",
     "fetch": "Fetch the files of released models, or list them.",
     "anchors": "Find anchors for a data set: k-means over the boxes of its labels.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
@@ -82,7 +82,7 @@ class LazyGroup(Group):
 )
 @click.version_option(__version__, prog_name="darknet-py")
 def cli() -> None:
-    """Run Darknet's .cfg and .weights files (YOLOv1 to v3, YOLO9000) on a CPU, bit for bit as Darknet does."""
+    """Run Darknet's .cfg and .weights files (YOLOv1 to v4, v7, YOLO9000) on a CPU, bit for bit as Darknet does."""
 
 
 def _run() -> int | None:

@@ -51,7 +51,7 @@ def evaluate(
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
     skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
-    """Say how good a detector is: average precision of each class over a set of labelled images.
+    """Measure how good a detector is: average precision of each class over a set of labelled images.
 
     Labels are Darknet's (`class x y width height`), in `labels/` where the images are in `images/`, or beside them. A
     run that was stopped goes on when it is started again. Images that cannot be read are named, and the others count;

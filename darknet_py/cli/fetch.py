@@ -80,7 +80,7 @@ def fetch(names: tuple[str, ...], list_models: bool) -> None:
 
     Files go to the folder that DARKNET_PY_WEIGHTS names, by default to your cache folder. Size and hash are checked
     before a file takes its place, and a download that was cut off goes on where it stopped. A folder on the web that
-    DARKNET_PY_MIRROR names is tried before the well-known places.
+    DARKNET_PY_MIRROR names is tried before the addresses of the release.
     """
     if not names and not list_models:
         raise click.UsageError("name a model, or ask for --list")

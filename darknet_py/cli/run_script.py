@@ -25,7 +25,7 @@ def run_script(flavour: str, words: tuple[str, ...]) -> None:
     """Run a Python SCRIPT (or, as python -m does, a MODULE) that uses Darknet, unchanged, with this engine.
 
     `alexeyab`, `pjreddie` and `hank-ai` answer its `import darknet`; `opencv` answers cv2.dnn.readNetFromDarknet (and
-    readNet), which OpenCV 5 no longer has; `opencv4` also calls an OpenCV 5 4.14, for scripts that look at its version.
+    readNet), which OpenCV 5 no longer has; `opencv4` also calls an OpenCV 5 4.14, for scripts that check its version.
     Python processes that the script starts get the same. The script's exit code is that of the command.
     """
     from ..compat import scripts

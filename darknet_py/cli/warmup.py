@@ -22,7 +22,7 @@ def warmup(math: tuple[str, ...]) -> None:
     """Compile all kernels now, so that no later command has to.
 
     The first command that needs a kernel compiles it for this processor and keeps it on disk: in the installation if
-    it may write there, else in your cache folder; NUMBA_CACHE_DIR names another place. In an image of a container or
+    it may write there, else in your cache folder; NUMBA_CACHE_DIR names another folder. In an image of a container or
     in CI, do it once, as the user and on the kind of processor that will run it.
     """
     from ..warmup import need_profiles, warm_up

@@ -54,7 +54,7 @@ def weights() -> None:
 @dialect
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
 def info(file: Path | None, cfg: Path | None, model: str | None, json_file: str | None, dialect: str) -> None:
-    """Say what is in the weights FILE: its header, whether it was released, and statistics of its values.
+    """Print what is in the weights FILE: its header, whether it was released, and statistics of its values.
 
     With a cfg: of each layer's arrays, and whether the file fits; it fails if it does not. With --model and no FILE: of
     that model's weights. Least, greatest, mean and std are of the finite values.

@@ -75,7 +75,7 @@ def floats_at(values: Any, count: int) -> Floats:
     """``count`` values that a script gives as a ctypes array, a pointer or a NumPy array.
 
     Raises:
-        DarknetError: there are fewer (of a pointer, nobody knows).
+        DarknetError: there are fewer (of a pointer that is not known).
     """
     if isinstance(values, ct._Pointer):
         return np.ctypeslib.as_array(values, (count,)).astype(np.float32)
@@ -129,4 +129,4 @@ def copy_image_from_bytes(im: IMAGE, pdata: bytes) -> None:
 
 
 def free_image(m: IMAGE) -> None:
-    """Nothing: Python frees an image when nobody has it any more."""
+    """Nothing: Python frees an image when it has no reference any more."""

@@ -262,7 +262,7 @@ class Detections:
 
         Args:
             image: as for `Detector.detect`. By default the one that was given there, as long as it is there: a path is
-                read again, an array or a PIL image is used as it is now, unless nobody has kept it.
+                read again, an array or a PIL image is used as it is now, if it still exists.
             bgr: the array's channels are blue, green, red.
             labels: whether to write the class names.
             percentages: write each class's probability behind its name.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..network import Network
 
 ENOUGH = 1 << 20
-"""Of so many outputs each is looked at; of more, the first of them: where there is one NaN, there are many."""
+"""Of so many outputs each is checked; of more, the first of them: where there is one NaN, there are many."""
 
 _told: WeakValueDictionary[int, Network] = WeakValueDictionary()
 """Networks of which it was said, by their identity."""

@@ -16,7 +16,7 @@ from ..zoo.folders import cache_folder
 from .found import Found
 
 FORGOTTEN = 30 * 24 * 3600
-"""Seconds after which the journal of a run that nobody continued is removed."""
+"""Seconds after which the journal of a run that was not continued is removed."""
 
 
 def stamp(path: str | Path) -> list[int]:

@@ -35,7 +35,7 @@ class Exported:
     """An ONNX model.
 
     Attributes:
-        layers: numbers of the layers that its outputs stand for, in order.
+        layers: numbers of the layers whose outputs it has, in order.
         head: ``onnx.ModelProto`` without its graph.
         graph: ``onnx.GraphProto`` without its constants.
         constants: one ``onnx.TensorProto`` each.

@@ -144,7 +144,7 @@ class Section:
         return option.value
 
     def unused(self) -> list[Option]:
-        """Options that nobody has read (Darknet's "Unused field")."""
+        """Options that have not been read (Darknet's "Unused field")."""
         return [option for option in self.options if not option.used]
 
     def _to_int(self, option: Option, text: str) -> int:

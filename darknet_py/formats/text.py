@@ -1,4 +1,4 @@
-"""Text files and paths as people have them: other encodings, byte order marks, quotes, blanks, backslashes."""
+"""Text files and paths as they are found: other encodings, byte order marks, quotes, blanks, backslashes."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ..errors import ImageError, OrientationWarning
 DECODERS = ("stb", "pillow")
 
 DECODER = "DARKNET_PY_DECODER"
-"""Environment variable: the decoder of files for which nobody names one."""
+"""Environment variable: the decoder of files for which none is given."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def current() -> Reading:
 
 @contextmanager
 def reading(**changes: object) -> Iterator[None]:
-    """Read files in another way for a while (fields of `Reading`), in all threads: for whoever owns the process."""
+    """Read files in another way for a while (fields of `Reading`), in all threads of the process."""
     global _current
     before = _current
     _current = replace(before, **changes)  # type: ignore[arg-type]
@@ -71,7 +71,7 @@ def chosen_decoder(decoder: str | None) -> str:
 
 
 def unusual() -> dict[str, object]:
-    """What makes pixels others than Darknet's here; empty if nothing does. For whoever keeps results."""
+    """What makes pixels others than Darknet's here; empty if nothing does. Kept with results."""
     found = {"decoder": chosen_decoder(None), "exif": _current.exif}
     return {name: value for name, value in found.items() if value not in ("stb", False)}
 

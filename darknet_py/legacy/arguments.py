@@ -61,7 +61,7 @@ class Arguments:
         """What is left after all flags were asked for.
 
         Raises:
-            DarknetError: a flag that nobody asked for, which Darknet would take for a file.
+            DarknetError: a flag that was not asked for, which Darknet would take for a file.
         """
         for word in self.words:
             if re.match(r"--?[A-Za-z]", word) and not exists(word):

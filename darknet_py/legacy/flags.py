@@ -93,7 +93,7 @@ def take_engine(arguments: Arguments) -> dict[str, Any]:
 
 
 def take_ignored(arguments: Arguments) -> None:
-    """Take out the flags that mean nothing here, so that nobody takes them for files."""
+    """Take out the flags that mean nothing here, so that they are not taken for files."""
     for name in WITHOUT_EFFECT:
         arguments.flag(name)
     arguments.integer("-mAP_epochs", 0)

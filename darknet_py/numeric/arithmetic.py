@@ -1,6 +1,6 @@
 """Whose bits are computed, or that speed comes first: one object for each arithmetic.
 
-Whoever computes something in another way under another arithmetic asks for that way here.
+What is computed differently under another arithmetic is an attribute or method here.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Plan:
             images: how many images run together; each gets the same bits as alone.
             store: keeps packed weights, by layer, for other plans of the same parameters and profile.
             states: of its recurrent layers; zeros of its own by default.
-            dry: the plan is to be looked at only (`plan.verify`, `plan.show`): no weights are packed.
+            dry: the plan is to be verified or printed only (`plan.verify`, `plan.show`): no weights are packed.
         """
         profile.check_covers(network)
         if parameters.file is not None:
@@ -135,7 +135,7 @@ class Plan:
     def run(self, after_step: Callable[[Step], None] | None = None) -> None:
         """Run all steps on what is in the input buffers; ``after_step`` is called after each, to time them."""
         if self.dry:
-            raise RuntimeError("this plan was made to be looked at: its weights are not packed")
+            raise RuntimeError("this plan is for printing and verifying only: its weights are not packed")
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool, self.states.run():

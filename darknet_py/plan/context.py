@@ -41,7 +41,7 @@ class LayerContext:
         tile: the micro-kernels' shape; that for this processor by default.
         part: the layer is a part of a recurrent one.
         inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
-        dry: the steps are made to be looked at: nothing is packed, weights stay zeros.
+        dry: the steps are made to be verified or printed: nothing is packed, weights stay zeros.
     """
 
     sources: Sequence[Floats]

@@ -1,4 +1,4 @@
-"""Plans to be looked at: made without a weights file, and without packing or running anything."""
+"""Plans to be printed and verified: made without a weights file, and without packing or running anything."""
 
 from __future__ import annotations
 

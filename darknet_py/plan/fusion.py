@@ -19,7 +19,7 @@ large one, so that an image's values are still in the last cache when they are r
 
 
 def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, int]:
-    """Convolutions whose outputs nobody but the maximum pooling behind them asks for: number -> the pooling's number.
+    """Convolutions whose outputs only the maximum pooling behind them reads: number -> the pooling's number.
 
     Args:
         network: the graph.

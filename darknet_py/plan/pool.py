@@ -52,7 +52,7 @@ class Schedule:
                     after_step(self.steps[number])
 
     def abort(self) -> None:
-        """Nothing more is to be done: whoever still runs leaves after the task that it is at."""
+        """Nothing more is to be done: a thread that still runs leaves after the task that it is at."""
         self._counters[TASKS::CELLS] = 2**40
 
 

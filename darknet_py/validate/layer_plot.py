@@ -61,6 +61,6 @@ def _bar(layer: LayerResult, lines: int) -> str:
 
 
 def _line(number: int, lines: int) -> str:
-    """A line of the scale, and what it stands for."""
+    """A line of the scale, and its value."""
     label = f"2<sup>{STEP * number}</sup>" if number else "0"
     return f"<b style='bottom:{100 * number / lines:.1f}%'><span>{label}</span></b>"

@@ -62,10 +62,10 @@ def match_images(
 
     With ``images``, only references that name one of them are compared (by name, by name without suffix, or by COCO's
     number at the name's end); without, the names in the references are looked for in the working directory and beside
-    the reference. ``tell`` is told of an image that is nowhere, and the others are matched.
+    the reference. ``tell`` gets the message about an image that is nowhere, and the others are matched.
 
     Raises:
-        DataError: an image is nowhere and nobody is told, or none of the images occurs in the references.
+        DataError: an image is nowhere and there is no ``tell``, or none of the images occurs in the references.
     """
     pairs = []
     for reference in references:

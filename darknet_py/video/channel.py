@@ -32,7 +32,7 @@ class Channel(Generic[Item]):
             self._changed.notify_all()
 
     def put(self, item: Item) -> bool:
-        """Give an item, waiting for room. False if nobody takes it any more."""
+        """Give an item, waiting for room. False if there is no consumer any more."""
         with self._changed:
             while len(self._items) >= self._size and not self._closed and not self._drops:
                 self._changed.wait()

@@ -131,7 +131,7 @@ def _write_changed(
 
 
 def _cfg_place(out: Path, given: str | Path | None, *inputs: str | Path) -> Path:
-    """Where the new cfg goes. A file that nobody has named is not replaced."""
+    """Where the new cfg goes. A file that was not named is not replaced."""
     place = out.with_suffix(".cfg") if given is None else Path(given)
     if place.absolute() == out.absolute():
         raise FileError("the weights go there: write their cfg to another file", place)

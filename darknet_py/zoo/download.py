@@ -16,7 +16,7 @@ from .request import DownloadError, Refused, ask, continues, read_some, total_si
 OVERLAP = 1 << 16
 """A resumed download asks for so many bytes that are there already: if they differ, what is there is of another file.
 
-Of a file whose hash nobody knows, only this can tell that it would be put together from two releases."""
+Of a file whose hash is not known, only this can tell that it would be put together from two releases."""
 
 SLOWEST = 100
 """Bytes per second below which a server is given up."""

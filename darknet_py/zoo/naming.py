@@ -1,4 +1,4 @@
-"""What a user may say instead of files: a released model's name, or that of a network that comes with darknet-py."""
+"""What may be given instead of files: a released model's name, or that of a network that comes with darknet-py."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def known_model(name: str) -> Model | None:
 
 
 def find_model(name: str, fetch_missing: bool = False, progress: Progress | None = None) -> ModelFiles:
-    """The files that a single name stands for; those of a released model are fetched if they are nowhere and may be.
+    """The files that a single name means; those of a released model are fetched if they are nowhere and may be.
 
     A file that exists is taken, whatever it is called: for a cfg the weights are those of its name beside it, else the
     released ones of its name; for a weights file the cfg likewise. Otherwise it is a released model's name.

@@ -29,7 +29,7 @@ def readNetFromDarknet(cfgFile: Source, darknetModel: Source | None = None) -> N
 
     Raises:
         CfgError, WeightsError: a file cannot be used.
-        DarknetError: there are no weights (OpenCV then runs on memory that nobody has set).
+        DarknetError: there are no weights (OpenCV then runs on uninitialised memory).
     """
     if darknetModel is None or (isinstance(darknetModel, str) and not darknetModel):
         raise DarknetError("readNetFromDarknet needs the weights file, too: readNetFromDarknet(cfg, weights)")

@@ -22,7 +22,7 @@ def read_options(network: Network) -> dict[int, RowOptions]:
     """The options of all heads, by layer number.
 
     Raises:
-        CfgError: a head that OpenCV cannot run and whose rows nobody has defined.
+        CfgError: a head that OpenCV cannot run, whose rows are not defined.
     """
     try:
         return {head.index: head.row_options(network.sections[head.index]) for head in network.heads}

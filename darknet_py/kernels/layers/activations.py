@@ -35,7 +35,7 @@ UNTOUCHED = -1
 
 
 def is_code(code):
-    """Whether a number, or each of an array, stands for an activation."""
+    """Whether a number, or each of an array, is an activation's code."""
     return bool(np.isin(code, list(CODES.values())).all())
 
 

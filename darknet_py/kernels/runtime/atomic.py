@@ -101,7 +101,7 @@ def claim(queue, i):
 
 @kernel
 def next_task(queue):
-    """The number of a task that nobody has taken; -1 if none is left: the thread must leave, and not ask again."""
+    """The number of a task that is not taken; -1 if none is left: the thread must leave, and not ask again."""
     task = claim(queue, TASKS)
     return task if task < queue[CELLS + COUNT] else -1
 

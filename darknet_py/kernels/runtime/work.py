@@ -1,6 +1,6 @@
 """What a plan asks a kernel before it runs it: its arguments' names, how many tasks it has, and its temporary memory.
 
-Both counts are functions beside the kernel, of its own arguments: nobody else knows them.
+Both counts are functions beside the kernel, of its own arguments.
 """
 
 from __future__ import annotations
