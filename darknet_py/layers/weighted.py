@@ -35,7 +35,10 @@ class Weighted(Layer):
     wide: bool = False
 
     def normalization(self, channels: int) -> list[Stored]:
-        """The arrays of batch normalisation, in file order; with ``dontloadscales`` no file has them."""
+        """The arrays of batch normalisation, in file order.
+
+        With ``dontloadscales`` no file has them: they stay as both Darknets make them, variances of 0 among them.
+        """
         if not self.batch_normalize:
             return []
         rows = (("scales", (0.5, 1.5), 1.0), ("rolling_mean", (-0.3, 0.3), 0.0), ("rolling_variance", (0.5, 2.0), 0.0))
