@@ -124,8 +124,9 @@ def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArra
     drop_pages(values)
     if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
         added = np.float32(dialect.variance_epsilon)
-        useless: NDArray[np.bool_] = ~np.isfinite(values) | (values + added < 0)
-        return useless | (values == -added) if added else useless
+        with np.errstate(all="ignore"):
+            useless: NDArray[np.bool_] = ~np.isfinite(values) | (values + added < 0)
+            return useless | (values == -added) if added else useless
     return np.zeros(1, bool) if finite else ~np.isfinite(values)
 
 

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numba
 import numba.core.caching
 import numpy as np
 import pytest
+from numba.core import config
 
 import darknet_py
 from darknet_py.kernels.runtime.cache import SealedFiles, _seal
@@ -88,7 +90,10 @@ class Small:
 
     def compiled(self, dtype: type = np.float32) -> int:
         """Run the kernel; how often it was compiled."""
-        add = kernel(self.add)
+        with mock.patch.object(
+            config, "CACHE_DIR", ""
+        ):  # the cache is beside the module, whatever the environment says
+            add = kernel(self.add)
         out, x = np.full(3, 2, dtype), np.arange(3, dtype=dtype)
         add(out, x)
         assert out.tolist() == [2, 3, 4]
