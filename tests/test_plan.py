@@ -231,7 +231,7 @@ def test_arguments_are_bound_by_name() -> None:
 def test_a_dry_plan_packs_nothing_and_cannot_run(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, samples.DETECTORS[0])
     assert not plan.steps[0].arguments["weights"].any()
-    with pytest.raises(RuntimeError, match="looked at"):
+    with pytest.raises(RuntimeError, match="printing and verifying only"):
         plan.run()
 
 
