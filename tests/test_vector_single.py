@@ -78,9 +78,10 @@ def test_functions_at_spread_floats(tile: Tile) -> None:
 @matching
 @pytest.mark.slow
 @pytest.mark.parametrize("tile", [AVX512, AVX], ids=str)
-def test_functions_at_all_floats(tile: Tile) -> None:
-    for first in range(0, 2**32, 2**26):
-        compare_functions(floats(first, first + 2**26, 1), tile)
+def test_functions_at_many_floats(tile: Tile) -> None:
+    """One float in 61, evenly spread; with a step of 1 all of them take some ten minutes."""
+    for first in range(0, 2**32, 2**30):
+        compare_functions(floats(first, first + 2**30, 61), tile)
 
 
 def hard_values() -> Floats:
