@@ -145,7 +145,7 @@ import importlib, pkgutil, sys
 from pathlib import Path
 import darknet_py
 for module in pkgutil.walk_packages(darknet_py.__path__, "darknet_py."):
-    if not module.name.startswith("darknet_py.bench") and not module.name.endswith("__main__"):
+    if not module.name.startswith("darknet_py.bench") and not module.name.endswith(("__main__", ".sitecustomize")):
         importlib.import_module(module.name)
 from darknet_py.warmup import kernels
 files = {path.name for path in Path(sys.argv[1]).rglob("*.nbi")}
