@@ -177,7 +177,9 @@ def usable_profiles() -> list[str]:
 def _read_pictures() -> None:
     from .image.letterbox import letterbox, resize, to_planar
     from .image.load import load_image
+    from .kernels.runtime.libm import fingerprint
 
+    fingerprint()  # of the C library, for what describes this environment
     for content in samples.pictures():
         planes = to_planar(load_image(content))
         for channels in (1, 4):

@@ -72,7 +72,10 @@ ALEXEYABS = (
         "Gaussian_yolo classes=3 num=2 anchors=9,9,20,30 nms_kind=cornersnms",
     ),
     cfg(
-        3, 64, 64, _ALEXEYABS.format(16, 4, "hard_mish"), "convolutional filters=24 size=1 activation=linear",
+        3, 64, 64, _ALEXEYABS.format(16, 4, "hard_mish"),
+        "convolutional filters=16 size=1 activation=normalize_channels_softmax",
+        "maxpool maxpool_depth=1 out_channels=8", "conv_lstm output=8 size=3 pad=1 peephole=1 activation=leaky",
+        "convolutional filters=24 size=1 activation=linear",
         "region classes=3 num=3 softmax=1 anchors=1,1,2,2,3,3",
     ),
 )  # fmt: skip
