@@ -164,11 +164,19 @@ class Detector:
         results = []
         for number, size in enumerate(sizes):
             found = to_detections(boxes[number], view, self.names, size)
-            results.append(replace(found, tree_paths=self._tree_paths(found, outputs[number])) if tree_path else found)
+            results.append(replace(found, tree_paths=self.tree_paths(found, outputs[number])) if tree_path else found)
         return results
 
-    def _tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
-        """For each row the nodes from the root of the WordTree to its class."""
+    def tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
+        """For each row the nodes from the root of the WordTree to its class.
+
+        Args:
+            found: what `detections` gave.
+            output: the output of the network's one head that it was given.
+
+        Raises:
+            DarknetError: the network has no WordTree, or several heads.
+        """
         head = self.network.heads[0]
         tree = self.trees.get(head.index)
         if not isinstance(head, Region) or tree is None or len(self.network.heads) > 1:

@@ -37,6 +37,7 @@ ROWS = [
     {"validate"},
     {"evaluate"},
     {"video"},
+    {"serve"},
     {"compat"},
     {"legacy"},
     {"cli"},
