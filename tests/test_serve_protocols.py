@@ -184,12 +184,22 @@ def test_doods_rules(server: Running) -> None:
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
-        ({"detector_name": "none", "detect": {"*": 1}}, 404), ({"data": "!!!"}, 400), ({"data": ""}, 400),
-        ({"data": 5}, 400), ({"detect": []}, 400), ({"detect": {"*": "x"}}, 400), ({"detect": {"*": float("nan")}}, 400),
-        ({"regions": [5]}, 400), ({"regions": [{"top": 0}]}, 400), ({"image": "jpeg"}, 400), ({"id": {}}, 400),
-        ({"preprocess": ["grayscale"]}, 400), ({"data": "http://127.0.0.1:9/x"}, 403), ({"data": "file:///etc/passwd"}, 403),
+        ({"detector_name": "none", "detect": {"*": 1}}, 404),
+        ({"data": "!!!"}, 400),
+        ({"data": ""}, 400),
+        ({"data": 5}, 400),
+        ({"detect": []}, 400),
+        ({"detect": {"*": "x"}}, 400),
+        ({"detect": {"*": float("nan")}}, 400),
+        ({"regions": [5]}, 400),
+        ({"regions": [{"top": 0}]}, 400),
+        ({"image": "jpeg"}, 400),
+        ({"id": {}}, 400),
+        ({"preprocess": ["grayscale"]}, 400),
+        ({"data": "http://127.0.0.1:9/x"}, 403),
+        ({"data": "file:///etc/passwd"}, 403),
     ],
-)  # fmt: skip
+)
 def test_doods_errors(server: Running, asked: dict[str, Any], status: int) -> None:
     answer = server.post("/detect", {"data": base64.b64encode(IMAGE).decode(), "detect": {"*": 50}, **asked})
     assert answer.status == status and answer.json["error"], answer.body
@@ -296,7 +306,8 @@ def test_kserve_about_the_server(server: Running) -> None:
         ({"name": "image", "datatype": "BYTES", "shape": [1], "data": ["x"]}, b""),
         ({"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 9}}, b"abc"),
         ({"name": "image", "datatype": "BYTES", "shape": [2], "parameters": {"binary_data_size": 5}}, b"\1\0\0\0x"),
-        ({"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 5}}, b"\xff\xff\xff\xffx"),
+        ({"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 5}},
+         b"\xff\xff\xff\xffx"),
         ({"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 5}}, b"\1\0\0\0xyz"),
         ({"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 5}}, b"\1\0\0\0x"),
         ({"name": "pixels", "datatype": "UINT8", "shape": [1 << 30, 1 << 30, 3], "data": [1]}, b""),

@@ -146,8 +146,8 @@ def serve(
         )  # fmt: skip
         service = make_service(loaded, limits, options["api_key"], options["allow_urls"])
         warm(service)
-        click.echo(f"Serving {', '.join(loaded)} at {address_of(listening)}", err=True)
-        run_server(service, listening, options["quiet"])
+        where = f"Serving {', '.join(loaded)} at {address_of(listening)}"
+        run_server(service, listening, options["quiet"], lambda: click.echo(where, err=True))
     click.echo("Stopped: every accepted request was answered.", err=True)
 
 

@@ -70,7 +70,7 @@ class Bodies:
                 raise Gone
             part, more = message.get("body", b""), message.get("more_body", False)
             if held.bytes + len(part) > self._limits.body:
-                raise Refused(413, f"the body has more than {self._limits.body} bytes", {"Connection": "close"})
+                raise Refused(413, f"the body has more than {self._limits.body} bytes")
             if self._held + len(part) > self._limits.bodies:
                 raise Refused(503, "too many large requests at a time: try again later", {"Retry-After": "1"})
             held.bytes += len(part)

@@ -30,8 +30,10 @@ def connection_class(limits: Limits, metrics: Metrics) -> type[H11Protocol]:
             super().connection_made(transport)
             self.waits_since = time.monotonic()
             if len(self.connections) > limits.connections:
-                waiting = [each for each in self.connections if isinstance(each, Connection) and each.waits]
-                min(waiting, key=lambda each: each.waits_since, default=self).transport.abort()
+                open_ones = [each for each in self.connections if not each.transport.is_closing()]
+                waiting = [each for each in open_ones if isinstance(each, Connection) and each.waits]
+                if len(open_ones) > limits.connections:
+                    min(waiting, key=lambda each: each.waits_since, default=self).transport.abort()
             metrics.connections.set(len(self.connections))
 
         def connection_lost(self, exc: Exception | None) -> None:

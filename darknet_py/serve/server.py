@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -68,8 +68,10 @@ def address_of(found: socket.socket) -> str:
 class Server(uvicorn.Server):
     """uvicorn with bounds on connections; `stop`, SIGTERM or SIGINT end it gracefully, a second signal at once."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, started: Callable[[], None] = lambda: None) -> None:
+        """``started`` is called when the port is open."""
         limits = service.limits
+        self._on_started = started
         super().__init__(
             uvicorn.Config(
                 application(service), http=connection_class(limits, service.metrics), ws="none", lifespan="off",
@@ -81,6 +83,10 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Answer what was accepted, then end; from any thread."""
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS == 0:
@@ -106,16 +112,19 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run_server(service: Service, listening: socket.socket, quiet: bool = False) -> None:
+def run_server(
+    service: Service, listening: socket.socket, quiet: bool = False, started: Callable[[], None] = lambda: None
+) -> None:
     """Serve until a signal comes.
 
     Args:
         service: its models are warm (`warm`).
         listening: from `bind`.
         quiet: no access log (on standard error).
+        started: called when the port is open.
     """
     _raise_file_limit(service.limits.connections)
-    server = Server(service)
+    server = Server(service, started)
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH)
     try:
