@@ -159,7 +159,8 @@ def _need_packages() -> None:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise DarknetError(f"serve needs the package {error.name}: pip install 'darknet-py[serve]'") from None
+        wanted = "pip install starlette uvicorn python-multipart prometheus-client"
+        raise DarknetError(f"serve needs the package {error.name}: {wanted}") from None
 
 
 def _choices(
