@@ -507,7 +507,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.Monk
     for arguments in (("--thresh", "2"), ("--thresh", "net=x"), ("--cfg", "net.cfg"), ("--names", "x")):
         assert "Error" in failure("serve", *arguments, cwd=tmp_path, code=2)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert "serve needs the package uvicorn: pip install starlette" in failure("serve", *model, cwd=tmp_path)
+    assert "not installed: pip install uvicorn\n" in failure("serve", *model, cwd=tmp_path)
 
 
 def test_thresholds_by_model() -> None:

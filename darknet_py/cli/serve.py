@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,10 @@ def serve(
 
 def _need_packages() -> None:
     """Raises `DarknetError`: before models are loaded, not after it."""
-    try:
-        import prometheus_client  # noqa: F401
-        import python_multipart  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        wanted = "pip install starlette uvicorn python-multipart prometheus-client"
-        raise DarknetError(f"serve needs the package {error.name}: {wanted}") from None
+    packages = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
+    missing = [package.replace("_", "-") for package in packages if find_spec(package) is None]
+    if missing:
+        raise DarknetError(f"serve needs packages that are not installed: pip install {' '.join(missing)}")
 
 
 def _choices(

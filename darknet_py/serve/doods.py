@@ -6,6 +6,7 @@ import base64
 import binascii
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -104,7 +105,7 @@ def _text(asked: dict[str, Any], name: str) -> str:
 def _picture(service: Service, data: str) -> Any:
     if data.startswith(("http:", "https:", "rtsp:", "ftp:", "file:")):
         service.urls.check(data)
-        return lambda: service.urls.fetch(data)
+        return partial(service.urls.fetch, data)
     if not data:
         raise Refused(400, "data is empty: a picture in base64")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -50,7 +51,7 @@ def routes(service: Service) -> list[Route]:
             ask = _ask(options)
             if url := options.get("url"):
                 service.urls.check(url)
-                picture = lambda: service.urls.fetch(url)  # noqa: E731
+                picture = partial(service.urls.fetch, url)
             elif not picture:
                 raise Refused(400, "there is no picture: send it as the body, or as a file in a form")
             found = await service.engine.detect(model, picture, ask)

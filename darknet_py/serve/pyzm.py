@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -90,7 +91,7 @@ def _address(service: Service, form: Form, url: str) -> Any:
     if login and _LOGIN.fullmatch(login) is None:
         raise Refused(400, "zm_auth is no part of an address")
     whole = url + (f"{'&' if '?' in url else '?'}{login}" if login else "")
-    return lambda: service.urls.fetch(whole)
+    return partial(service.urls.fetch, whole)
 
 
 def _failed(message: str) -> Response:
