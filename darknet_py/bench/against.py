@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -86,6 +86,11 @@ def _parse_peer(text: str) -> PeerSpec:
     raise DarknetError(f"--against knows no engine '{name}'; choose from {known}")
 
 
+def _temporary_text() -> IO[str]:
+    """A file without a name, which is gone when it is closed."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+
+
 class Peer:
     """A running engine with a network loaded. Use as a context manager.
 
@@ -99,7 +104,7 @@ class Peer:
         """Start it; returns when the network is loaded. ``folder``: for temporary files."""
         self.name = spec.name
         self._folder = folder
-        self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._log = _temporary_text()
         try:
             self._process = subprocess.Popen(
                 spec.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,

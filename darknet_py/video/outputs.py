@@ -53,6 +53,12 @@ class Text:
         """Nothing is left to do."""
 
 
+def open_text(path: str) -> TextIO:
+    """A new text file that stays open. Raises `DarknetError` if it cannot be written."""
+    with names_file(path):
+        return open(path, "w", encoding="utf-8", newline="\n")
+
+
 class JsonLines:
     """A JSON object on a line for each frame, written at once so that others can follow.
 
@@ -66,8 +72,7 @@ class JsonLines:
             DarknetError: the file cannot be written.
         """
         self._target, self._source = target, source
-        with names_file(target):
-            self._stream: TextIO = sys.stdout if target == "-" else open(target, "w", encoding="utf-8")  # noqa: SIM115
+        self._stream = sys.stdout if target == "-" else open_text(target)
 
     def put(self, result: Result) -> None:
         entry = unicode_only(json_frame(result.found, result.frame.number, self._source))

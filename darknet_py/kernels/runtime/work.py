@@ -45,7 +45,7 @@ class Work:
 
 
 def windows(extent: int, size: int, stride: int) -> int:
-    """How many windows of ``size``, ``stride`` apart, an extent has, as C divides (for ``Requires`` in docstrings)."""
+    """How many windows of ``size``, ``stride`` apart, an extent has, as C divides (for docstrings)."""
     rest = extent - size
     return (rest // stride if rest >= 0 else -(-rest // stride)) + 1
 
