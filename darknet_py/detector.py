@@ -53,6 +53,7 @@ class Detector:
         math: name of the arithmetic profile.
         threads: worker threads.
         weights: the file that the weights came from, if any.
+        lock: what every call holds while it runs; whoever holds it makes several calls one turn.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Detector:
         self.math = math
         self.threads = threads or usable_cores()
         self._profile = get_arithmetic(math, network.dialect)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self.weights = weights
         if parameters.spoiled:
             tell_no_more(network)
@@ -152,7 +153,7 @@ class Detector:
         sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in pictures]
         boxes: list[Boxes] = []
         outputs: list[Floats] = []
-        with self._lock:
+        with self.lock:
             if network is not self.network:  # resized meanwhile
                 inputs = [self.prepare(pixels, view) for pixels in pictures]
             self._runner.run(inputs)
@@ -235,7 +236,7 @@ class Detector:
             raise DarknetError(f"top={top!r} must be a whole number from 1 on")
         layer = self.network.output_layer
         pixels = as_pixels(image, bgr, exif)
-        with self._lock:
+        with self.lock:
             self._runner.run([self.prepare(pixels)])
             output = self._runner.output(layer.index).copy()
         check_finite(self.network, layer, output)
@@ -256,7 +257,7 @@ class Detector:
             n inputs are n time steps, and the state is kept from call to call until `reset_state`.
         """
         x = np.asarray(x)
-        with self._lock:  # no other size, and nobody else's time steps between those of a sequence
+        with self.lock:  # no other size, and nobody else's time steps between those of a sequence
             several = self._check_input(x)
             heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
             results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
@@ -287,7 +288,7 @@ class Detector:
         the network lives, and so does a detector, whatever runs it (`predict`, `detect`, `classify`): one input is one
         time step, whatever ``batch`` and ``time_steps`` the cfg has for training.
         """
-        with self._lock:
+        with self.lock:
             self._runner.states.reset()
 
     def layer_output(self, number: int) -> Floats:
@@ -296,7 +297,7 @@ class Detector:
         Channels x height x width, or flat where the layer gives no image. Asking for a layer the first time runs the
         network once more, because buffers are reused otherwise.
         """
-        with self._lock:
+        with self.lock:
             layer = self.network.layers[_layer_number(self.network, number)]
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
@@ -313,7 +314,7 @@ class Detector:
         Raises:
             DarknetError: there is no such layer; everything stays as it was.
         """
-        with self._lock:
+        with self.lock:
             self._runner.keep({_layer_number(self.network, number) for number in numbers})
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -330,7 +331,7 @@ class Detector:
             CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
         """
         width, height = check_size(size)
-        with self._lock:
+        with self.lock:
             network = self.network.resized(width, height)
             self._runner.resize(network)
             if was_told(self.network):
@@ -339,7 +340,7 @@ class Detector:
 
     def last_outputs(self) -> list[Floats]:
         """The output of each head for the last image, as copies, flat."""
-        with self._lock:
+        with self.lock:
             return [self._runner.output(head.index).copy() for head in self.network.heads]
 
     def prepare(self, pixels: NDArray[np.uint8], view: View | None = None) -> Floats:

@@ -153,15 +153,15 @@ def test_the_first_sections_options_for_training_may_hold_anything(tmp_path: Pat
 def test_the_table_says_what_the_layers_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     text = net(3, 8, 8, FIRST, *([SECTIONS[kind]] if kind != "net" else []))
     read: set[str] = set()
-    find = Section._find_option
+    find = Section.find_option
 
     def record(section: Section, key: str) -> object:
         counts = section.kind == kind and section.line > (6 if kind == "convolutional" else 0)
-        if counts and not section._is_of_another(key):
+        if counts and not section.is_of_another(key):
             read.add(key)
         return find(section, key)
 
-    monkeypatch.setattr(Section, "_find_option", record)
+    monkeypatch.setattr(Section, "find_option", record)
     read_network(write_cfg(tmp_path, text), dialect="darknet")
     everywhere = {"dontload", "numload", "dontloadscales"}
     options = {option.key for option in PJREDDIE.options.get(kind, PJREDDIE.everywhere).result} - everywhere

@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..formats.atomic import whole_file
 from ..formats.text import as_unicode
-from ..typing import Pixels
+from ..typing import Floats, Ints, Pixels
 from .label import Placer, draw_label, label_size
-
-if TYPE_CHECKING:
-    from ..detect.detections import Detections
 
 Colour = tuple[int, int, int]
 
@@ -33,8 +29,36 @@ FORMATS = {
 """Formats that `save_image` writes, by suffix."""
 
 
+class Drawable(Protocol):
+    """What `draw_detections` reads of detections (`detect.detections.Detections`); arrays have a row for each class of
+    each box."""
+
+    @property
+    def box(self) -> Floats:
+        """Centre x, y, width, height, as fractions of the picture."""
+
+    @property
+    def confidence(self) -> Floats:
+        """Probability, 0 to 1."""
+
+    @property
+    def class_id(self) -> Ints:
+        """Number of the class."""
+
+    @property
+    def box_id(self) -> Ints:
+        """Number of the box: rows of one box stand side by side and share it."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+
+    def class_name(self, class_id: int) -> str:
+        """The name of a class."""
+
+
 def draw_detections(
-    pixels: Pixels, detections: Detections, labels: bool = True, font: str | Path | None = None,
+    pixels: Pixels, detections: Drawable, labels: bool = True, font: str | Path | None = None,
     percentages: bool = False,
 ) -> Pixels:  # fmt: skip
     """A copy of a picture with boxes and labels drawn on it.
@@ -61,7 +85,7 @@ def draw_detections(
         raise ImageError("there is not enough memory to draw this picture") from None
 
 
-def _drawn(picture: Pixels, detections: Detections, labels: bool, font: str | Path | None, percentages: bool) -> Pixels:
+def _drawn(picture: Pixels, detections: Drawable, labels: bool, font: str | Path | None, percentages: bool) -> Pixels:
     height = picture.shape[0]
     width = max(1, int(height * 0.006))
     size = label_size(picture.shape[1], height)
@@ -79,7 +103,7 @@ def _drawn(picture: Pixels, detections: Detections, labels: bool, font: str | Pa
     return picture
 
 
-def _by_box(detections: Detections, percentages: bool) -> Iterator[tuple[NDArray[np.float32], list[str], int]]:
+def _by_box(detections: Drawable, percentages: bool) -> Iterator[tuple[Floats, list[str], int]]:
     """Box, class names and first class of each box: rows of one box stand side by side."""
     start = 0
     ids = detections.box_id
@@ -93,7 +117,7 @@ def _by_box(detections: Detections, percentages: bool) -> Iterator[tuple[NDArray
             start = stop
 
 
-def _edges(box: NDArray[np.float32], picture: Pixels) -> tuple[int, int, int, int]:
+def _edges(box: Floats, picture: Pixels) -> tuple[int, int, int, int]:
     """Left, right, top and bottom pixel of a box, clipped as in ``draw_detections``."""
     height, width = picture.shape[:2]
     x, y, w, h = (float(value) for value in box)

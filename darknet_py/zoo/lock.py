@@ -12,7 +12,7 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(lock: int, wait: bool) -> bool:
+    def take_lock(lock: int, wait: bool) -> bool:
         """Lock an open file; whether that worked."""
         while True:
             try:
@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(lock: int, wait: bool) -> bool:
+    def take_lock(lock: int, wait: bool) -> bool:
         """Lock an open file; whether that worked. OSError where the file system knows no locks."""
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -55,7 +55,7 @@ def _open_locked(path: Path, waiting: Callable[[], None]) -> int | None:
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            while not _take(lock, wait=told):
+            while not take_lock(lock, wait=told):
                 waiting()
                 told = True
             if sys.platform == "win32" or _same(lock, path):

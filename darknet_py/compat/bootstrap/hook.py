@@ -118,7 +118,7 @@ class Finder:
         if not self.has_engine():
             return
         try:
-            from darknet_py.compat.scripts import take_place
+            from darknet_py.compat.flavours import take_place
         except ImportError as error:
             self.warn(f"cannot import darknet_py ({error})")
             return

@@ -120,7 +120,7 @@ class SealedFiles:
         part = f"{path}.tmp.{uuid.uuid4().hex[:16]}"
         try:
             with open(part, "wb") as file:
-                file.write(_seal(body))
+                file.write(seal(body))
                 file.write(body)
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)  # no file takes the place of a folder
@@ -130,12 +130,12 @@ class SealedFiles:
                 os.unlink(part)
 
 
-def _seal(body: bytes | memoryview) -> bytes:
+def seal(body: bytes | memoryview) -> bytes:
     """What stands before ``body``: its hash, pickled, so that Numba reads it as the version of another Numba."""
     return pickle.dumps(f"sha256 {hashlib.sha256(body).hexdigest()}", protocol=4)
 
 
-_SEAL = len(_seal(b""))
+_SEAL = len(seal(b""))
 
 
 def _unseal(path: str, about: Any) -> Any:
@@ -145,7 +145,7 @@ def _unseal(path: str, about: Any) -> Any:
             return None
         content = memoryview(Path(path).read_bytes())
         body = content[_SEAL:]
-        if content[:_SEAL] != _seal(body):
+        if content[:_SEAL] != seal(body):
             return None
         found, data = pickle.loads(body)
     except Exception:  # unpickling raises anything; what was written by a version of other types is nothing, too
