@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -164,3 +165,25 @@ def test_every_package_is_installed() -> None:
     named = set(settings["options"]["packages"].split())
     found = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
     assert named == found | {"darknet_py._data.cfg"}
+
+
+PROTOCOLS = {"_repr_png_", "_type_", "_obj", "_replace", "_fields", "_core", "_multiarray_umath"}
+"""Names of IPython, ctypes, named tuples and NumPy."""
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """Names with an underscore that code takes from something else than itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("setattr", "delattr", "getattr")):
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            yield from (text.rpartition(".")[2] for text in texts if isinstance(text, str))
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_tests_use_what_other_modules_may_use(path: Path) -> None:
+    found = private_names(ast.parse(path.read_text(encoding="utf-8")))
+    assert not {name for name in found if name.startswith("_") and not name.startswith("__")} - PROTOCOLS

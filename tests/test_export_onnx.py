@@ -225,7 +225,7 @@ def test_a_layer_that_onnx_has_not(tmp_path: Path) -> None:
 def test_models_beyond_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = write_cfg(tmp_path, net(3, 6, 6, CONV))
     network = write_synth(cfg, tmp_path / "w")
-    monkeypatch.setattr(module, "_LIMIT", 4 * network.parameters - 1)
+    monkeypatch.setattr(module, "LIMIT", 4 * network.parameters - 1)
     with pytest.raises(DarknetError, match="an ONNX file holds less than 2 GB"):
         to_onnx(network, load_parameters(network, tmp_path / "w"))
 

@@ -169,7 +169,7 @@ def test_two_processes_that_write_a_cache_at_a_time(tmp_path: Path, monkeypatch:
 
     keys = [(f"signature {number}", "processor", "bytecode") for number in range(2)]
     with monkeypatch.context() as patch:
-        patch.setattr(SealedFiles, "_entries", lambda self: {})  # both read the index before either has written
+        patch.setattr(SealedFiles, "entries", lambda self: {})  # both read the index before either has written
         for number, key in enumerate(keys):
             files().save(key, f"code {number}")
     assert files().load(keys[0]) is None, "its entry is lost: it is compiled once more"

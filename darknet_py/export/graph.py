@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..network import Network
     from ..parameters import Arrays
 
-_LIMIT = 2**31 - 2**24
+LIMIT = 2**31 - 2**24
 """Bytes of weights that go into one file: a message of protocol buffers holds less than 2 GiB."""
 
 
@@ -50,7 +50,7 @@ class Graph:
 
     def __init__(self, network: Network, trees: dict[int, Tree], heads: str) -> None:
         onnx = need_onnx()
-        if 4 * network.parameters > _LIMIT:
+        if 4 * network.parameters > LIMIT:
             raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
         self.network, self.trees, self.heads = network, trees, heads
         self.arithmetic = OPENCV if heads == "decoded" else get_arithmetic("fast", network.dialect)

@@ -91,22 +91,22 @@ class SealedFiles:
 
     def load(self, key: Any) -> Any:
         """What was saved under ``key``; None if nothing was, or it is damaged."""
-        name = self._entries().get(key)
+        name = self.entries().get(key)
         return None if name is None else _unseal(os.path.join(self._folder, name), (self._stamp, key))
 
     def save(self, key: Any, data: Any) -> None:
         """Keep ``data`` under ``key``. Raises OSError if it cannot be written."""
-        entries = self._entries()
+        entries = self.entries()
         name = entries.get(key) or self._name(key)
         self._write(os.path.join(self._folder, name), (self._stamp, key), data)
         if entries.get(key) != name:
-            self._write(self._index, self._stamp, {**self._entries(), key: name})
+            self._write(self._index, self._stamp, {**self.entries(), key: name})
 
     def flush(self) -> None:
         """Forget all entries."""
         self._write(self._index, self._stamp, {})
 
-    def _entries(self) -> dict[Any, str]:
+    def entries(self) -> dict[Any, str]:
         """Key -> name of its file; empty if there is no index, or one of other sources."""
         return _unseal(self._index, self._stamp) or {}
 
