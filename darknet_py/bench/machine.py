@@ -7,15 +7,19 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..plan.cores import usable_cores
 from ..version import __version__
 
+if TYPE_CHECKING:
+    from ..typing import JsonObject
+
+
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_machine() -> JsonObject:
     """Processor, cores, caches, system, versions: for people and for JSON."""
     import llvmlite
     import numba

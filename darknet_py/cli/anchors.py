@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..anchors.boxes import Boxes
     from ..anchors.search import Anchors, Search
-    from ..typing import Doubles
+    from ..typing import Doubles, JsonObject
 
 
 class Range(click.ParamType):
@@ -25,7 +25,7 @@ class Range(click.ParamType):
 
     name = "range"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", str(value))
@@ -161,7 +161,7 @@ def _curve(
 def _document(
     wanted: Search, boxes: Boxes, letterbox: bool, found: Anchors, compared: tuple[Path | None, Anchors | None],
     points: list[tuple[int, float]],
-) -> dict[str, Any]:  # fmt: skip
+) -> JsonObject:  # fmt: skip
     from ..anchors.search import as_document
 
     target = wanted.target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,9 @@ from .inputs import (
     read_image,
 )  # fmt: skip
 from .options import engine, write_json
+
+if TYPE_CHECKING:
+    from ..typing import JsonObject
 
 
 @command(
@@ -57,7 +60,7 @@ def classify(
     count = top or _top_of(data)
     detector.check_classifies()
     note_missing_names(detector)
-    results: list[dict[str, Any]] = []
+    results: list[JsonObject] = []
     failed = 0
     with _kept(json_file, results), progress(len(files), "Classifying") as step:
         for file in files:

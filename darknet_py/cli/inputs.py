@@ -14,7 +14,7 @@ import click
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
 from ..terminal import control
-from .options import CfgName, ModelName
+from .options import CfgName, ModelName, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,50 +23,42 @@ if TYPE_CHECKING:
     from ..detector import Detector
 
 
-def network(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--model``, or ``--cfg --weights --names --data``."""
-    for option in (
-        click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
-        click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
-        click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
-        click.option("--cfg", type=CfgName(), help="Network of your own: its .cfg file."),
-        click.option("--model", "-m", type=ModelName(), help="Released model by name (see `darknet-py fetch --list`)."),
-    ):
-        command = option(command)
-    return command
+network = together(
+    click.option("--model", "-m", type=ModelName(), help="Released model by name (see `darknet-py fetch --list`)."),
+    click.option("--cfg", type=CfgName(), help="Network of your own: its .cfg file."),
+    click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
+    click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
+    click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
+)
+"""``--model``, or ``--cfg --weights --names --data``."""
 
 
-def _read_so(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """Read images so as long as the command runs; messages name its options."""
+def _set_decoder(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Images are read with it as long as the command runs; messages name the option."""
     from ..image.reading import reading
 
-    if param.name == "exif":
-        ctx.with_resource(reading(exif=value, exif_words="--exif"))
-    else:
-        ctx.with_resource(reading(decoder=value, decoder_words="--decoder pillow"))
+    ctx.with_resource(reading(decoder=value, decoder_words="--decoder pillow"))
 
 
-def pictures(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--decoder`` and ``--exif``: how the command reads images, wherever it does."""
-    for option in (
-        click.option(
-            "--exif",
-            is_flag=True,
-            expose_value=False,
-            callback=_read_so,
-            help="Turn pictures as their cameras noted (EXIF), which Darknet does not.",
-        ),
-        click.option(
-            "--decoder",
-            type=click.Choice(["stb", "pillow"]),
-            expose_value=False,
-            callback=_read_so,
-            help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF, AVIF). "
-            "[default: stb, or the environment's DARKNET_PY_DECODER]",
-        ),
-    ):
-        command = option(command)
-    return command
+def _set_exif(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """As for `_set_decoder`."""
+    from ..image.reading import reading
+
+    ctx.with_resource(reading(exif=value, exif_words="--exif"))
+
+
+pictures = together(
+    click.option(
+        "--decoder", type=click.Choice(["stb", "pillow"]), expose_value=False, callback=_set_decoder,
+        help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF, AVIF). "
+             "[default: stb, or the environment's DARKNET_PY_DECODER]",
+    ),
+    click.option(
+        "--exif", is_flag=True, expose_value=False, callback=_set_exif,
+        help="Turn pictures as their cameras noted (EXIF), which Darknet does not.",
+    ),
+)  # fmt: skip
+"""``--decoder`` and ``--exif``: how the command reads images, wherever it does."""
 
 
 def open_detector(

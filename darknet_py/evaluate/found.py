@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -59,6 +59,13 @@ class Setting:
         )
 
 
+FoundLists = TypedDict(
+    "FoundLists",
+    {"size": list[int], "box": list[list[float]], "row": list[int], "class": list[int], "score": list[float]},
+)
+"""`Found` as a line of JSON has it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What was found in one image.
@@ -94,7 +101,7 @@ class Found:
         none = np.zeros(0, np.int64)
         return cls((1, 1), np.zeros((0, 4), np.float32), none, none, np.zeros(0, np.float32))
 
-    def as_lists(self) -> dict[str, Any]:
+    def as_lists(self) -> FoundLists:
         """For a line of JSON; floats lose nothing."""
         return {
             "size": list(self.size), "box": self.box.tolist(), "row": self.row.tolist(),
@@ -102,7 +109,7 @@ class Found:
         }  # fmt: skip
 
     @classmethod
-    def from_lists(cls, lists: dict[str, Any]) -> Found:
+    def from_lists(cls, lists: FoundLists) -> Found:
         """From `as_lists`. Raises `KeyError`, `TypeError` or `ValueError` if it is something else."""
         width, height = lists["size"]
         box = np.array(lists["box"], np.float32).reshape(-1, 4)

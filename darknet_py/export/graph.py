@@ -12,6 +12,7 @@ from ..layers import Head
 from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import TypeGuard
 
     from ..formats.tree import Tree
@@ -23,7 +24,7 @@ LIMIT = 2**31 - 2**24
 """Bytes of weights that go into one file: a message of protocol buffers holds less than 2 GiB."""
 
 
-def need_onnx() -> Any:
+def need_onnx() -> ModuleType:
     """The package onnx. Raises `DarknetError` where it is not installed."""
     try:
         return importlib.import_module("onnx")

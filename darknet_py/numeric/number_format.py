@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..kernels.vector.tile import Tile
+    from ..typing import Array
 
 
 class ConvolutionKernels(NamedTuple):
@@ -61,7 +62,7 @@ class NumberFormat:
         """Numbers of a vector register (`Tile.lanes` counts float32 values)."""
         return tile.lanes * 4 // self.itemsize
 
-    def view(self, memory: NDArray[np.uint8], offset: int, count: int) -> NDArray[Any]:
+    def view(self, memory: NDArray[np.uint8], offset: int, count: int) -> Array:
         """``count`` numbers from byte ``offset`` of some memory on."""
         return memory[offset : offset + count * self.itemsize].view(self.storage)
 

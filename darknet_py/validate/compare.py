@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detect.detections import Detections
-    from ..typing import Floats
+    from ..typing import Array, Floats
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,7 @@ def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, toler
 
 
 @np.errstate(all="ignore")
-def expected_boxes(
-    box: NDArray[Any], prob: NDArray[Any], found: Detections, thresh: float, relative: bool
-) -> list[ReferenceBox]:
+def expected_boxes(box: Array, prob: Array, found: Detections, thresh: float, relative: bool) -> list[ReferenceBox]:
     """The reference's boxes in pixels: centre, width, height -> corners, a row for each class above ``thresh``."""
     scale = np.array(found.image_size * 2 if relative else (1, 1, 1, 1), np.float64)
     centre, half = box[:, :2].astype(np.float64), box[:, 2:].astype(np.float64) / 2

@@ -26,10 +26,9 @@ from ..view import Fit
 from .compare import ImageResult, LayerResult, Tolerance, ulps
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..detector import Detector
     from ..network import Network
+    from ..typing import Array
 
 TIMEOUT = 3600
 """Seconds that the library may take for all images."""
@@ -37,7 +36,7 @@ TIMEOUT = 3600
 
 def run_library(
     library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any]
-) -> Iterator[dict[str, NDArray[Any]]]:
+) -> Iterator[dict[str, Array]]:
     """Run images through a libdarknet.so; yields what it computed for each (see `live_child`).
 
     Raises:
@@ -60,7 +59,7 @@ def run_library(
 
 def _run_alexeyabs(
     library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any], cuts: Sequence[int]
-) -> Iterator[dict[str, NDArray[Any]]]:
+) -> Iterator[dict[str, Array]]:
     """`run_library` for AlexeyAB's: of the layers ``cuts`` alone, and boxes if the last head is among them."""
     network = detector.network
     view = trace_view(detector, **thresholds).of(network)
@@ -109,7 +108,7 @@ def first_difference(
 
 def _run_child(
     module: str, library: Path, detector: Detector, images: Sequence[Path], request: dict[str, Any], folder: str
-) -> Iterator[dict[str, NDArray[Any]]]:
+) -> Iterator[dict[str, Array]]:
     """Run a module in a process of its own; yields what it wrote for each image."""
     request = {
         **request, "library": str(library.absolute()), "weights": str(Path(detector.weights or "").absolute()),
@@ -142,7 +141,7 @@ def _what_happened(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def compare_with_library(
-    detector: Detector, image: Path, theirs: dict[str, NDArray[Any]], thresholds: dict[str, Any], tolerance: Tolerance
+    detector: Detector, image: Path, theirs: dict[str, Array], thresholds: dict[str, Any], tolerance: Tolerance
 ) -> ImageResult:
     """One image: the picture, the input, every layer and every box, bit for bit (or within ``tolerance.ulp``).
 
@@ -180,7 +179,7 @@ def compare_with_library(
     return result
 
 
-def _check(result: ImageResult, what: str, ours: Any, wanted: NDArray[Any], tolerance: Tolerance) -> None:
+def _check(result: ImageResult, what: str, ours: Any, wanted: Array, tolerance: Tolerance) -> None:
     ours = np.asarray(ours).reshape(-1)
     if ours.size != wanted.size:
         result.problems.append(f"{what} has {ours.size} values here, {wanted.size} there")
@@ -189,7 +188,7 @@ def _check(result: ImageResult, what: str, ours: Any, wanted: NDArray[Any], tole
 
 
 def _check_boxes(
-    result: ImageResult, what: str, ours: dict[str, Any], theirs: dict[str, NDArray[Any]], when: str, thresh: float,
+    result: ImageResult, what: str, ours: dict[str, Any], theirs: dict[str, Array], when: str, thresh: float,
     tolerance: Tolerance,
 ) -> None:  # fmt: skip
     """Boxes with a class above the threshold, in order."""

@@ -102,7 +102,7 @@ def _read_text(content: str, path: Path) -> list[Reference]:
 
 def _read_json(path: Path, names: Sequence[str]) -> list[Reference]:
     document = read_json(path)
-    entries = document if isinstance(document, list) else document.get("images", [document])
+    entries = document.get("images", [document]) if isinstance(document, dict) else document
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise DataError("is no reference: its entries are no objects", path)
     readers: list[tuple[str, Callable[..., Reference]]] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..image.draw import draw_detections
 from .opencv import load_cv2
@@ -51,7 +51,7 @@ class Result:
     @cached_property
     def picture(self) -> Pixels:
         """The frame with the boxes drawn on it, H x W x 3, blue, green, red, as OpenCV has it. Drawn when asked for."""
-        cv2: Any = load_cv2("drawing")
+        cv2 = load_cv2("drawing")
         drawn = draw_detections(self.frame.pixels, self.found) if self.boxes else self.frame.pixels
         picture: Pixels = cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)
         return picture
@@ -64,6 +64,6 @@ class Result:
 
 def to_jpeg(picture: Pixels) -> bytes:
     """H x W x 3 pixels (blue, green, red) as a JPEG file."""
-    cv2: Any = load_cv2("writing pictures")
+    cv2 = load_cv2("writing pictures")
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return bytes(encoded.tobytes())

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from ..detect.detections import Detections
 from ..errors import DarknetError
@@ -123,7 +123,7 @@ class Window:
         Raises:
             DarknetError: this OpenCV opens no windows, or there is no display.
         """
-        self._cv2: Any = load_cv2("a window")
+        self._cv2 = load_cv2("a window")
         self._adjustable, self._stop = adjustable, stop
         self._latest: Result | None = None
         if sys.platform.startswith("linux") and not os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:

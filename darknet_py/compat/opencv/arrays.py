@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ...typing import Array
 
 
-def to_array(value: Any) -> NDArray[Any]:
+def to_array(value: Any) -> Array:
     """The values as a NumPy array; those of a ``cv2.UMat`` are fetched."""
-    array: NDArray[Any] = np.asarray(value.get() if is_umat(value) else value)
+    array: Array = np.asarray(value.get() if is_umat(value) else value)
     return array
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ...layers import RowOptions
     from ...network import Network
-    from ...typing import Floats
+    from ...typing import Array, Floats
 
 
 TICKS_PER_SECOND = 1_000_000_000
@@ -82,7 +82,7 @@ class Net(Description):
         return shape.w, shape.h
 
     def setInput(
-        self, blob: NDArray[Any], name: str = "", scalefactor: float = 1.0, mean: float | Sequence[float] = 0.0
+        self, blob: Array, name: str = "", scalefactor: float = 1.0, mean: float | Sequence[float] = 0.0
     ) -> None:
         """Take n x channels x height x width values, of which ``(blob - mean) * scalefactor`` go into the network.
 
