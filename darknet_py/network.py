@@ -59,6 +59,10 @@ class Network:
         """Layers whose outputs are decoded into boxes, in order."""
         return [layer for layer in self.layers if isinstance(layer, Head)]
 
+    def head(self, number: int) -> Head:
+        """The head that is layer ``number``. Raises `KeyError` if that layer is none."""
+        return {head.index: head for head in self.heads}[number]
+
     @property
     def output_layer(self) -> Layer:
         """The layer whose output is the network's: the last that is not a cost (``get_network_output_layer``)."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from ..formats.tree import Tree
-    from ..layers import Layer, Region, RowOptions, Yolo
+    from ..layers import GridHead, Layer, RowOptions
     from ..network import Network
     from ..parameters import Arrays
 
@@ -123,7 +123,7 @@ class Graph:
         """An operator with one value for each channel."""
         return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
 
-    def decodes(self, layer: Layer) -> TypeGuard[Yolo | Region]:
+    def decodes(self, layer: Layer) -> TypeGuard[GridHead]:
         """Whether a layer's output is rows of boxes."""
         return self.heads == "decoded" and isinstance(layer, Head)
 
@@ -133,7 +133,7 @@ class Graph:
 
     def output_name(self, layer: Layer) -> str:
         """What the model calls the output of a layer; rows of boxes are called what OpenCV calls them."""
-        return self.row_options(layer).name if self.decodes(layer) else f"{layer.kind}_{layer.index}"
+        return layer.opencv.name if self.decodes(layer) else f"{layer.kind}_{layer.index}"
 
     def finish(self, ends: list[int]) -> None:
         """Make the outputs of layers the model's, under names such as ``yolo_16``."""

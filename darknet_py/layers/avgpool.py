@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, need_image
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -22,6 +23,10 @@ class AvgPool(Layer):
         """Read a section."""
         shape = need_image(section, place)
         return cls(index=place.index, line=section.line, input=shape, out=Shape(shape.c))
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"avgpool_{self.index}", "Pooling", work=2)
 
     def describe(self) -> str:
         shape = self.input

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from .opencv import OpenCvLayer
+
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
@@ -133,6 +135,11 @@ class Layer:
     def stored(self) -> list[Stored]:
         """Its arrays in a ``.weights`` file, in file order."""
         return [array for array in self.arrays() if array.default is None]
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        """What OpenCV makes of it; named as the section, where OpenCV has no such layer."""
+        return OpenCvLayer(f"{self.kind}_{self.index}", self.kind)
 
     def describe(self) -> str:
         """Its line in the layer table that Darknet prints while it reads a cfg (without the leading number)."""

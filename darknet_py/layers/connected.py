@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Place, Shape, Stored, checked_output, positive
+from .opencv import OpenCvLayer
 from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ class Connected(Weighted):
         shape = (self.out.size, self.input.size)
         weights = Stored("weights", shape, self.spread(self.input.size), transposed="header")
         return [Stored("biases", (self.out.size,)), weights, *self.normalization(self.out.size)]
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(
+            f"fullyConnected_{self.index}", "InnerProduct", self.activation, self.batch_normalize,
+            work=3 * self.input.size, flat=True,
+        )  # fmt: skip
 
     def describe(self) -> str:
         return f"connected                            {self.input.size:4d}  ->  {self.out.size:4d}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
+from .opencv import OpenCvLayer
 from .strides import blur_window, read_strides, window_output
 from .weighted import Weighted, read_activation, read_load_rules
 
@@ -146,6 +147,14 @@ class Convolutional(Weighted):
             transposed="always" if self.flipped else "never",
         )  # fmt: skip
         return [Stored("biases", (self.n,)), *self.normalization(self.n), weights]
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        options = f"kernel_size : {self.size}", f"stride : {self.stride}", f"pad : {self.pad}", f"group: {self.groups}"
+        return OpenCvLayer(
+            f"conv_{self.index}", "Convolution", self.activation, self.batch_normalize,
+            work=2 * self.size**2 * self.c + 1, options=options,
+        )  # fmt: skip
 
     def describe(self) -> str:
         flops = 2.0 * self.n * self.size * self.size * self.c / self.groups * self.out_h * self.out_w

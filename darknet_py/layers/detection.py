@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .base import Place, Shape, positive
-from .head import Head
+from .head import Fact, Head
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -49,7 +50,7 @@ class Detection(Head):
             softmax=bool(section.find_int("softmax", 0)),
         )  # fmt: skip
 
-    def export_facts(self) -> dict[str, Any]:
+    def export_facts(self) -> Mapping[str, Fact]:
         return {
             "classes": self.classes, "num": self.n, "side": self.side, "sqrt": self.sqrt, "softmax": self.softmax,
         }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..formats.cfg import c_float
 from .base import Layer, Place, Shape, need_image
+from .opencv import OpenCvLayer
 from .weighted import read_activation
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Dropout(Layer):
     def hands_on(self) -> bool:
         return True
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"identity_{self.index}", "Identity", flat=None)
+
     def describe(self) -> str:
         size = self.input.size
         return f"dropout       p = {self.probability:.2f}               {size:4d}  ->  {size:4d}"
@@ -98,6 +103,10 @@ class Cost(Layer):
         """Read a section."""
         size = place.input.size
         return cls(index=place.index, line=section.line, input=place.input, out=Shape(size, image=False))
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"identity_{self.index}", "Identity", flat=None)
 
     def describe(self) -> str:
         return f"cost                                           {self.input.size:4d}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive, within_reach
+from .opencv import OpenCvLayer
 from .strides import blur_window, read_pool_strides, window_output
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ class MaxPool(Layer):
     def sharp(self) -> Shape:
         """Shape of the map before the blur."""
         return window_output(self.input.c, self.input, self.size, self.pad, 1, 1) if self.blur else self.out
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        options = (f"kernel_size : {self.size}", f"stride : {self.stride}")
+        return OpenCvLayer(f"pool_{self.index}", "Pooling", work=self.size**2, options=options)
 
     def describe(self) -> str:
         return (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Stored, need_image
+from .opencv import OpenCvLayer
 from .weighted import read_activation, read_load_rules
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class MultiShortcut(Layer):
     def arrays(self) -> list[Stored]:
         shape = (len(self.added) + 1, self.weights)
         return [Stored("weights", shape, spread=(-0.5, 1.5))] if self.weights else []
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"shortcut_{self.index}", "Eltwise", self.activation)
 
     def describe(self) -> str:
         return f"Shortcut Layer: {', '.join(str(number) for number in self.added)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -49,6 +50,10 @@ class Reorg(Layer):
             raise section.error(f"[reorg] with stride={stride} needs a multiple of {blocks} channels, not {shape.c}")
         return cls(index=place.index, line=section.line, input=shape, out=out, stride=stride, reverse=reverse,
                    flatten=flatten, extra=extra)  # fmt: skip
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"reorg_{self.index}", "Reorg")
 
     def describe(self) -> str:
         if self.extra:

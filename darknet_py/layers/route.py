@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, checked_output, not_negative, positive
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -61,6 +62,12 @@ class Route(Layer):
     @property
     def hands_on(self) -> bool:
         return len(self.layers) == 1
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        # Of several layers cut into groups OpenCV makes one for each, loses count of the layers and fails.
+        kind = "concat" if len(self.layers) > 1 else "slice" if self.groups > 1 else "identity"
+        return OpenCvLayer(f"{kind}_{self.index}", kind.capitalize())
 
     def describe(self) -> str:
         return "route  " + " ".join(str(number) for number in self.layers)

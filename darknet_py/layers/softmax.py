@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, positive
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -31,6 +32,10 @@ class Softmax(Layer):
             index=place.index, line=section.line, input=place.input, out=Shape(size, image=False), groups=groups,
             temperature=section.find_float("temperature", 1.0), tree=section.find_str("tree", "") or None,
         )  # fmt: skip
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"softmax_{self.index}", "Softmax", flat=None)
 
     def describe(self) -> str:
         return f"softmax                                        {self.input.size:4d}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, checked_output, need_image
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -36,6 +37,10 @@ class Upsample(Layer):
             out = Shape(shape.c, shape.h * stride, shape.w * stride)
         return cls(index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape),
                    stride=stride, reverse=reverse, scale=section.find_float("scale", 1.0))  # fmt: skip
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"upsample_{self.index}", "Resize")
 
     def describe(self) -> str:
         name = "downsample         " if self.reverse else "upsample           "

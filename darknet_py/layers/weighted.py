@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB, PJREDDIE
 from .base import Layer, Stored
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -33,6 +34,10 @@ class Weighted(Layer):
     batch_normalize: bool = False
     dontloadscales: bool = False
     wide: bool = False
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"{self.kind}_{self.index}", self.kind, normalizes=self.batch_normalize)
 
     def normalization(self, channels: int) -> list[Stored]:
         """The arrays of batch normalisation, in file order.
