@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import dimensions
 from .base import Layer, Place, Shape, need_image
 from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +33,6 @@ class AvgPool(Layer):
     def describe(self) -> str:
         shape = self.input
         return f"avg                     {shape.w:4d} x{shape.h:4d} x{shape.c:4d}   ->  {shape.c:4d}"
+
+    def alexeyab_row(self, network: Network) -> str:
+        return f"avg{'':26}{dimensions(self.input)} ->   {self.input.c:4d}"

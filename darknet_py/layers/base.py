@@ -10,6 +10,7 @@ from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 INT32_MAX = 2**31 - 1
 """Darknet counts values in C ints: no layer may have more."""
@@ -144,6 +145,24 @@ class Layer:
     def describe(self) -> str:
         """Its line in the layer table that Darknet prints while it reads a cfg (without the leading number)."""
         raise NotImplementedError
+
+    @property
+    def sharp(self) -> Shape:
+        """Shape of its output before a blur."""
+        return self.out
+
+    @property
+    def alexeyab_billions(self) -> float:
+        """AlexeyAB's count of its operations, in billions, as a float; only some layers have one."""
+        return 0.0
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        """Width and height that his table knows of it: those of its input, or 0."""
+        return self.input.w, self.input.h
+
+    def alexeyab_row(self, network: Network) -> str:
+        """Its lines in his table, by the sections and layers of its network, where they are not those of `describe`."""
+        return self.describe()
 
 
 def c_divide(a: int, b: int) -> int:

@@ -11,6 +11,7 @@ from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +48,6 @@ class Connected(Weighted):
 
     def describe(self) -> str:
         return f"connected                            {self.input.size:4d}  ->  {self.out.size:4d}"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0

@@ -11,6 +11,7 @@ from .head import Fact, Head
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,3 +58,6 @@ class Detection(Head):
 
     def describe(self) -> str:
         return "Detection Layer"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return self.side, self.side

@@ -12,6 +12,7 @@ from .weighted import read_activation
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,9 @@ class Activation(Layer):
 
     def describe(self) -> str:
         return f"Activation Layer: {self.input.size} inputs"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,22 @@ class Dropout(Layer):
         size = self.input.size
         return f"dropout       p = {self.probability:.2f}               {size:4d}  ->  {size:4d}"
 
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        blocks = network.sections[self.index].find_int("dropblock", 0)
+        return (self.input.w, self.input.h) if blocks else (0, 0)
+
+    def alexeyab_row(self, network: Network) -> str:
+        section, size = network.sections[self.index], self.input.size
+        probability = section.find_float("probability", 0.2)
+        if not section.find_int("dropblock", 0):
+            return f"dropout    p = {probability:.3f}        {size:4d}  ->   {size:4d}"
+        relative = section.find_float("dropblock_size_rel", 0)
+        absolute = min(int(section.find_float("dropblock_size_abs", 0)), self.input.w, self.input.h)
+        if not relative and not absolute:
+            absolute = 7
+        block = f"abs = {absolute:d}" if absolute else f"rel = {relative:.2f}"
+        return f"dropblock    p = {probability:.3f}   l.dropblock_size_{block}    {size:4d}  ->   {size:4d}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Layer):
@@ -110,3 +130,6 @@ class Cost(Layer):
 
     def describe(self) -> str:
         return f"cost                                           {self.input.size:4d}"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0

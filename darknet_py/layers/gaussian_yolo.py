@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import losses
 from .base import Place
 from .head import NMS_KINDS, Fact, MaskedHead, read_masked, read_nms, read_word
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 POINTS = ("center", "left_top", "right_bottom")
 """What x and y of a box are."""
+
+_POINTS = {"center": 1, "left_top": 2, "right_bottom": 4}
+"""Their numbers in AlexeyAB's table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +47,7 @@ class GaussianYolo(MaskedHead):
 
     def describe(self) -> str:
         return "Gaussian_yolo"
+
+    def alexeyab_row(self, network: Network) -> str:
+        scale, point = f"scale: {self.scale_x_y:2.2f}", f"point: {_POINTS[self.point]}"
+        return f"[Gaussian_yolo] {losses(network.sections[self.index])}, {scale}, {point}"

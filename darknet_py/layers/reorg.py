@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import dimensions
 from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive
 from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +64,6 @@ class Reorg(Layer):
             f"reorg              /{self.stride:2d}  {self.input.w:4d} x{self.input.h:4d} x{self.input.c:4d}   ->  "
             f"{self.out.w:4d} x{self.out.h:4d} x{self.out.c:4d}"
         )
+
+    def alexeyab_row(self, network: Network) -> str:
+        return f"reorg_old              /{self.stride:2d}  {dimensions(self.input)}   ->  {dimensions(self.out)}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import dimensions
 from .base import Layer, Place, Shape, checked_output, not_negative, positive
 from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,3 +73,13 @@ class Route(Layer):
 
     def describe(self) -> str:
         return "route  " + " ".join(str(number) for number in self.layers)
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return network.layers[self.layers[0]].alexeyab_size(network)
+
+    def alexeyab_row(self, network: Network) -> str:
+        count = len(self.layers)
+        gap = " \t    " if count > 3 else " \t            " if count > 1 else " \t\t            "
+        group = f"{self.group_id}/{self.groups}" if self.groups > 1 else "   "
+        numbers = "".join(f" {number}" for number in self.layers)
+        return f"route {numbers}{gap}           {group} -> {dimensions(self.out)} "

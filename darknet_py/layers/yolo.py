@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import losses
 from .base import Place
 from .head import Fact, MaskedHead, read_masked, read_nms
 from .opencv import OpenCvLayer, RowOptions
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +56,7 @@ class Yolo(MaskedHead):
 
     def describe(self) -> str:
         return "yolo"
+
+    def alexeyab_row(self, network: Network) -> str:
+        options = losses(network.sections[self.index])
+        return f"yolo\n[yolo] params: {options}, scale_x_y: {self.scale_x_y:2.2f}"
