@@ -100,6 +100,18 @@ class Layer:
     """Of use for training only: otherwise its output is never written, so zeros."""
     takes_batches: ClassVar[bool] = False
     """Its steps take several images together."""
+    is_cost: ClassVar[bool] = False
+    """It is never taken for the network's output (``get_network_output_layer``)."""
+    classifies: ClassVar[bool] = False
+    """Its WordTree, if it has one, is that of a classifier's classes."""
+    folds: ClassVar[bool] = False
+    """Batch normalisation can be folded into its weights (``denormalize``)."""
+    resets: ClassVar[bool] = False
+    """It has neutral batch normalisation after that (``reset``)."""
+    channel_axis: ClassVar[int] = 0
+    """The axis of its weights that its output channels are."""
+    denormalize_epsilon: ClassVar[float] = 0.00001
+    """What ``denormalize`` and ``reset`` add to its variances."""
 
     index: int
     line: int
@@ -128,6 +140,29 @@ class Layer:
     def hands_on(self) -> bool:
         """Whether its output is its input, or a part of it, where it lies."""
         return False
+
+    @property
+    def part_of_input(self) -> int | None:
+        """Where its output begins in its input, if it hands on only a part of it."""
+        return None
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether batch normalisation is a part of it."""
+        return False
+
+    @property
+    def brief(self) -> str:
+        """What it is, in few words."""
+        return self.kind
+
+    def without_normalization(self) -> Layer:
+        """The same layer without batch normalisation."""
+        return self
+
+    def as_saved(self) -> tuple[Layer, list[str]]:
+        """The layer as Darknet writes its weights, and the options that it ignores then."""
+        return self, []
 
     def arrays(self) -> list[Stored]:
         """Its arrays, those of a file in file order."""

@@ -19,6 +19,9 @@ class Connected(Weighted):
     """Fully connected layer, then batch normalisation or biases, then activation."""
 
     kind = "connected"
+    folds = True
+    resets = True
+    denormalize_epsilon = 0.000001
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Connected:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..formats.cfg import to_float32
 from .alexeyab_rows import blur_row, dimensions
-from .base import Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
+from .base import Layer, Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
 from .opencv import OpenCvLayer
 from .strides import blur_window, read_strides, window_output
 from .weighted import Weighted, read_activation, read_load_rules
@@ -44,6 +44,8 @@ class Convolutional(Weighted):
 
     kind = "convolutional"
     takes_batches = True
+    folds = True
+    resets = True
 
     n: int
     size: int
@@ -140,6 +142,17 @@ class Convolutional(Weighted):
     def multiply_adds(self) -> int:
         sharp = self.sharp
         return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
+
+    @property
+    def brief(self) -> str:
+        groups = f" in {self.groups} groups" if self.groups > 1 else ""
+        return f"conv {self.n} {self.size}x{self.size}/{self.stride}{groups}"
+
+    def as_saved(self) -> tuple[Layer, list[str]]:
+        plain, ignored = super().as_saved()
+        if not self.flipped:
+            return plain, ignored
+        return dataclasses.replace(plain, flipped=False), ["flipped", *ignored]  # type: ignore[call-arg]
 
     def arrays(self) -> list[Stored]:
         if self.shares is not None:

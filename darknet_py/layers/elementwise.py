@@ -117,6 +117,7 @@ class Cost(Layer):
 
     kind = "cost"
     loss = True
+    is_cost = True
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Cost:

@@ -67,6 +67,11 @@ class Head(Layer):
         """Its output has the values of each cell side by side, and all its boxes have objectness 1."""
         return False
 
+    @property
+    def first_class(self) -> int:
+        """Which of a box's values is its first class, where the values of all boxes are alike."""
+        raise NotImplementedError(f"[{self.kind}] has no values of its own for each box")
+
     def export_facts(self) -> Mapping[str, Fact]:
         """What it takes to decode its output elsewhere (the metadata of an ONNX model)."""
         raise NotImplementedError

@@ -63,6 +63,10 @@ class Region(GridHead):
     def anchor_scale(self, net: Shape) -> tuple[float, float]:
         return self.w, self.h
 
+    @property
+    def first_class(self) -> int:
+        return self.coords + (0 if self.background and not self.flat else 1)
+
     def export_facts(self) -> Mapping[str, Fact]:
         return {
             "classes": self.classes, "num": self.n, "coords": self.coords, "anchors": self.biases,

@@ -71,6 +71,10 @@ class Route(Layer):
         kind = "concat" if len(self.layers) > 1 else "slice" if self.groups > 1 else "identity"
         return OpenCvLayer(f"{kind}_{self.index}", kind.capitalize())
 
+    @property
+    def part_of_input(self) -> int | None:
+        return self.group_id * self.out.size if self.groups > 1 else None
+
     def describe(self) -> str:
         return "route  " + " ".join(str(number) for number in self.layers)
 

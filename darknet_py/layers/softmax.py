@@ -17,6 +17,7 @@ class Softmax(Layer):
     """Softmax over ``groups`` equal parts of the input, or over the sibling groups of a WordTree (paper, section 4)."""
 
     kind = "softmax"
+    classifies = True
 
     groups: int
     temperature: float

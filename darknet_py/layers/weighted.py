@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,18 @@ class Weighted(Layer):
     batch_normalize: bool = False
     dontloadscales: bool = False
     wide: bool = False
+
+    @property
+    def normalizes(self) -> bool:
+        return self.batch_normalize
+
+    def without_normalization(self) -> Layer:
+        return dataclasses.replace(self, batch_normalize=False)
+
+    def as_saved(self) -> tuple[Layer, list[str]]:
+        if not (self.batch_normalize and self.dontloadscales):
+            return self, []
+        return dataclasses.replace(self, dontloadscales=False), ["dontloadscales"]
 
     @property
     def opencv(self) -> OpenCvLayer:
