@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,6 +178,43 @@ def test_commands_take_the_dialect(both: tuple[Path, Path], tmp_path: Path, pixe
     assert run("record", image, *own, "--json", reference)[0] == 0
     code, text = run("validate", "--reference", reference, *own)
     assert code == 0 and "1 of 1 agree" in text
+
+
+def line_of(found: dict[str, Any]) -> str:
+    return f"{found['name']}: {round(100 * found['confidence'])}%"
+
+
+def from_left(objects: list[dict[str, Any]]) -> list[str]:
+    """His order: boxes by their left edge, the best class of each first."""
+    boxes = [list(rows) for _, rows in groupby(objects, key=lambda row: row["relative_coordinates"])]
+    for rows in boxes:
+        rows.insert(0, rows.pop(max(range(len(rows)), key=lambda k: rows[k]["confidence"])))
+    place = "relative_coordinates"
+    boxes.sort(key=lambda rows: rows[0][place]["center_x"] - rows[0][place]["width"] / 2)
+    return [line_of(row) for rows in boxes for row in rows]
+
+
+@pytest.mark.parametrize("lines", [None, "darknet", "alexeyab"])
+@pytest.mark.parametrize("dialect", ["darknet", "alexeyab"])
+def test_detect_prints_the_lines_of_the_networks_darknet_or_those_asked_for(
+    both: tuple[Path, Path], tmp_path: Path, pixels: np.ndarray, dialect: str, lines: str | None
+) -> None:
+    image, out = tmp_path / "a.png", tmp_path / "found.json"
+    save_image(image, pixels)
+    own = ("--cfg", both[0], "--weights", both[1], "--dialect", dialect, "--thresh", 0.3)
+    asked = () if lines is None else ("--lines", lines)
+    code, text = run("detect", image, *own, "--no-picture", "--json", out, *asked)
+    assert code == 0
+    [entry] = json.loads(out.read_text())  # in our own form, whoever's lines are printed
+    first, *printed = [line for line in text.splitlines() if not line.startswith("Note:")]
+    his = (lines or dialect) == "alexeyab"
+    assert re.fullmatch(r".*a\.png: Predicted in \d+\.\d{6} " + ("milli-" if his else "") + r"seconds\.", first)
+    in_order = [line_of(row) for row in entry["objects"]]
+    assert printed == (from_left(entry["objects"]) if his else in_order)
+    assert in_order != from_left(entry["objects"])
+    reference = tmp_path / "printed.txt"
+    reference.write_text(text)
+    assert "1 of 1 agree" in run("validate", "--reference", reference, *own)[1]
 
 
 @pytest.mark.parametrize(
