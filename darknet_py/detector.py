@@ -19,7 +19,6 @@ from .dialect import PJREDDIE
 from .errors import DarknetError
 from .image.pixels import as_pixels
 from .inference import find_boxes, find_candidates, network_input, to_detections
-from .layers import Region, Softmax
 from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
@@ -172,7 +171,7 @@ class Detector:
         """For each row the nodes from the root of the WordTree to its class."""
         head = self.network.heads[0]
         tree = self.trees.get(head.index)
-        if not isinstance(head, Region) or tree is None or len(self.network.heads) > 1:
+        if tree is None or len(self.network.heads) > 1:
             raise DarknetError(f"{self.network.path}: tree paths need one [region] head with a tree")
         class_map = self.view.class_map
         names = self.names if class_map is None and self.names else self.node_names or tree.names
@@ -240,9 +239,13 @@ class Detector:
             self._runner.run([self.prepare(pixels)])
             output = self._runner.output(layer.index).copy()
         check_finite(self.network, layer, output)
-        softmaxes = [layer.index for layer in self.network.layers if isinstance(layer, Softmax)]
-        tree = self.trees.get(softmaxes[-1]) if softmaxes else None  # Darknet knows that of the last softmax
-        return best_classes(output, top, self.names, tree)
+        return best_classes(output, top, self.names, self.class_tree)
+
+    @property
+    def class_tree(self) -> Tree | None:
+        """A classifier's WordTree, if it has one: Darknet knows that of the last softmax."""
+        numbers = [layer.index for layer in self.network.layers if layer.classifies]
+        return self.trees.get(numbers[-1]) if numbers else None
 
     def predict(self, x: Floats) -> list[Floats]:
         """Run the network on its raw input.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..dialect import DIALECTS
 from ..errors import DarknetError, ImageError
 from ..terminal import in_line
 from .command import command
@@ -32,6 +33,7 @@ from .options import class_map, engine, stretch, thresholds
 if TYPE_CHECKING:
     from ..detect.detections import Detections
     from ..detector import Detector
+    from ..output.writers import Writers
 
 
 @command(
@@ -60,19 +62,25 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 @click.option("--percentages", is_flag=True, help="Write each object's probability beside its name in the picture.")
+@click.option(
+    "--lines", type=click.Choice(list(DIALECTS)),
+    help="Whose lines are printed: darknet, pjreddie's; alexeyab [default: those of the network's Darknet].",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only (and the JSON that --json - asks for).")
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
-    no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, **options: Any,
+    no_picture: bool, percentages: bool, lines: str | None, quiet: bool, size: tuple[int, int] | None, math: str,
+    threads: int | None, dialect: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
-    Prints what Darknet prints: the time, then a line per object with its probability. Standard error says where the
-    picture went, and of an image without detections which came closest. An image that cannot be read is named there,
-    too; the others are worked on, and the exit code is 1.
+    Prints what the network's Darknet prints: the time, then a line per object with its probability. Standard error says
+    where the picture went, and of an image without detections which came closest. An image that cannot be read is named
+    there, too; the others are worked on, and the exit code is 1.
     """
+    from ..output.writers import writers_of
+
     if no_picture and (output is not None or percentages):
         raise click.UsageError("--no-picture goes without --output and --percentages")
     files, bad = find_all(images)
@@ -88,7 +96,8 @@ def detect(
         _make_folder(folder)
     if not quiet:
         note_missing_names(detector)
-    work = _Work(detector, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
+    writers = writers_of(DIALECTS[lines] if lines else detector.network.dialect)
+    work = _Work(detector, writers, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             work(number, file, picture, step, add)
@@ -110,12 +119,12 @@ class _Work:
     """What is done with each image; one that cannot be read, or drawn, does not end the run."""
 
     def __init__(
-        self, detector: Detector, percentages: bool, quiet: bool, only_json: bool, single: bool,
+        self, detector: Detector, writers: Writers, percentages: bool, quiet: bool, only_json: bool, single: bool,
         options: dict[str, Any],
     ) -> None:  # fmt: skip
         self.failed = 0
         self.drawn: list[Path] = []
-        self._detector, self._percentages, self._options = detector, percentages, options
+        self._detector, self._writers, self._percentages, self._options = detector, writers, percentages, options
         self._quiet, self._only_json, self._single = quiet, only_json, single
 
     def __call__(
@@ -139,10 +148,9 @@ class _Work:
             self._fail(error, file, step)
 
     def _lines(self, file: Path, found: Detections) -> list[str]:
-        from ..output.text import darknet_lines, predicted_line, tree_lines
-
-        lines = tree_lines(found) if self._options["tree_path"] else darknet_lines(found)
-        return [predicted_line(in_line(str(file)), self._detector.seconds), *lines]
+        writers = self._writers
+        lines = writers.tree_lines(found) if self._options["tree_path"] else writers.lines(found)
+        return [writers.predicted(in_line(str(file)), self._detector.seconds), *lines]
 
     def _draw(self, picture: Path | None, pixels: Any, found: Detections) -> None:
         from ..image.draw import draw_detections, save_image

@@ -20,7 +20,6 @@ import numpy as np
 from ..dialect import ALEXEYAB
 from ..errors import DarknetError
 from ..image.letterbox import resize as resize_image
-from ..layers import Region
 from .additions import (
     add_skipped_class,
     clear_skipped_classes,
@@ -193,10 +192,10 @@ def _boxes(
     dets = to_detections(found, DETECTION)
     best = np.full(len(found), -1)
     best[found.kept] = np.where(found.prob.any(axis=1), found.prob.argmax(axis=1), -1)
-    region = any(isinstance(head, Region) for head in net.detector.network.heads)
+    flat = any(head.flat for head in net.detector.network.heads)
     for row in range(len(found)):
         dets[row].best_class_idx = best[row]
-        if region:
+        if flat:
             dets[row].objectness = 1  # AlexeyAB notes no other for [region]
     return dets, len(found)
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DarknetError
-from ..layers import Head
 from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import TypeGuard
 
     from ..formats.tree import Tree
-    from ..layers import Layer, Region, RowOptions, Yolo
+    from ..layers import Head, Layer, RowOptions
     from ..network import Network
     from ..parameters import Arrays
 
@@ -124,9 +122,9 @@ class Graph:
         """An operator with one value for each channel."""
         return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
 
-    def decodes(self, layer: Layer) -> TypeGuard[Yolo | Region]:
+    def decodes(self, layer: Layer) -> bool:
         """Whether a layer's output is rows of boxes."""
-        return self.heads == "decoded" and isinstance(layer, Head)
+        return self.heads == "decoded" and layer.opencv.rows
 
     def row_options(self, head: Head) -> RowOptions:
         """How OpenCV makes rows of a head's boxes. Raises `CfgError` if it does not."""
@@ -134,7 +132,7 @@ class Graph:
 
     def output_name(self, layer: Layer) -> str:
         """What the model calls the output of a layer; rows of boxes are called what OpenCV calls them."""
-        return self.row_options(layer).name if self.decodes(layer) else f"{layer.kind}_{layer.index}"
+        return layer.opencv.name if self.decodes(layer) else f"{layer.kind}_{layer.index}"
 
     def finish(self, ends: list[int]) -> None:
         """Make the outputs of layers the model's, under names such as ``yolo_16``."""
@@ -142,7 +140,8 @@ class Graph:
             layer, name = self.network.layers[number], self.names[number]
             shape, target = layer.out, self.output_name(layer)
             if self.decodes(layer):
-                rows = [layer.n * layer.h * layer.w, 5 + layer.classes]
+                head = self.network.head(number)
+                rows = [head.n * shape.h * shape.w, 5 + head.classes]
                 self.graph.node.append(self._make_node("Identity", [name], [target], target))
                 self.graph.output.append(self._make_value(target, self._new_tensor.FLOAT, rows))
                 continue

@@ -23,20 +23,20 @@ from .detection import Detection
 from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
 from .foreign import refuse_foreign
 from .gaussian_yolo import GaussianYolo
-from .head import Head, NmsOptions
+from .head import GridHead, Head, MaskedHead, NmsOptions
 from .iseg import Iseg
 from .local import Local
 from .local_avgpool import LocalAvgPool
 from .maxpool import MaxPool
 from .multi_shortcut import MultiShortcut
 from .normalization import Normalization
+from .opencv import OpenCvLayer, RowOptions
 from .passing import Contrastive, Empty, History, Implicit
 from .recurrent import Crnn, Gru, Lstm, Recurrent, Rnn
 from .region import Region
 from .reorg import Reorg
 from .reorg3d import Reorg3d
 from .route import Route
-from .rows import RowOptions
 from .scale_channels import Sam, ScaleChannels
 from .shortcut import Shortcut
 from .softmax import Softmax
@@ -81,11 +81,10 @@ def make_layer(section: Section, place: Place) -> Layer:
 
 __all__ = [
     "ACTIVATIONS", "LAYERS", "Activation", "AvgPool", "BatchNorm", "Connected", "Contrastive", "ConvCrnn", "ConvLstm",
-    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty",
-    "ForgetFirstLstm", "GaussianYolo", "Gru",
-    "Head", "HiddenRnn", "History", "Implicit", "InputsFirstGru",
-    "Iseg", "L2Norm", "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaxPool",
-    "MultiShortcut", "NmsOptions", "Normalization", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route",
-    "RowOptions", "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo",
-    "make_layer", "refuse_foreign",
+    "Convolutional", "Cost", "Crnn", "Crop", "Deconvolutional", "Detection", "Dropout", "Empty", "ForgetFirstLstm",
+    "GaussianYolo", "GridHead", "Gru", "Head", "HiddenRnn", "History", "Implicit", "InputsFirstGru", "Iseg", "L2Norm",
+    "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaskedHead", "MaxPool", "MultiShortcut", "NmsOptions",
+    "Normalization", "OpenCvLayer", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route", "RowOptions",
+    "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
+    "refuse_foreign",
 ]  # fmt: skip

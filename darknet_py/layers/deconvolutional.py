@@ -17,6 +17,8 @@ class Deconvolutional(Weighted):
     """Transposed convolution, then batch normalisation or biases, then activation."""
 
     kind = "deconvolutional"
+    folds = True
+    channel_axis = 1
 
     n: int
     size: int

@@ -1,4 +1,4 @@
-"""What Darknet prints."""
+"""What pjreddie's Darknet prints."""
 
 from __future__ import annotations
 
@@ -24,14 +24,6 @@ def darknet_lines(found: Detections) -> list[str]:
         f"{name}: {float(confidence * hundred):.0f}%"
         for name, confidence in zip(found.names, found.confidence, strict=True)
     ]
-
-
-def tree_lines(found: Detections) -> list[str]:
-    """`darknet_lines`, each followed by the way through the WordTree: nodes with their probability given the parent."""
-    lines = []
-    for line, path in zip(darknet_lines(found), found.tree_paths, strict=True):
-        lines += [line, "  " + " > ".join(f"{step.name} {step.conditional:.0%}" for step in path)]
-    return lines
 
 
 def class_lines(classes: Sequence[Classification]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import DarknetError
+from ..output.writers import writers_of
 from .average import FRAMES, Adjustable, Averager
 from .frames import Result
 from .http import LOCAL, Watch
@@ -40,7 +41,7 @@ class Outputs:
         fullscreen: a large one.
         window_needed: that there can be no window is an error; otherwise a line says so.
         clear: clear the terminal before each frame's lines.
-        text: what the text goes through instead of Darknet's lines.
+        text: what the text goes through instead of the lines of the network's Darknet.
         boxes: whether they are drawn into pictures.
         more: further outputs, made with the function that ends the run.
     """
@@ -93,7 +94,9 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
         lambda result: _put(sinks, result if outputs.boxes else replace(result, boxes=False)),
     )
     with stopping(pipeline.stop), ExitStack() as stack:
-        sinks += _open(outputs, source, pipeline, adjustable, stack)
+        lines = writers_of(detector.network.dialect).frame
+        text = outputs.text or (lambda stream: Text(stream, outputs.clear, lines))
+        sinks += _open(outputs, text, source, pipeline, adjustable, stack)
         windows = [sink for sink in sinks if isinstance(sink, Window)]
         try:
             pipeline.run(windows[0].update if windows else None)
@@ -109,9 +112,10 @@ def _put(sinks: Sequence[Output], result: Result) -> None:
 
 
 def _open(
-    outputs: Outputs, source: Source, pipeline: Pipeline, adjustable: Adjustable, stack: ExitStack
-) -> list[Output]:
-    """The outputs that are asked for; ``stack`` closes them."""
+    outputs: Outputs, text: Callable[[TextIO], Output], source: Source, pipeline: Pipeline, adjustable: Adjustable,
+    stack: ExitStack,
+) -> list[Output]:  # fmt: skip
+    """The outputs that are asked for, with what the text goes through; ``stack`` closes them."""
     sinks: list[Output] = []
 
     def add(sink: Output) -> None:
@@ -123,7 +127,7 @@ def _open(
     if outputs.prefix is not None:
         add(FrameFiles(outputs.prefix, outputs.raw_first))
     stream = sys.stderr if outputs.json == "-" else sys.stdout
-    add(outputs.text(stream) if outputs.text is not None else Text(stream, outputs.clear))
+    add(text(stream))
     for make in outputs.more:
         add(make(pipeline.stop))
     if outputs.json is not None:

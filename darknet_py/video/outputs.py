@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -15,7 +15,6 @@ from ..errors import DarknetError
 from ..formats.atomic import whole_file
 from ..output.json import frame as json_frame
 from ..output.json import unicode_only
-from ..output.text import darknet_lines
 from ..terminal import control
 from .average import Adjustable
 from .frames import Result, to_jpeg
@@ -38,15 +37,15 @@ class Output(Protocol):
 class Text:
     """Darknet's lines: ``FPS:31.4``, ``Objects:``, and a line for each object."""
 
-    def __init__(self, stream: TextIO, clear: bool, lines: Callable[[Detections], list[str]] = darknet_lines) -> None:
-        """Write to ``stream``; with ``clear`` the terminal is cleared before each frame."""
+    def __init__(self, stream: TextIO, clear: bool, lines: Callable[[Detections, bool], Iterable[str]]) -> None:
+        """Write to ``stream`` the ``lines`` of a dialect; with ``clear`` the terminal is cleared before each frame."""
         self._stream, self._clear, self._lines = stream, clear, lines
 
     def put(self, result: Result) -> None:
         if self._clear:
             control(self._stream).write(CLEAR)
         head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
-        self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found)))
+        self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found, False)))
         self._stream.flush()
 
     def close(self) -> None:

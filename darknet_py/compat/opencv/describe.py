@@ -14,7 +14,7 @@ import numpy as np
 from .dump import dump_graph
 from .errors import NotFound, opencv_surface
 from .facts import Dims, PartFacts, measure_parts, read_shape
-from .layer import INPUT_TYPE, Layer, part_blobs, part_type
+from .layer import INPUT_TYPE, Layer, part_blobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Description:
             return Layer("_input", "", outputs=self._inputs)
         part = self._parts[number - 1]
         blobs = partial(part_blobs, network, self._parameters, part)
-        return Layer(part.name, part_type(network, part), read_blobs=blobs)
+        return Layer(part.name, part.type, read_blobs=blobs)
 
     def getParam(self, layer: int | str, numParam: int = 0) -> NDArray[np.float32]:
         """A copy of what a layer has learned: value number ``numParam`` of its ``blobs``."""
@@ -94,13 +94,13 @@ class Description:
 
     def getLayerTypes(self) -> tuple[str, ...]:
         """The types of the layers that there are, in alphabetical order."""
-        network = self._ready().network
-        return tuple(sorted({INPUT_TYPE, *(part_type(network, part) for part in self._parts)}))
+        self._ready()
+        return tuple(sorted({INPUT_TYPE, *(part.type for part in self._parts)}))
 
     def getLayersCount(self, layerType: str) -> int:
         """How many layers have that type."""
-        network = self._ready().network
-        return [INPUT_TYPE, *(part_type(network, part) for part in self._parts)].count(layerType)
+        self._ready()
+        return [INPUT_TYPE, *(part.type for part in self._parts)].count(layerType)
 
     def dump(self) -> str:
         """The network as a Graphviz graph, with the shapes for the blob that is set (else those of the cfg)."""

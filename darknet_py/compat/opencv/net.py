@@ -12,7 +12,6 @@ import numpy as np
 
 from ...detector import Detector
 from ...errors import DarknetError
-from ...layers import Region, Yolo
 from ...network import read_network
 from ...parameters import load_parameters
 from .arrays import to_array
@@ -207,9 +206,10 @@ class Net(Description):
         layer = network.layers[part.number]
         if part.stage == "permuted":
             return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
-        if part.stage == "output" and isinstance(layer, (Region, Yolo)):
+        if layer.opencv.rows:
+            head = network.head(layer.index)
             options, size = self.region_options[layer.index], (network.input.w, network.input.h)
-            rows = [region_rows(layer, image, options, size) for image in values]
+            rows = [region_rows(head, image, options, size) for image in values]
             return np.stack(rows) if len(rows) > 1 else rows[0]
         return values.reshape(len(values), -1) if is_flat(network, layer) else _image(values)
 
