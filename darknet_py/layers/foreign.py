@@ -1,7 +1,7 @@
 """Options of another Darknet that change the result.
 
-AlexeyAB's are refused by name in pjreddie's dialect, for ignoring them would give wrong boxes. Those that only pjreddie's
-Darknet reads are ignored in AlexeyAB's dialect, as his ignores them, with a warning.
+AlexeyAB's are refused by name in pjreddie's dialect, for ignoring them would give wrong boxes. Those that only
+pjreddie's Darknet reads are ignored in AlexeyAB's dialect, as his ignores them, with a warning.
 """
 
 from __future__ import annotations
