@@ -228,6 +228,17 @@ def test_models_beyond_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "_LIMIT", 4 * network.parameters - 1)
     with pytest.raises(DarknetError, match="an ONNX file holds less than 2 GB"):
         to_onnx(network, load_parameters(network, tmp_path / "w"))
+    monkeypatch.setattr(module, "_LIMIT", 4 * network.parameters)
+    to_onnx(network, load_parameters(network, tmp_path / "w"))
+
+
+def test_all_constants_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the file's weights alone: also those that a layer has of its own, such as a blur."""
+    cfg = write_cfg(tmp_path, net(3, 6, 6, f"{CONV} antialiasing=1"))
+    network = write_synth(cfg, tmp_path / "w")
+    monkeypatch.setattr(module, "_LIMIT", 4 * network.parameters)
+    with pytest.raises(DarknetError, match="an ONNX file holds less than 2 GB"):
+        to_onnx(network, load_parameters(network, tmp_path / "w"))
 
 
 def test_large_lengths_are_written_right() -> None:
