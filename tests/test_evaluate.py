@@ -37,9 +37,8 @@ from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
-from .program import failure
+from .program import failure, run
 from .systems import POSIX, need_posix
-from .test_cli import run
 from .test_legacy import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet
 
 

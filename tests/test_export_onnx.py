@@ -21,7 +21,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .packages import NEEDS_ONNX
-from .test_cli import run
+from .program import run
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 CFGS = GOLDEN.parent.parent.parent / "cfg"

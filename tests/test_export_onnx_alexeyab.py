@@ -17,7 +17,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .packages import NEEDS_ONNX
-from .test_cli import run
+from .program import run
 from .test_export_onnx import Floats, compare, compare_net, run_onnx
 
 pytestmark = NEEDS_ONNX
