@@ -63,7 +63,7 @@ def test_limits_of_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "/proc/meminfo": "MemTotal: 9 kB\nMemAvailable:   5000 kB\nSwapFree:  1000 kB\n",
         "/proc/self/cgroup": "4:memory:/a/b\n3:cpu:/\n0::/c\n",
     }
-    monkeypatch.setattr(room, "_text", lambda path: files.get(path.as_posix(), ""))
+    monkeypatch.setattr(room, "system_text", lambda path: files.get(path.as_posix(), ""))
     assert room.free_memory() == 6000 * 1024
     files["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = "5000000\n"
     assert room.free_memory() == 5000000

@@ -52,12 +52,12 @@ def free_memory() -> int | None:
 
 def _limits() -> Iterator[int]:
     """What is free by the system's word, and by that of each limit that this process has."""
-    text = _text(Path("/proc/meminfo"))
+    text = system_text(Path("/proc/meminfo"))
     if text:
         yield 1024 * sum(int(kilobytes) for kilobytes in _FREE.findall(text))
     elif sys.platform != "win32" and "SC_PHYS_PAGES" in os.sysconf_names:
         yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
+    for line in system_text(Path("/proc/self/cgroup")).splitlines():
         _, controllers, group = line.split(":", 2)
         yield from _limits_of_group(controllers, group)
 
@@ -69,12 +69,13 @@ def _limits_of_group(controllers: str, group: str) -> Iterator[int]:
     root = Path("/sys/fs/cgroup") / controllers
     file = "memory.limit_in_bytes" if controllers else "memory.max"
     for folder in (root / group.lstrip("/"), root):
-        limit = _text(folder / file).strip()
+        limit = system_text(folder / file).strip()
         if limit.isdecimal():
             yield int(limit)
 
 
-def _text(path: Path) -> str:
+def system_text(path: Path) -> str:
+    """What a file of the system says; nothing where it is not there or cannot be read."""
     try:
         return path.read_text("ascii")
     except (OSError, ValueError):
