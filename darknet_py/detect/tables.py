@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -12,13 +12,43 @@ if TYPE_CHECKING:
 COORDINATES = ("center_x", "center_y", "width", "height")
 
 
-def json_objects(found: Detections) -> list[dict[str, Any]]:
+class RelativeCoordinates(TypedDict):
+    """A box as fractions of the image; None stands for what is not finite."""
+
+    center_x: float | None
+    center_y: float | None
+    width: float | None
+    height: float | None
+
+
+class JsonStep(TypedDict):
+    """A node on the way through the WordTree, with its probability given the parent."""
+
+    class_id: int
+    name: str
+    probability: float | None
+
+
+class _Found(TypedDict):
+    class_id: int
+    name: str
+    relative_coordinates: RelativeCoordinates
+    confidence: float | None
+
+
+class FoundObject(_Found, total=False):
+    """An element of `Detections.to_json`; ``tree_path`` is there where it was asked for."""
+
+    tree_path: list[JsonStep]
+
+
+def json_objects(found: Detections) -> list[FoundObject]:
     """`Detections.to_json`."""
-    objects: list[dict[str, Any]] = [
+    objects: list[FoundObject] = [
         {
             "class_id": int(class_id),
             "name": found.class_name(class_id),
-            "relative_coordinates": dict(zip(COORDINATES, map(_number, box), strict=True)),
+            "relative_coordinates": _coordinates(*map(_number, box)),
             "confidence": _number(confidence),
         }
         for box, confidence, class_id in zip(found.box, found.confidence, found.class_id, strict=True)
@@ -31,7 +61,7 @@ def json_objects(found: Detections) -> list[dict[str, Any]]:
     return objects
 
 
-def records(found: Detections) -> list[dict[str, Any]]:
+def records(found: Detections) -> list[dict[str, str | int | float]]:
     """`Detections.to_records`."""
     return [
         {
@@ -44,7 +74,7 @@ def records(found: Detections) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def columns(found: Detections) -> dict[str, list[Any]]:
+def columns(found: Detections) -> dict[str, list[str] | list[int] | list[float]]:
     """`Detections.to_dict`."""
     (left, top, right, bottom), box = found.xyxy.T.tolist(), found.box.T.tolist()
     return {
@@ -53,6 +83,10 @@ def columns(found: Detections) -> dict[str, list[Any]]:
         **dict(zip(COORDINATES, box, strict=True)),
         "box_id": found.box_id.tolist(),
     }  # fmt: skip
+
+
+def _coordinates(x: float | None, y: float | None, w: float | None, h: float | None) -> RelativeCoordinates:
+    return {"center_x": x, "center_y": y, "width": w, "height": h}
 
 
 def _number(value: np.float32) -> float | None:

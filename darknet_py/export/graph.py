@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from ..numeric.arithmetic import OPENCV, get_arithmetic
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
+
+    from numpy.typing import ArrayLike
 
     from ..formats.tree import Tree
     from ..layers import Head, Layer, RowOptions
@@ -30,6 +32,15 @@ def need_onnx() -> ModuleType:
         return importlib.import_module("onnx")
     except ImportError as error:
         raise DarknetError(f"writing ONNX needs the package onnx ({error}): pip install onnx") from None
+
+
+class Message(Protocol):
+    """A message of protocol buffers."""
+
+    DESCRIPTOR: Any
+
+    def ByteSize(self) -> int: ...
+    def SerializeToString(self) -> bytes: ...
 
 
 class Graph:
@@ -58,7 +69,7 @@ class Graph:
         self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
         self._new_tensor = onnx.TensorProto
         self.graph: Any = onnx.GraphProto(name="darknet")
-        self.constants: list[Any] = []
+        self.constants: list[Message] = []
         shape = network.input
         extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
         self.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
@@ -77,9 +88,9 @@ class Graph:
         """Name of a layer's input."""
         return self.names[layer.sources[source]]
 
-    def constant(self, values: Any, name: str = "constant") -> str:
+    def constant(self, values: ArrayLike, name: str = "constant") -> str:
         """Name of a new constant: an array of int64 as it is, everything else as float32."""
-        array = values if isinstance(values, np.ndarray) else np.float32(values)
+        array = values if isinstance(values, np.ndarray) else np.asarray(values, np.float32)
         array = np.asarray(array, np.int64 if array.dtype == np.int64 else np.float32)
         self._bytes += array.nbytes
         self._check_size(self._bytes)
@@ -103,7 +114,7 @@ class Graph:
         if size > LIMIT:
             raise DarknetError(f"{self.network.path}: an ONNX file holds less than 2 GB; these weights are more")
 
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: object) -> str:
         """Name of what a new node gives."""
         name = self._name(kind)
         self.graph.node.append(self._make_node(kind, inputs, [name], name, **attributes))
@@ -134,7 +145,7 @@ class Graph:
         """Everything plus a number; the same name for 0."""
         return name if summand == 0 else self.node("Add", name, self.constant(summand, "summand"))
 
-    def per_channel(self, kind: str, name: str, values: Any) -> str:
+    def per_channel(self, kind: str, name: str, values: ArrayLike) -> str:
         """An operator with one value for each channel."""
         return self.node(kind, name, self.constant(np.asarray(values).reshape(1, -1, 1, 1), "channels"))
 

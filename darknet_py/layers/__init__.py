@@ -7,7 +7,7 @@ C sources, and option names are field names.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB, PJREDDIE
 from .alexeyab_recurrent import ForgetFirstLstm, HiddenRnn, InputsFirstGru
@@ -47,17 +47,17 @@ from .yolo import Yolo
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
-_SHARED: tuple[Any, ...] = (
+_SHARED: tuple[type[Layer], ...] = (
     Activation, AvgPool, BatchNorm, Connected, Convolutional, Cost, Crop, Detection, Dropout, Local, MaxPool,
     Normalization, Region, Reorg, Route, Softmax, Upsample, Yolo,
 )  # fmt: skip
-_PJREDDIES: tuple[Any, ...] = (Crnn, Deconvolutional, Gru, Iseg, L2Norm, Logistic, Lstm, Rnn, Shortcut)
-_ALEXEYABS: tuple[Any, ...] = (
+_PJREDDIES: tuple[type[Layer], ...] = (Crnn, Deconvolutional, Gru, Iseg, L2Norm, Logistic, Lstm, Rnn, Shortcut)
+_ALEXEYABS: tuple[type[Layer], ...] = (
     Contrastive, ConvCrnn, ConvLstm, Empty, ForgetFirstLstm, GaussianYolo, HiddenRnn, History, Implicit,
     InputsFirstGru, LocalAvgPool, MultiShortcut, Reorg3d, Sam, ScaleChannels,
 )  # fmt: skip
 
-LAYERS: dict[str, dict[str, Any]] = {
+LAYERS: dict[str, dict[str, type[Layer]]] = {
     PJREDDIE.key: {layer.kind: layer for layer in (*_SHARED, *_PJREDDIES)},
     ALEXEYAB.key: {layer.kind: layer for layer in (*_SHARED, *_ALEXEYABS)},
 }

@@ -122,6 +122,11 @@ class Layer:
     shares: int | None = None
     unused: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Layer:
+        """Read a section. Raises `CfgError`."""
+        raise NotImplementedError
+
     @property
     def sources(self) -> tuple[int, ...]:
         """Numbers of the layers whose outputs it reads; -1 is the network's input."""

@@ -12,8 +12,6 @@ from ...errors import DarknetError
 from .names import is_activation
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from ...layers import Layer
     from ...network import Network
     from .names import Part
@@ -40,7 +38,7 @@ class PartFacts(NamedTuple):
         return 4 * prod(self.output)
 
 
-def read_shape(given: ArrayLike) -> Dims:
+def read_shape(given: object) -> Dims:
     """The shape of the network's input: four numbers, or a list of one such shape.
 
     Raises:
