@@ -7,19 +7,32 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from ..plan.cores import usable_cores
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from ..typing import JsonObject
+    pass
 
 
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
-def describe_machine() -> JsonObject:
+class Machine(TypedDict):
+    """`describe_machine`."""
+
+    processor: str
+    cores: int
+    usable_cores: int
+    caches: dict[str, str]
+    system: str
+    compiled_for: str
+    vector: str
+    versions: dict[str, str]
+
+
+def describe_machine() -> Machine:
     """Processor, cores, caches, system, versions: for people and for JSON."""
     import llvmlite
     import numba

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..formats.atomic import check_writable
 from .command import command
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, engine, stretch, write_json
+from .options import UNIT, EngineOptions, engine, stretch, write_json
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 PATH = click.Path(path_type=Path)
 
@@ -49,7 +53,7 @@ PATH = click.Path(path_type=Path)
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
-    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
+    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
 ) -> None:  # fmt: skip
     """Measure how good a detector is: average precision of each class over a set of labelled images.
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -170,6 +170,15 @@ class Sizes(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(Size().convert(piece.strip(), param, ctx) for piece in str(value).split(","))
+
+
+class EngineOptions(TypedDict):
+    """What `engine` gives a command."""
+
+    threads: int | None
+    math: str
+    size: tuple[int, int] | None
+    dialect: str
 
 
 engine = together(

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..image.pixels import ImageLike
+    from ..typing import Array
     from .nms import Boxes
+    from .tables import Columns, JsonDetection, Record
     from .tree import TreeStep
 
     Rows = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
@@ -80,7 +82,7 @@ class Detections:
             "box_id": (np.int64, (rows,)),
         }
         for field, (dtype, shape) in shapes.items():
-            array: NDArray[Any] = np.asarray(getattr(self, field), dtype)
+            array: Array = np.asarray(getattr(self, field), dtype)
             if array.shape != shape:
                 raise DarknetError(f"Detections: {field} has shape {array.shape} instead of {shape}")
             object.__setattr__(self, field, array)
@@ -163,7 +165,7 @@ class Detections:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _facts(self) -> tuple[Any, ...]:
+    def _facts(self) -> tuple[object, ...]:
         paths = tuple(tuple(path) for path in self.tree_paths)
         return tuple(self.image_size), self.classes, tuple(self.class_names), paths
 
@@ -225,7 +227,7 @@ class Detections:
             self.source,
         )  # fmt: skip
 
-    def of(self, image: Any, bgr: bool = False) -> Detections:
+    def of(self, image: ImageLike, bgr: bool = False) -> Detections:
         """The same rows, which remember the image that they were found in (`plot`) without keeping it alive."""
         return replace(self, source=picture.Remembered(image, bgr))
 
@@ -287,7 +289,7 @@ class Detections:
         shown = ", ".join(f"{found.name} {found.confidence:.2f}" for found in self[:5])
         return f"Detections({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[JsonDetection]:
         """A list of objects as Darknet pipelines read them.
 
         Each is ``{"class_id", "name", "relative_coordinates": {"center_x", "center_y", "width", "height"},
@@ -297,12 +299,12 @@ class Detections:
         """
         return tables.json_objects(self)
 
-    def to_records(self) -> list[dict[str, Any]]:
+    def to_records(self) -> list[Record]:
         """The rows as flat dicts, for ``pandas.DataFrame(found.to_records())``: name, class_id, confidence, left, top,
         right, bottom (pixels), center_x, center_y, width, height (fractions of the image), box_id."""
         return tables.records(self)
 
-    def to_dict(self) -> dict[str, list[Any]]:
+    def to_dict(self) -> Columns:
         """The columns of `to_records`, each a list: a table also where it has no row."""
         return tables.columns(self)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import DarknetError, ImageError
 from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
-from ..loading import find_data_file
+from ..loading import LoadOptions, find_data_file
 from ..output.text import class_lines, predicted_line
 from .detector import print_unread, usage
 from .flags import take_flags
@@ -20,6 +20,8 @@ from .open_network import data_names, find_data, open_network, read_classes
 from .prompt import chat, for_each_image
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..detector import Detector
     from .arguments import Arguments
 
@@ -54,7 +56,7 @@ def run_classify(arguments: Arguments) -> int:
     return predict_classifier(data, words[1], words[2], words[3:], 5, **flags.engine)
 
 
-def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> int:
+def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Unpack[LoadOptions]) -> int:
     """Top-1 and top-k accuracy over the images of ``valid=`` (``validate_classifier_single``).
 
     Returns:
@@ -91,7 +93,7 @@ def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
 
 
 def predict_classifier(
-    data: Path, cfg: str, weights: str | None, files: Sequence[str], top: int, **engine: Any
+    data: Path, cfg: str, weights: str | None, files: Sequence[str], top: int, **engine: Unpack[LoadOptions]
 ) -> int:  # fmt: skip
     """Name the most probable classes (``predict_classifier``): a line each, the time on standard error.
 

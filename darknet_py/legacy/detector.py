@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
 from ..zoo.folders import find_cfg
-from .flags import Flags, take_flags
+from .flags import DemoFlags, Flags, take_flags
 from .open_network import find_data
 from .prompt import chat
 
@@ -47,7 +47,7 @@ def run_detector(arguments: Arguments) -> int:
         from .demo import demo
 
         print_unread(files[1:])
-        own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
+        own: DemoFlags = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
         demo(data, cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
@@ -95,7 +95,10 @@ def run_yolo(arguments: Arguments) -> int:
         from .demo import demo
 
         print_unread(files[1:])
-        own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
+        own: DemoFlags = {
+            "thresh": 0.2,
+            **flags.demo,
+        }  # its -avg is 1, but Darknet averages over three whatever -avg says
         demo(find_cfg("voc.data"), cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
@@ -20,7 +20,7 @@ from ..evaluate.valid import KINDS, check_kind, check_results, write_results
 from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import Complaints
 from ..formats.text import is_file
-from ..loading import find_data_file
+from ..loading import LoadOptions, find_data_file
 from ..terminal import control, visible
 from ..zoo.folders import find_cfg
 from .alexeyab import label_file, layer_lines
@@ -29,6 +29,8 @@ from .progress import counted
 from .prompt import chat
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..network import Network
 
 RECALL_LIST = "data/coco_val_5k.list"
@@ -39,7 +41,9 @@ GROUP = 4
 """Darknet says how far it is every so many images."""
 
 
-def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Any) -> int:
+def valid(
+    data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Unpack[LoadOptions]
+) -> int:
     """Write result files for the images of ``valid=`` (``validate_detector``, ``validate_detector_flip``).
 
     The data file's ``eval=`` says which: ``results/comp4_det_test_CLASS.txt`` (voc), ``results/coco_results.json``
@@ -74,7 +78,7 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
     return exit_code(results)
 
 
-def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
+def valid_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     """``yolo valid`` (``validate_yolo``): YOLOv1, VOC's classes, images of ``data/voc.2007.test``; the exit code.
 
     Raises:
@@ -91,7 +95,7 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
     return exit_code(results)
 
 
-def recall(cfg: str, weights: str, **engine: Any) -> int:
+def recall(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     """``detector recall`` (``validate_detector_recall``): images of ``data/coco_val_5k.list``, stretched.
 
     Returns:
@@ -102,14 +106,14 @@ def recall(cfg: str, weights: str, **engine: Any) -> int:
     )
 
 
-def recall_yolo(cfg: str, weights: str, **engine: Any) -> int:
+def recall_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     """``yolo recall`` (``validate_yolo_recall``): images of ``data/voc.2007.test``; nothing is suppressed."""
     return _recall(
         cfg, weights, YOLO_LIST, Setting(thresh=0.001, hier=0, nms=0, stretch=True, by_objectness=True), **engine
     )
 
 
-def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any) -> int:
+def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Unpack[LoadOptions]) -> int:
     images = read_list(listed)
     detector = open_network(cfg, weights, (), **engine)
     complaints = Complaints(chat)
@@ -126,7 +130,7 @@ def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any
 
 def detector_map(
     data: Path, cfg: str, weights: str, *, thresh: float = 0.25, iou_thresh: float = 0.5, points: int = 0,
-    letter_box: bool = False, **engine: Any,
+    letter_box: bool = False, **engine: Unpack[LoadOptions],
 ) -> int:  # fmt: skip
     """``detector map`` (AlexeyAB's ``validate_detector_map``), with its printout.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import first_names, read_data, read_names, to_int
-from ..loading import find_data_file, load
+from ..loading import LoadOptions, find_data_file, load
 from ..network import read_network
 from ..output.layer_table import printed_table
 from ..warmup import announce_compiling
@@ -18,6 +18,8 @@ from ..zoo.folders import find_cfg
 from .prompt import chat
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..detector import Detector
 
 
@@ -48,7 +50,7 @@ def read_classes(options: dict[str, str], data: Path, default: int) -> int:
     return number
 
 
-def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Any) -> Detector:
+def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Unpack[LoadOptions]) -> Detector:
     """Load a network (``load_network``).
 
     Args:

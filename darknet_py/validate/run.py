@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB
 from ..errors import DarknetError, DataError
 from ..image.load import load_image
 from ..numeric.arithmetic import ARITHMETICS
-from ..trace import trace
+from ..trace import TracedBox, trace
 from .compare import (
     ImageResult,
     Tolerance,
@@ -30,7 +30,9 @@ from .whose import advice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..detect.thresholds import Limits
     from ..detector import Detector
+    from ..typing import Array
 
 _SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp")
 
@@ -43,7 +45,7 @@ class Thresholds:
     hier_thresh: float | None = None
     nms: float | None = None
 
-    def against(self, reference: Reference | None = None) -> dict[str, Any]:
+    def against(self, reference: Reference | None = None) -> Limits:
         """All three."""
         said = reference.trace if reference is not None else {}
         fixed = reference.thresh if reference is not None else None
@@ -133,14 +135,14 @@ def compare_reference(
     return result
 
 
-def _check_classes(boxes: Sequence[dict[str, Any]], detector: Detector, reference: Reference) -> None:
+def _check_classes(boxes: Sequence[TracedBox], detector: Detector, reference: Reference) -> None:
     classes = detector.network.classes
     largest = max((int(k) for box in boxes for k in box["probs"]), default=0)
     if largest >= classes:
         raise DataError(f"has a box of class {largest}, but the network has {classes} classes", reference.source)
 
 
-def _expect(result: ImageResult, detector: Detector, box: Any, prob: Any, thresh: float) -> None:
+def _expect(result: ImageResult, detector: Detector, box: Array, prob: Array, thresh: float) -> None:
     """Note the reference's boxes, to be drawn. (Those of YOLOv1's head are pixels, others fractions of the image.)"""
     assert result.found is not None
     relative = all(head.kind != "detection" for head in detector.network.heads)
@@ -177,8 +179,8 @@ def compare_library(
 
 
 def _explain(
-    library: Path, detector: Detector, images: Sequence[Path], options: dict[str, Any],
-    computed: Sequence[dict[str, Any]], verdicts: dict[str, list[ImageResult]], tolerance: Tolerance,
+    library: Path, detector: Detector, images: Sequence[Path], options: Limits,
+    computed: Sequence[dict[str, Array]], verdicts: dict[str, list[ImageResult]], tolerance: Tolerance,
 ) -> None:  # fmt: skip
     """Of AlexeyAB's library, which shows heads only: say where the first difference is, and why it may be."""
     if detector.network.dialect is not ALEXEYAB:
