@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class LoadOptions(TypedDict, total=False):
-    """What `load` can be told besides the files of a network, its names and its ``progress``."""
+    """What `load` takes besides the files of a network, its names and its ``progress``."""
 
     map: str | Path | None
     math: str

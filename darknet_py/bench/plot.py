@@ -40,7 +40,7 @@ def write_plot(document: Document, path: Path) -> None:
     """Draw a document's networks, each with a row per engine, to a ``.svg`` or ``.png`` file.
 
     A row's mark is the engine's time divided by ours: on the line at 1x it takes as long. The axis is logarithmic, so
-    that engines that differ by a tenth can be told apart beside one that takes twenty times as long.
+    that engines that differ by a tenth can be distinguished beside one that takes twenty times as long.
 
     Raises:
         DarknetError: another kind of file.

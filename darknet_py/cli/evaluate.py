@@ -66,7 +66,7 @@ def evaluate(
     from ..evaluate.report import document, table_lines
     from ..evaluate.run import Task
     from ..evaluate.truth import find_labels, read_truths
-    from ..formats.labels import Complaints
+    from ..formats.labels import SkippedLines
     from ..legacy.progress import counted
 
     if plot is not None:
@@ -83,13 +83,13 @@ def evaluate(
     detector = open_detector(model, cfg, weights, names, data, **options)
     note_missing_names(detector)
     classes = detector.network.classes
-    complaints = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
-    truths, without = read_truths(paths, classes, find_labels, complaints)
+    skipped = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
+    truths, without = read_truths(paths, classes, find_labels, skipped)
     if without:
         click.echo(f"{len(without)} of {len(paths)} images have no label file, {without[0]} first", err=True)
-    hard = None if others is None else read_truths(others, classes, find_labels, complaints, needed=False)[0]
-    if complaints is not None:
-        complaints.close()
+    hard = None if others is None else read_truths(others, classes, find_labels, skipped, needed=False)[0]
+    if skipped is not None:
+        skipped.close()
     stretches = detector.network.stretches if stretch is None else stretch
     task = Task(detector, paths, listed, Setting(stretch=stretches))
     with counted(len(paths), "Evaluating") as step:

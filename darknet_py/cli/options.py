@@ -76,7 +76,7 @@ class CfgFile(click.ParamType):
 
 
 class CfgName(CfgFile):
-    """What `CfgFile` takes, as it was typed: for who looks it up later, after other complaints."""
+    """What `CfgFile` takes, as it was typed: for who looks it up later, after other checks."""
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         return Path(str(value))

@@ -55,7 +55,7 @@ def validate(
 ) -> None:  # fmt: skip
     """Compare this engine with reference detections; exit code 0 only if they agree.
 
-    What kind of reference PATH is, its content tells. Traces and printed texts must agree exactly, other files within
+    The kind of reference is recognised by its content. Traces and printed texts must agree exactly, other files within
     --box-iou and --score. Images are found by the names in the reference, or given as IMAGE. One that cannot be read is
     named, and the others are compared.
     """

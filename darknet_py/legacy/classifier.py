@@ -17,7 +17,7 @@ from ..output.text import class_lines, predicted_line
 from .detector import print_unread, usage
 from .flags import take_flags
 from .open_network import data_names, find_data, open_network, read_classes
-from .prompt import chat, for_each_image
+from .prompt import for_each_image, print_stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -74,11 +74,11 @@ def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Unp
         _change_leaves(detector, read_names(find_data_file(options["leaves"], data)))
     wrong: list[ImageError] = []
 
-    def complain(error: ImageError) -> None:
+    def report(error: ImageError) -> None:
         wrong.append(error)
-        chat(f"Error: {error}")
+        print_stderr(f"Error: {error}")
 
-    for line in accuracy_lines(detector, images, labels, classes, read_top(data), complain):
+    for line in accuracy_lines(detector, images, labels, classes, read_top(data), report):
         print(line)
     return int(bool(wrong))
 
@@ -89,7 +89,7 @@ def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
     for number, tree in detector.trees.items():
         leaf = np.array([name in wanted for name in tree.names])
         detector.trees[number] = replace(tree, leaf=leaf)
-        chat(f"Found {int(leaf.sum())} leaves.")
+        print_stderr(f"Found {int(leaf.sum())} leaves.")
 
 
 def predict_classifier(
@@ -116,7 +116,7 @@ def predict_classifier(
 
     def work(path: str) -> None:
         found = detector.classify(load_image(path), count)
-        chat(predicted_line(path, detector.seconds))
+        print_stderr(predicted_line(path, detector.seconds))
         for line in class_lines(found):
             print(line)
 

@@ -11,7 +11,7 @@ from ..errors import DarknetError
 from ..zoo.folders import find_cfg
 from .flags import DemoFlags, Flags, take_flags
 from .open_network import find_data
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -126,15 +126,15 @@ def run_detect(arguments: Arguments) -> int:
 
 
 def usage(command: str, rest: str) -> int:
-    """Too few words: says what is missing, and gives the exit code."""
-    chat(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
+    """Too few words: prints what is missing; returns the exit code."""
+    print_stderr(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
     return 1
 
 
 def print_unread(words: Sequence[str]) -> None:
     """Say which words of a command line nothing is done with (Darknet ignores them)."""
     if words:
-        chat(f"not used: {' '.join(words)}")
+        print_stderr(f"not used: {' '.join(words)}")
 
 
 def _print_gpus(arguments: Arguments) -> None:

@@ -11,7 +11,7 @@ from ..errors import DarknetError
 from ..formats.cfg import read_cfg
 from ..loading import LoadOptions
 from .arguments import Arguments
-from .prompt import chat
+from .prompt import print_stderr
 
 DIALECT = "DARKNET_PY_DIALECT"
 """Environment variable: ``pjreddie`` or ``alexeyab``, whatever the flags are."""
@@ -92,7 +92,7 @@ class Flags:
     engine: LoadOptions = field(default_factory=LoadOptions)
 
     def settle(self, cfg: str, alexeyabs: bool = False) -> None:
-        """Decide whose Darknet is meant, once the cfg is known: who nothing else says, its contents do.
+        """Decide whose Darknet is meant, once the cfg is known: where nothing else decides, by its contents.
 
         Args:
             cfg: the network.
@@ -126,7 +126,7 @@ def take_ignored(arguments: Arguments) -> None:
     arguments.integer("-mAP_epochs", 0)
     for name, instead in ELSEWHERE.items():
         if arguments.flag(name):
-            chat(f"{name}: {instead}")
+            print_stderr(f"{name}: {instead}")
     for name in ("-chart", "-gpus"):
         arguments.text(name)
 

@@ -15,7 +15,7 @@ from ..network import read_network
 from ..output.layer_table import printed_table
 from ..warmup import announce_compiling
 from ..zoo.folders import find_cfg
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -62,17 +62,17 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         CfgError, WeightsError, DarknetError: there are no weights (Darknet runs on random ones), or a file cannot be
             used.
     """
-    announce_compiling(chat, sys.stderr)
+    announce_compiling(print_stderr, sys.stderr)
     network = read_network(cfg, dialect=engine.get("dialect", AUTO))
     for line in printed_table(network, verbose=True):
-        chat(line)
+        print_stderr(line)
     if weights is None:
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
-    chat(f"Loading weights from {weights}...", end="")
+    print_stderr(f"Loading weights from {weights}...", end="")
     try:
         detector = load(cfg, weights, names=first_names(names, network.classes), **engine)
     except DarknetError:
-        chat("")
+        print_stderr("")
         raise
-    chat("Done!")
+    print_stderr("Done!")
     return detector

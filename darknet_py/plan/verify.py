@@ -115,7 +115,7 @@ def _overlaps(step: Step, spans: dict[str, Spans]) -> Iterator[str]:
             if other == name or (argument.may_be == other and mine == theirs):
                 continue
             if contract.arguments[other].role != "read" and other < name:
-                continue  # told once
+                continue  # reported once
             if contract.arguments[other].may_be == name and mine == theirs:
                 continue
             if any(a < d and c < b for a, b in mine for c, d in theirs):

@@ -1,4 +1,4 @@
-"""Reference detections in all the forms that Darknet pipelines have, told apart by their content."""
+"""Reference detections in all the forms that Darknet pipelines have, recognised by their content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ReferenceBox:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a reference says of one image.
+    """What a reference has for one image.
 
     Attributes:
         kind: "trace" (every layer, bit for bit), "text" (names and whole percents, in order) or "boxes".

@@ -47,27 +47,27 @@ class Thresholds:
 
     def against(self, reference: Reference | None = None) -> Limits:
         """All three."""
-        said = reference.trace if reference is not None else {}
+        known = reference.trace if reference is not None else {}
         fixed = reference.thresh if reference is not None else None
         default = 0.5 if fixed is None else fixed
         return {
-            "thresh": float(said.get("thresh", default) if self.thresh is None else self.thresh),
-            "hier_thresh": float(said.get("hier_thresh", 0.5) if self.hier_thresh is None else self.hier_thresh),
-            "nms": float(said.get("nms", 0.45) if self.nms is None else self.nms),
+            "thresh": float(known.get("thresh", default) if self.thresh is None else self.thresh),
+            "hier_thresh": float(known.get("hier_thresh", 0.5) if self.hier_thresh is None else self.hier_thresh),
+            "nms": float(known.get("nms", 0.45) if self.nms is None else self.nms),
         }
 
 
 def match_images(
-    references: Sequence[Reference], images: Sequence[Path], tell: Callable[[DataError], None] | None = None
+    references: Sequence[Reference], images: Sequence[Path], report: Callable[[DataError], None] | None = None
 ) -> list[tuple[Reference, Path]]:
     """Each reference with its image file.
 
     With ``images``, only references that name one of them are compared (by name, by name without suffix, or by COCO's
     number at the name's end); without, the names in the references are looked for in the working directory and beside
-    the reference. ``tell`` gets the message about an image that is nowhere, and the others are matched.
+    the reference. ``report`` gets the message about an image that is nowhere, and the others are matched.
 
     Raises:
-        DataError: an image is nowhere and there is no ``tell``, or none of the images occurs in the references.
+        DataError: an image is nowhere and there is no ``report``, or none of the images occurs in the references.
     """
     pairs = []
     for reference in references:
@@ -78,9 +78,9 @@ def match_images(
             missing = DataError(
                 f"the image {reference.image[:200]} is neither here nor beside the reference", reference.source
             )
-            if tell is None or len(references) == 1:
+            if report is None or len(references) == 1:
                 raise missing
-            tell(missing)
+            report(missing)
     if not pairs:
         raise DataError("names none of the images", references[0].source if references else None)
     return pairs
@@ -192,9 +192,9 @@ def _explain(
         first = first_difference(library, detector, image, options, layer.index, tolerance)
         kind = detector.network.layers[first].kind
         result.problems.insert(0, f"layer {first} ({kind}) is the first that differs")
-        said = advice(detector.network, bool(theirs["avx"]))
-        if said is not None:
-            result.problems.append(said)
+        reason = advice(detector.network, bool(theirs["avx"]))
+        if reason is not None:
+            result.problems.append(reason)
         return  # the other images differ for the same reason
 
 

@@ -42,15 +42,15 @@ def as_opencv(error: DarknetError, function: str) -> DarknetError:
     if not (isinstance(theirs, type) and issubclass(theirs, Exception)) or isinstance(error, theirs):
         return error
     error.__class__ = _both(type(error), theirs)
-    said: Any = error
-    said.code = BAD_ARGUMENT
+    raised: Any = error
+    raised.code = BAD_ARGUMENT
     if isinstance(error, (CfgError, WeightsError)):
-        said.code = PARSE_ERROR
+        raised.code = PARSE_ERROR
     elif isinstance(error, NotFound):
-        said.code = NOT_FOUND
-    said.err = said.msg = str(error)
-    said.func, said.file = function, (error.path or "") if isinstance(error, FileError) else ""
-    said.line = getattr(error, "line", None) or 0
+        raised.code = NOT_FOUND
+    raised.err = raised.msg = str(error)
+    raised.func, raised.file = function, (error.path or "") if isinstance(error, FileError) else ""
+    raised.line = getattr(error, "line", None) or 0
     return error
 
 
