@@ -12,7 +12,7 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
-from .detect.finite import check_finite, tell_no_more, was_told
+from .detect.finite import check_finite, mark_reported, was_reported
 from .detect.thresholds import check_thresholds
 from .detect.tree import TreeStep, tree_steps
 from .dialect import PJREDDIE
@@ -82,7 +82,7 @@ class Detector:
         self.lock = threading.RLock()
         self.weights = weights
         if parameters.spoiled:
-            tell_no_more(network)
+            mark_reported(network)
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
@@ -337,8 +337,8 @@ class Detector:
         with self.lock:
             network = self.network.resized(width, height)
             self._runner.resize(network)
-            if was_told(self.network):
-                tell_no_more(network)
+            if was_reported(self.network):
+                mark_reported(network)
             self.network = network
 
     def last_outputs(self) -> list[Floats]:

@@ -35,7 +35,7 @@ def network_input(network: Network, pixels: Pixels, view: View) -> Floats:
     Args:
         network: the graph.
         pixels: uint8, H x W x 3, RGB (or H x W x 1 for a network of one channel).
-        view: says how they are fitted.
+        view: how they are fitted.
 
     Returns:
         float32, channels x height x width, from 0 to 1, of the network's size.

@@ -32,7 +32,7 @@ class Parameters:
         seen: number of training images, from the file's header.
         header: the file's header.
         file: the file that the arrays are views on, if any.
-        spoiled: values of them are NaN, infinite or negative where they must not be, and a warning said so.
+        spoiled: values of them are NaN, infinite or negative where they must not be, and a warning was given.
     """
 
     def __init__(

@@ -141,9 +141,9 @@ def _read(
     data: Path | None, paths: tuple[Path, ...], letterbox: bool, report: Callable[[str], None], skip_bad: bool
 ) -> Boxes:
     from ..anchors.boxes import read_data_boxes, read_label_boxes
-    from ..formats.labels import Complaints
+    from ..formats.labels import SkippedLines
 
-    wrong = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
+    wrong = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
     boxes = read_label_boxes(paths, report, wrong) if data is None else read_data_boxes(data, letterbox, report, wrong)
     if wrong is not None:
         wrong.close()

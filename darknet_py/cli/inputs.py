@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,8 +19,10 @@ from .options import CfgName, ModelName, together
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from typing_extensions import Unpack
 
     from ..detector import Detector
+    from ..loading import LoadOptions
 
 
 network = together(
@@ -63,7 +65,7 @@ pictures = together(
 
 def open_detector(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
-    default: str = "yolov3-tiny", **options: Any,
+    default: str = "yolov3-tiny", **options: Unpack[LoadOptions],
 ) -> Detector:  # fmt: skip
     """The detector that the options name (others as for `load`); `click.UsageError` if they do not go together."""
     if model is not None and (cfg or weights):

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -76,7 +76,7 @@ class CfgFile(click.ParamType):
 
 
 class CfgName(CfgFile):
-    """What `CfgFile` takes, as it was typed: for who looks it up later, after other complaints."""
+    """What `CfgFile` takes, as it was typed: for who looks it up later, after other checks."""
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         return Path(str(value))
@@ -170,6 +170,15 @@ class Sizes(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(Size().convert(piece.strip(), param, ctx) for piece in str(value).split(","))
+
+
+class EngineOptions(TypedDict):
+    """What `engine` gives a command."""
+
+    threads: int | None
+    math: str
+    size: tuple[int, int] | None
+    dialect: str
 
 
 engine = together(

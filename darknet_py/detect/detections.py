@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..image.pixels import ImageLike
     from ..typing import Array
     from .nms import Boxes
+    from .tables import Columns, JsonDetection, Record
     from .tree import TreeStep
 
     Rows = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
@@ -288,7 +289,7 @@ class Detections:
         shown = ", ".join(f"{found.name} {found.confidence:.2f}" for found in self[:5])
         return f"Detections({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
 
-    def to_json(self) -> list[tables.FoundObject]:
+    def to_json(self) -> list[JsonDetection]:
         """A list of objects as Darknet pipelines read them.
 
         Each is ``{"class_id", "name", "relative_coordinates": {"center_x", "center_y", "width", "height"},
@@ -298,12 +299,12 @@ class Detections:
         """
         return tables.json_objects(self)
 
-    def to_records(self) -> list[dict[str, str | int | float]]:
+    def to_records(self) -> list[Record]:
         """The rows as flat dicts, for ``pandas.DataFrame(found.to_records())``: name, class_id, confidence, left, top,
         right, bottom (pixels), center_x, center_y, width, height (fractions of the image), box_id."""
         return tables.records(self)
 
-    def to_dict(self) -> dict[str, list[str] | list[int] | list[float]]:
+    def to_dict(self) -> Columns:
         """The columns of `to_records`, each a list: a table also where it has no row."""
         return tables.columns(self)
 

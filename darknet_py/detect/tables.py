@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing_extensions import NotRequired
+
+    from ..typing import Floats
     from .detections import Detections
 
 COORDINATES = ("center_x", "center_y", "width", "height")
 
 
-class RelativeCoordinates(TypedDict):
-    """A box as fractions of the image; None stands for what is not finite."""
+class Coordinates(TypedDict):
+    """Centre and size of a box, as fractions of its image; null if not finite."""
 
     center_x: float | None
     center_y: float | None
@@ -21,34 +24,38 @@ class RelativeCoordinates(TypedDict):
     height: float | None
 
 
-class JsonStep(TypedDict):
-    """A node on the way through the WordTree, with its probability given the parent."""
+class JsonNode(TypedDict):
+    """A node of a WordTree on the way to an object's class."""
 
     class_id: int
     name: str
     probability: float | None
 
 
-class _Found(TypedDict):
+class JsonDetection(TypedDict):
+    """An object as Darknet pipelines read it."""
+
     class_id: int
     name: str
-    relative_coordinates: RelativeCoordinates
+    relative_coordinates: Coordinates
     confidence: float | None
+    tree_path: NotRequired[list[JsonNode]]
 
 
-class FoundObject(_Found, total=False):
-    """An element of `Detections.to_json`; ``tree_path`` is there where it was asked for."""
+Record = dict[str, str | int | float]
+"""A row of a table, by column."""
 
-    tree_path: list[JsonStep]
+Columns = dict[str, list[str] | list[int] | list[float]]
+"""A table, by column."""
 
 
-def json_objects(found: Detections) -> list[FoundObject]:
+def json_objects(found: Detections) -> list[JsonDetection]:
     """`Detections.to_json`."""
-    objects: list[FoundObject] = [
+    objects: list[JsonDetection] = [
         {
             "class_id": int(class_id),
             "name": found.class_name(class_id),
-            "relative_coordinates": _coordinates(*map(_number, box)),
+            "relative_coordinates": _coordinates(box),
             "confidence": _number(confidence),
         }
         for box, confidence, class_id in zip(found.box, found.confidence, found.class_id, strict=True)
@@ -61,7 +68,7 @@ def json_objects(found: Detections) -> list[FoundObject]:
     return objects
 
 
-def records(found: Detections) -> list[dict[str, str | int | float]]:
+def records(found: Detections) -> list[Record]:
     """`Detections.to_records`."""
     return [
         {
@@ -74,7 +81,7 @@ def records(found: Detections) -> list[dict[str, str | int | float]]:
     ]  # fmt: skip
 
 
-def columns(found: Detections) -> dict[str, list[str] | list[int] | list[float]]:
+def columns(found: Detections) -> Columns:
     """`Detections.to_dict`."""
     (left, top, right, bottom), box = found.xyxy.T.tolist(), found.box.T.tolist()
     return {
@@ -85,7 +92,8 @@ def columns(found: Detections) -> dict[str, list[str] | list[int] | list[float]]
     }  # fmt: skip
 
 
-def _coordinates(x: float | None, y: float | None, w: float | None, h: float | None) -> RelativeCoordinates:
+def _coordinates(box: Floats) -> Coordinates:
+    x, y, w, h = map(_number, box)
     return {"center_x": x, "center_y": y, "width": w, "height": h}
 
 

@@ -69,7 +69,7 @@ def read_truths(
     Args:
         images: the files.
         classes: how many the network has.
-        find: says where an image's labels are.
+        find: gives the paths where an image's labels may be.
         wrong: called with the error of each line that is left out.
         needed: at least one image must have a label file.
 

@@ -16,6 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..kernels.runtime.work import PlanKernel
     from ..kernels.vector.tile import Tile
     from ..typing import Array
 
@@ -29,9 +30,9 @@ class ConvolutionKernels(NamedTuple):
         depthwise: the same where each channel has one filter of its own; None: `convolution` does that, too.
     """
 
-    pack: Any
-    convolution: Any
-    depthwise: Any = None
+    pack: PlanKernel
+    convolution: PlanKernel
+    depthwise: PlanKernel | None = None
 
 
 @dataclass(frozen=True)

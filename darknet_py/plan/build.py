@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
-from .context import LayerContext
+from .context import LayerContext, Store
 from .conv_cut import Images
 from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
@@ -44,7 +44,7 @@ class Plan:
         trees: Mapping[int, Tree] | None = None,
         keep: Collection[int] = (),
         images: int = 1,
-        store: dict[int, dict[Any, Floats]] | None = None,
+        store: dict[int, Store] | None = None,
         states: States | None = None,
         dry: bool = False,
     ) -> None:

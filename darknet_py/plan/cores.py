@@ -22,7 +22,7 @@ def usable_cores() -> int:
 
 
 def fast_cores_of_mac() -> int | None:
-    """Performance cores of Apple's processors; None where macOS tells of no kinds of cores."""
+    """Performance cores of Apple's processors; None where macOS reports no kinds of cores."""
     try:
         ask = ctypes.CDLL(None).sysctlbyname
     except (OSError, AttributeError, TypeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from ..errors import DarknetError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
     from ..typing import Floats
+    from .context import Store
 
 
 BATCH = 4
@@ -62,7 +63,7 @@ class Runner:
         self._made_of = network, parameters, profile, threads, trees
         in_place = any(layer.kind not in PACKED and list(layer.stored()) for layer in network.layers)
         self._read_from = parameters.file if in_place else None
-        self._store: dict[int, dict[Any, Floats]] = {}
+        self._store: dict[int, Store] = {}
         self._keep = frozenset(keep)
         self._seen: WeakSet[Plan] = WeakSet()
         self._last = Plan(*self._made_of, self._keep, 1, self._store)

@@ -39,7 +39,7 @@ class Outputs:
         host: the address that they listen on.
         window: show a window.
         fullscreen: a large one.
-        window_needed: that there can be no window is an error; otherwise a line says so.
+        window_needed: that there can be no window is an error; otherwise a line is printed.
         clear: clear the terminal before each frame's lines.
         text: what the text goes through instead of the lines of the network's Darknet.
         boxes: whether they are drawn into pictures.

@@ -67,7 +67,7 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's asks the name service for this machine's name, which can take long
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         with self._lock:
             accepted = len(self._clients) < MOST_CLIENTS
             if accepted:
@@ -99,7 +99,7 @@ class Server(ThreadingHTTPServer):
                 with contextlib.suppress(OSError):
                     request.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: object) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # a client that went away is no error
             super().handle_error(request, client_address)
 

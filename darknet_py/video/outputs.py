@@ -179,7 +179,7 @@ def check_directory(path: Path) -> None:
 
 @contextmanager
 def names_file(name: str) -> Iterator[None]:
-    """Turn what the system says while ``name`` is written into an error that names it."""
+    """Turn a system error while ``name`` is written into an error that names it."""
     try:
         yield
     except BrokenPipeError:  # the reader of standard output has closed it, which is no error

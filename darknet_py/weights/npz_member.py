@@ -59,8 +59,8 @@ def read_member(file: zipfile.ZipFile, member: str, path: str | Path, name: str,
         size = math.prod(found) * dtype.itemsize
         data = source.read(size)
         if len(data) != size or source.read(1):
-            told = f"ends after {len(data)}" if len(data) < size else "goes on after the last"
-            raise WeightsError(f"{name} {told} of {size} bytes", path)
+            length = f"ends after {len(data)}" if len(data) < size else "goes on after the last"
+            raise WeightsError(f"{name} {length} of {size} bytes", path)
     values = np.frombuffer(data, dtype)
     values = values.reshape(found[::-1]).T if fortran else values.reshape(found)
     return values if check is None else np.ascontiguousarray(values, dtype.newbyteorder("="))

@@ -51,13 +51,13 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
 
 
 def _open_locked(path: Path, waiting: Callable[[], None]) -> int | None:
-    told = False
+    announced = False
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            while not take_lock(lock, wait=told):
+            while not take_lock(lock, wait=announced):
                 waiting()
-                told = True
+                announced = True
             if sys.platform == "win32" or _same(lock, path):
                 return lock
         except OSError:

@@ -89,8 +89,8 @@ CONTROL_WORD = CONTROL_WORDS.get(ARCHITECTURE)
 def denormals_as_zero(flush: bool) -> Iterator[None]:
     """While inside, denormal operands and results of this thread's floating-point arithmetic count as zero, or do not.
 
-    All else is as IEEE 754 has it by default: results are rounded to the nearest number, and NumPy says nothing of what
-    overflows or is no number, as C says nothing. Whatever was set before is set again afterwards.
+    All else is as IEEE 754 has it by default: results are rounded to the nearest number, and NumPy gives no warning of
+    overflow and NaN, as C gives none. Whatever was set before is set again afterwards.
     """
     with np.errstate(all="ignore"):
         if CONTROL_WORD is None:
