@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .command import command
+from .filters import filters
 from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, Size, class_map, engine, stretch
 
@@ -48,6 +49,7 @@ PORT = click.IntRange(0, 65535)
     show_default=True,
     help="Average the network's outputs over so many frames; 1: each frame for itself.",
 )
+@filters
 @engine
 @pictures
 @click.option(

@@ -15,6 +15,7 @@ import click
 from ..errors import DarknetError, ImageError
 from ..terminal import in_line
 from .command import command
+from .filters import filters
 from .inputs import (
     STDIN,
     conclude,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @stretch
 @thresholds
+@filters
 @engine
 @pictures
 @click.option(
@@ -165,6 +167,8 @@ def nothing_found(
     """That the last image has no detections, and what came closest."""
     import numpy as np
 
+    if detector.view.tiles is not None or detector.view.filter.active:
+        return f"{in_line(str(file))}: nothing above {100 * thresh:.3g}% that the filters let through"
     view = replace(detector.view, thresh=0.0, hier_thresh=hier_thresh)
     candidates = detector.candidates(detector.last_outputs(), found.image_size, view)
     prob = candidates.prob[:, : found.classes]

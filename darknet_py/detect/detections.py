@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from . import picture, tables
+from .filters import clipped, make_filter
 from .thresholds import check_threshold
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..image.pixels import ImageLike
+    from .filters import Filter
     from .nms import Boxes
     from .tree import TreeStep
 
@@ -247,13 +249,22 @@ class Detections:
         left = nms_sort(Candidates(self.box, np.ones(len(self), np.float32), rows, prob), threshold)
         return self[np.sort(left.index[left.prob.any(axis=1)])]
 
-    @np.errstate(all="ignore")
     def clip(self) -> Detections:
         """The same rows with boxes that end at the image's borders; one that lies outside has no area then."""
-        half = self.box[:, 2:].astype(np.float64) / 2
-        first = np.clip(self.box[:, :2] - half, 0, 1)
-        last = np.clip(self.box[:, :2] + half, 0, 1)
-        return replace(self, box=np.concatenate([(first + last) / 2, last - first], axis=1).astype(np.float32))
+        return replace(self, box=clipped(self.box))
+
+    def filter(self, filter: Filter | None = None, **words: Any) -> Detections:
+        """The rows that a filter lets through, in the same order.
+
+        Args:
+            filter: a `detect.filters.Filter`.
+            words: instead of it, what `detect.filters.make_filter` takes: ``classes``, ``min_size``, ``max_size``,
+                ``zones``, ``zone_by``, ``clip``. A class stands for itself here, also where there is a WordTree.
+
+        Raises:
+            DarknetError: there is no such class, or no such size or zone.
+        """
+        return (filter or make_filter(**words)).for_classes(self.class_names, self.classes).select(self)
 
     def plot(
         self, image: ImageLike | None = None, *, bgr: bool = False, labels: bool = True, percentages: bool = False

@@ -88,7 +88,7 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
     sinks: list[Output] = []
     pipeline = Pipeline(
         source,
-        lambda frame: detector.prepare(frame.pixels, view),
+        lambda frame: averager.prepare(frame.pixels, view),
         lambda frame, x: averager.detect(x, (frame.pixels.shape[1], frame.pixels.shape[0]), adjustable.view),
         lambda result: _put(sinks, result if outputs.boxes else replace(result, boxes=False)),
     )
