@@ -321,6 +321,6 @@ def _unknown(word: str, names: Sequence[str]) -> list[int]:
         raise DarknetError(f"class '{word}': no class names are known; give numbers, or the names")
     shown: Collection[str] = difflib.get_close_matches(word, names, 3, 0.6)
     if not shown:
-        shown = difflib.get_close_matches(word.casefold(), [name.casefold() for name in names], 3, 0.5)
+        shown = difflib.get_close_matches(word.casefold(), [name.casefold() for name in names], 3, 0.6)
     hint = f"Did you mean {' or '.join(shown)}?" if shown else f"There are {', '.join(names[:5])}, ..."
     raise DarknetError(f"class '{word}': the network knows none of that name. {hint}")
