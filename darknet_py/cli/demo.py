@@ -50,6 +50,15 @@ PORT = click.IntRange(0, 65535)
     help="Average the network's outputs over so many frames; 1: each frame for itself.",
 )
 @filters
+@click.option("--track", is_flag=True, help="Number the objects over the frames.")
+@click.option(
+    "--count-line",
+    "lines",
+    multiple=True,
+    metavar="X,Y,X,Y",
+    help="Count the objects that cross this line, on either way; fractions of the picture, or pixels if any number is "
+    "above 1. Several: each for itself. Numbers the objects, too.",
+)
 @engine
 @pictures
 @click.option(
@@ -105,12 +114,13 @@ def demo(
 
 def _outputs(
     output: Path | None, prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None,
-    host: str, show: bool, **_: Any,
+    host: str, show: bool, track: bool, lines: tuple[str, ...], **_: Any,
 ) -> Any:  # fmt: skip
     from ..video.demo import Outputs
+    from ..video.track import Follower
 
     text = sys.stderr if json_file == "-" else sys.stdout
     return Outputs(
         video=output, prefix=prefix, json=json_file, mjpeg_port=mjpeg_port, json_port=json_port, host=host,
-        window=show, clear=text.isatty(),
+        window=show, clear=text.isatty(), follow=Follower(lines) if track or lines else None,
     )  # fmt: skip

@@ -23,6 +23,8 @@ def json_objects(found: Detections) -> list[dict[str, Any]]:
         }
         for box, confidence, class_id in zip(found.box, found.confidence, found.class_id, strict=True)
     ]
+    for entry, number in zip(objects, found.track_ids, strict=False):
+        entry["track_id"] = int(number)
     for entry, path in zip(objects, found.tree_paths, strict=False):
         entry["tree_path"] = [
             {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
@@ -39,8 +41,9 @@ def records(found: Detections) -> list[dict[str, Any]]:
             **dict(zip(("left", "top", "right", "bottom"), row.xyxy, strict=True)),
             **dict(zip(COORDINATES, row.box, strict=True)),
             "box_id": row.box_id,
+            **({"track_id": int(found.track_ids[number])} if found.track_ids else {}),
         }
-        for row in found
+        for number, row in enumerate(found)
     ]  # fmt: skip
 
 
@@ -52,6 +55,7 @@ def columns(found: Detections) -> dict[str, list[Any]]:
         "left": left, "top": top, "right": right, "bottom": bottom,
         **dict(zip(COORDINATES, box, strict=True)),
         "box_id": found.box_id.tolist(),
+        **({"track_id": [int(number) for number in found.track_ids]} if found.track_ids else {}),
     }  # fmt: skip
 
 

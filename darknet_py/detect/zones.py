@@ -47,6 +47,34 @@ class Zone:
         return bool((low >= image_size).any())
 
 
+@dataclass(frozen=True)
+class Line:
+    """From one point to another.
+
+    Attributes:
+        first, second: the points.
+        fractions: whether they are fractions of the picture; else its pixels.
+    """
+
+    first: Point
+    second: Point
+    fractions: bool
+
+    def ends(self, image_size: tuple[int, int]) -> Doubles:
+        """float64, 2 x 2: in pixels of a picture of that width and height."""
+        return np.array([self.first, self.second], np.float64) * (image_size if self.fractions else (1, 1))
+
+
+def make_line(line: str | Sequence[float] | Line) -> Line:
+    """A line from ``x,y,x,y``: fractions of the picture if none is above 1, else pixels. Raises `DarknetError`."""
+    if isinstance(line, Line):
+        return line
+    numbers, shown = _numbers(line, "line")
+    if len(numbers) != 4 or numbers[:2] == numbers[2:]:
+        raise DarknetError(f"line {shown}: is no line: give x,y of two points")
+    return Line((numbers[0], numbers[1]), (numbers[2], numbers[3]), max(numbers) <= 1)
+
+
 def make_zone(zone: str | Sequence[float] | Zone) -> Zone:
     """A zone from ``x,y,x,y,...`` (text or numbers): two opposite corners of a rectangle, or a polygon's corners.
 
@@ -57,14 +85,12 @@ def make_zone(zone: str | Sequence[float] | Zone) -> Zone:
     """
     if isinstance(zone, Zone):
         return zone
-    numbers = _numbers(zone)
-    shown = zone if isinstance(zone, str) else ",".join(f"{value:g}" for value in numbers)
-    fractions = max(numbers) <= 1
-    if not fractions and any(0 < value < 1 for value in numbers):
+    numbers, shown = _numbers(zone, "zone")
+    if len(numbers) < 4 or len(numbers) % 2:
         raise DarknetError(
-            f"zone {shown}: {min(value for value in numbers if value > 0):g} is a fraction of the picture and "
-            f"{max(numbers):g} a pixel: write fractions from 0 to 1 only, or pixels only"
+            f"zone {shown}: {len(numbers)} numbers are no zone: give x,y of two opposite corners, or of three or more"
         )
+    fractions = max(numbers) <= 1
     points = list(zip(numbers[::2], numbers[1::2], strict=True))
     if len(points) == 2:
         (left, top), (right, bottom) = points
@@ -81,9 +107,9 @@ def make_zone(zone: str | Sequence[float] | Zone) -> Zone:
     return Zone(tuple(points), fractions)
 
 
-def _numbers(zone: str | Sequence[float]) -> list[float]:
-    """The coordinates. Raises `DarknetError`."""
-    words: Iterable[object] = zone.split(",") if isinstance(zone, str) else np.ravel(np.asarray(zone, object))
+def _numbers(given: str | Sequence[float], what: str) -> tuple[list[float], str]:
+    """The coordinates of a zone or a line, and how to show them. Raises `DarknetError`."""
+    words: Iterable[object] = given.split(",") if isinstance(given, str) else np.ravel(np.asarray(given, object))
     numbers = []
     for word in words:
         try:
@@ -92,14 +118,18 @@ def _numbers(zone: str | Sequence[float]) -> list[float]:
             number = math.nan
         if not 0 <= number <= FARTHEST:
             raise DarknetError(
-                f"zone {zone}: '{word}' must be a number from 0 to {FARTHEST:,.0f} (x,y,x,y,... from the upper left)"
+                f"{what} {given}: '{word}' must be a number from 0 to {FARTHEST:,.0f} (x,y,x,y,... from the upper left)"
             )
         numbers.append(number)
-    if len(numbers) < 4 or len(numbers) % 2:
+    shown = given if isinstance(given, str) else ",".join(f"{value:g}" for value in numbers)
+    if not numbers:
+        raise DarknetError(f"{what}: has no points")
+    if max(numbers) > 1 and any(0 < value < 1 for value in numbers):
         raise DarknetError(
-            f"zone {zone}: {len(numbers)} numbers are no zone: give x,y of two opposite corners, or of three or more"
+            f"{what} {shown}: {min(value for value in numbers if value > 0):g} is a fraction of the picture and "
+            f"{max(numbers):g} a pixel: write fractions from 0 to 1 only, or pixels only"
         )
-    return numbers
+    return numbers, shown
 
 
 def _crossing(points: Sequence[Point]) -> tuple[tuple[Point, Point], tuple[Point, Point]] | None:

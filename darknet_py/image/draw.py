@@ -51,6 +51,8 @@ def draw_detections(
         font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
         percentages: write each class's probability behind its name, as the lines of text have it.
 
+    Behind the names of an object that is followed over frames its number is written.
+
     Raises:
         ImageError: the array is not a picture, the font cannot be used, or there is not enough memory.
     """
@@ -89,6 +91,8 @@ def _by_box(detections: Detections, percentages: bool) -> Iterator[tuple[NDArray
             if percentages:
                 scores = detections.confidence[start:stop] * f32(100)
                 names = [f"{name} {float(score):.0f}%" for name, score in zip(names, scores, strict=True)]
+            if detections.track_ids:
+                names[-1] += f" #{detections.track_ids[start]}"
             yield detections.box[start], names, int(detections.class_id[start])
             start = stop
 
