@@ -35,6 +35,7 @@ ROWS = [
     {"anchors"},
     {"bench"},
     {"validate"},
+    {"batch"},
     {"evaluate"},
     {"video"},
     {"compat"},

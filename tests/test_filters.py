@@ -26,7 +26,7 @@ from darknet_py.video.average import Averager, demo_view
 
 from .nets import write_cfg
 from .program import ask, failure
-from .test_cli import NET, OWN, PHOTOS
+from .test_cli import OWN
 from .test_wordtree import TEXT as TREE_CFG
 from .test_wordtree import TREE
 
@@ -42,16 +42,6 @@ def some() -> Detections:
 
 def ids(found: Detections) -> list[int]:
     return found.box_id.tolist()
-
-
-@pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small network and a photograph."""
-    folder = tmp_path_factory.mktemp("net")
-    write_synth(write_cfg(folder, NET), folder / "net.weights")
-    (folder / "net.names").write_text("".join(f"{name}\n" for name in NAMES))
-    Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(folder / "photo.png")
-    return folder
 
 
 @pytest.fixture(scope="module")

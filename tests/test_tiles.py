@@ -18,13 +18,19 @@ from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError
 from darknet_py.evaluate.found import Setting, find
 from darknet_py.image.load import load_image
+from darknet_py.loading import load
 from darknet_py.video.average import Averager, demo_view
 
 from .nets import build
 from .nets import net as net_text
 from .program import ask, failure
 from .test_cli import OWN
-from .test_filters import detector, net  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def detector(net: Path) -> Detector:
+    return load(net / "net.cfg", net / "net.weights", names=["ant", "bee", "cat"])
+
 
 WIDE = [Region(0, 0, 200, 100), Region(0, 0, 110, 100), Region(90, 0, 110, 100)]
 """A picture in two tiles side by side."""
@@ -118,7 +124,7 @@ def test_what_is_no_overlap(overlap: float) -> None:
         make_tiles("2x2", overlap)
 
 
-def test_one_tile_is_the_picture_bit_for_bit(detector: Detector, net: Path) -> None:  # noqa: F811
+def test_one_tile_is_the_picture_bit_for_bit(detector: Detector, net: Path) -> None:
     plain = detector.detect(net / "photo.png", thresh=0.3)
     assert detector.detect(net / "photo.png", thresh=0.3, tiles="1x1") == plain and len(plain)
     assert detector.detect(net / "photo.png", thresh=0.3, tiles=(32, 32)) != plain
@@ -126,7 +132,7 @@ def test_one_tile_is_the_picture_bit_for_bit(detector: Detector, net: Path) -> N
     assert detector.detect(small, thresh=0.3, tiles=(2, 2)) == detector.detect(small, thresh=0.3), "too small for tiles"
 
 
-def test_each_region_is_looked_at_as_alone(detector: Detector, net: Path) -> None:  # noqa: F811
+def test_each_region_is_looked_at_as_alone(detector: Detector, net: Path) -> None:
     pixels = load_image(net / "photo.png")
     tiles = Tiles(2, 1)
     parts = [detector.detect(pixels[y : y + h, x : x + w], thresh=0.3, nms=0) for x, y, w, h in tiles.regions((90, 60))]
@@ -138,13 +144,13 @@ def test_each_region_is_looked_at_as_alone(detector: Detector, net: Path) -> Non
     assert detector.seconds > 0
 
 
-def test_filters_see_the_joined_boxes(detector: Detector, net: Path) -> None:  # noqa: F811
+def test_filters_see_the_joined_boxes(detector: Detector, net: Path) -> None:
     found = detector.detect(net / "photo.png", thresh=0.3, tiles="2x1")
     chosen = detector.detect(net / "photo.png", thresh=0.3, tiles="2x1", classes="cat")
     assert chosen == found.filter(classes="cat") and 0 < len(chosen) < len(found)
 
 
-def test_evaluation_video_and_command_line_have_the_same(detector: Detector, net: Path) -> None:  # noqa: F811
+def test_evaluation_video_and_command_line_have_the_same(detector: Detector, net: Path) -> None:
     pixels = load_image(net / "photo.png")
     found = detector.detect(pixels, thresh=0.3, tiles="2x1")
     (other,) = find(detector, [pixels], Setting(0.3, tiles=Tiles(2, 1)))
@@ -158,7 +164,7 @@ def test_evaluation_video_and_command_line_have_the_same(detector: Detector, net
     assert "--tiles" in failure("detect", "photo.png", *OWN, "--tile-overlap", ".3", cwd=net, code=2)
 
 
-def test_tree_paths_and_steps_of_time_are_refused(detector: Detector, net: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_tree_paths_and_steps_of_time_are_refused(detector: Detector, net: Path, tmp_path: Path) -> None:
     with pytest.raises(DarknetError, match="tree paths"):
         detector.detect(net / "photo.png", tiles="2x2", tree_path=True)
     recurrent = build(

@@ -20,7 +20,6 @@ from darknet_py.video.track import Follower, LineCounter, Tracker
 
 from .program import ask, failure
 from .test_cli import OWN
-from .test_filters import net  # noqa: F401
 
 NAMES = ["car", "person", "truck"]
 SIZE = (200, 100)
@@ -156,7 +155,7 @@ def test_detections_keep_their_numbers() -> None:
         Detections(found.box, found.confidence, found.class_id, found.box_id, SIZE, 3, NAMES, track_ids=[1])
 
 
-def test_the_demo_numbers_and_counts(net: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_demo_numbers_and_counts(net: Path, tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     for number in range(3):
         shutil.copy(net / "photo.png", tmp_path / "frames" / f"{number}.png")

@@ -14,6 +14,7 @@ import click
 
 from ..errors import DarknetError, ImageError
 from ..terminal import in_line
+from .archive import check_parquet, write_rows
 from .command import command
 from .filters import filters
 from .inputs import (
@@ -60,14 +61,19 @@ if TYPE_CHECKING:
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE|DIR",
     help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].",
 )  # fmt: skip
+@click.option(
+    "--parquet", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write a row for each image to Parquet files in DIR, instead of lines and pictures; see --resume.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with a run to --parquet DIR that was stopped.")
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 @click.option("--percentages", is_flag=True, help="Write each object's probability beside its name in the picture.")
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only (and the JSON that --json - asks for).")
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
-    no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, **options: Any,
+    parquet: Path | None, resume: bool, no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None,
+    math: str, threads: int | None, dialect: str, **options: Any,
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -77,7 +83,12 @@ def detect(
     """
     if no_picture and (output is not None or percentages):
         raise click.UsageError("--no-picture goes without --output and --percentages")
+    if resume and parquet is None:
+        raise click.UsageError("--resume goes with --parquet")
     files, bad = find_all(images)
+    if parquet is not None:
+        check_parquet(files, json=json_file, output=output, percentages=percentages, tree_path=options["tree_path"])
+        no_picture = True
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
@@ -90,6 +101,9 @@ def detect(
         _make_folder(folder)
     if not quiet:
         note_missing_names(detector)
+    if parquet is not None:
+        conclude(write_rows(detector, files, parquet, resume, quiet, **options), bad, len(files))
+        return
     work = _Work(detector, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
