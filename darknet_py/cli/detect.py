@@ -15,7 +15,9 @@ import click
 from ..dialect import DIALECTS
 from ..errors import DarknetError, ImageError
 from ..terminal import in_line
+from .archive import check_parquet, write_rows
 from .command import command
+from .filters import filters
 from .inputs import (
     STDIN,
     conclude,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @stretch
 @thresholds
+@filters
 @engine
 @pictures
 @click.option(
@@ -65,6 +68,11 @@ if TYPE_CHECKING:
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE|DIR",
     help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].",
 )  # fmt: skip
+@click.option(
+    "--parquet", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write a row for each image to Parquet files in DIR, instead of lines and pictures; see --resume.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with a run to --parquet DIR that was stopped.")
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 @click.option("--percentages", is_flag=True, help="Write each object's probability beside its name in the picture.")
 @click.option(
@@ -75,8 +83,9 @@ if TYPE_CHECKING:
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
-    no_picture: bool, percentages: bool, lines: str | None, quiet: bool, size: tuple[int, int] | None, math: str,
-    threads: int | None, dialect: str, tree_path: bool, **limits: Unpack[Limits],
+    parquet: Path | None, resume: bool, no_picture: bool, percentages: bool, lines: str | None, quiet: bool,
+    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, tree_path: bool,
+    **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -88,7 +97,12 @@ def detect(
 
     if no_picture and (output is not None or percentages):
         raise click.UsageError("--no-picture goes without --output and --percentages")
+    if resume and parquet is None:
+        raise click.UsageError("--resume goes with --parquet")
     files, bad = find_all(images)
+    if parquet is not None:
+        check_parquet(files, json=json_file, output=output, percentages=percentages, tree_path=tree_path)
+        no_picture = True
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
@@ -101,6 +115,9 @@ def detect(
         _make_folder(folder)
     if not quiet:
         note_missing_names(detector)
+    if parquet is not None:
+        conclude(write_rows(detector, files, parquet, resume, quiet, **limits), bad, len(files))
+        return
     writers = writers_of(DIALECTS[lines] if lines else detector.network.dialect)
     work = _Work(detector, writers, percentages, quiet, json_file == "-", len(files) + bad == 1, tree_path, limits)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
@@ -177,6 +194,8 @@ def nothing_found(detector: Detector, found: Detections, file: Path, limits: Lim
     """That the last image has no detections, and what came closest."""
     import numpy as np
 
+    if detector.view.tiles is not None or detector.view.filter.active:
+        return f"{in_line(str(file))}: nothing above {100 * limits['thresh']:.3g}% that the filters let through"
     view = replace(detector.view, thresh=0.0, hier_thresh=limits["hier_thresh"])
     candidates = detector.candidates(detector.last_outputs(), found.image_size, view)
     prob = candidates.prob[:, : found.classes]

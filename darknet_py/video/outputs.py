@@ -45,7 +45,8 @@ class Text:
         if self._clear:
             control(self._stream).write(CLEAR)
         head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
-        self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found, False)))
+        counts = [f"Line {number}: {each.text()}" for number, each in enumerate(result.crossings, start=1)]
+        self._stream.write(head + "".join(f"{line}\n" for line in [*self._lines(result.found, False), *counts]))
         self._stream.flush()
 
     def close(self) -> None:
@@ -61,7 +62,8 @@ def open_text(path: str) -> TextIO:
 class JsonLines:
     """A JSON object on a line for each frame, written at once so that others can follow.
 
-    ``{"frame_id", "filename", "time", "objects"}``; the objects are those of `Detections.to_json`.
+    ``{"frame_id", "filename", "time", "objects"}``; the objects are those of `Detections.to_json`. With lines that
+    objects are counted at, a ``"lines"``: for each ``{"right", "left"}``, how many have crossed it so far, by name.
     """
 
     def __init__(self, target: str, source: str) -> None:
@@ -76,7 +78,10 @@ class JsonLines:
     def put(self, result: Result) -> None:
         entry = unicode_only(json_frame(result.found, result.frame.number, self._source))
         objects = entry.pop("objects")
-        line = json.dumps({**entry, "time": round(result.frame.time, 3), "objects": objects}, allow_nan=False)
+        entry["time"] = round(result.frame.time, 3)
+        if result.crossings:
+            entry["lines"] = unicode_only([each.to_json() for each in result.crossings])
+        line = json.dumps({**entry, "objects": objects}, allow_nan=False)
         with names_file(self._target):
             self._stream.write(line + "\n")
             self._stream.flush()
