@@ -60,7 +60,11 @@ def make_models(folder: Path) -> dict[str, Model]:
     write_files(folder)
     plain = load(folder / "net.cfg", folder / "net.weights", names=NAMES, threads=1)
     tree = load(folder / "tree.cfg", folder / "tree.weights", threads=1)
-    return {"net": Model("net", plain), "tree": Model("tree", tree, Thresholds(thresh=0.1, hier_thresh=0.2))}
+    models = {"net": Model("net", plain), "tree": Model("tree", tree, Thresholds(thresh=0.1, hier_thresh=0.2))}
+    for model in models.values():  # what has to be compiled is compiled here, where nobody waits for an answer
+        model.warm()
+        model.detector.detect(PHOTO)
+    return models
 
 
 class Answer(NamedTuple):
@@ -90,7 +94,7 @@ class Running:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()

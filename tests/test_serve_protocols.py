@@ -18,6 +18,7 @@ from darknet_py.image.load import load_image
 from .serving import NAMES, PHOTO, Running, make_models, running
 
 IMAGE = PHOTO.read_bytes()
+DETECT = "/api/detect?model=net"
 
 
 @pytest.fixture(scope="module")
@@ -338,6 +339,55 @@ def test_kserve_refuses_what_it_does_not_do(server: Running) -> None:
     assert answer.status == 400
     answer = server.ask("POST", "/v2/models/net/infer", b"{}", {"Content-Encoding": "gzip"})
     assert answer.status == 415 and "compressed" in answer.json["error"]
+
+
+# filters and tiles
+
+
+def test_a_request_filters(server: Running) -> None:
+    from darknet_py.detect.filters import make_filter
+
+    detector = server.service.engine.models["net"].detector
+    everything = detector.detect(IMAGE)
+    names = everything.names
+    share = np.sort(everything.area / np.prod(everything.image_size))
+    low, high = f"{share[len(share) // 4]:.6f}", f"{share[-3]:.6f}"
+    for query, words in (
+        (f"classes={names[0]}", {"classes": names[0]}),
+        (f"min_size={low}&max_size={high}", {"min_size": low, "max_size": high}),
+        ("zone=0,0,.5,.5&zone=.5,.5,1,1&zone_by=overlap:.3",
+         {"zones": ["0,0,.5,.5", ".5,.5,1,1"], "zone_by": "overlap:.3"}),
+    ):  # fmt: skip
+        objects = server.ask("POST", f"{DETECT}&{query}", IMAGE).json["objects"]
+        found = detector.detect(IMAGE, filter=make_filter(**words))
+        assert 0 < len(found) < len(names), query
+        assert [each["confidence"] for each in objects] == sorted(
+            (each["confidence"] for each in found.to_json()), reverse=True
+        )
+    for query in ("classes=unicorn", "min_size=big", "zone=1,2", "zone_by=overlap:.5", "tiles=2x2"):
+        assert server.ask("POST", f"{DETECT}&{query}", IMAGE).status == 400
+
+
+def test_a_server_that_filters_and_looks_at_tiles(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from darknet_py.detect.filters import make_filter
+    from darknet_py.detect.tiles import make_tiles
+
+    models = make_models(tmp_path)
+    detector = models["net"].detector
+    plain = detector.detect(IMAGE, thresh=0.55)
+    filter = detector.filter_of(make_filter(classes=plain.names[0]))
+    detector.view = replace(detector.view, filter=filter, tiles=make_tiles("2x2"))
+    models["tree"].detector.view = replace(models["tree"].detector.view, tiles=make_tiles("2x1"))
+    found = detector.detect(IMAGE, thresh=0.55)
+    assert set(found.names) == {plain.names[0]} and len(found) != plain.names.count(plain.names[0])
+    with running(models) as server:
+        rows = server.form("/v1/vision/detection", {"min_confidence": "0.55"}, image=IMAGE).json["predictions"]
+        assert [row["confidence"] for row in rows] == sorted(found.confidence.tolist(), reverse=True)
+        assert server.ask("POST", "/api/detect?model=tree&tree_path=1", IMAGE).status == 400
+        assert server.ask("POST", "/api/detect?model=tree", IMAGE).status == 200
+        assert not any(model["tree"] for model in server.get("/api/models").json["models"])
 
 
 # our own

@@ -11,6 +11,7 @@ import click
 
 from ..errors import DarknetError
 from .command import command
+from .filters import asked, filters
 from .inputs import pictures
 from .options import UNIT, CfgName, engine, stretch
 
@@ -65,6 +66,7 @@ class ModelUnit(click.ParamType):
 )
 @click.option("--nms", type=ModelUnit(), multiple=True, metavar="[NAME=]N",
               help="The same for the greatest overlap (IoU) of two boxes of a class [default: 0.45].")  # fmt: skip
+@filters
 @stretch
 @engine
 @pictures
@@ -133,6 +135,7 @@ def serve(
     from ..warmup import announce_compiling
     from .fetch import TerminalProgress
 
+    filter, tiles = asked()
     choices = _choices(models, cfg, weights, names, data)
     thresholds = by_name(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
     limits = Limits(
@@ -142,8 +145,8 @@ def serve(
     with bind(options["host"], options["port"]) as listening:
         announce_compiling(lambda text: click.echo(text, err=True), sys.stderr)
         loaded = load_models(
-            choices, thresholds, int(options["batch"]), size=size, math=math, threads=threads, stretch=stretch,
-            dialect=dialect, progress=TerminalProgress(),
+            choices, thresholds, int(options["batch"]), filter, tiles, size=size, math=math, threads=threads,
+            stretch=stretch, dialect=dialect, progress=TerminalProgress(),
         )  # fmt: skip
         service = make_service(loaded, limits, options["api_key"], options["allow_urls"])
         warm(service)

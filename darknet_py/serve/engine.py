@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..image.pixels import as_pixels
+from ..inference import to_detections
 from .limits import Limits, Refused
 from .metrics import Metrics
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
+    from ..detect.nms import Boxes
     from ..typing import Floats, Pixels
     from ..view import View
     from .models import Ask, Model
@@ -49,11 +52,19 @@ class Found:
 
 @dataclass
 class _Job:
-    """A network's input that waits for its turn; ``done`` gets the outputs of all heads and the seconds."""
+    """What waits for its turn: a network's input, or a picture that is looked at in tiles (``x`` is None).
+
+    ``done`` gets the outputs of all heads, or the boxes in the picture, and the seconds.
+    """
 
     model: Model
-    x: Floats
-    done: Future[tuple[list[Floats], float]]
+    x: Floats | None
+    done: Future[tuple[Any, float]]
+    tiled: Callable[[], Boxes] | None = None
+
+    def runs_with(self, other: _Job) -> bool:
+        """Whether both can go through the network together."""
+        return self is other or (self.model is other.model and self.x is not None and other.x is not None)
 
 
 class Engine:
@@ -105,10 +116,10 @@ class Engine:
         start = perf_counter()
         view = model.view(ask, default)
         with self._place():
-            x, size = await self.in_thread(_read, model, picture, view)
-            outputs, seconds = await self._run(model, x)
+            job, size = await self.in_thread(_read, model, picture, view)
+            outputs, seconds = await self._run(job)
             found, left_out = await asyncio.get_running_loop().run_in_executor(
-                self._finisher, _finish, model, outputs, size, view, ask.tree_path, self.limits.rows
+                self._finisher, _finish, model, outputs, size, view, ask, self.limits.rows
             )
         self.metrics.picture(model.name, seconds, len(found))
         return Found(found, left_out, seconds, perf_counter() - start)
@@ -116,7 +127,7 @@ class Engine:
     async def predict(self, model: Model, inputs: Sequence[Floats]) -> list[list[Floats]]:
         """For each of the network's raw inputs (float32, channels x height x width) the outputs of its heads."""
         with self._place(len(inputs)):
-            done = await asyncio.gather(*(self._run(model, x) for x in inputs))
+            done = await asyncio.gather(*(self._run(_Job(model, x, Future())) for x in inputs))
         for _, seconds in done:
             self.metrics.picture(model.name, seconds, 0)
         return [outputs for outputs, _ in done]
@@ -151,8 +162,7 @@ class Engine:
             self._places -= count
             self.metrics.waiting.set(self._places)
 
-    async def _run(self, model: Model, x: Floats) -> tuple[list[Floats], float]:
-        job = _Job(model, x, Future())
+    async def _run(self, job: _Job) -> tuple[Any, float]:
         with self._changed:
             if self._stopped:
                 raise Refused(503, "the server is stopping")
@@ -164,7 +174,7 @@ class Engine:
         while jobs := self._take():
             start = perf_counter()
             try:
-                outputs = jobs[0].model.run([job.x for job in jobs])
+                outputs = [jobs[0].tiled()] if jobs[0].tiled else jobs[0].model.run([job.x for job in jobs])
             except BaseException as error:
                 for job in jobs:
                     job.done.set_exception(error)
@@ -182,8 +192,8 @@ class Engine:
                 self._changed.wait_for(lambda: self._jobs or self._stopped)
                 if self._stopped:
                     return []
-                model = self._jobs[0].model
-                chosen = [job for job in self._jobs if job.model is model][: model.together]
+                first = self._jobs[0]
+                chosen = [job for job in self._jobs if first.runs_with(job)][: first.model.together]
                 for job in chosen:
                     self._jobs.remove(job)
                 # A client that went away has cancelled its job.
@@ -193,19 +203,23 @@ class Engine:
 
 def _read(
     model: Model, picture: bytes | Pixels | Callable[[], bytes | Pixels], view: View
-) -> tuple[Floats, tuple[int, int]]:
-    """The network's input, and the picture's width and height."""
+) -> tuple[_Job, tuple[int, int]]:
+    """What is to be run, and the picture's width and height."""
     pixels = as_pixels(picture() if callable(picture) else picture)
-    return model.detector.prepare(pixels, view), (pixels.shape[1], pixels.shape[0])
+    size = (pixels.shape[1], pixels.shape[0])
+    if view.tiles is not None:
+        return _Job(model, None, Future(), partial(model.detector.boxes_in, pixels, view)), size
+    return _Job(model, model.detector.prepare(pixels, view), Future()), size
 
 
 def _finish(
-    model: Model, outputs: list[Floats], size: tuple[int, int], view: View, tree_path: bool, most: int
+    model: Model, outputs: Any, size: tuple[int, int], view: View, ask: Ask, most: int
 ) -> tuple[Detections, int]:
     """Detections in the order of their confidence, and how many were left out."""
-    found = model.detector.detections(outputs, size, view)
+    boxes = outputs if view.tiles is not None else model.detector.boxes(outputs, size, view)
+    found = ask.filter.select(to_detections(boxes, view, model.detector.names, size))
     rows = np.argsort(-found.confidence, kind="stable")
     found = found[rows[:most]]
-    if tree_path:
+    if ask.tree_path:
         found = replace(found, tree_paths=model.detector.tree_paths(found, outputs[0]))
     return found.clip(), max(len(rows) - most, 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..detect.filters import NO_FILTER, Filter
 from ..errors import DarknetError
 from ..formats.text import as_unicode
 from ..loading import load
@@ -17,6 +18,7 @@ from ..plan.runner import BATCH
 from .limits import LEAST_THRESH, Refused
 
 if TYPE_CHECKING:
+    from ..detect.tiles import Tiles
     from ..detector import Detector
     from ..view import View
 
@@ -78,12 +80,13 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Ask:
-    """What a request asks for: `None` is the model's own, or the protocol's default."""
+    """What a request asks for: None is the model's own, or the protocol's default; ``filter``: besides the model's."""
 
     thresh: float | None = None
     hier_thresh: float | None = None
     nms: float | None = None
     tree_path: bool = False
+    filter: Filter = NO_FILTER
 
 
 def by_name(**given: Iterable[tuple[str | None, float]]) -> dict[str | None, Thresholds]:
@@ -124,8 +127,8 @@ class Model:
     def view(self, ask: Ask, default: float) -> View:
         """The thresholds of one request; ``default``: the protocol's threshold."""
         own = self.thresholds
-        if ask.tree_path and not self.has_tree:
-            raise Refused(400, f"model {self.name} has no WordTree, and so no tree_path")
+        if ask.tree_path and not self.tells_paths:
+            raise Refused(400, f"model {self.name} tells no tree_path: it has no WordTree, or looks at tiles")
         return replace(
             self.detector.view,
             thresh=max(_first(ask.thresh, own.thresh, default), LEAST_THRESH),
@@ -134,10 +137,10 @@ class Model:
         )
 
     @property
-    def has_tree(self) -> bool:
-        """Whether `Detector.tree_paths` knows the ways to its classes."""
+    def tells_paths(self) -> bool:
+        """Whether `Detector.tree_paths` knows the ways to its classes: of whole pictures only."""
         heads = self.detector.network.heads
-        return len(heads) == 1 and heads[0].index in self.detector.trees
+        return len(heads) == 1 and heads[0].index in self.detector.trees and self.detector.view.tiles is None
 
     def run(self, inputs: Sequence[Any]) -> list[list[Any]]:
         """For each input (channels x height x width) the outputs of all heads, as from a network just loaded."""
@@ -150,11 +153,13 @@ class Model:
         """Run every count of pictures that may come together, so that no request has to compile or plan."""
         pixels = np.random.RandomState(7).randint(0, 256, (48, 64, 3), np.uint8)
         x = self.detector.prepare(pixels)
-        view = self.view(Ask(tree_path=self.has_tree), LEAST_THRESH)
+        view = self.view(Ask(), LEAST_THRESH)
         for count in range(1, self.together + 1):
             [outputs, *_] = self.run([x] * count)
+        if view.tiles is not None:
+            self.detector.boxes_in(pixels, view)
         found = self.detector.detections(outputs, (64, 48), view)
-        if self.has_tree:
+        if self.tells_paths:
             self.detector.tree_paths(found, outputs[0])
 
 
@@ -163,7 +168,12 @@ def _first(*values: float | None) -> float:
 
 
 def load_models(
-    choices: Iterable[Choice], thresholds: Mapping[str | None, Thresholds], batch: int = BATCH, **options: Any
+    choices: Iterable[Choice],
+    thresholds: Mapping[str | None, Thresholds],
+    batch: int = BATCH,
+    filter: Filter = NO_FILTER,
+    tiles: Tiles | None = None,
+    **options: Any,
 ) -> dict[str, Model]:
     """All models by name, in their order; options as for `load`.
 
@@ -171,6 +181,8 @@ def load_models(
         choices: which.
         thresholds: by the model's name; under None for all others.
         batch: how many pictures may run together.
+        filter: what is reported, of every model.
+        tiles: how every picture is looked at.
 
     Raises:
         DarknetError: a name is there twice, thresholds are for no model, or as from `load`.
@@ -186,6 +198,9 @@ def load_models(
     models = {}
     for choice in listed:
         detector = load(choice.model, choice.weights, names=choice.names, data=choice.data, **options)
+        detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
+        if tiles is not None:
+            detector.check_tiles()
         models[choice.name] = Model(
             choice.name, detector, thresholds.get(choice.name, thresholds.get(None, Thresholds())), batch
         )

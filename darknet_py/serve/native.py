@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..detect.filters import make_filter
+from ..errors import DarknetError
 from ..image.reading import current
 from ..output.json import unicode_only
 from .bodies import read_form, unit
@@ -17,7 +19,8 @@ from .limits import Refused
 from .models import Ask, Model
 from .protocol import Protocol, Service, body_of, extra_headers
 
-_OPTIONS = {"model", "thresh", "hier_thresh", "nms", "tree_path", "url"}
+_FILTERS = ("classes", "min_size", "max_size", "zone_by")
+_OPTIONS = {"model", "thresh", "hier_thresh", "nms", "tree_path", "url", "zone", *_FILTERS}
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -48,7 +51,7 @@ def routes(service: Service) -> list[Route]:
                 options |= form.fields
                 picture = next(iter(form.files.values()), b"")
             model = service.engine.model(options.get("model", ""))
-            ask = _ask(options)
+            ask = _ask(options, model, request.query_params.getlist("zone"))
             if url := options.get("url"):
                 service.urls.check(url)
                 picture = partial(service.urls.fetch, url)
@@ -62,7 +65,7 @@ def routes(service: Service) -> list[Route]:
     return [PROTOCOL.route("/api/models", models), PROTOCOL.route("/api/detect", detect, "POST")]
 
 
-def _ask(options: dict[str, str]) -> Ask:
+def _ask(options: dict[str, str], model: Model, zones: list[str]) -> Ask:
     unknown = sorted(options.keys() - _OPTIONS)
     if unknown:
         raise Refused(400, f"{unknown[0]!r} is no option; there are {', '.join(sorted(_OPTIONS))}")
@@ -74,7 +77,13 @@ def _ask(options: dict[str, str]) -> Ask:
     tree_path = options.get("tree_path", "").lower()
     if tree_path not in _TRUE + _FALSE:
         raise Refused(400, "tree_path must be 1 or 0")
-    return Ask(**values, tree_path=tree_path in _TRUE)
+    words: dict[str, Any] = {name: options[name] for name in _FILTERS if options.get(name)}
+    zones = zones or [options[name] for name in ("zone",) if options.get(name)]
+    try:
+        filter = model.detector.filter_of(make_filter(**words, zones=zones))
+    except DarknetError as error:
+        raise Refused(400, str(error)) from None
+    return Ask(**values, tree_path=tree_path in _TRUE, filter=filter)
 
 
 def _describe(model: Model) -> dict[str, Any]:
@@ -84,7 +93,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "width": shape.w,
         "height": shape.h,
         "labels": model.labels,
-        "tree": model.has_tree,
+        "tree": model.tells_paths,
         "thresh": 0.5 if thresholds.thresh is None else thresholds.thresh,
         "hier_thresh": 0.5 if thresholds.hier_thresh is None else thresholds.hier_thresh,
         "nms": 0.45 if thresholds.nms is None else thresholds.nms,
