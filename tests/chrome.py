@@ -22,11 +22,10 @@ class Page:
 
     def __init__(self, read: int, write: int) -> None:
         self._read, self._write, self._rest = os.fdopen(read, "rb", 0), write, b""
-        self._number = 0
+        self._number, self._session = 0, ""
         self.errors: list[str] = []
         """What its console and its scripts complained about."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = ""
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "DOM", "Log"):
             self.call(f"{domain}.enable")
@@ -35,7 +34,7 @@ class Page:
         """A command and its result."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if getattr(self, "_session", ""):
+        if self._session:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
         while True:
