@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import os
 import re
@@ -230,6 +231,31 @@ def test_many_connections_do_not_keep_a_good_client_out(strict: Running) -> None
     finally:
         for client in others:
             client.close()
+
+
+def test_clients_that_do_not_take_their_answer_are_dropped(strict: Running, models: dict[str, Model]) -> None:
+    tensor = {"name": "input", "datatype": "FP32", "shape": [60, 3, 96, 96]}
+    tensor["parameters"] = {"binary_data_size": 60 * 3 * 96 * 96 * 4}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    size = len(head) + 60 * 3 * 96 * 96 * 4
+    with running(models, Limits(seconds=0.5)) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        path, length = "/v2/models/net/infer", f"Inference-Header-Content-Length: {len(head)}"
+        client.sendall(request_head(size, path, length) + head + bytes(size - len(head)))
+        wait_until(lambda: b'darknet_pictures_total{model="net"} 60.0' in server.service.metrics.text())
+        wait_until(lambda: 0 < server.service.bodies.bytes < size)
+        wait_until(lambda: server.service.bodies.bytes == 0 and not server.server.server_state.connections)
+        assert len(read_all(client)) < 60 * 24 * 24 * 24 * 4
+
+
+def test_json_that_would_become_large(strict: Running) -> None:
+    with_room = b'{"inputs": [' + b"[]," * 1_000_000 + b"[]]}"
+    for path in ("/v2/models/net/infer", "/detect"):
+        assert strict.ask("POST", path, b'{"a": [' + b"{}," * 60_000 + b"{}]}").status == 400
+        with running(strict.service.engine.models) as server:
+            answer = server.ask("POST", path, with_room)
+        assert answer.status == 413 and "values" in answer.json["error"]
 
 
 def test_rubbish_is_answered_with_400(strict: Running) -> None:
