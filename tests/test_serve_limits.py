@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -552,3 +553,47 @@ def test_only_networks_that_detect(tmp_path: Path) -> None:
     write_synth(write_cfg(tmp_path, net(3, 8, 8, "connected output=4", "softmax")), tmp_path / "net.weights")
     with pytest.raises(DarknetError, match="gives no boxes"):
         Model("net", load(tmp_path / "net.cfg", tmp_path / "net.weights"))
+
+
+# what stands beside it
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "darknet-py.service"])
+def test_the_examples_use_options_that_there_are(name: str) -> None:
+    from darknet_py.cli.serve import serve
+
+    text = (REPOSITORY / "examples" / "serve" / name).read_text(encoding="utf-8")
+    known = {option for parameter in serve.params for option in parameter.opts}
+    [line] = [line for line in text.splitlines() if re.match("ENTRYPOINT|ExecStart=", line)]
+    used = set(re.findall(r"--[a-z-]+", line))
+    assert len(used) >= 2 and used <= known
+    assert "USER darknet" in text or "DynamicUser=yes" in text, "not as root"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    text = (REPOSITORY / "examples" / "serve" / "darknet-py.service").read_text(encoding="utf-8")
+    unit = tmp_path / "darknet-py.service"
+    unit.write_text(text.replace("/opt/darknet-py/bin/darknet-py serve", "/bin/true"), encoding="utf-8")
+    result = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0 and "darknet-py.service" not in result.stderr, result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it reads /proc")
+def test_the_load_script(tmp_path: Path) -> None:
+    script = [sys.executable, str(REPOSITORY / "benchmarks" / "serve_load.py")]
+    results = {}
+    for words in (("stop", "--rounds", "2"), ("memory", "--requests", "2000"), ("hostile", "--seconds", "2")):
+        command = [*script, words[0], str(PHOTO), *words[1:]]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        results[words[0]] = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line[:1] == "|"][
+            2:
+        ]
+    [[_, answered, _, lost, codes]] = results["stop"]
+    assert int(answered) >= 400 and (lost, codes) == ("0", "0")
+    sizes = [float(row[1].removesuffix(" MB")) for row in results["memory"]]
+    assert sizes[-1] < sizes[1] + 20
+    assert len(results["hostile"]) == 7
+    assert all(int(row[1]) > 0 and row[2] == "0" for row in results["hostile"])
