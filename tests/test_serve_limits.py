@@ -137,6 +137,14 @@ def test_a_network_with_a_memory_sees_each_picture_as_the_first(tmp_path: Path) 
             )
 
 
+def test_a_threshold_that_lets_too_much_through(models: dict[str, Model], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.serve.engine.MOST_CANDIDATES", 100)
+    with running(models) as server:
+        answer = server.ask("POST", f"{DETECT}&thresh=0.1", IMAGE)
+        assert answer.status == 400 and "raise the threshold" in answer.json["error"]
+        assert server.ask("POST", f"{DETECT}&thresh=0.55", IMAGE).status == 200
+
+
 def test_the_most_probable_are_kept(strict: Running, models: dict[str, Model]) -> None:
     answer = strict.ask("POST", DETECT, IMAGE)
     found = models["net"].detector.detect(IMAGE)
