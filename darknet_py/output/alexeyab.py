@@ -103,7 +103,10 @@ def object_rows(found: Detections, places: bool = False) -> Iterator[tuple[int, 
 
 
 def frame_lines(found: Detections, places: bool = False) -> Iterator[str]:
-    """A line for each box of a demo's frame with its classes, with ``places`` in pixels (``draw_detections_cv_v3``)."""
+    """A line for each box of a demo's frame with its classes, with ``places`` in pixels (``draw_detections_cv_v3``).
+
+    Behind a box that is followed over frames its number stands: ``dog: 57% #3``.
+    """
     width, height = found.image_size
     for rows in visible_boxes(found):
         line = ", ".join(f"{found.names[row]}: {float(found.confidence[row] * 100):.0f}% " for row in rows)
@@ -111,6 +114,8 @@ def frame_lines(found: Detections, places: bool = False) -> Iterator[str]:
             x, y, w, h = (min(float(value), 1.0) if value == value else 0.5 for value in found.box[rows[0]])
             left, top = max(0, int((x - w / 2) * width)), max(0, int((y - h / 2) * height))
             line += f"\t(left_x: {left:4d}   top_y: {top:4d}   width: {w * width:4.0f}   height: {h * height:4.0f})"
+        if found.track_ids:
+            line = f"{line.rstrip()} #{found.track_ids[rows[0]]}"
         yield line
 
 
