@@ -14,7 +14,7 @@ import numpy as np
 from .detect.decode import decode
 from .detect.detections import Detections
 from .detect.finite import check_boxes
-from .image.letterbox import letterbox_pixels, resize_pixels
+from .image.letterbox import crop_pixels, letterbox_pixels, resize_pixels
 from .view import Fit, View
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .typing import Floats, Pixels
 
 
-_FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels}
+_FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels, Fit.CROP: crop_pixels}
 
 
 def network_input(network: Network, pixels: Pixels, view: View) -> Floats:
