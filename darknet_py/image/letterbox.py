@@ -56,6 +56,19 @@ def resize_pixels(pixels: Pixels, w: int, h: int) -> Planar:
     return out
 
 
+def crop_pixels(pixels: Pixels, w: int, h: int) -> Planar:
+    """H x W x C bytes -> C x h x w float32: the middle of the image, scaled to ``w`` on its shorter side.
+
+    Source: ``resize_min`` and ``crop_image`` of AlexeyAB's Darknet. Beyond the scaled image its border goes on.
+    """
+    height, width = pixels.shape[:2]
+    new_w, new_h = (w, height * w // width) if width < height else (width * w // height, w)
+    image = to_planar(pixels) if (new_w, new_h) == (width, height) else resize_pixels(pixels, new_w, new_h)
+    rows, columns = (np.arange(side) + int((new - side) / 2) for side, new in ((h, new_h), (w, new_w)))
+    cropped = image[:, rows.clip(0, new_h - 1)[:, None], columns.clip(0, new_w - 1)]
+    return np.ascontiguousarray(cropped)
+
+
 def letterbox(image: Planar, w: int, h: int) -> Planar:
     """C x H x W float32 fitted into C x h x w, keeping the aspect; grey bars fill the rest (``letterbox_image``)."""
     image = _checked(image, np.float32)
