@@ -12,12 +12,14 @@ from ..layers import Head
 from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeGuard
 
     from ..formats.tree import Tree
     from ..layers import Layer, Region, RowOptions, Yolo
     from ..network import Network
     from ..parameters import Arrays
+    from ..typing import Floats
 
 _LIMIT = 2**31 - 2**24
 """Bytes of constants that go into one file: a message of protocol buffers holds less than 2 GiB."""
@@ -91,7 +93,7 @@ class Graph:
         self.constants.append(tensor)
         return str(tensor.name)
 
-    def weights(self, layer: Layer, arrays: Arrays) -> list[str]:
+    def weights(self, layer: Layer, arrays: Mapping[str, Floats]) -> list[str]:
         """Names of a convolution's weights and biases; layers that share them (``share_index``) share the constants."""
         owner = layer.index if layer.shares is None else layer.shares
         if owner not in self._shared:
