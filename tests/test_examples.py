@@ -144,10 +144,11 @@ def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_every_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\]\(([^)]+)\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
-    assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")}
+    assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".js", ".ipynb")}
     tests = Path(__file__).read_text(encoding="utf-8")
     for name in listed - {"tour.ipynb"}:
-        assert f'example("{Path(name).stem}")' in tests, name
+        called = f'example("{Path(name).stem}")' if name.endswith(".py") else f'EXAMPLES / "{name}"'
+        assert called in tests, name
 
 
 def node_with(*packages: str) -> bool:
