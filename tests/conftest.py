@@ -51,3 +51,13 @@ def released() -> Path:
     from darknet_py.zoo import get_model, locate
 
     return locate(get_model("yolov3-tiny"), fetch_missing=True).weights
+
+
+@pytest.fixture
+def weights(cfg: Path) -> Path:
+    """Stand-in weights beside the file that a test file's own fixture ``cfg`` gives."""
+    from darknet_py.synth import write_synth
+
+    path = cfg.with_name("net.weights")
+    write_synth(cfg, path)
+    return path

@@ -15,7 +15,6 @@ from darknet_py.formats.weights import WeightsReader, WeightsWriter
 from darknet_py.loading import load
 from darknet_py.network import read_network
 from darknet_py.parameters import load_parameters, save_parameters
-from darknet_py.synth import write_synth
 
 from .nets import build_with, net, ramp, write_cfg
 
@@ -26,13 +25,6 @@ TEXT = net(3, 8, 8, CONV, CONV, "connected output=5 activation=linear")
 @pytest.fixture
 def cfg(tmp_path: Path) -> Path:
     return write_cfg(tmp_path, TEXT)
-
-
-@pytest.fixture
-def weights(cfg: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "net.weights"
-    write_synth(cfg, path)
-    return path
 
 
 def header(major: int, minor: int, seen: bytes) -> bytes:
