@@ -32,17 +32,20 @@ def multiply_pixels(
     shape = tile.value
 
     def emit(builder: Any, function: Any, vectors: int) -> None:
-        _, sums, fresh, weights, pixels, offsets, depth = function.args
+        _, sums, fresh, weights, pixels, offsets, depth, *again = function.args
 
-        def operands(k: Any) -> tuple[Any, Any]:
+        def operands(k: Any) -> tuple[Any, list[Any]]:
             lines = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
-            return lines, builder.gep(weights, [builder.mul(k, INT(shape.rows))])
+            place = builder.mul(k, INT(shape.rows))
+            return lines, [builder.gep(start, [place]) for start in [weights, *again][:vectors]]
 
         _loop(builder, (sums, fresh, depth), operands, shape, vectors, shape.rows)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}"
-        builder.call(_switched(builder.module, name, shape.vectors, emit), args[1:])
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}_{shape.embedded}"
+        again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
+        function = _switched(builder.module, name, shape.vectors, emit, [_FLOATS] * len(again))
+        builder.call(function, [*args[1:], *again])
         return context.get_dummy_value()
 
     int64 = types.int64
@@ -63,19 +66,22 @@ def multiply_filters(
     shape = tile.value
 
     def emit(builder: Any, function: Any, count: int) -> None:
-        _, sums, fresh, weights, pixels, offsets, depth, ahead, step = function.args
+        _, sums, fresh, weights, pixels, offsets, depth, ahead, step, *again = function.args
 
-        def operands(k: Any) -> tuple[Any, Any]:
+        def operands(k: Any) -> tuple[Any, list[Any]]:
             fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
-            pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
-            fetch_line(builder, builder.gep(pixel, [INT(FURTHER)]))
-            return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
+            place = builder.load(builder.gep(offsets, [k]))
+            found = [builder.gep(start, [place]) for start in (pixels, *again)]
+            fetch_line(builder, builder.gep(found[0], [INT(FURTHER)]))
+            return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), found
 
         _loop(builder, (sums, fresh, depth), operands, shape, shape.filters // shape.lanes, count)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}"
-        builder.call(_switched(builder.module, name, shape.columns, emit, [_FLOATS, INT]), args[1:])
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}_{shape.embedded}"
+        again = [args[5]] * (shape.filters // shape.lanes - 1 if shape.embedded else 0)
+        function = _switched(builder.module, name, shape.columns, emit, [_FLOATS, INT] + [_FLOATS] * len(again))
+        builder.call(function, [*args[1:], *again])
         return context.get_dummy_value()
 
     int64 = types.int64
@@ -102,10 +108,14 @@ def _switched(
 
 
 def _loop(
-    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, Any]], tile: Tile, vectors: int,
-    scalars: int,
+    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, list[Any]]], tile: Tile,
+    vectors: int, scalars: int,
 ) -> None:  # fmt: skip
-    """``sums`` (scalars, vectors) += products of what lies at the two addresses that ``operands`` gives for each k."""
+    """``sums`` (scalars, vectors) += products of what lies at the two addresses that ``operands`` gives for each k.
+
+    The second one is a list: with `Tile.embedded` the scalars' address comes once for each vector, as values that the
+    compiler does not know to be equal. It would else read a scalar once, into a register, for all vectors.
+    """
     sums, fresh, depth = state
     lanes = tile.lanes
     vector = ir.VectorType(ir.FloatType(), lanes)
@@ -127,13 +137,13 @@ def _loop(
         phi.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
         phi.add_incoming(value, resume)
         before.append(phi)
-    many, single = operands(k)
+    many, singles = operands(k)
     lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
     after = []
     for s in range(scalars):
-        one = broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes)
+        ones = [broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes) for single in singles]
         for v, line in enumerate(lines):
-            sum_ = before[s * vectors + v]
+            one, sum_ = ones[v % len(ones)], before[s * vectors + v]
             if tile.contract:
                 after.append(fused_multiply_add(builder, one, line, sum_))
             else:
