@@ -84,6 +84,14 @@ def test_the_ceiling_is_a_speed_that_grows_only(ceiling: Ceiling) -> None:
     assert ceiling.limit == 2 * ceiling.single
 
 
+def test_the_micro_kernel_stands_beside_the_ceiling(ceiling: Ceiling) -> None:
+    assert 0.1 * ceiling.single < ceiling.micro_kernel < 1.5 * ceiling.single
+    document_of = document(describe_machine(), ceiling, [])
+    assert document_of["ceiling"]["micro_kernel"] == ceiling.micro_kernel
+    text = "\n".join(machine_lines(describe_machine(), ceiling))
+    assert "in registers" in text and "micro-kernel alone" in text
+
+
 def test_every_layer_with_work_has_a_time(result: Result) -> None:
     network = result.network
     shown = {time.layer.index: time for time in result.layers}
