@@ -89,7 +89,7 @@ def test_the_micro_kernel_stands_beside_the_ceiling(ceiling: Ceiling) -> None:
     document_of = document(describe_machine(), ceiling, [])
     assert document_of["ceiling"]["micro_kernel"] == ceiling.micro_kernel
     text = "\n".join(machine_lines(describe_machine(), ceiling))
-    assert "in registers" in text and "micro-kernel alone" in text
+    assert "in registers" in text and "convolutions alone" in text
 
 
 def test_every_layer_with_work_has_a_time(result: Result) -> None:

@@ -31,8 +31,8 @@ def machine_lines(machine: dict[str, Any], ceiling: Ceiling) -> Iterator[str]:
     )
     share = percent(ceiling.micro_kernel, ceiling.single)
     yield (
-        f"inner loop  {ceiling.micro_kernel / G:.1f} GMAC/s on one thread, {share} of the ceiling: the exact convolution's "
-        "micro-kernel alone, in the first cache"
+        f"inner loop  {ceiling.micro_kernel / G:.1f} GMAC/s on one thread, {share} of the ceiling: the micro-kernel "
+        "of exact convolutions alone, in the first cache"
     )
 
 
