@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.conv.multiply import multiply_filters, multiply_pixels
+from ..kernels.conv.multiply import AHEAD, multiply_filters, multiply_pixels
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.work import plan_kernel
 from ..kernels.vector.simd import pointer
@@ -120,7 +120,7 @@ def _speed_of(kernel: Any, area: int, width: int, tile: Tile) -> float:
     random = np.random.RandomState(0)
     weights = random.uniform(0.5, 1, DEPTH * width).astype(np.float32)
     pixels = random.uniform(0.5, 1, 16 * tile.pixels).astype(np.float32)
-    offsets = np.arange(DEPTH, dtype=np.int64) % 8 * tile.lanes
+    offsets = np.arange(DEPTH + AHEAD, dtype=np.int64) % 8 * tile.lanes
     sums = np.zeros(area, np.float32)
 
     def make(blocks: int) -> Step:

@@ -44,6 +44,11 @@ class Tile:
         """Filters of a block with filters in the lanes."""
         return self.lanes * 2
 
+    @property
+    def fetches_within(self) -> bool:
+        """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
+        return self.lanes >= 16
+
 
 AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)
 ZEN4 = replace(AVX512, embedded=True)
