@@ -40,6 +40,7 @@ ROWS = [
     {"batch"},
     {"evaluate"},
     {"video"},
+    {"serve"},
     {"compat"},
     {"legacy"},
     {"cli"},
