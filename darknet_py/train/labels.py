@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,9 +11,11 @@ import numpy as np
 
 from ..errors import DataError
 from ..formats.labels import Labelled, label_paths, read_labelled
-from ..formats.text import is_file, read_text
+from ..formats.text import is_file, read_lines
 from ..formats.tree import Tree
 from ..typing import Floats, Ints
+
+_TAG = re.compile(r"[0-9]{1,9}")
 
 IGNORED = -1234
 """Truth of a group of siblings of which nothing is known (Darknet's SECRET_NUM)."""
@@ -96,7 +99,7 @@ def single(word: str) -> np.float32:
     nearest: np.float32 = np.float32(double)
     if float(nearest) == double or not np.isfinite(nearest):
         return nearest
-    other = np.nextafter(nearest, np.float32(np.inf if double > nearest else -np.inf), dtype=np.float32)
+    other = np.nextafter(nearest, np.float32(np.inf if double > float(nearest) else -np.inf), dtype=np.float32)
     if abs(double - float(nearest)) != abs(float(other) - double):
         return nearest
     # The double is half way between two floats: what was cut off from the number decides.
@@ -145,31 +148,29 @@ def path_truth(path: str, names: Sequence[str], tree: Tree | None = None) -> Flo
     return truth
 
 
-def tag_truth(path: str, classes: int, wrong: Callable[[DataError], None]) -> Floats:
-    """What a tagger is to say of a picture: 1 for each number in its label file (``load_tags_paths``).
+def read_tags(path: str, classes: int, wrong: Callable[[DataError], None]) -> Ints:
+    """Which tags a picture has: the numbers in its label file, (``load_tags_paths``).
 
-    A picture without a file has no tags. Numbers are read up to the first word that is none.
+    A picture without a file has no tags.
 
     Args:
         path: the picture.
         classes: how many tags there are.
-        wrong: called with the error of each number that is out of range.
+        wrong: called with the error of each number that is out of range, or of a word that is none.
 
     Returns:
-        float32[classes].
+        int64[n].
     """
-    truth = np.zeros(classes, np.float32)
     file = path.replace("images", "labels", 1).replace(".jpg", ".txt", 1)
+    tags: list[int] = []
     if file == path or not is_file(file):
-        return truth
-    for word in read_text(file).split():
-        try:
-            tag = int(word)
-        except ValueError:
-            wrong(DataError(f"'{word[:60]}' is not the number of a tag", file))
-            break
-        if 0 <= tag < classes:
-            truth[tag] = 1
-        else:
-            wrong(DataError(f"tag {tag}: there are tags 0 to {classes - 1}", file))
-    return truth
+        return np.zeros(0, np.int64)
+    for number, line in enumerate(read_lines(file), start=1):
+        for word in line.split():
+            if not _TAG.fullmatch(word):
+                wrong(DataError(f"'{word[:60]}' is not the number of a tag", file, number))
+            elif int(word) >= classes:
+                wrong(DataError(f"tag {word}: there are tags 0 to {classes - 1}", file, number))
+            else:
+                tags.append(int(word))
+    return np.array(tags, np.int64)
