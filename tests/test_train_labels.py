@@ -30,10 +30,11 @@ def test_every_wrong_line_is_named(tmp_path: Path) -> None:
     )
     errors: list[DataError] = []
     labels = read_all_labels([*pictures, str(tmp_path / "images" / "none.jpg")], Classes(3), errors.append)
+    assert labels[0] and labels[1] and labels[3] is None
     assert labels[0].class_id.tolist() == [0, 2]
     assert labels[0].box.tolist() == [[0.5, 0.5, np.float32(0.1), np.float32(0.1)], [0.25, 0.5, 1, 1]]
     assert labels[1].class_id.tolist() == [1]
-    assert len(labels[2]) == len(labels[3]) == 0
+    assert labels[2] is not None and len(labels[2]) == 0
     many = f"{tmp_path}/labels/many.txt"
     texts = sorted(map(str, errors))
     assert len(texts) == 7
@@ -47,6 +48,7 @@ def test_joint_labels_name_nodes_of_the_tree(tmp_path: Path) -> None:
     pictures = folder(tmp_path, joint="9 0 0 0 0\n", box="9 .5 .5 .1 .1\n", far="12 0 0 0 0\n")
     errors: list[DataError] = []
     labels = read_all_labels(pictures, Classes(3, 12), errors.append)
+    assert labels[0]
     assert labels[0].class_only.tolist() == [True]
     assert [error.message for error in errors] == [
         "class 9: there are classes 0 to 2", "class 12: there are classes 0 to 11",

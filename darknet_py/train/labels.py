@@ -111,21 +111,21 @@ def single(word: str) -> np.float32:
 
 def read_all_labels(
     pictures: Sequence[str], classes: Classes, wrong: Callable[[DataError], None]
-) -> list[Labels]:  # fmt: skip
-    """The labels of all pictures; `NOTHING` where the file is missing, which is an error, too.
+) -> list[Labels | None]:
+    """The labels of all pictures; None where the file is missing, which is an error, too.
 
     Args:
         pictures: their paths.
         classes: which class numbers there are.
         wrong: called with every error.
     """
-    found = []
+    found: list[Labels | None] = []
     for picture in pictures:
         path = next((path for path in label_paths(picture) if is_file(path)), None)
         if path is None:
             where = label_paths(picture)[0]
             wrong(DataError(f"there is no label file for {picture}; an empty file says that nothing is in it", where))
-        found.append(NOTHING if path is None else read_picture_labels(path, classes, wrong))
+        found.append(None if path is None else read_picture_labels(path, classes, wrong))
     return found
 
 
