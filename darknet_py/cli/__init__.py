@@ -37,6 +37,7 @@ COMMANDS = {
     "synth": "Write stand-in weights for a network whose weights one does not have.",
     "record": "Record what this engine computes, as a reference for validate.",
     "trace": "Run one image and print a hash of every layer's output.",
+    "trace-training": "Run training calls and print a hash of every gradient and parameter.",
     "validate": "Compare this engine with reference detections or another Darknet, bit for bit.",
 }
 """Command -> its one-line help, shown by the group without importing the command."""
