@@ -16,6 +16,7 @@ from darknet_py.train.data import ambiguous, check_pictures, list_pictures, make
 from darknet_py.train.random import Drawn, GlibcRandom
 from darknet_py.train.samples import Classified, Labelled
 from darknet_py.train.schedule import CLASSIFIER, CLASSIFIER_FILES, DETECTOR, DETECTOR_FILES, YOLO_FILES
+from darknet_py.train.truth import truth_of
 
 NET = "[net]\nwidth=32\nheight=32\nchannels=3\nhue=.1\nsaturation=0\nexposure=1.5\nangle=7\nmax_crop=48\n"
 CONV = "[convolutional]\nfilters={}\nsize=3\npad=1\nactivation=linear\n"
@@ -38,14 +39,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def samples(folder: Path, cfg: str, errors: list[DarknetError], rows: int = 90) -> Labelled | Classified:
+def samples(folder: Path, cfg: str, errors: list[DarknetError]) -> Labelled | Classified:
     (folder / "net.cfg").write_text(cfg)
     network = read_network(folder / "net.cfg")
     files = read_training_files(folder / "x.data")
     paths = list_pictures(files.train, errors.append)
-    found = make_samples(network, files, paths, rows, 2, load_trees(network), errors.append)
-    assert isinstance(found, (Labelled, Classified))
-    return found
+    return make_samples(network, files, paths, truth_of(network), load_trees(network), errors.append)
 
 
 def test_a_detector(folder: Path) -> None:

@@ -84,7 +84,7 @@ def save_state(session: Session, history: Doubles, made_of: Mapping[str, Any], p
     text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     try:
         with whole_file(path) as part, open(part, "wb") as file:
-            np.savez(file, meta=text, history=history, **arrays)
+            np.savez(file, **{"meta": text, "history": history, **arrays})  # type: ignore[arg-type]
     except OSError as error:
         raise FileError(f"cannot be written: {error.strerror or error}", path) from None
 

@@ -18,9 +18,12 @@ from ..image.load import load_image
 from ..layers import Detection
 from ..loading import find_data_file
 from ..network import Network
+from ..typing import Ints
 from .augment import Boxes, Cells, Colours, Crops
 from .labels import Classes, path_truth, read_all_labels, read_tags
 from .samples import Classified, Labelled, Samples, side_range
+from .truth import Boxes as LabelRows
+from .truth import Truth
 
 Wrong = Callable[[DarknetError], None]
 """Takes what is wrong with a line of a list or of labels, or with a picture, so that all of it can be told."""
@@ -116,17 +119,15 @@ def check_pictures(
 
 
 def make_samples(
-    network: Network, files: TrainingFiles, paths: Sequence[str], rows: int, labelled: int, trees: Mapping[int, Tree],
-    wrong: Wrong,
-) -> Samples:  # fmt: skip
+    network: Network, files: TrainingFiles, paths: Sequence[str], truth: Truth, trees: Mapping[int, Tree], wrong: Wrong
+) -> Labelled | Classified:
     """The training set of a network.
 
     Args:
         network: the graph.
         files: the data file.
         paths: its pictures; those without a label file are left out.
-        rows: boxes in a picture's labels, or values of them where it is no detector with anchors.
-        labelled: classes that labels may have.
+        truth: what the network's labels look like.
         trees: the network's WordTrees.
         wrong: called with an error for each line of a list or label file, and for each picture, that cannot be used.
 
@@ -144,9 +145,11 @@ def make_samples(
     if isinstance(head, Detection):
         known = Classes(head.classes)
         how: Boxes | Cells = Cells(w, h, head.side, head.classes, jitter, colours)
+    elif isinstance(truth, LabelRows):
+        known = Classes(truth.labelled, truth.classes if truth.tree else 0)
+        how = Boxes(w, h, truth.rows, jitter, colours)
     else:
-        known = Classes(labelled, head.classes if head.tree else 0)
-        how = Boxes(w, h, rows, jitter, colours)
+        raise network.error(head, f"[{head.kind}] cannot be trained from files")
     labels = zip(paths, read_all_labels(paths, known, wrong), strict=True)
     whole = [(path, own) for path, own in labels if own is not None]
     return Labelled([path for path, _ in whole], [own for _, own in whole], how)
@@ -181,7 +184,8 @@ def _classified(
     angle, aspect = net.find_float("angle", 0), net.find_float("aspect", 1)
     how = Crops(size, *side_range(low, high, size), angle, aspect, colours)
     _check_range(net, how)
-    tags, names = None, ()
+    tags: list[Ints] | None = None
+    names: tuple[str, ...] = ()
     if to_int(options.get("tag", "0")):
         tags = [read_tags(path, classes, wrong) for path in paths]
     else:
@@ -222,7 +226,7 @@ def _tree_of(files: TrainingFiles, trees: Mapping[int, Tree], classes: int) -> T
     """``tree`` of the data file, or that of the network's [softmax]."""
     entry = files.options.get("tree")
     if entry is None:
-        return next(reversed(trees.values()), None)
+        return list(trees.values())[-1] if trees else None
     path = find_data_file(entry, files.path)
     tree = read_tree(path)
     if tree.n != classes:

@@ -191,7 +191,8 @@ class Session:
     def _learn(self, batch: Batch) -> tuple[np.float32, np.float32, tuple[str, ...]]:
         """Loss, rate and printed lines of the calls of an iteration."""
         images = self.trainer.options.batch
-        total, lines = np.float32(0), []
+        total = np.float32(0)
+        lines: list[str] = []
         rate = np.float32(0)
         for first in range(0, len(batch.chosen), images):
             part = slice(first, first + images)
