@@ -161,18 +161,6 @@ class Session:
             time.perf_counter() - loaded, batch.size, resized, lines,
         )  # fmt: skip
 
-    def first_batch(self) -> Batch:
-        """The pictures that the next iteration will have, without learning from them; the position stays."""
-        assert self._before is None
-        position = self.position
-        self._begin()
-        batch = self.loader.take()
-        self._before = None
-        self._begun -= 1
-        self.loader.random.restore(position.loader)
-        self.loader.resize(*position.size)
-        return batch
-
     def _begin(self) -> None:
         self._before = self.loader.random.state
         self._is_new_size = self._resizing is not None and self._begun % self._resizing.every == 0
