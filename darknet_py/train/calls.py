@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, WeightsError
+from ..errors import DarknetError, DataError, WeightsError
 from ..weights.npz_member import read_member
 
 if TYPE_CHECKING:
@@ -45,8 +45,11 @@ def read_calls(path: str | Path, trainer: Trainer) -> list[tuple[Floats, Floats]
     for size in {x.shape[2:] for x, _ in calls if x.ndim == 4}:
         if size != (trainer.network.input.h, trainer.network.input.w):
             trainer.check_size(size[1], size[0])
-    for x, y in calls:
-        trainer.check(x, y, any_size=True)
+    for number, (x, y) in enumerate(calls):
+        try:
+            trainer.check(x, y, any_size=True)
+        except DarknetError as error:
+            raise DataError(f"call {number}: {error}", path) from None
     return calls
 
 

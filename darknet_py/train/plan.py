@@ -13,12 +13,11 @@ import numpy as np
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..kernels.train.moves import clear
 from ..kernels.vector.tile import host_tile
-from ..layers import Crop, Dropout
 from ..plan.memory import ALIGNMENT, aligned_floats
 from ..plan.pool import Schedule, get_pool
 from ..plan.step import Step, share_temporary
 from .context import LayerContext, Passes
-from .layers import ROOMS, check_trainable, make_passes
+from .layers import IN_PLACE, ROOMS, WITHOUT_DELTA, check_trainable, make_passes
 from .options import LayerOptions, section_of
 from .truth import class_map, truth_of
 
@@ -102,7 +101,7 @@ class TrainPlan:
         sizes = {INPUT: network.input.size} | {layer.index: layer.out.size for layer in network.layers}
         own = [number for number, owner in self._owners.items() if owner == number]
         self._outputs = dict(zip(own, _arena([batch * sizes[number] for number in own])[1], strict=True))
-        with_delta = [number for number in own if number != INPUT and not isinstance(network.layers[number], Crop)]
+        with_delta = [number for number in own if number != INPUT and type(network.layers[number]) not in WITHOUT_DELTA]
         self._all_deltas, deltas = _arena([batch * sizes[number] for number in with_delta])
         self._deltas: dict[int, Floats] = dict(zip(with_delta, deltas, strict=True))
         self._room = aligned_floats(room_of(network, self._computing))
@@ -139,7 +138,7 @@ class TrainPlan:
         behind = self.network.layers[index + 1 :]
         return any(
             self._owners[source] == below
-            for layer in behind if not isinstance(layer, Dropout) for source in layer.sources
+            for layer in behind if type(layer) not in IN_PLACE for source in layer.sources
         )  # fmt: skip
 
     def _schedule(self) -> None:
@@ -207,7 +206,7 @@ def _owners(network: Network) -> dict[int, int]:
     """Whose arrays hold a layer's output and delta: [dropout] works in those of the layer before."""
     owners = {INPUT: INPUT}
     for layer in network.layers:
-        owners[layer.index] = owners[layer.index - 1] if isinstance(layer, Dropout) else layer.index
+        owners[layer.index] = owners[layer.index - 1] if type(layer) in IN_PLACE else layer.index
     return owners
 
 

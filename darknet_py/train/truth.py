@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DarknetError
+from ..errors import DarknetError, DataError
 from ..formats.data import read_map
 from ..kernels.train.region import CLASS_ONLY
 from ..layers import Cost, Detection, Layer, Logistic, Region, Softmax, Yolo
@@ -15,13 +17,10 @@ from ..loading import find_data_file
 from .options import section_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..network import Network
     from ..typing import Floats, Ints
 
-REGION_BOXES = 30
-YOLO_BOXES = 90
+MOST_BOXES = {"region": 30, "yolo": 90}
 """Boxes of an image's labels, where the cfg has no ``max``."""
 
 
@@ -116,9 +115,7 @@ def truth_of(network: Network) -> Truth:
     Raises:
         CfgError: it has no loss, or its losses ask for different labels.
     """
-    found: list[tuple[Layer, Truth]] = [
-        (layer, truth) for layer in network.layers if (truth := _truth_of_layer(network, layer)) is not None
-    ]
+    found = [(layer, _TRUTHS[type(layer)](network, layer)) for layer in network.layers if type(layer) in _TRUTHS]
     if not found:
         raise DarknetError(
             f"{network.path}: there is nothing to train: no [region], [yolo], [detection], [softmax], [cost] or "
@@ -136,41 +133,44 @@ def truth_of(network: Network) -> Truth:
     return first
 
 
-def _truth_of_layer(network: Network, layer: Layer) -> Truth | None:
-    if isinstance(layer, (Region, Yolo)):
-        section = section_of(network, layer.index)
-        rows = section.find_int("max", REGION_BOXES if isinstance(layer, Region) else YOLO_BOXES)
-        if rows < 1:
-            raise section.error(f"max={rows} must be at least 1", "max")
-        if isinstance(layer, Region) and rows > REGION_BOXES:
-            section.warn(f"max={rows}: of an image's boxes the first {REGION_BOXES} count, as in Darknet", "max")
-        known = class_map(network, layer)
-        return Boxes(rows, layer.classes, layer.classes if known is None else len(known), layer.tree is not None)
-    if isinstance(layer, Detection):
-        return Cells(layer.side**2, layer.classes)
-    if isinstance(layer, (Softmax, Cost, Logistic)):
-        return Values(layer.input.size)
-    return None
+def _boxes_of(network: Network, layer: Region | Yolo) -> Boxes:
+    section = section_of(network, layer.index)
+    usual = MOST_BOXES[layer.kind]
+    rows = section.find_int("max", usual)
+    if rows < 1:
+        raise section.error(f"max={rows} must be at least 1", "max")
+    if layer.kind == "region" and rows > usual:
+        section.warn(f"max={rows}: of an image's boxes the first {usual} count, as in Darknet", "max")
+    known = class_map(network, layer)
+    return Boxes(rows, layer.classes, layer.classes if known is None else len(known), layer.tree is not None)
+
+
+def _cells_of(network: Network, layer: Detection) -> Cells:
+    return Cells(layer.side**2, layer.classes)
+
+
+def _values_of(network: Network, layer: Layer) -> Values:
+    return Values(layer.input.size)
+
+
+_TRUTHS: dict[type[Layer], Callable[[Network, Any], Truth]] = {
+    Cost: _values_of, Detection: _cells_of, Logistic: _values_of, Region: _boxes_of, Softmax: _values_of,
+    Yolo: _boxes_of,
+}  # fmt: skip
+"""Layer class -> what labels it asks for. Other layers have no loss."""
 
 
 def class_map(network: Network, layer: Layer) -> Ints | None:
     """The network's class for each class of the labels (``map``), if they are not the same.
 
     Raises:
-        DataError, DarknetError: the file cannot be read.
-        CfgError: an entry is no class.
+        DataError, DarknetError: the file cannot be read, or has a class that there is not.
     """
-    if not isinstance(layer, (Region, Yolo)) or layer.map is None:
+    name: str | None = getattr(layer, "map", None)
+    if name is None:
         return None
-    path: Path = find_data_file(layer.map, _folder(network))
+    path, classes = find_data_file(name, Path(network.path)), network.classes
     numbers = read_map(path).astype(np.int64)
-    for wrong in np.flatnonzero(numbers >= layer.classes)[:1]:
-        raise network.error(layer, f"map={layer.map}: line {wrong + 1} has class {numbers[wrong]}, but there are "
-                            f"{layer.classes}")  # fmt: skip
+    for wrong in np.flatnonzero(numbers >= classes)[:1]:
+        raise DataError(f"class {numbers[wrong]} is none of {network.path}: there are {classes}", path, int(wrong) + 1)
     return numbers
-
-
-def _folder(network: Network) -> Path:
-    from pathlib import Path
-
-    return Path(network.path)

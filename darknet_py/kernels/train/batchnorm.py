@@ -22,12 +22,17 @@ EPSILON = np.float64(np.float32(0.000001))
 GRADIENT_EPSILON = np.float32(0.00001)
 """Added to the variance, going back."""
 
+SIDE_BY_SIDE = 4
+"""Channels of one task of `normalize_batch`."""
+
+ZERO = np.float32(0)
+
 KEPT = np.float32(0.99)
 ADDED = np.float32(0.01)
 """Parts of the rolling statistics: of the old value, of the batch's."""
 
 
-@plan_kernel(tasks=lambda biases: biases.size)
+@plan_kernel(tasks=lambda biases: -(-biases.size // SIDE_BY_SIDE))
 def normalize_batch(
     queue, out, normalized, x, mean, variance, rolling_mean, rolling_variance, scales, biases, images, cells, code
 ):
@@ -48,34 +53,99 @@ def normalize_batch(
         is_code(code)
         images * cells > 1
     """
-    channels, count = biases.size, images * cells
+    channels = biases.size
     while True:
-        channel = next_task(queue)
-        if channel < 0:
+        task = next_task(queue)
+        if task < 0:
             return
-        total = np.float32(0)
-        for image in range(images):
-            first = (image * channels + channel) * cells
-            for i in range(first, first + cells):
-                total += x[i]
-        centre = total * np.float32(1.0 / count)
-        spread = np.float32(0)
-        for image in range(images):
-            first = (image * channels + channel) * cells
-            for i in range(first, first + cells):
-                distance = np.float64(x[i] - centre)
-                spread = np.float32(spread + distance * distance)
-        spread = spread * np.float32(1.0 / (count - 1))
-        mean[channel], variance[channel] = centre, spread
-        rolling_mean[channel] = rolling_mean[channel] * KEPT + ADDED * centre
-        rolling_variance[channel] = rolling_variance[channel] * KEPT + ADDED * spread
-        deviation = math.sqrt(np.float64(spread)) + EPSILON
-        scale, bias = scales[channel], biases[channel]
-        for image in range(images):
-            first = (image * channels + channel) * cells
-            for i in range(first, first + cells):
-                normalized[i] = np.float32(np.float64(x[i] - centre) / deviation)
-            _finish(out, normalized, first, cells, scale, bias, code)
+        start, end = task * SIDE_BY_SIDE, min((task + 1) * SIDE_BY_SIDE, channels)
+        if end - start == SIDE_BY_SIDE:
+            _four_statistics(mean, variance, x, start, channels, images, cells)
+        else:
+            for channel in range(start, end):
+                _statistics(mean, variance, x, channel, channels, images, cells)
+        for channel in range(start, end):
+            centre, spread = mean[channel], variance[channel]
+            rolling_mean[channel] = rolling_mean[channel] * KEPT + ADDED * centre
+            rolling_variance[channel] = rolling_variance[channel] * KEPT + ADDED * spread
+            deviation = math.sqrt(np.float64(spread)) + EPSILON
+            for image in range(images):
+                first = (image * channels + channel) * cells
+                for i in range(first, first + cells):
+                    normalized[i] = np.float32(np.float64(x[i] - centre) / deviation)
+                _finish(out, normalized, first, cells, scales[channel], biases[channel], code)
+
+
+@kernel
+def _statistics(mean, variance, x, channel, channels, images, cells):
+    """Mean and variance of one channel.
+
+    Args:
+        mean, variance: written float32[...]
+        x: float32[...]
+        channel, channels, images, cells: int: number of the channel, and how many there are of each
+    """
+    count = images * cells
+    total = ZERO
+    for image in range(images):
+        first = (image * channels + channel) * cells
+        for i in range(first, first + cells):
+            total += x[i]
+    centre = total * np.float32(1.0 / count)
+    spread = ZERO
+    for image in range(images):
+        first = (image * channels + channel) * cells
+        for i in range(first, first + cells):
+            spread = _with_square(spread, x[i] - centre)
+    mean[channel], variance[channel] = centre, spread * np.float32(1.0 / (count - 1))
+
+
+@kernel(forceinline=True)
+def _with_square(total, distance):
+    """``total += pow(distance, 2)``: the sum in double, rounded; returns float32.
+
+    Args:
+        total, distance: float32
+    """
+    return np.float32(np.float64(total) + np.float64(distance) * np.float64(distance))
+
+
+@kernel
+def _four_statistics(mean, variance, x, start, channels, images, cells):
+    """As `_statistics`, of four channels: their sums wait for each other's additions, not for their own.
+
+    Args:
+        mean, variance: written float32[...]
+        x: float32[...]
+        start, channels, images, cells: int: number of the first channel, and how many there are of each
+    """
+    a = b = c = d = ZERO
+    for image in range(images):
+        first = (image * channels + start) * cells
+        for i in range(first, first + cells):
+            a += x[i]
+            b += x[i + cells]
+            c += x[i + 2 * cells]
+            d += x[i + 3 * cells]
+    count = images * cells
+    part = np.float32(1.0 / count)
+    p, q, r, s = a * part, b * part, c * part, d * part
+    mean[start], mean[start + 1], mean[start + 2], mean[start + 3] = p, q, r, s
+    a = b = c = d = ZERO
+    for image in range(images):
+        first = (image * channels + start) * cells
+        for i in range(first, first + cells):
+            a = _with_square(a, x[i] - p)
+            b = _with_square(b, x[i + cells] - q)
+            c = _with_square(c, x[i + 2 * cells] - r)
+            d = _with_square(d, x[i + 3 * cells] - s)
+    part = np.float32(1.0 / (count - 1))
+    variance[start], variance[start + 1], variance[start + 2], variance[start + 3] = (
+        a * part,
+        b * part,
+        c * part,
+        d * part,
+    )
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..runtime.jit import kernel
@@ -49,45 +51,55 @@ def predicted_side(value, anchor, unit):
     return np.float32(exp(np.float64(value)) * np.float64(anchor) / np.float64(unit))
 
 
+class Grid(NamedTuple):
+    """Cells of a head, and units of its anchors: how many there are in the image, across and down."""
+
+    w: int
+    h: int
+    unit_w: int
+    unit_h: int
+
+
 @kernel
-def predicted_iou(values, place, plane, i, j, w, h, anchor_w, anchor_h, unit_w, unit_h, x, y, wide, high):
+def predicted_iou(values, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high):
     """IoU of an anchor's box and a true one.
 
     Args:
         values: float32[...]: a head's output
-        place: int: of the anchor's first value at the cell
-        plane: int: from one value of the anchor to the next
+        place: int: of the anchor's first value at the cell; the next ones are a channel apart
         i, j: int: column and row of the cell
-        w, h: int: sides of the grid
+        grid: Grid
         anchor_w, anchor_h: float32
-        unit_w, unit_h: int: of anchors, in the image
         x, y, wide, high: float32: the true box
     """
+    plane = grid.w * grid.h
     return box_iou(
-        (np.float32(i) + values[place]) / np.float32(w), (np.float32(j) + values[place + plane]) / np.float32(h),
-        predicted_side(values[place + 2 * plane], anchor_w, unit_w),
-        predicted_side(values[place + 3 * plane], anchor_h, unit_h), x, y, wide, high,
+        (np.float32(i) + values[place]) / np.float32(grid.w),
+        (np.float32(j) + values[place + plane]) / np.float32(grid.h),
+        predicted_side(values[place + 2 * plane], anchor_w, grid.unit_w),
+        predicted_side(values[place + 3 * plane], anchor_h, grid.unit_h), x, y, wide, high,
     )  # fmt: skip
 
 
 @kernel
-def box_deltas(delta, values, place, plane, i, j, w, h, anchor_w, anchor_h, unit_w, unit_h, x, y, wide, high, scale):
+def box_deltas(delta, values, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high, scale):
     """What pulls an anchor's box to a true one (``delta_region_box``, ``delta_yolo_box``).
 
     Args:
         delta: written float32[...]: as ``values``
         values: float32[...]
-        place, plane, i, j, w, h: int: as for `predicted_iou`
+        place, i, j: int: as for `predicted_iou`
+        grid: Grid
         anchor_w, anchor_h: float32
-        unit_w, unit_h: int
         x, y, wide, high: float32: the true box
         scale: float32
     """
-    delta[place] = scale * (x * np.float32(w) - np.float32(i) - values[place])
-    delta[place + plane] = scale * (y * np.float32(h) - np.float32(j) - values[place + plane])
-    target = np.float32(log(np.float64(wide * np.float32(unit_w) / anchor_w)))
+    plane = grid.w * grid.h
+    delta[place] = scale * (x * np.float32(grid.w) - np.float32(i) - values[place])
+    delta[place + plane] = scale * (y * np.float32(grid.h) - np.float32(j) - values[place + plane])
+    target = np.float32(log(np.float64(wide * np.float32(grid.unit_w) / anchor_w)))
     delta[place + 2 * plane] = scale * (target - values[place + 2 * plane])
-    target = np.float32(log(np.float64(high * np.float32(unit_h) / anchor_h)))
+    target = np.float32(log(np.float64(high * np.float32(grid.unit_h) / anchor_h)))
     delta[place + 3 * plane] = scale * (target - values[place + 3 * plane])
 
 

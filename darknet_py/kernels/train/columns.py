@@ -1,14 +1,23 @@
-"""A convolution's input unrolled cell by cell, and its columns folded back (``im2col_cpu``, ``col2im_cpu``)."""
+"""A convolution's input unrolled by cells, its columns folded back (``im2col_cpu``, ``col2im_cpu``); packing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..runtime.atomic import next_task
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
+from ..vector.simd import load_between, pointer, shifted, splat, store
+from ..vector.transpose import store_transposed
 
-BLOCK = 64
-"""Cells that one task unrolls together: their rows of the result stay in the nearest cache."""
+BLOCK = 128
+"""Cells of a row of the output that one task unrolls."""
+
+TOGETHER = 8
+"""Blocks of filters of one task of `pack_columns`: the rows of its matrix lie far apart."""
+
+SQUARE = 256
+"""Room for as many vectors as a vector has lanes."""
 
 
 def count_cells(shape):
@@ -21,44 +30,153 @@ def count_taps(shape):
     return shape.c * shape.size * shape.size
 
 
-@plan_kernel(tasks=lambda shape: shape.groups * -(-(shape.out_h * shape.out_w) // BLOCK))
-def unroll_cells(queue, out, x, shape):
+@plan_kernel(
+    tasks=lambda shape: shape.groups * shape.out_h * -(-shape.out_w // BLOCK),
+    temporary={"scratch": lambda workers: workers * SQUARE},
+)
+def unroll_cells(queue, out, x, scratch, shape, tile):
     """For each cell of the output what its taps see, in the order (channel, ky, kx); 0 in the padding.
 
     Args:
         out: written float32[shape.groups, count_cells(shape), count_taps(shape)]
         x: float32[shape.groups:shape.group, shape.c:shape.plane, shape.h, shape.w] or more
+        scratch: temporary float32[workers, SQUARE]: what a vector of taps sees, for a vector of cells
         shape: ConvShape
+        tile: Tile
 
     Requires:
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        tile.lanes * tile.lanes <= SQUARE
     """
-    cells = shape.out_h * shape.out_w
-    taps = shape.c * shape.size * shape.size
-    blocks = (cells + BLOCK - 1) // BLOCK
+    worker = join(queue, scratch.size // SQUARE)
+    if worker < 0:
+        return
+    square = pointer(scratch, worker * SQUARE)
+    taps, blocks = shape.c * shape.size * shape.size, (shape.out_w + BLOCK - 1) // BLOCK
     while True:
         task = next_task(queue)
         if task < 0:
             return
-        group, first = task // blocks, task % blocks * BLOCK
-        count = min(BLOCK, cells - first)
-        base = (group * cells + first) * taps
-        n = 0
-        for channel in range(shape.c):
-            plane = group * shape.group + channel * shape.plane
-            for ky in range(shape.size):
-                for kx in range(shape.size):
-                    row, column = first // shape.out_w, first % shape.out_w
-                    for k in range(count):
-                        y = row * shape.stride + ky - shape.pad
-                        i = column * shape.stride + kx - shape.pad
-                        inside = 0 <= y < shape.h and 0 <= i < shape.w
-                        out[base + k * taps + n] = x[plane + y * shape.w + i] if inside else np.float32(0)
-                        column += 1
-                        if column == shape.out_w:
-                            row, column = row + 1, 0
-                    n += 1
+        row, first = task // blocks, task % blocks * BLOCK
+        source = pointer(x, row // shape.out_h * shape.group)
+        for column in range(first, min(first + BLOCK, shape.out_w), tile.lanes):
+            width = min(tile.lanes, shape.out_w - column)
+            target = pointer(out, (row * shape.out_w + column) * taps)
+            for tap in range(0, taps, tile.lanes):
+                count = min(tile.lanes, taps - tap)
+                _see(tile, square, source, shape, tap, count, row % shape.out_h, column)
+                store_transposed(tile, shifted(target, tap), taps, square, tile.lanes, width, count)
+
+
+@kernel
+def _see(tile, square, source, shape, first, count, row, column):
+    """What some taps see of the cells from a column of an output's row on, a vector for each tap.
+
+    Args:
+        tile: Tile
+        square: written float32*
+        source: float32*: a group's first channel
+        shape: ConvShape
+        first, count: int: number of the first tap, and how many
+        row, column: int: of the output
+    """
+    size, stride, lanes = shape.size, shape.stride, tile.lanes
+    channel, ky, kx = first // (size * size), first // size % size, first % size
+    zero = splat(tile, np.float32(0))
+    for i in range(count):
+        y, left = row * stride + ky - shape.pad, column * stride + kx - shape.pad
+        line = shifted(source, channel * shape.plane + y * shape.w)
+        vector = shifted(square, i * lanes)
+        if y < 0 or y >= shape.h:
+            store(vector, 0, zero)
+        elif stride == 1:
+            low, high = min(max(-left, 0), lanes), min(max(shape.w - left, 0), lanes)
+            store(vector, 0, load_between(tile, line, left, low, max(low, high)))
+        else:
+            for j in range(lanes):
+                at = left + j * stride
+                vector[j] = line[at] if 0 <= at < shape.w else np.float32(0)
+        kx += 1
+        if kx == size:
+            kx, ky = 0, ky + 1
+            if ky == size:
+                ky, channel = 0, channel + 1
+
+
+@plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
+def pack_rows(queue, packed, weights, filters, depth, part, rows, tile):
+    """As `pack_weights` of the convolution, quick where filters are long and few: through squares of the registers.
+
+    Args:
+        packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]
+        weights: float32[weights.size // (filters * depth), filters, depth]
+        filters: int: filters of a group
+        depth: int: weights of a filter
+        part: int: the depth is cut into parts of this length; the last may be shorter
+        rows: int: filters of a block
+        tile: Tile
+    """
+    blocks, lanes = (filters + rows - 1) // rows, tile.lanes
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        group, block = task // blocks, task % blocks
+        first = group * filters + block * rows
+        present = min(rows, filters - block * rows)
+        for k0 in range(0, depth, part):
+            length = min(part, depth - k0)
+            at = group * blocks * rows * depth + blocks * rows * k0 + block * rows * length
+            for f in range(0, rows, lanes):
+                count = min(lanes, rows - f)
+                whole = 0
+                if f + count <= present and (first + f + lanes) * depth <= weights.size:
+                    whole = length // lanes * lanes
+                for k in range(0, whole, lanes):
+                    store_transposed(
+                        tile, pointer(packed, at + k * rows + f), rows,
+                        pointer(weights, (first + f) * depth + k0 + k), depth, lanes, count,
+                    )  # fmt: skip
+                for k in range(whole, length):
+                    for r in range(f, f + count):
+                        value = weights[(first + r) * depth + k0 + k] if r < present else np.float32(0)
+                        packed[at + k * rows + r] = value
+
+
+@plan_kernel(
+    tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // (rows * TOGETHER))
+)
+def pack_columns(queue, packed, weights, filters, depth, part, rows):
+    """As `pack_weights` of the convolution, of a matrix whose columns are to be the filters.
+
+    Args:
+        packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]
+        weights: float32[weights.size // (filters * depth), depth, filters]
+        filters: int: filters of a group
+        depth: int: weights of a filter
+        part: int: the depth is cut into parts of this length; the last may be shorter
+        rows: int: filters of a block
+    """
+    blocks = (filters + rows - 1) // rows
+    shares = (blocks + TOGETHER - 1) // TOGETHER
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        group, first = task // shares, task % shares * TOGETHER
+        for k0 in range(0, depth, part):
+            length = min(part, depth - k0)
+            start = group * blocks * rows * depth + blocks * rows * k0
+            for k in range(length):
+                for block in range(first, min(first + TOGETHER, blocks)):
+                    source = (group * depth + k0 + k) * filters + block * rows
+                    at = start + (block * length + k) * rows
+                    present = min(rows, filters - block * rows)
+                    for r in range(present):
+                        packed[at + r] = weights[source + r]
+                    for r in range(present, rows):
+                        packed[at + r] = np.float32(0)
 
 
 @plan_kernel(tasks=lambda shape: shape.groups * shape.c)

@@ -100,23 +100,6 @@ def sum_parts(queue, out, x, parts):
                 out[i] += x[start + i]
 
 
-@plan_kernel(tasks=lambda rows: rows)
-def transpose(queue, out, x, rows, columns):
-    """A matrix with its rows as columns.
-
-    Args:
-        out: written float32[columns, rows]
-        x: float32[rows, columns]
-        rows, columns: int: of ``x``
-    """
-    while True:
-        row = next_task(queue)
-        if row < 0:
-            return
-        for i in range(columns):
-            out[i * rows + row] = x[row * columns + i]
-
-
 @plan_kernel(tasks=lambda images, c: images * c)
 def crop_at(queue, out, x, place, images, c, h, w, out_h, out_w, scale, shift):
     """The same window of each image, mirrored or not, times ``scale`` plus ``shift`` (``forward_crop_layer``).

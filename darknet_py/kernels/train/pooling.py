@@ -6,6 +6,7 @@ import numpy as np
 
 from ..layers.pooling import LOWEST
 from ..runtime.atomic import next_task
+from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 
 
@@ -35,7 +36,11 @@ def maxpool_places(queue, out, places, x, channels, h, w, out_h, out_w, size, st
         plane = channel * h * w
         for i in range(out_h):
             top = i * stride + offset
-            for j in range(out_w):
+            inner = 0
+            if size == 2 and offset == 0 and top + 1 < h:
+                inner = min(out_w, (w - 2) // stride + 1)
+                _pairs(out, places, x, plane, top * w, w, (channel * out_h + i) * out_w, inner, stride)
+            for j in range(inner, out_w):
                 left = j * stride + offset
                 largest, place = LOWEST, -1
                 for y in range(max(top, 0), min(top + size, h)):
@@ -46,6 +51,35 @@ def maxpool_places(queue, out, places, x, channels, h, w, out_h, out_w, size, st
                 k = (channel * out_h + i) * out_w + j
                 out[k] = largest
                 places[k] = place
+
+
+@kernel
+def _pairs(out, places, x, plane, line, w, first, count, stride):
+    """Windows of 2 x 2 that lie inside, of one row of the output.
+
+    Args:
+        out: written float32[...]
+        places: written int32[...]
+        x: float32[...]
+        plane, line: int: place of the channel, and of the windows' upper row in it
+        w: int: values of a row of the input
+        first, count: int: place of the first window's value in ``out``, and how many windows
+        stride: int: from one window to the next
+    """
+    for j in range(count):
+        place = line + j * stride
+        largest, best = LOWEST, -1
+        a, b, c, d = x[plane + place], x[plane + place + 1], x[plane + place + w], x[plane + place + w + 1]
+        best = place if a > largest else best
+        largest = a if a > largest else largest
+        best = place + 1 if b > largest else best
+        largest = b if b > largest else largest
+        best = place + w if c > largest else best
+        largest = c if c > largest else largest
+        best = place + w + 1 if d > largest else best
+        largest = d if d > largest else largest
+        out[first + j] = largest
+        places[first + j] = best
 
 
 @plan_kernel(tasks=lambda channels: channels)

@@ -10,7 +10,7 @@ from ..layers.activations import LOGISTIC
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .boxes import ONE, TWO, ZERO, box_deltas, box_iou, predicted_iou, predicted_side, squared_length
+from .boxes import ONE, TWO, ZERO, Grid, box_deltas, box_iou, predicted_iou, predicted_side, squared_length
 from .gradients import gradient
 
 BOXES = 30
@@ -147,7 +147,7 @@ def _no_objects(delta, sums, out, truth, anchors, scales, early, shape, image):
         image: int
     """
     w, h = shape.w, shape.h
-    plane = w * h
+    plane, grid = w * h, Grid(w, h, w, h)
     first = image * shape.rows * 5
     target = ONE if shape.background else ZERO
     for cell in range(plane):
@@ -172,8 +172,8 @@ def _no_objects(delta, sums, out, truth, anchors, scales, early, shape, image):
             delta[place + 4 * plane] = ZERO if best > scales[0] else scales[3] * (target - objectness)
             if early:
                 box_deltas(
-                    delta, out, place, plane, i, j, w, h, wide, high, w, h, np.float32((i + 0.5) / w),
-                    np.float32((j + 0.5) / h), wide / np.float32(w), high / np.float32(h), EARLY_SCALE,
+                    delta, out, place, i, j, grid, wide, high, np.float32((i + 0.5) / w), np.float32((j + 0.5) / h),
+                    wide / np.float32(w), high / np.float32(h), EARLY_SCALE,
                 )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def _objects(delta, sums, out, truth, anchors, scales, classes_map, parent, offs
         image: int
     """
     w, h = shape.w, shape.h
-    plane = w * h
+    plane, grid = w * h, Grid(w, h, w, h)
     for t in range(min(BOXES, shape.rows)):
         row = (image * shape.rows + t) * 5
         x, y, wide, high = truth[row], truth[row + 1], truth[row + 2], truth[row + 3]
@@ -200,9 +200,9 @@ def _objects(delta, sums, out, truth, anchors, scales, classes_map, parent, offs
         n = _best_anchor(out, anchors, shape, image, j * w + i, wide, high)
         place = _place(shape, image, n, j * w + i)
         anchor_w, anchor_h = anchors[2 * n], anchors[2 * n + 1]
-        iou = predicted_iou(out, place, plane, i, j, w, h, anchor_w, anchor_h, w, h, x, y, wide, high)
+        iou = predicted_iou(out, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high)
         scale = scales[1] * (TWO - wide * high)
-        box_deltas(delta, out, place, plane, i, j, w, h, anchor_w, anchor_h, w, h, x, y, wide, high, scale)
+        box_deltas(delta, out, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high, scale)
         if iou > 0.5:
             sums[RECALL] += ONE
         sums[IOU] += iou

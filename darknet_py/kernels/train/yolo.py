@@ -9,7 +9,7 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .boxes import ONE, TWO, ZERO, box_deltas, box_iou, predicted_iou, predicted_side, squared_length
+from .boxes import ONE, TWO, ZERO, Grid, box_deltas, box_iou, predicted_iou, predicted_side, squared_length
 
 IOU, CLASS, OBJECT, ANY_OBJECT, RECALL, RECALL75, COUNT = range(7)
 """Sums and the count that the loss leaves in ``sums``, of which the printed line is made."""
@@ -118,7 +118,7 @@ def _every_anchor(delta, sums, out, truth, anchors, mask, thresholds, classes_ma
                 delta[place + 4 * plane] = ONE - objectness
                 number = _class_of(truth, best_row, classes_map)
                 _class_deltas(delta, out, place + 5 * plane, plane, number, shape.classes)
-                _box_deltas(delta, out, truth, best_row, place, plane, i, j, wide, high, shape)
+                _box_deltas(delta, out, truth, best_row, place, i, j, wide, high, shape)
 
 
 @kernel
@@ -148,10 +148,9 @@ def _objects(delta, sums, out, truth, anchors, mask, classes_map, shape, image):
         i, j = np.int64(x * np.float32(w)), np.int64(y * np.float32(h))
         place = _place(shape, image, n, j * w + i)
         anchor_w, anchor_h = anchors[2 * anchor], anchors[2 * anchor + 1]
-        iou = predicted_iou(
-            out, place, plane, i, j, w, h, anchor_w, anchor_h, shape.net_w, shape.net_h, x, y, wide, high
-        )  # fmt: skip
-        _box_deltas(delta, out, truth, row, place, plane, i, j, anchor_w, anchor_h, shape)
+        grid = Grid(w, h, shape.net_w, shape.net_h)
+        iou = predicted_iou(out, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high)
+        _box_deltas(delta, out, truth, row, place, i, j, anchor_w, anchor_h, shape)
         sums[OBJECT] += out[place + 4 * plane]
         delta[place + 4 * plane] = ONE - out[place + 4 * plane]
         number = _class_of(truth, row, classes_map)
@@ -197,21 +196,19 @@ def _class_of(truth, row, classes_map):
 
 
 @kernel
-def _box_deltas(delta, out, truth, row, place, plane, i, j, anchor_w, anchor_h, shape):
+def _box_deltas(delta, out, truth, row, place, i, j, anchor_w, anchor_h, shape):
     """What pulls an anchor's box to a true one: small boxes more.
 
     Args:
         delta: updated float32[...]
         out, truth: float32[...]
-        row, place, plane, i, j: int
+        row, place, i, j: int
         anchor_w, anchor_h: float32
         shape: YoloShape
     """
     x, y, wide, high = truth[row], truth[row + 1], truth[row + 2], truth[row + 3]
-    box_deltas(
-        delta, out, place, plane, i, j, shape.w, shape.h, anchor_w, anchor_h, shape.net_w, shape.net_h, x, y, wide,
-        high, TWO - wide * high,
-    )  # fmt: skip
+    grid = Grid(shape.w, shape.h, shape.net_w, shape.net_h)
+    box_deltas(delta, out, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high, TWO - wide * high)
 
 
 @kernel

@@ -45,6 +45,13 @@ ROOMS: dict[type[layers.Layer], Callable[[Any, Arithmetic, Tile, int], int]] = {
 """Layer class -> how many values of the memory that all layers share it needs."""
 
 
+IN_PLACE = frozenset({layers.Dropout})
+"""Layers whose output and delta are those of the layer before."""
+
+WITHOUT_DELTA = frozenset({layers.Crop})
+"""Layers that end the way back."""
+
+
 def make_passes(layer: layers.Layer, context: LayerContext) -> Passes:
     """A layer's passes. Raises `CfgError` for options that cannot be trained."""
     passes: Passes = HANDLERS[type(layer)](layer, context)

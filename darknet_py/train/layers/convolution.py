@@ -83,7 +83,9 @@ def _weight_gradient(layer: Convolutional, context: LayerContext, image: int) ->
     )
     unrolled, packed, sums = _parts(context.room, shape.groups * taps * cells, product.packed_size, layer.n * taps)
     return [
-        context.step(columns.unroll_cells, out=unrolled, x=context.image(context.x, image), shape=shape),
+        context.step(
+            columns.unroll_cells, out=unrolled, x=context.image(context.x, image), shape=shape, tile=context.tile
+        ),
         product.pack(packed, context.image(context.own_delta, image)),
         product.multiply(sums, packed, unrolled),
         _add(context, context.updates["weights"], sums),
@@ -124,16 +126,7 @@ class _InputGradient:
             images,
         )  # fmt: skip
         self.packed = self.product.new_packed()
-        turned = aligned_floats(context.arrays["weights"].size)
-        part = shape.n * taps
-        for group in range(shape.groups):
-            passes.repack.append(
-                context.step(
-                    moves.transpose, out=turned[group * part : (group + 1) * part],
-                    x=context.arrays["weights"][group * part : (group + 1) * part], rows=shape.n, columns=taps,
-                )
-            )  # fmt: skip
-        passes.repack.append(self.product.pack(self.packed, turned))
+        passes.repack.append(self.product.pack_turned(self.packed, context.arrays["weights"]))
 
     def steps_of_all(self) -> list[Step]:
         """The deltas of all images, written where they belong."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...kernels.conv.convolution import ConvShape, Cut
 from ...kernels.conv.epilogue import Finish
+from ...kernels.train.columns import pack_columns, pack_rows
 from ...plan.conv_cut import ONE, Images, cut_work, offsets
 from ...plan.memory import aligned_floats
 from ...plan.step import Step
@@ -75,12 +76,19 @@ class Product:
         return aligned_floats(self.packed_size)
 
     def pack(self, packed: Floats, weights: Floats) -> Step:
-        """The step that packs the first factor."""
-        shape = self.shape
-        return Step.of(
-            self.profile.numbers.kernels.pack, packed=packed, weights=weights, filters=shape.n,
-            depth=shape.c * shape.size**2, part=self.cut.channels * shape.size**2, rows=self.cut.block,
-        )  # fmt: skip
+        """The step that packs the first factor, row by row."""
+        return Step.of(pack_rows, packed=packed, weights=weights, tile=self.tile, **self._packing())
+
+    def pack_turned(self, packed: Floats, weights: Floats) -> Step:
+        """The step that packs the first factor, whose rows are the columns of ``weights``."""
+        return Step.of(pack_columns, packed=packed, weights=weights, **self._packing())
+
+    def _packing(self) -> dict[str, int]:
+        taps = self.shape.size**2
+        return {
+            "filters": self.shape.n, "depth": self.shape.c * taps, "part": self.cut.channels * taps,
+            "rows": self.cut.block,
+        }  # fmt: skip
 
     def multiply(self, out: Floats, packed: Floats, source: Floats) -> Step:
         """The step that multiplies."""
