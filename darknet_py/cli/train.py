@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path)
 
+PAPERS_OBJECTNESS = 0.3
+"""YOLO9000, section 4: "we also assume that the predicted box overlaps what would be the ground truth label by at least
+.3 IOU"."""
+
 MOST_NAMED = 1000
 """Wrong lines that are named; of more their number is told."""
 
@@ -85,6 +89,9 @@ class SizeRange(click.ParamType):
 @click.option("--darknet-deltas", is_flag=True,
               help="A 1x1 convolution overwrites the gradient of its input, as in Darknet's CPU code; else it adds to "
                    "it.")  # fmt: skip
+@click.option("--paper-class-objectness", "paper", is_flag=True,
+              help="In a picture of which only the class is known, the best anchor's objectness is pulled up to .3, as "
+                   "the paper says, and the others' are left alone; Darknet pulls those down.")  # fmt: skip
 @click.option("--math", "math", type=MATH, default="ieee", show_default=True, help="Arithmetic: ieee only.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores].")
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads that make pictures [default: up to 4].")
@@ -92,7 +99,8 @@ class SizeRange(click.ParamType):
 def train(
     data: Path, cfg: Path, weights: Path | None, iterations: int | None, resume: bool, clear: bool, dry_run: bool,
     picture: Path | None, map_every: int | None, backup: Path | None, checkpoint: int | None, chart: Path | None,
-    no_chart: bool, tensorboard: Path | None, lines: bool, skip_bad: bool, quick_check: bool, rand: str, **options: Any,
+    no_chart: bool, tensorboard: Path | None, lines: bool, skip_bad: bool, quick_check: bool, rand: str, paper: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Train the network of CFG with the pictures and labels that DATA names, as Darknet's detector train does, or for
     classifiers classifier train.
@@ -106,7 +114,8 @@ def train(
     from ..train.training import Habits, base_name, saving_of
 
     asked = Asked(
-        darknets_rand=rand == "darknet", clear=clear, decode=not quick_check and not resume, **options
+        darknets_rand=rand == "darknet", clear=clear, class_objectness=PAPERS_OBJECTNESS if paper else 0.0,
+        decode=not quick_check and not resume, **options,
     )  # fmt: skip
     plan = _check(data, cfg, asked, backup, skip_bad)
     folder, name = plan.files.backup, base_name(Path(plan.network.path))

@@ -49,6 +49,7 @@ class Asked:
         workers: threads that make pictures.
         math: the arithmetic.
         darknet_deltas: 1x1 convolutions overwrite the delta of their input.
+        class_objectness: of a [region] with a tree: see `Computing`.
         sizes: smallest and largest input size of ``random=1``.
         decode: all pictures are decoded once before the start.
         dialect: whose Darknet the cfg is for.
@@ -61,6 +62,7 @@ class Asked:
     workers: int | None = None
     math: str = "ieee"
     darknet_deltas: bool = False
+    class_objectness: float = 0.0
     sizes: tuple[int, int] | None = None
     decode: bool = True
     dialect: str = AUTO
@@ -128,7 +130,7 @@ class Plan:
         pictures, network = streams(asked.seed, asked.darknets_rand)
         trainer = Trainer(
             self.network, arrays, seen=seen, threads=asked.threads, math=asked.math, random=network,
-            darknet_deltas=asked.darknet_deltas,
+            darknet_deltas=asked.darknet_deltas, class_objectness=asked.class_objectness,
         )  # fmt: skip
         loader = Loader(self.samples, trainer.options.images, pictures, asked.workers or min(WORKERS, usable_cores()))
         session = Session(trainer, loader, self.options.max_batches, self.resizing)
@@ -161,7 +163,7 @@ class Plan:
         return {
             "the cfg": file_sha256(self.network.path), "the set of pictures": contents(self.samples),
             "--seed": asked.seed, "--rand": asked.darknets_rand, "--sizes": list(asked.sizes or ()),
-            "--darknet-deltas": asked.darknet_deltas,
+            "--darknet-deltas": asked.darknet_deltas, "--paper-class-objectness": asked.class_objectness,
         }  # fmt: skip
 
 

@@ -77,6 +77,7 @@ class Trainer:
         math: str = "ieee",
         random: GlibcRandom | None = None,
         darknet_deltas: bool = False,
+        class_objectness: float = 0.0,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         """
@@ -89,6 +90,7 @@ class Trainer:
             random: the stream for the network's own draws; one with seed 1 by default.
             darknet_deltas: 1x1 convolutions overwrite the delta of their input, as in Darknet's CPU code, which loses
                 what other layers that read it give back.
+            class_objectness: of a [region] with a tree: see `plan.Computing`.
             callbacks: called after each step.
 
         Raises:
@@ -100,7 +102,9 @@ class Trainer:
         self.truth = truth_of(network)
         self.random = GlibcRandom(1) if random is None else random
         self.callbacks = list(callbacks)
-        self._computing = Computing(get_arithmetic(math, network.dialect), threads or usable_cores(), darknet_deltas)
+        self._computing = Computing(
+            get_arithmetic(math, network.dialect), threads or usable_cores(), darknet_deltas, class_objectness
+        )
         self._trees = load_trees(network)
         self._seen = np.array([seen], np.int64)
         self.arrays = [
