@@ -19,8 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "examples" / "training")]
 
@@ -66,7 +64,7 @@ def run(name: str, seed: int, iterations: int, folder: Path) -> dict[str, Any]:
         curve = {int(row[0]): row[2] for row in training.history}
         return {
             "cfg": name, "seed": seed, "iterations": count, "average": [curve[n] for n in AT if n in curve],
-            "curve": [curve[n] for n in sorted(curve)], "map": scorer.score(training.session.trainer.arrays),
+            "curve": [round(curve[n], 5) for n in sorted(curve)], "map": scorer.score(training.session.trainer.arrays),
             "cpu_seconds": cpu / (count - 1), "seconds": wall / (count - 1),
         }  # fmt: skip
 
@@ -124,20 +122,16 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=900)
     parser.add_argument("--cfgs", default="yolo,region")
     asked = parser.parse_args()
-    runs = []
+    runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         shapes.write(Path(temporary))
         for name in asked.cfgs.split(","):
             for seed in map(int, asked.seeds.split(",")):
                 runs.append(run(name, seed, asked.iterations, Path(temporary)))
-                print(json.dumps({key: value for key, value in runs[-1].items() if key != "curve"}), flush=True)
-    for own in runs:
-        own["curve"] = [float(np.float32(value)) for value in own["curve"]]
-    (ROOT / "benchmarks/results/training.json").write_text(
-        json.dumps({"runs": runs, "darknet": DARKNET}, indent=1) + "\n"
-    )
+                document = json.dumps({"runs": runs, "darknet": DARKNET}, indent=1)
+                (ROOT / "benchmarks/results/training.json").write_text(document + "\n")
+                draw(runs, ROOT / "docs/images/training.svg")
     print("\n".join(table(runs)))
-    draw(runs, ROOT / "docs/images/training.svg")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import json
 import re
@@ -13,6 +14,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from darknet_py.image.load import load_image
+from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
 from .test_wordtree import TEXT as TREE_CFG
@@ -145,3 +148,19 @@ def test_every_example_is_listed_and_tested() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
     for name in listed - {"tour.ipynb"}:
         assert f'example("{Path(name).stem}")' in tests, name
+
+
+def test_coloured_shapes_are_the_same_everywhere(tmp_path: Path) -> None:
+    shapes = example("training/shapes")
+    shapes.main([str(tmp_path), "--train", "2", "--valid", "1", "--joint", "1"])
+    labels = "".join(path.read_text() for path in sorted((tmp_path / "labels").iterdir()))
+    # Rows of random numbers and sums of float64, rounded to bytes: no library may change them.
+    digest = hashlib.sha256(labels.encode())
+    for path in sorted((tmp_path / "images").iterdir()):
+        digest.update(load_image(path).tobytes())
+    assert digest.hexdigest() == "d256712ca0abb9372c37cbe2b0d48e5fa1463d185ea681cf319d3d2a42506931"
+    assert (tmp_path / "labels/class_0000.txt").read_text().split()[1:] == ["0"] * 4
+    network = read_network(EXAMPLES / "training/shapes-tree.cfg")
+    assert network.classes == len(shapes.TREE) == 13
+    for name in ("yolo", "region"):
+        assert read_network(EXAMPLES / f"training/shapes-{name}.cfg").classes == len(shapes.NAMES)

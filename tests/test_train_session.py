@@ -18,6 +18,7 @@ from darknet_py import load
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, DataError
 from darknet_py.parameters import Parameters
+from darknet_py.train import open_training
 from darknet_py.train.checkpoint import load_state, state_path
 from darknet_py.train.data import read_training_files
 from darknet_py.train.diagnosis import TrainingError
@@ -225,11 +226,20 @@ def test_wrong_labels_are_all_named_and_nothing_is_written(tmp_path: Path) -> No
     labels[1].unlink()
     (tmp_path / "images" / f"{labels[2].stem}.png").write_bytes(b"no picture")
     told: list[str] = []
-    with pytest.raises(WrongLines, match=r"4 things are wrong .* nothing was trained"):
+    with pytest.raises(WrongLines, match=r"4 things are wrong .*, the first: .*; nothing was trained") as found:
         plan_training(cfg, read_training_files(data), Asked(), lambda error: told.append(str(error)))
     assert sorted(text.partition(": ")[0] for text in told) == sorted(
         [f"{labels[0]}:1", f"{labels[0]}:3", str(labels[1]), str(tmp_path / "images" / f"{labels[2].stem}.png")]
     )
+    assert [str(error) for error in found.value.errors] == told
     assert not (tmp_path / "backup").exists()
     rest = plan_training(cfg, read_training_files(data), Asked(), told.append, skip=True)  # type: ignore[arg-type]
     assert len(rest.samples.paths) == 4
+
+
+def test_from_python(unbroken: Path) -> None:
+    with open_training(unbroken / "set.data", unbroken / "net.cfg", seed=3, report=quiet) as training:
+        numbers = [done.number for done in training.run()]
+    assert numbers == list(range(1, 9))
+    with open_training(unbroken / "set.data", unbroken / "net.cfg", resume=True, seed=3, report=quiet) as training:
+        assert training.session.is_done()

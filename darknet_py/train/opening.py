@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..dialect import AUTO
 from ..errors import DarknetError, DataError
@@ -13,7 +13,7 @@ from ..formats.hashes import file_sha256
 from ..loading import load_trees
 from ..numeric.arithmetic import get_arithmetic
 from ..plan.cores import usable_cores
-from .data import TrainingFiles, check_pictures, list_pictures, make_samples
+from .data import TrainingFiles, check_pictures, list_pictures, make_samples, read_training_files
 from .initial import initial_parameters, load_into, read_training_network
 from .loader import Loader
 from .memory import Need, check_fits, free_memory, need_of
@@ -23,7 +23,7 @@ from .preview import sheet
 from .random import GlibcRandom
 from .session import Session, streams
 from .trainer import Trainer, check_can_train
-from .training import Habits, Training, base_name, contents, resizing_of
+from .training import Habits, Training, base_name, contents, resizing_of, saving_of
 from .truth import Truth, truth_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,15 @@ class Asked:
 
 
 class WrongLines(DarknetError):
-    """Lines of lists or labels, or pictures, cannot be used; all of them were reported."""
+    """Lines of lists or labels, or pictures, cannot be used.
+
+    Attributes:
+        errors: one for each.
+    """
+
+    def __init__(self, message: str, errors: Sequence[DarknetError]) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 @dataclass
@@ -167,6 +175,32 @@ class Plan:
         }  # fmt: skip
 
 
+def open_training(
+    data: str | Path, cfg: str | Path, weights: str | Path | None = None, *, resume: bool = False,
+    habits: Habits | None = None, report: Callable[[str], None] = print, **asked: Any,
+) -> Training:  # fmt: skip
+    """A training of a data file, a cfg and weights, as ``darknet-py train`` runs it.
+
+    Use it as a context manager, and iterate over its `Training.run`.
+
+    Args:
+        data: names the list of pictures (``train``) and the folder for weights files (``backup``).
+        cfg: the network.
+        weights: what it starts from, whole or partial; random weights without.
+        resume: go on from the last checkpoint in the folder.
+        habits: which files are written, and when; Darknet's by default, and no chart.
+        report: takes lines for people.
+        asked: fields of `Asked`.
+
+    Raises:
+        WrongLines: pictures or labels cannot be used; ``errors`` has all of them.
+        DarknetError: the files do not go together, or the network cannot be trained.
+    """
+    plan = plan_training(Path(cfg), read_training_files(Path(data)), Asked(**asked), lambda error: None)
+    usual = Habits(saving_of(plan.network)) if habits is None else habits
+    return plan.open(None if weights is None else Path(weights), usual, resume, report)
+
+
 def plan_training(
     cfg: Path, files: TrainingFiles, asked: Asked, wrong: Callable[[DarknetError], None], *, skip: bool = False,
     step: Callable[[int], Callable[[], None]] = lambda count: lambda: None,
@@ -190,11 +224,10 @@ def plan_training(
     assert network.cfg is not None
     options = NetOptions.read(network.cfg.net)
     truth, trees, resizing = truth_of(network), load_trees(network), resizing_of(network, asked.sizes)
-    count = 0
+    errors: list[DarknetError] = []
 
     def note(error: DarknetError) -> None:
-        nonlocal count
-        count += 1
+        errors.append(error)
         wrong(error)
 
     paths = list_pictures(files.train, note)
@@ -203,11 +236,11 @@ def plan_training(
         whole = check_pictures(samples.paths, note, step(len(set(samples.paths))))
         if skip and len(whole) < len(samples.paths):
             samples = make_samples(network, files, whole, truth, trees, lambda error: None)
-    if count and not skip:
+    if errors and not skip:
         raise WrongLines(
-            f"{files.train}: {count} {'things are' if count > 1 else 'thing is'} wrong with its pictures and labels, "
-            "named above; nothing was trained; --skip-bad leaves them out"
-        )
+            f"{files.train}: {len(errors)} {'things are' if len(errors) > 1 else 'thing is'} wrong with its pictures "
+            f"and labels, the first: {errors[0]}; nothing was trained; --skip-bad leaves them out", errors,
+        )  # fmt: skip
     if not samples.paths:
         raise DataError("no picture of this list can be used", files.train)
     largest = network if resizing is None else network.resized(resizing.high, resizing.high)
