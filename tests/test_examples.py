@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import json
 import re
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darknet_py.image.load import load_image
+from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
 from .program import run
@@ -177,10 +180,14 @@ def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_every_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\]\(([^)]+)\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
-    assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".js", ".ipynb")}
+    programs = {path for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".js", ".ipynb")}
+    listed = {name for name in listed if not name.startswith("..")}
+    assert listed == {path.relative_to(EXAMPLES).as_posix() for path in programs}
     tests = Path(__file__).read_text(encoding="utf-8")
     for name in listed - {"tour.ipynb"}:
-        called = f'example("{Path(name).stem}")' if name.endswith(".py") else f'EXAMPLES / "{name}"'
+        called = (
+            f'example("{Path(name).with_suffix("").as_posix()}")' if name.endswith(".py") else f'EXAMPLES / "{name}"'
+        )
         assert called in tests, name
 
 
@@ -220,3 +227,19 @@ def test_decoded_boxes_in_javascript(tmp_path: Path) -> None:
         left, top = best[:, 0] - best[:, 2] / 2, best[:, 1] - best[:, 3] / 2
         wanted = 416 * np.stack([left, top, best[:, 2], best[:, 3]], axis=1)
         np.testing.assert_allclose(found[:, 2:], wanted, rtol=1e-3, atol=0.2)
+
+
+def test_coloured_shapes_are_the_same_everywhere(tmp_path: Path) -> None:
+    shapes = example("training/shapes")
+    shapes.main([str(tmp_path), "--train", "2", "--valid", "1", "--joint", "1"])
+    labels = "".join(path.read_text() for path in sorted((tmp_path / "labels").iterdir()))
+    # Rows of random numbers and sums of float64, rounded to bytes: no library may change them.
+    digest = hashlib.sha256(labels.encode())
+    for path in sorted((tmp_path / "images").iterdir()):
+        digest.update(load_image(path).tobytes())
+    assert digest.hexdigest() == "d256712ca0abb9372c37cbe2b0d48e5fa1463d185ea681cf319d3d2a42506931"
+    assert (tmp_path / "labels/class_0000.txt").read_text().split()[1:] == ["0"] * 4
+    network = read_network(EXAMPLES / "training/shapes-tree.cfg")
+    assert network.classes == len(shapes.TREE) == 13
+    for name in ("yolo", "region"):
+        assert read_network(EXAMPLES / f"training/shapes-{name}.cfg").classes == len(shapes.NAMES)
