@@ -182,7 +182,7 @@ def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, tile: Til
         Step.of(
             pack_winograd, packed=out, weights=frozen(weights),
             matrix=np.ascontiguousarray(transform.matrices[1].reshape(-1)), n=shape.n, c=shape.c,
-            inputs=transform.inputs, block=tile.filters,
+            inputs=transform.inputs, block=tile.filters, tile=tile,
         )
     )  # fmt: skip
     return out
