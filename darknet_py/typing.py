@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,3 +18,9 @@ Ints = NDArray[np.int64]
 
 Pixels = NDArray[np.uint8]
 """uint8: a picture, H x W x channels."""
+
+Array = NDArray[Any]
+"""Of whatever type."""
+
+JsonObject = dict[str, object]
+"""What becomes an object of JSON."""

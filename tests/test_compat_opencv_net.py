@@ -13,6 +13,8 @@ from darknet_py.compat import opencv
 from darknet_py.compat.opencv.errors import as_opencv
 from darknet_py.compat.opencv.ids import Ids, to_ids
 from darknet_py.errors import CfgError, DarknetError
+from darknet_py.network import read_network
+from darknet_py.parameters import load_parameters
 
 from .nets import net
 from .test_compat_opencv import ALEXEYABS_NET, CONV, NEEDS_OPENCV_4, REGION_NET, YOLO_NET, cv2, files, noise
@@ -35,7 +37,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> opencv.Net:
     return opencv.readNetFromDarknet(*files(tmp_path_factory.mktemp("mixed"), MIXED_NET))
 
 
-def test_layers_have_opencvs_types_and_blobs(yolo: opencv.Net) -> None:
+def test_layers_have_opencvs_types_and_blobs(yolo: opencv.Net, tmp_path: Path) -> None:
     layers = [yolo.getLayer(number) for number in range(16)]
     assert [layer.type for layer in layers] == [
         "", "Convolution", "BatchNorm", "ReLU", "Convolution", "BatchNorm", "ReLU", "Convolution", "Permute", "Region",
@@ -45,7 +47,8 @@ def test_layers_have_opencvs_types_and_blobs(yolo: opencv.Net) -> None:
     assert [[blob.shape for blob in layers[k].blobs] for k in (0, 1, 2, 3, 7, 9)] == [
         [], [(8, 3, 3, 3)], [(1, 8)] * 4, [], [(21, 8, 1, 1), (1, 21)], [(1, 6)],
     ]  # fmt: skip
-    stored = yolo._parameters.arrays
+    cfg, weights = files(tmp_path, YOLO_NET)
+    stored = load_parameters(read_network(cfg), weights).arrays
     mean, variance, scales, biases = layers[5].blobs
     for blob, name in zip((mean, variance, scales, biases), ("mean", "variance"), strict=False):
         np.testing.assert_array_equal(blob[0], stored[1][f"rolling_{name}"])
@@ -138,6 +141,15 @@ def test_layers_that_opencv_does_not_have(tmp_path: Path) -> None:
     _, _, outputs = network.getLayersShapes([2, 3, 8, 8])
     assert [tuple(shape.tolist()) for (shape,) in outputs[1:]] == [out.shape for out in network.forward(names)]
     assert network.getFLOPS("local_1", [2, 3, 8, 8]) == 2 * 2 * 36 * 4 * 27
+
+
+def test_a_recurrent_layer_is_one_layer(tmp_path: Path) -> None:
+    text = net(3, 8, 8, "crnn output_filters=4 hidden_filters=5 batch_normalize=1 activation=leaky", CONV)
+    network = opencv.readNetFromDarknet(*files(tmp_path, text))
+    names = network.getLayerNames()
+    assert names == ("crnn_0", "conv_1", "bn_1", "leaky_2")
+    network.setInput(noise(1, 3, 8, 8))
+    assert [out.shape for out in network.forward(names)] == [(1, 4, 8, 8), *[(1, 8, 4, 4)] * 3]
 
 
 def test_dump_names_layers_and_shapes(yolo: opencv.Net, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_network_without_a_loss(tmp_path: Path) -> None:
         make(tmp_path, NET + STRIDE)
 
 
-@pytest.mark.parametrize("math", ["make", "make-own", "fast"])
+@pytest.mark.parametrize("math", ["make", "make-own"])
 def test_other_arithmetics_are_refused_by_name(tmp_path: Path, math: str) -> None:
     with pytest.raises(DarknetError, match=f"math={math} cannot train"):
         make(tmp_path, NET + STRIDE + COST, math=math)

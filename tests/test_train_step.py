@@ -250,6 +250,25 @@ def test_any_number_of_threads_gives_the_same_bits(tmp_path: Path) -> None:
     assert results[0] == results[1] == results[2]
 
 
+def test_fast_is_near_and_the_same_with_any_number_of_threads(tmp_path: Path) -> None:
+    wide = "[convolutional]\nbatch_normalize=1\nfilters=32\nsize=3\npad=1\nactivation=leaky\n"
+    text = NET.replace("width=12", "width=32").replace("height=8", "height=32") + wide * 3 + POOL + COST
+    exact = make(tmp_path, text)
+    x, y = images(exact), values(exact)
+    exact.step(x, y)
+    trainers = [make(tmp_path, text, math="fast", threads=threads) for threads in (1, 3)]
+    for trainer in trainers:
+        assert any(step.name == "winograd" for step in trainer.plan.passes[1].backward)
+        assert [problem for step in trainer.plan.steps for problem in check_step(step)] == []
+        trainer.step(x, y)
+    for index, (one, other) in enumerate(zip(*(trainer.updates for trainer in trainers), strict=True)):
+        for name, found in one.items():
+            np.testing.assert_array_equal(found, other[name])
+            wanted = exact.updates[index][name]
+            np.testing.assert_allclose(found, wanted, atol=2e-4 * np.abs(wanted).max())
+            assert (found != wanted).any()
+
+
 def test_what_was_saved_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     text = NET.replace("policy=constant", "subdivisions=2\nadam=1\npolicy=poly\nmax_batches=9") + GROUPS + REGION
     text = text.replace("batch=2", "batch=4")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +22,12 @@ from .inputs import (
     progress,
     read_image,
 )  # fmt: skip
-from .options import engine, write_json
+from .options import EngineOptions, engine, write_json
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..typing import JsonObject
 
 
 @command(
@@ -43,21 +48,22 @@ from .options import engine, write_json
 @click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
 def classify(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, top: int | None, json_file: str | None, **options: Any,
+    data: Path | None, top: int | None, json_file: str | None, **options: Unpack[EngineOptions],
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, a directory of files, or - for standard input).
 
-    Prints what Darknet's `classifier predict` prints: a line per class with its probability; to standard error, a line
-    per image.
+    Prints what `classifier predict` of the network's Darknet prints: a line per class with its probability; to standard
+    error, a line per image.
     """
-    from ..output.text import class_lines, predicted_line
+    from ..output.writers import writers_of
 
     files, bad = find_all(images)
     detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
     count = top or _top_of(data)
     detector.check_classifies()
     note_missing_names(detector)
-    results: list[dict[str, Any]] = []
+    writers = writers_of(detector.network.dialect)
+    results: list[JsonObject] = []
     failed = 0
     with _kept(json_file, results), progress(len(files), "Classifying") as step:
         for file in files:
@@ -70,16 +76,17 @@ def classify(
                 step([f"Error: {error}"], error=True)
                 continue
             results.append({"filename": str(file), "classes": [best._asdict() for best in found]})
-            about = predicted_line(str(file), detector.seconds)
+            about = writers.predicted(str(file), detector.seconds)
+            lines = writers.classes(found, detector.class_tree, detector.names)
             if json_file == "-":
-                step([about, *class_lines(found)], error=True)
+                step([about, *lines], error=True)
             else:
-                step(class_lines(found), about)
+                step(lines, about)
     conclude(failed, bad, len(files))
 
 
 @contextmanager
-def _kept(json_file: str | None, results: list[Any]) -> Iterator[None]:
+def _kept(json_file: str | None, results: Sequence[object]) -> Iterator[None]:
     """Write the results at the end, and what there is of them if the run is interrupted."""
     try:
         yield

@@ -28,7 +28,14 @@ from .options import MATH, CfgFile, write_json
 @click.option("--darknet-deltas", is_flag=True,
               help="A 1x1 convolution overwrites the gradient of its input, as in Darknet's CPU code; else it adds to "
                    "it.")  # fmt: skip
-@click.option("--math", "math", type=MATH, default="ieee", show_default=True, help="Arithmetic: ieee only.")
+@click.option(
+    "--math",
+    "math",
+    type=MATH,
+    default="ieee",
+    show_default=True,
+    help="Arithmetic: ieee, Darknet's bits; fast, nearly the same numbers.",
+)
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores].")
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
 def trace_training(

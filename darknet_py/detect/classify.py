@@ -26,7 +26,7 @@ class Classification(NamedTuple):
 
 @denormals_as_zero(False)
 def best_classes(
-    output: NDArray[np.float32], top: int, names: Sequence[str] = (), tree: Tree | None = None
+    output: NDArray[np.float32], top: int, names: Sequence[str] = (), tree: Tree | None = None, inner: bool = False
 ) -> list[Classification]:
     """The ``top`` classes, most probable first; equal ones as Darknet's ``top_k`` leaves them.
 
@@ -36,13 +36,15 @@ def best_classes(
         names: class names; a class without one is called by its number.
         tree: with a WordTree, the outputs are probabilities given the parent: they are multiplied down from the roots,
             and only leaves count (``hierarchy_predictions``).
+        inner: the tree's other nodes count, too.
     """
     probability = output.copy()
     if tree is not None:
         for node, parent in enumerate(tree.parent):
             if parent >= 0:
                 probability[node] *= probability[parent]
-        probability[~tree.leaf] = 0
+        if not inner:
+            probability[~tree.leaf] = 0
     order = _top_k(probability, top)
     return [Classification(names[i] if i < len(names) else str(i), float(probability[i]), i) for i in order]
 
@@ -58,13 +60,13 @@ def _top_k(values: NDArray[np.float32], top: int) -> list[int]:
     best = values[order]
     if np.all(best[:-1] > best[1:]) and not np.isnan(values).any():  # any way to sort gives the same
         return [int(i) for i in order[:top]]
-    places: list[int] = []
+    ranked: list[int] = []
     numbers = values.tolist()
     for number in range(len(numbers)):
         current = number
-        for k, holder in enumerate(places):
+        for k, holder in enumerate(ranked):
             if numbers[current] > numbers[holder]:
-                places[k], current = current, holder
-        if len(places) < top:
-            places.append(current)
-    return places
+                ranked[k], current = current, holder
+        if len(ranked) < top:
+            ranked.append(current)
+    return ranked

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ..image.pixels import ImageLike
     from .detections import Detections
 
 _WIDEST = 1600
@@ -25,17 +26,17 @@ class Remembered:
     hold its frames. A file's bytes are not remembered.
     """
 
-    def __init__(self, image: Any, bgr: bool = False) -> None:
+    def __init__(self, image: ImageLike, bgr: bool = False) -> None:
         self._path = os.fspath(image) if isinstance(image, (str, os.PathLike)) else None
         self._object = None if self._path is not None or isinstance(image, bytes) else _weak(image)
         self._bgr = bgr
 
-    def get(self) -> tuple[Any, bool] | None:
+    def get(self) -> tuple[ImageLike, bool] | None:
         """The image, and whether it is blue, green, red; None if it is gone."""
         image = self._path if self._path is not None else self._object() if self._object is not None else None
         return None if image is None else (image, self._bgr)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {
             "_path": self._path,
             "_object": None,
@@ -43,14 +44,14 @@ class Remembered:
         }  # a weak reference cannot go to another process
 
 
-def _weak(image: Any) -> weakref.ref[Any] | None:
+def _weak(image: ImageLike) -> weakref.ref[ImageLike] | None:
     try:
         return weakref.ref(image)
     except TypeError:
         return None
 
 
-def draw(found: Detections, image: Any, bgr: bool, labels: bool, percentages: bool) -> Image:
+def draw(found: Detections, image: ImageLike | None, bgr: bool, labels: bool, percentages: bool) -> Image:
     """`Detections.plot`."""
     from PIL import Image as pillow
 

@@ -6,7 +6,7 @@ function of that name, but never build the large image of floats.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..kernels.runtime.denormals import denormals_as_zero
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..typing import Pixels
+    from ..typing import Array, Pixels
 
     Planar = NDArray[np.float32]
 
@@ -56,6 +56,19 @@ def resize_pixels(pixels: Pixels, w: int, h: int) -> Planar:
     return out
 
 
+def crop_pixels(pixels: Pixels, w: int, h: int) -> Planar:
+    """H x W x C bytes -> C x h x w float32: the middle of the image, scaled to ``w`` on its shorter side.
+
+    Source: ``resize_min`` and ``crop_image`` of AlexeyAB's Darknet. Beyond the scaled image its border goes on.
+    """
+    height, width = pixels.shape[:2]
+    new_w, new_h = (w, height * w // width) if width < height else (width * w // height, w)
+    image = to_planar(pixels) if (new_w, new_h) == (width, height) else resize_pixels(pixels, new_w, new_h)
+    rows, columns = (np.arange(side) + int((new - side) / 2) for side, new in ((h, new_h), (w, new_w)))
+    cropped = image[:, rows.clip(0, new_h - 1)[:, None], columns.clip(0, new_w - 1)]
+    return np.ascontiguousarray(cropped)
+
+
 def letterbox(image: Planar, w: int, h: int) -> Planar:
     """C x H x W float32 fitted into C x h x w, keeping the aspect; grey bars fill the rest (``letterbox_image``)."""
     image = _checked(image, np.float32)
@@ -70,14 +83,14 @@ def letterbox_pixels(pixels: Pixels, w: int, h: int) -> Planar:
     return _letterbox(pixels, channels, height, width, w, h)
 
 
-def _letterbox(image: NDArray[Any], channels: int, height: int, width: int, w: int, h: int) -> Planar:
+def _letterbox(image: Array, channels: int, height: int, width: int, w: int, h: int) -> Planar:
     boxed = np.full((channels, *_checked_size(w, h)), _GREY, np.float32)
     new_w, new_h = fitted_size(width, height, w, h)
     _resize_into(boxed, image, (w - new_w) // 2, (h - new_h) // 2, new_w, new_h)
     return boxed
 
 
-def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, h: int) -> None:
+def _resize_into(out: Planar, image: Array, left: int, top: int, w: int, h: int) -> None:
     """Write ``image`` (C x H x W floats or H x W x C bytes), resized to w x h, into ``out`` at (left, top)."""
     if w == 0 or h == 0:
         return
@@ -96,11 +109,11 @@ def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, 
         resize_into(out.reshape(-1), target, image.reshape(-1), source, channels, BYTES, index, weight, lines)
 
 
-def _checked(image: NDArray[Any], dtype: type) -> NDArray[Any]:
+def _checked(image: Array, dtype: type) -> Array:
     if image.dtype != dtype or image.ndim != 3 or 0 in image.shape:
         kind = "H x W x C array of uint8" if dtype is np.uint8 else "C x H x W array of float32"
         raise ImageError(f"an image must be an {kind} with no empty axis, not {image.dtype} of shape {image.shape}")
-    view: NDArray[Any] = np.ascontiguousarray(image).view()
+    view: Array = np.ascontiguousarray(image).view()
     view.flags.writeable = False  # kernels see one type, wherever the image comes from
     return view
 

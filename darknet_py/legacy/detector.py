@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
 from ..zoo.folders import find_cfg
-from .flags import Flags, take_flags
+from .flags import DemoFlags, Flags, take_flags
 from .open_network import find_data
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -54,7 +54,7 @@ def run_detector(arguments: Arguments) -> int:
         from .demo import demo
 
         print_unread(files[1:])
-        own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
+        own: DemoFlags = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
         demo(data, cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
@@ -107,7 +107,10 @@ def run_yolo(arguments: Arguments) -> int:
         from .demo import demo
 
         print_unread(files[1:])
-        own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
+        own: DemoFlags = {
+            "thresh": 0.2,
+            **flags.demo,
+        }  # its -avg is 1, but Darknet averages over three whatever -avg says
         demo(find_cfg("voc.data"), cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
@@ -142,15 +145,15 @@ def train_words(cfg: str, weights: str | None, flags: Flags) -> Words:
 
 
 def usage(command: str, rest: str) -> int:
-    """Too few words: says what is missing, and gives the exit code."""
-    chat(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
+    """Too few words: prints what is missing; returns the exit code."""
+    print_stderr(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
     return 1
 
 
 def print_unread(words: Sequence[str]) -> None:
     """Say which words of a command line nothing is done with (Darknet ignores them)."""
     if words:
-        chat(f"not used: {' '.join(words)}")
+        print_stderr(f"not used: {' '.join(words)}")
 
 
 def _print_gpus(arguments: Arguments) -> None:
@@ -162,7 +165,7 @@ def _print_gpus(arguments: Arguments) -> None:
     if gpus is not None:
         print(gpus)
         if "," in gpus and "train" in arguments.words:
-            chat(f"-gpus {gpus}: there is no GPU; the learning rate is that of the cfg")
+            print_stderr(f"-gpus {gpus}: there is no GPU; the learning rate is that of the cfg")
 
 
 def _at(words: Sequence[str], place: int) -> str | None:

@@ -6,8 +6,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..dialect import AUTO
 from ..errors import DarknetError
 from ..layers import Detection
 from ..output.layer_table import printed_table
@@ -18,9 +19,10 @@ from ..train.schedule import CLASSIFIER_FILES, DETECTOR_FILES, YOLO_FILES, Savin
 from ..train.training import Habits, base_name
 from ..video.stop import stopping
 from ..warmup import announce_compiling
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
+    from ..loading import LoadOptions
     from ..train.session import Iteration
 
 TRAIN_LIST = "data/train.list"
@@ -47,13 +49,17 @@ class Words:
     weights: str | None
     clear: bool
     seed: int | None
-    engine: dict[str, Any]
+    engine: LoadOptions
 
     @property
     def asked(self) -> Asked:
         """The same as `Asked`."""
         seed = int(time.time()) if self.seed is None else self.seed
-        return Asked(seed=seed % 2**32, clear=self.clear, **self.engine)
+        engine = self.engine
+        return Asked(
+            seed=seed % 2**32, clear=self.clear, math=engine.get("math", "ieee"), threads=engine.get("threads"),
+            dialect=engine.get("dialect", AUTO),
+        )  # fmt: skip
 
 
 def train_detector(data: Path, words: Words) -> int:
@@ -85,22 +91,22 @@ def train_classifier(data: Path, words: Words) -> int:
 
 
 def _plan(files: TrainingFiles, words: Words) -> Plan:
-    announce_compiling(chat, sys.stderr)
+    announce_compiling(print_stderr, sys.stderr)
     print(base_name(Path(words.cfg)), flush=True)
-    return plan_training(Path(words.cfg), files, words.asked, lambda error: chat(f"Error: {error}"))
+    return plan_training(Path(words.cfg), files, words.asked, lambda error: print_stderr(f"Error: {error}"))
 
 
 def _run(plan: Plan, words: Words, saving: Saving) -> int:
     for line in printed_table(plan.network, verbose=True):
-        chat(line)
+        print_stderr(line)
     options = plan.options
     weights = None if words.weights is None else Path(words.weights)
     if weights is not None:
-        chat(f"Loading weights from {weights}...", end="")
+        print_stderr(f"Loading weights from {weights}...", end="")
     classifies = isinstance(plan.samples, Classified)
-    with plan.open(weights, Habits(saving), report=chat) as training:
+    with plan.open(weights, Habits(saving), report=print_stderr) as training:
         if weights is not None:
-            chat("Done!")
+            print_stderr("Done!")
         if classifies:
             print(1)
         print(f"Learning Rate: {options.rate.rate:g}, Momentum: {options.momentum:g}, Decay: {options.decay:g}")
@@ -110,7 +116,7 @@ def _run(plan: Plan, words: Words, saving: Saving) -> int:
         session = training.session
         nothing = not options.max_batches and not classifies  # Darknet writes its last file then
         if nothing or session.is_done():
-            chat(f"batch {session.trainer.batch_number} is not before max_batches={options.max_batches}: there is "
+            print_stderr(f"batch {session.trainer.batch_number} is not before max_batches={options.max_batches}: there is "
                  "nothing to train; -clear starts at 0")  # fmt: skip
         with stopping(training.stop):
             for done in training.run(0 if nothing else None):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypedDict
 
 from ..errors import FileError
 from ..formats.atomic import signals_held, whole_file, write_text
@@ -15,9 +15,18 @@ from ..formats.text import as_unicode
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
+    from ..detect.tables import JsonDetection
 
 
-def frame(found: Detections, number: int, filename: str) -> dict[str, Any]:
+class FrameEntry(TypedDict):
+    """The entry of one image."""
+
+    frame_id: int
+    filename: str
+    objects: list[JsonDetection]
+
+
+def frame(found: Detections, number: int, filename: str) -> FrameEntry:
     """The entry of one image.
 
     Args:
@@ -28,12 +37,12 @@ def frame(found: Detections, number: int, filename: str) -> dict[str, Any]:
     return {"frame_id": number, "filename": filename, "objects": found.to_json()}
 
 
-def to_text(frames: Iterable[dict[str, Any]]) -> str:
+def to_text(frames: Iterable[FrameEntry]) -> str:
     """The JSON array of `frame` entries, an object per line."""
     return "[\n" + ",\n".join(map(_frame_text, frames)) + "\n]\n"
 
 
-def write_json(target: str | Path, frames: Iterable[dict[str, Any]]) -> None:
+def write_json(target: str | Path, frames: Iterable[FrameEntry]) -> None:
     """Write the JSON array of `frame` entries to a file, at once and whole, or to standard output for ``-``.
 
     Raises:
@@ -47,7 +56,7 @@ def write_json(target: str | Path, frames: Iterable[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def json_file(target: str | Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+def json_file(target: str | Path) -> Iterator[Callable[[FrameEntry], None]]:
     """`write_json` entry by entry: yields what takes the next `frame` entry.
 
     Whatever ends a long run, an error or an interrupt: the entries that were given by then are there, as valid JSON.
@@ -97,7 +106,7 @@ class _Array:
         self._file, self._target, self._seekable = file, target, seekable
         self._end = 0
 
-    def add(self, entry: dict[str, Any]) -> None:
+    def add(self, entry: FrameEntry) -> None:
         data = ((",\n" if self.count else "[\n") + _frame_text(entry)).encode()
         with _errors(self._target), signals_held():
             self._write(data + (_TAIL if self._seekable else b""))
@@ -141,7 +150,7 @@ def unicode_only(value: Any) -> Any:
     return [unicode_only(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
-def _frame_text(entry: dict[str, Any]) -> str:
+def _frame_text(entry: FrameEntry) -> str:
     # Plain ASCII, other characters escaped: terminals may know fewer characters.
     entry = unicode_only(entry)
     head = json.dumps({"frame_id": entry["frame_id"], "filename": entry["filename"]})

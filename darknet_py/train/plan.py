@@ -189,7 +189,7 @@ class TrainPlan:
     def run(self, schedule: Schedule) -> None:
         """Run steps with this plan's threads."""
         with get_pool(self._computing.threads) as pool:
-            pool.run(schedule, partial(denormals_as_zero, False))
+            pool.run(schedule, partial(denormals_as_zero, self._computing.profile.flush_denormals))
 
     @property
     def cost(self) -> np.float32:

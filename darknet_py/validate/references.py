@@ -1,4 +1,4 @@
-"""Reference detections in all the forms that Darknet pipelines have, told apart by their content."""
+"""Reference detections in all the forms that Darknet pipelines have, recognised by their content."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DataError
 from ..formats.json_file import items, member, number, printable_text, read_json, shown, text
 from ..formats.text import read_text
 from .trace_fields import check_trace
+
+if TYPE_CHECKING:
+    from ..trace import Trace
+    from ..typing import JsonObject
+
 
 MOST_DIGITS = 9
 """Of a percentage."""
@@ -38,7 +44,7 @@ class ReferenceBox:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a reference says of one image.
+    """What a reference has for one image.
 
     Attributes:
         kind: "trace" (every layer, bit for bit), "text" (names and whole percents, in order) or "boxes".
@@ -49,16 +55,18 @@ class Reference:
         relative: boxes are fractions of the image instead of pixels.
         thresh: the least score that the reference lists, where its format fixes that.
         margin: pixels before the right and lower border at which boxes are cut off (1 in formats that count from 1).
+        dialect: whose lines a text has.
     """
 
     kind: str
     image: str
     source: str
     boxes: list[ReferenceBox] = field(default_factory=list)
-    trace: dict[str, Any] = field(default_factory=dict)
+    trace: Trace = field(default_factory=dict)
     relative: bool = False
     thresh: float | None = None
     margin: int = 0
+    dialect: Dialect = PJREDDIE
 
 
 def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Reference]:
@@ -83,16 +91,20 @@ def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Referen
     return references
 
 
-_PREDICTED = re.compile(r"^(?:Enter Image Path: )?(?P<image>.+): Predicted in [0-9.]+ seconds\.\s*$")
-_LINE = re.compile(r"^(?P<name>.+): (?P<percent>\d+)%\s*$")
+_PREDICTED = re.compile(r"^(?:Enter Image Path: )?(?P<image>.+): Predicted in [0-9.]+ (?P<his>milli-)?seconds\.\s*$")
+_LINE = re.compile(r"^(?P<name>.+): (?P<percent>\d+)%\s*(\(left_x:.*\))?\s*$")
 
 
 def _read_text(content: str, path: Path) -> list[Reference]:
-    """What ``./darknet detect`` or ``detector test`` printed, with whatever stands around it."""
+    """What ``./darknet detect`` or ``detector test`` printed, with whatever stands around it.
+
+    AlexeyAB's counts milli-seconds, and says with ``-ext_output`` where each object is.
+    """
     references: list[Reference] = []
     for at, line in enumerate(content.splitlines(), start=1):
         if predicted := _PREDICTED.match(line):
-            references.append(Reference("text", predicted["image"], str(path)))
+            dialect = ALEXEYAB if predicted["his"] else PJREDDIE
+            references.append(Reference("text", predicted["image"], str(path), dialect=dialect))
         elif references and (found := _LINE.match(line)):
             if len(found["percent"]) > MOST_DIGITS:
                 raise DataError(f"{found['percent'][:20]}... is no percentage", path, at)
@@ -102,7 +114,7 @@ def _read_text(content: str, path: Path) -> list[Reference]:
 
 def _read_json(path: Path, names: Sequence[str]) -> list[Reference]:
     document = read_json(path)
-    entries = document if isinstance(document, list) else document.get("images", [document])
+    entries = document.get("images", [document]) if isinstance(document, dict) else document
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise DataError("is no reference: its entries are no objects", path)
     readers: list[tuple[str, Callable[..., Reference]]] = [
@@ -122,12 +134,12 @@ def _read_json(path: Path, names: Sequence[str]) -> list[Reference]:
     raise DataError("is JSON of no known kind: traces, detections (frames with objects) or COCO results", path)
 
 
-def _from_trace(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+def _from_trace(entry: JsonObject, path: Path, names: Sequence[str]) -> Reference:
     check_trace(entry)
-    return Reference("trace", entry["image"], str(path), trace=entry)
+    return Reference("trace", text(entry["image"], "image"), str(path), trace=entry)
 
 
-def _from_frame(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+def _from_frame(entry: JsonObject, path: Path, names: Sequence[str]) -> Reference:
     """``detect --json``, and AlexeyAB's ``-out``."""
     boxes = []
     for found in items(entry["objects"], "objects"):
@@ -139,7 +151,7 @@ def _from_frame(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Refe
     return Reference("boxes", text(member(entry, "filename"), "filename"), str(path), boxes, relative=True)
 
 
-def _from_coco(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+def _from_coco(entry: JsonObject, path: Path, names: Sequence[str]) -> Reference:
     """An entry of ``coco_results.json`` (Darknet's ``print_cocos``): a box, and the number of its image."""
     category = entry["category_id"]
     if isinstance(category, bool) or category not in COCO_IDS:

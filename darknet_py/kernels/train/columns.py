@@ -217,3 +217,22 @@ def fold_columns(queue, out, columns, shape, tap_step, cell_step):
                 else:
                     for i in range(first, last):
                         out[at + i * stride] += columns[cell + i * cell_step]
+
+
+@plan_kernel(tasks=lambda c: c)
+def turn_filters(queue, out, weights, n, c, taps):
+    """Filters turned by half a turn, with inputs for outputs.
+
+    Args:
+        out: written float32[c, n, taps]
+        weights: float32[n, c, taps]
+        n, c: int: filters and channels
+        taps: int: of a channel
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for f in range(n):
+            for tap in range(taps):
+                out[(channel * n + f) * taps + tap] = weights[(f * c + channel) * taps + taps - 1 - tap]

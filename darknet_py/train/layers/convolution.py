@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...kernels.conv.convolution import ConvShape
 from ...kernels.layers.activations import CODES
 from ...kernels.train import columns, moves
 from ...plan.conv_cut import Images
@@ -17,10 +18,9 @@ from ...plan.convolution import conv_shape
 from ...plan.memory import aligned_floats
 from ..context import Passes
 from .batchnorm import normalized_passes
-from .product import Product, matrix_shape
+from .product import Filtering, Product, convolution_of, matrix_shape
 
 if TYPE_CHECKING:
-    from ...kernels.conv.convolution import ConvShape
     from ...kernels.vector.tile import Tile
     from ...layers import Convolutional
     from ...numeric.arithmetic import Arithmetic
@@ -54,14 +54,14 @@ def convolutional_passes(layer: Convolutional, context: LayerContext) -> Passes:
     passes = normalized_passes(layer, context, raw, layer.n)
     images = Images(context.batch, layer.input.size, layer.out.size)
     code = 0 if layer.batch_normalize else CODES[layer.activation]
-    forward = Product.of(conv_shape(layer), context.profile, context.tile, context.threads, images, code)
+    forward = convolution_of(conv_shape(layer), context.profile, context.tile, context.threads, images, code)
     packed = forward.new_packed()
     weights = context.arrays["weights"]
     passes.repack.append(forward.pack(packed, weights))
     if not layer.batch_normalize:
         passes.repack.append(_copy(context, forward.biases, context.arrays["biases"]))
-    passes.forward.insert(0, forward.multiply(raw, packed, context.x))
-    by_inputs = None if context.below is None else _InputGradient(layer, context, passes)
+    passes.forward = forward.multiply(raw, packed, context.x) + passes.forward
+    by_inputs = _input_gradient(layer, context, passes)
     for image in range(context.batch):
         passes.backward += _weight_gradient(layer, context, image)
         if by_inputs is not None:
@@ -87,7 +87,7 @@ def _weight_gradient(layer: Convolutional, context: LayerContext, image: int) ->
             columns.unroll_cells, out=unrolled, x=context.image(context.x, image), shape=shape, tile=context.tile
         ),
         product.pack(packed, context.image(context.own_delta, image)),
-        product.multiply(sums, packed, unrolled),
+        *product.multiply(sums, packed, unrolled),
         _add(context, context.updates["weights"], sums),
     ]
 
@@ -105,6 +105,56 @@ def _parts(room: Floats, *sizes: int) -> list[Floats]:
         parts.append(room[first : first + size])
         first += -(-size // 32) * 32
     return parts
+
+
+def _input_gradient(
+    layer: Convolutional, context: LayerContext, passes: Passes
+) -> _InputGradient | _TurnedFilters | None:
+    """How the deltas of the input are computed, if there are any. ``passes`` gets the steps that pack the weights."""
+    if context.below is None:
+        return None
+    turned = _TurnedFilters.of(layer, context, passes) if context.profile.transforms and not context.shared else None
+    return turned or _InputGradient(layer, context, passes)
+
+
+class _TurnedFilters:
+    """The deltas of the input of a 3x3 convolution of stride 1: those of its output through its filters, turned round.
+
+    Not Darknet's order of sums: for arithmetics that do not keep it.
+    """
+
+    def __init__(self, filtering: Filtering, layer: Convolutional, context: LayerContext, passes: Passes) -> None:
+        assert context.below is not None
+        weights = context.arrays["weights"]
+        turned, packed = aligned_floats(weights.size), filtering.new_packed()
+        passes.repack += [
+            context.step(columns.turn_filters, out=turned, weights=weights, n=layer.n, c=layer.c, taps=layer.size**2),
+            filtering.pack(packed, turned),
+        ]
+        self._steps = filtering.multiply(context.below, packed, context.own_delta)
+
+    @classmethod
+    def of(cls, layer: Convolutional, context: LayerContext, passes: Passes) -> _TurnedFilters | None:
+        """None, if there is no quick way to filter."""
+        shape, out = layer.input, layer.out
+        pad = layer.size - 1 - layer.pad
+        if layer.groups > 1 or pad < 0:
+            return None
+        turned = ConvShape(
+            c=layer.n, h=out.h, w=out.w, n=shape.c, groups=1, size=layer.size, stride=layer.stride, pad=pad,
+            out_h=shape.h, out_w=shape.w, plane=out.h * out.w, group=out.size,
+        )  # fmt: skip
+        images = Images(context.batch, out.size, shape.size)
+        way = convolution_of(turned, context.profile, context.tile, context.threads, images, 0)
+        return cls(way, layer, context, passes) if isinstance(way, Filtering) else None
+
+    def steps(self, image: int) -> list[Step]:
+        """Nothing: all images go together."""
+        return []
+
+    def steps_of_all(self) -> list[Step]:
+        """The deltas of all images."""
+        return self._steps
 
 
 class _InputGradient:
@@ -130,7 +180,7 @@ class _InputGradient:
 
     def steps_of_all(self) -> list[Step]:
         """The deltas of all images, written where they belong."""
-        return [self.product.multiply(self.below, self.packed, self.context.own_delta)] if self.direct else []
+        return self.product.multiply(self.below, self.packed, self.context.own_delta) if self.direct else []
 
     def steps(self, image: int) -> list[Step]:
         """The deltas of one image's input."""
@@ -144,11 +194,11 @@ class _InputGradient:
             fold = context.step(
                 columns.fold_columns, out=below, columns=result, shape=shape, tap_step=self.cells, cell_step=1
             )
-            return [multiply, fold]
+            return [*multiply, fold]
         group = self.size // shape.groups
         move = context.step(
             moves.copy_parts if context.overwrites else moves.add_scaled, out=below, x=result, parts=shape.groups,
             size=group, next_out=shape.group, next_x=group,
             **({} if context.overwrites else {"factor": moves.ONE}),
         )  # fmt: skip
-        return [multiply, move]
+        return [*multiply, move]
