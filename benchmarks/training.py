@@ -60,7 +60,7 @@ def run(name: str, seed: int, iterations: int, folder: Path) -> dict[str, Any]:
         cpu, wall = time.process_time(), time.perf_counter()
         count = 1 + sum(1 for _ in steps)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        scorer = Scorer(plan.network, read_list(folder / "valid.txt"), plan.computing.threads)
+        scorer = Scorer(plan.network, read_list(folder / "valid.txt"), plan.computing.threads, plan.asked.math)
         curve = {int(row[0]): row[2] for row in training.history}
         return {
             "cfg": name, "seed": seed, "iterations": count, "average": [curve[n] for n in AT if n in curve],

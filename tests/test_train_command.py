@@ -109,7 +109,7 @@ def test_other_networks(cfg: str, tmp_path: Path) -> None:
         (("set.data", "valid=", "valids="), "--map 2", "set.data: has no valid= entry"),
         (("set.data", "", ""), "none.weights", "none.weights: cannot read"),
         (("set.data", "", ""), "--chart chart.gif", "chart.gif: a plot is written as"),
-        (("set.data", "", ""), "--math fast", "math=fast cannot train"),
+        (("set.data", "", ""), "--math make", "math=make cannot train"),
         (("set.data", "", ""), "--resume", "net.backup.state: is not there"),
         (("set.data", "", ""), "--backup train.txt", "train.txt: cannot make this folder"),
         (("net.cfg", "max_batches=8", "max_batches=0"), "", "max_batches=0, which trains nothing"),

@@ -92,7 +92,9 @@ class SizeRange(click.ParamType):
 @click.option("--paper-class-objectness", "paper", is_flag=True,
               help="In a picture of which only the class is known, the best anchor's objectness is pulled up to .3, as "
                    "the paper says, and the others' are left alone; Darknet pulls those down.")  # fmt: skip
-@click.option("--math", "math", type=MATH, default="ieee", show_default=True, help="Arithmetic: ieee only.")
+@click.option("--math", "math", type=MATH, default="ieee", show_default=True,
+              help="Arithmetic: ieee, Darknet's bits; fast, for speed: nearly the same numbers, the same on each run.",
+              )  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores].")
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads that make pictures [default: up to 4].")
 @dialect
@@ -177,7 +179,9 @@ def _scorer(plan: Plan) -> Scorer:
     entry = plan.files.options.get("valid")
     if entry is None:
         raise DataError("has no valid= entry: --map needs the list of pictures to evaluate with", plan.files.path)
-    return Scorer(plan.network, read_list(find_data_file(entry, plan.files.path)), plan.computing.threads)
+    return Scorer(
+        plan.network, read_list(find_data_file(entry, plan.files.path)), plan.computing.threads, plan.asked.math
+    )
 
 
 def _names(plan: Plan) -> list[str]:

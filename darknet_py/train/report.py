@@ -145,4 +145,4 @@ def duration(seconds: float) -> str:
     hours, rest = divmod(rest, 3600)
     minutes, rest = divmod(rest, 60)
     clock = f"{hours}:{minutes:02d}:{rest:02d}" if hours or days else f"{minutes}:{rest:02d}"
-    return f"{days} days {clock}" if days else clock
+    return f"{days} day{'s' * (days > 1)} {clock}" if days else clock

@@ -33,16 +33,18 @@ class Scorer:
         DarknetError: the network is no detector, or a label file is wrong; none is there.
     """
 
-    def __init__(self, network: Network, pictures: Sequence[str], threads: int) -> None:
+    def __init__(self, network: Network, pictures: Sequence[str], threads: int, math: str) -> None:
         """
         Args:
             network: the graph at the size of its cfg.
             pictures: the files, with labels beside them as those of the training set.
             threads: worker threads.
+            math: arithmetic profile.
         """
         if not network.heads:
             raise DarknetError(f"{network.path}: has no head that gives boxes: there is no mAP of it")
         self._network, self._pictures, self._threads = network, pictures, threads
+        self._math = math
         head = network.heads[-1]
         numbers = class_map(network, head) if isinstance(head, Region) and head.tree else None
         self._map: NDArray[np.int32] | None = None if numbers is None else numbers.astype(np.int32)
@@ -57,7 +59,9 @@ class Scorer:
             arrays: parameters of each layer; copied.
         """
         copies = [{name: values.copy() for name, values in own.items()} for own in arrays]
-        detector = Detector(self._network, Parameters(copies), trees=self._trees, threads=self._threads)
+        detector = Detector(
+            self._network, Parameters(copies), trees=self._trees, threads=self._threads, math=self._math
+        )
         setting = Setting(stretch=self._network.stretches)
         results: list[Found | None] = []
         for group in in_groups(self._pictures):
