@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from .truth import class_map, truth_of
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
+    from ..kernels.vector.tile import Tile
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
     from ..typing import Floats, Ints
@@ -46,11 +47,15 @@ class Computing:
         profile: the arithmetic.
         threads: how many threads run a step.
         overwrites: 1x1 convolutions overwrite the delta of their input, as Darknet's CPU code does.
+        paper_objectness: class-only images pull an anchor's objectness up to .3, as the paper says.
+        tile: shape of the micro-kernels.
     """
 
     profile: Arithmetic
     threads: int
     overwrites: bool = False
+    paper_objectness: bool = False
+    tile: Tile = field(default_factory=host_tile)
 
 
 class TrainPlan:
@@ -89,7 +94,6 @@ class TrainPlan:
         check_trainable(network)
         self.network, self.batch, self._computing = network, batch, computing
         self._made_of = arrays, updates, seen, trees or {}
-        self._tile = host_tile()
         self.truth = aligned_floats(batch * truth_of(network).length)
         self._owners = _owners(network)
         self._allocate()
@@ -127,8 +131,9 @@ class TrainPlan:
                 source_deltas=[self.delta(source) for source in layer.sources],
                 out=self.output(index), delta=self.delta(index), arrays=arrays[index], updates=updates[index],
                 truth=self.truth, seen=seen, room=self._room, overwrites=computing.overwrites,
-                shared=self._is_shared(index), profile=computing.profile, tile=self._tile, threads=computing.threads,
-                tree=trees.get(index), map=class_map(network, layer),
+                paper_objectness=computing.paper_objectness,
+                shared=self._is_shared(index), profile=computing.profile, tile=computing.tile,
+                threads=computing.threads, tree=trees.get(index), map=class_map(network, layer),
             ),
         )  # fmt: skip
 
@@ -228,7 +233,7 @@ def memory_of(network: Network, batch: int, computing: Computing) -> int:
 def room_of(network: Network, computing: Computing) -> int:
     """Values of the memory that all layers share."""
     rooms = [
-        ROOMS[type(layer)](layer, computing.profile, host_tile(), computing.threads)
+        ROOMS[type(layer)](layer, computing.profile, computing.tile, computing.threads)
         for layer in network.layers if type(layer) in ROOMS
     ]  # fmt: skip
     return max(rooms, default=0)
