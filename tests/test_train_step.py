@@ -206,19 +206,17 @@ def test_region_loss_is_that_of_the_twin(tmp_path: Path, seen: int) -> None:
 TREE = "thing -1\nground -1\ndog 0\ncat 0\nbird 0\nhound 2\nterrier 2\n"
 
 
-@pytest.mark.parametrize("paper", [False, True])
-def test_class_only_images_teach_a_path_of_the_tree(tmp_path: Path, paper: bool) -> None:
+def test_class_only_images_teach_a_path_of_the_tree(tmp_path: Path) -> None:
     (tmp_path / "net.tree").write_text(TREE)
     head = REGION.replace("filters=16", "filters=24").replace("classes=3", "classes=7") + "tree=net.tree\n"
-    trainer = make(tmp_path, NET + STRIDE + head, paper_class_objectness=paper)
+    trainer = make(tmp_path, NET + STRIDE + head)
     y = boxes(trainer, [(999999.0,) * 4 + (5.0,)], BOXES[1])
     result = trainer.step(images(trainer), y)
     out, delta = trainer.plan.output(2).reshape(2, 2, 12, 24), np.zeros((2, 12, 24), f32)
     path = out[0, :, 4] * (out[0, :, 10] * out[0, :, 7] * out[0, :, 5])
     best = np.unravel_index(np.argmax(path), path.shape)
     delta[:, 4] = f32(0.7) * -out[0, :, 4]
-    objectness = out[0, best[0], 4, best[1]]
-    delta[best[0], 4, best[1]] = max(0.0, 5 * (0.3 - float(objectness))) if paper else 0
+    delta[best[0], 4, best[1]] = 0
     for k in (5, 6, 7, 8, 9, 10, 11):  # the groups of thing, dog and hound
         delta[best[0], k, best[1]] = f32(2) * (f32(k in (5, 7, 10)) - out[0, best[0], k, best[1]])
     slope = (f32(1) - out[0]) * out[0]

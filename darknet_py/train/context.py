@@ -39,7 +39,6 @@ class LayerContext:
         truth: the labels of all images.
         seen: int64[1], images of all calls.
         room: memory that all layers share, as much as the layer's `room` asked for.
-        paper_objectness: class-only images pull an anchor's objectness up to .3, as the paper says.
         overwrites: 1x1 convolutions overwrite the delta of their input, as Darknet's CPU code does.
         shared: other layers have put deltas into its input's before.
         profile, tile, threads: how convolutions are computed.
@@ -60,7 +59,6 @@ class LayerContext:
     seen: Ints
     room: Floats
     overwrites: bool
-    paper_objectness: bool
     shared: bool
     profile: Arithmetic
     tile: Tile

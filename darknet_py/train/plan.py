@@ -47,14 +47,12 @@ class Computing:
         profile: the arithmetic.
         threads: how many threads run a step.
         overwrites: 1x1 convolutions overwrite the delta of their input, as Darknet's CPU code does.
-        paper_objectness: class-only images pull an anchor's objectness up to .3, as the paper says.
         tile: shape of the micro-kernels.
     """
 
     profile: Arithmetic
     threads: int
     overwrites: bool = False
-    paper_objectness: bool = False
     tile: Tile = field(default_factory=host_tile)
 
 
@@ -131,7 +129,6 @@ class TrainPlan:
                 source_deltas=[self.delta(source) for source in layer.sources],
                 out=self.output(index), delta=self.delta(index), arrays=arrays[index], updates=updates[index],
                 truth=self.truth, seen=seen, room=self._room, overwrites=computing.overwrites,
-                paper_objectness=computing.paper_objectness,
                 shared=self._is_shared(index), profile=computing.profile, tile=computing.tile,
                 threads=computing.threads, tree=trees.get(index), map=class_map(network, layer),
             ),

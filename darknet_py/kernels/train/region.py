@@ -24,10 +24,6 @@ EARLY_SCALE = np.float32(0.01)
 CLASS_ONLY = np.float32(100000)
 """A true box whose centre is beyond it has a class only."""
 
-PAPER_OBJECTNESS = 0.3
-"""Least objectness of the best anchor of an image with a class only (paper, section 4). Darknet computes its delta, and
-throws it away."""
-
 IOU, CLASS, OBJECT, ANY_OBJECT, RECALL, COUNT, CLASS_COUNT = range(7)
 """Sums and counts that the loss leaves in ``sums``, of which the printed line is made."""
 
@@ -41,7 +37,6 @@ class RegionShape(NamedTuple):
         images, n, w, h, classes: images of a call, anchors, sides of the grid, classes.
         rows: rows of five values that an image has in the truths.
         background, softmax, rescore, bias_match: options of the cfg, 0 or 1.
-        paper: 1: class-only images pull the objectness of their best anchor up to `PAPER_OBJECTNESS`.
     """
 
     images: int
@@ -54,7 +49,6 @@ class RegionShape(NamedTuple):
     softmax: int
     rescore: int
     bias_match: int
-    paper: int
 
 
 @kernel(forceinline=True)
@@ -136,8 +130,6 @@ def _class_only(delta, sums, out, truth, scales, parent, offset, size, shape, im
             place = _place(shape, image, best // plane, best % plane)
             _tree_deltas(delta, sums, out, place + 5 * plane, plane, number, parent, offset, size, scales[4])
             delta[place + 4 * plane] = ZERO
-            if shape.paper and out[place + 4 * plane] < PAPER_OBJECTNESS:
-                delta[place + 4 * plane] = np.float32(scales[2] * (PAPER_OBJECTNESS - out[place + 4 * plane]))
             sums[CLASS_COUNT] += ONE
             return True
     return False

@@ -42,7 +42,6 @@ def region_passes(layer: Region, context: LayerContext) -> Passes:
         images=context.batch, n=layer.n, w=layer.w, h=layer.h, classes=layer.classes,
         rows=context.truth.size // (5 * context.batch), background=int(layer.background), softmax=int(layer.softmax),
         rescore=int(bool(section.find_int("rescore", 0))), bias_match=int(bool(section.find_int("bias_match", 0))),
-        paper=int(context.paper_objectness),
     )  # fmt: skip
     tree = context.tree
     nodes = (NO_NODES,) * 3
