@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .dialect import AUTO, PJREDDIE, Dialect
 from .errors import CfgError, printable
 from .formats.cfg import read_cfg
-from .layers import Cost, Head, Layer, Place, Shape, make_layer, refuse_foreign
+from .layers import Head, Layer, Place, Shape, make_layer, refuse_foreign, warn_of_ignored
 from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
@@ -59,11 +59,15 @@ class Network:
         """Layers whose outputs are decoded into boxes, in order."""
         return [layer for layer in self.layers if isinstance(layer, Head)]
 
+    def head(self, number: int) -> Head:
+        """The head that is layer ``number``. Raises `KeyError` if that layer is none."""
+        return {head.index: head for head in self.heads}[number]
+
     @property
     def output_layer(self) -> Layer:
         """The layer whose output is the network's: the last that is not a cost (``get_network_output_layer``)."""
         for layer in reversed(self.layers):
-            if not isinstance(layer, Cost):
+            if not layer.is_cost:
                 return layer
         raise CfgError("the network has no layer but [cost]", self.path)
 
@@ -151,6 +155,7 @@ def read_network(
     """
     cfg = read_cfg(path, dialect)
     _log.info("%s: %s: %s", printable(cfg.path), cfg.dialect.name, cfg.reason)
+    warn_of_ignored([cfg.net, *cfg.layers], cfg.path)
     shape = _read_net(cfg.net)
     sections = cfg.layers
     if not sections:

@@ -161,7 +161,7 @@ def warm_up(
 
 
 def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Callable[[], None]]]:
-    yield "pictures", _read_pictures
+    yield "pictures", read_pictures
     for name in dict.fromkeys(math):
         profile = get_arithmetic(name)
         texts = samples.DETECTORS + samples.ONLY_IEEE if profile.covers_all else samples.DETECTORS
@@ -177,7 +177,8 @@ def usable_profiles() -> list[str]:
     return [name for name, profile in PROFILES.items() if profile.why_not_here() is None]
 
 
-def _read_pictures() -> None:
+def read_pictures() -> None:
+    """Compile what reads and fits pictures."""
     from .image.letterbox import letterbox, resize, to_planar
     from .image.load import load_image
     from .kernels.runtime.libm import fingerprint

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from darknet_py.image.load import load_image
-from darknet_py.legacy.alexeyab import object_lines, write_json, write_labels
 from darknet_py.loading import load
-from darknet_py.output.alexeyab import json_text
+from darknet_py.output.writers import ALEXEYABS_FILES, WRITERS
 from darknet_py.synth import write_synth
 from darknet_py.trace import trace
 
@@ -97,8 +96,8 @@ def test_printed_lines_json_and_labels_are_his(tmp_path: Path, monkeypatch: pyte
             stretch=not case["letter_box"],
         )  # fmt: skip
         found = detector.detect(FOLDER.parent / "images" / case["image"], thresh=case["thresh"])
-        assert list(object_lines(found, coordinates=True)) == case["ext_output_lines"]
-        write_json("result.json", [json_text(found, 1, case["image"])])
-        assert Path("result.json").read_text() == case["result_json"]
+        assert WRITERS["alexeyab"].lines(found, True) == case["ext_output_lines"]
+        files = ALEXEYABS_FILES
+        assert files.json_array([files.json(found, 1, case["image"])]) == case["result_json"]
         if case["label_file"] is not None:
-            assert write_labels(found, case["image"]).read_text() == case["label_file"]
+            assert files.labels(found) == case["label_file"]

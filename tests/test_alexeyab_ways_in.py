@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +116,9 @@ TABLE = {
     "shortcut from=0 activation=linear":
         "Shortcut Layer: 0,  wt = 0, wn = 0, outputs:   8 x   8 x   8 0.000 BF",
     "maxpool size=5 stride=1": "max                5x 5/ 1      8 x   8 x   8 ->    8 x   8 x   8 0.000 BF",
+    "maxpool size=2 stride=2 antialiasing=3":
+        "max                2x 2/ 1      8 x   8 x   8 ->    8 x   8 x   8 0.000 BF\n"
+        "conv      8/   8  3 x 3/ 2      8 x   8 x   8 ->    4 x   4 x   8 0.000 BF",
     "local_avgpool size=2 stride=2": "avg                2x 2/ 2      8 x   8 x   8 ->    4 x   4 x   8 0.000 BF",
     "reorg3d stride=2": "reorg                    / 2    8 x   8 x   8 ->    4 x   4 x  32",
     "upsample stride=2": "upsample                 2x     8 x   8 x   8 ->   16 x  16 x   8",
@@ -128,7 +134,7 @@ TABLE = {
 def test_lines_of_his_table(tmp_path: Path, section: str) -> None:
     first = "convolutional filters=8 size=3 pad=1 activation=leaky"
     network = read_network(write_cfg(tmp_path, net(3, 8, 8, first, section)), dialect="alexeyab")
-    assert printed_table(network)[2] == f"   1 {TABLE[section]}"
+    assert "\n".join(printed_table(network)[2:-2]) == f"   1 {TABLE[section]}"
 
 
 def test_a_trace_of_his_has_lists_with_hashes_and_can_be_compared(both: tuple[Path, Path], pixels: np.ndarray) -> None:
@@ -172,6 +178,43 @@ def test_commands_take_the_dialect(both: tuple[Path, Path], tmp_path: Path, pixe
     assert run("record", image, *own, "--json", reference)[0] == 0
     code, text = run("validate", "--reference", reference, *own)
     assert code == 0 and "1 of 1 agree" in text
+
+
+def line_of(found: dict[str, Any]) -> str:
+    return f"{found['name']}: {round(100 * found['confidence'])}%"
+
+
+def from_left(objects: list[dict[str, Any]]) -> list[str]:
+    """His order: boxes by their left edge, the best class of each first."""
+    boxes = [list(rows) for _, rows in groupby(objects, key=lambda row: row["relative_coordinates"])]
+    for rows in boxes:
+        rows.insert(0, rows.pop(max(range(len(rows)), key=lambda k: rows[k]["confidence"])))
+    place = "relative_coordinates"
+    boxes.sort(key=lambda rows: rows[0][place]["center_x"] - rows[0][place]["width"] / 2)
+    return [line_of(row) for rows in boxes for row in rows]
+
+
+@pytest.mark.parametrize("lines", [None, "darknet", "alexeyab"])
+@pytest.mark.parametrize("dialect", ["darknet", "alexeyab"])
+def test_detect_prints_the_lines_of_the_networks_darknet_or_those_asked_for(
+    both: tuple[Path, Path], tmp_path: Path, pixels: np.ndarray, dialect: str, lines: str | None
+) -> None:
+    image, out = tmp_path / "a.png", tmp_path / "found.json"
+    save_image(image, pixels)
+    own = ("--cfg", both[0], "--weights", both[1], "--dialect", dialect, "--thresh", 0.3)
+    asked = () if lines is None else ("--lines", lines)
+    code, text = run("detect", image, *own, "--no-picture", "--json", out, *asked)
+    assert code == 0
+    [entry] = json.loads(out.read_text())  # in our own form, whoever's lines are printed
+    first, *printed = [line for line in text.splitlines() if not line.startswith("Note:")]
+    his = (lines or dialect) == "alexeyab"
+    assert re.fullmatch(r".*a\.png: Predicted in \d+\.\d{6} " + ("milli-" if his else "") + r"seconds\.", first)
+    in_order = [line_of(row) for row in entry["objects"]]
+    assert printed == (from_left(entry["objects"]) if his else in_order)
+    assert in_order != from_left(entry["objects"])
+    reference = tmp_path / "printed.txt"
+    reference.write_text(text)
+    assert "1 of 1 agree" in run("validate", "--reference", reference, *own)[1]
 
 
 @pytest.mark.parametrize(

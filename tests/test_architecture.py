@@ -37,6 +37,7 @@ ROWS = [
     {"anchors"},
     {"bench"},
     {"validate"},
+    {"batch"},
     {"evaluate"},
     {"video"},
     {"compat"},

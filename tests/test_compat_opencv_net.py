@@ -143,6 +143,15 @@ def test_layers_that_opencv_does_not_have(tmp_path: Path) -> None:
     assert network.getFLOPS("local_1", [2, 3, 8, 8]) == 2 * 2 * 36 * 4 * 27
 
 
+def test_a_recurrent_layer_is_one_layer(tmp_path: Path) -> None:
+    text = net(3, 8, 8, "crnn output_filters=4 hidden_filters=5 batch_normalize=1 activation=leaky", CONV)
+    network = opencv.readNetFromDarknet(*files(tmp_path, text))
+    names = network.getLayerNames()
+    assert names == ("crnn_0", "conv_1", "bn_1", "leaky_2")
+    network.setInput(noise(1, 3, 8, 8))
+    assert [out.shape for out in network.forward(names)] == [(1, 4, 8, 8), *[(1, 8, 4, 4)] * 3]
+
+
 def test_dump_names_layers_and_shapes(yolo: opencv.Net, tmp_path: Path) -> None:
     yolo.setInput(noise(1, 3, 64, 32))
     text = yolo.dump()

@@ -28,10 +28,9 @@ from darknet_py.synth import write_synth
 
 from .darknet_folder import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet, write_program
 from .nets import net, write_cfg
-from .program import failure
+from .program import failure, run
 from .scenes import found_of
 from .systems import POSIX, need_posix
-from .test_cli import run
 
 
 def region(classes: int, w: int = 104, h: int = 72) -> str:

@@ -13,7 +13,7 @@ from darknet_py import extend
 from darknet_py.errors import CfgError, DarknetError
 from darknet_py.network import read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
-from darknet_py.output.layer_table import layer_table
+from darknet_py.output.layer_table import printed_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
 from darknet_py.plan.show import plan_lines
@@ -60,7 +60,7 @@ def test_a_layer_from_outside_is_read_stored_planned_verified_and_run(tmp_path: 
     assert len({*scales.tolist()}) == 3
     expected = x[0, :, :, ::-1] * scales[:, None, None] * np.float32(2)
     assert (plan.output(0) == expected.ravel()).all()
-    assert "mirror 2" in "\n".join(layer_table(plan.network))
+    assert "mirror 2" in "\n".join(printed_table(plan.network))
     assert "mirror" in "\n".join(plan_lines(plan))
 
 

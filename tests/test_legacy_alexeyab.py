@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from darknet_py.detect.detections import Detections
-from darknet_py.legacy import alexeyab
-from darknet_py.output.alexeyab import json_text
+from darknet_py.output.alexeyab import json_text, label_file
+from darknet_py.output.writers import WRITERS
 
 from .darknet_folder import (
     PHOTOS,
@@ -56,9 +56,9 @@ def test_alexeyab_sorts_boxes_from_left_to_right_and_classes_by_probability() ->
         (0.8, 0.5, 0.2, 0.4, 0.3, 0, 0), (0.8, 0.5, 0.2, 0.4, 0.6, 1, 0), (0.2, 0.5, 0.2, 0.4, 0.5, 0, 4),
         (0.1, 0.1, 0.1, 0.1, 0.9, 2, 5),
     )  # fmt: skip
-    assert list(alexeyab.object_lines(found, False)) == ["ant: 50%", "bee: 60%", "ant: 30%"]
+    assert WRITERS["alexeyab"].lines(found) == ["ant: 50%", "bee: 60%", "ant: 30%"]
     place = "\t(left_x:   20   top_y:   30   width:   40   height:   40)"
-    assert next(alexeyab.object_lines(found, True)) == f"ant: 50%{place}"
+    assert WRITERS["alexeyab"].lines(found, True)[0] == f"ant: 50%{place}"
     objects = json.loads(json_text(found, 3, 'a "b".jpg'))
     assert (objects["frame_id"], objects["filename"]) == (3, 'a "b".jpg')
     assert [(row["class_id"], row["confidence"]) for row in objects["objects"]] == [(0, 0.3), (1, 0.6), (0, 0.5)]
@@ -71,7 +71,7 @@ def test_alexeyab_sorts_boxes_from_left_to_right_and_classes_by_probability() ->
      ("images/b.jpg", "images/b.txt"), ("b.c.jpg", "b.c.txt"), ("noise", "noise.txt")],
 )  # fmt: skip
 def test_where_alexeyab_has_labels(image: str, labels: str) -> None:
-    assert alexeyab.label_file(image) == Path(labels)
+    assert label_file(image) == Path(labels)
 
 
 def test_calc_anchors(root: Path, tmp_path: Path) -> None:

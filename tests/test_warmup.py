@@ -30,7 +30,8 @@ from darknet_py.warmup import (
 )  # fmt: skip
 
 from .nets import write_cfg
-from .test_cli import NET, run
+from .program import run
+from .test_cli import NET
 
 REPOSITORY = Path(__file__).parent.parent
 PHOTO = REPOSITORY / "tests" / "data" / "photos" / "chelsea.jpg"

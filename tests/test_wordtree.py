@@ -72,6 +72,15 @@ def test_the_path_leads_from_a_root_to_the_class(detector: Detector) -> None:
     assert "tree_path" not in detector.detect(PIXELS, thresh=0.2).to_json()[0]
 
 
+def test_the_path_of_alexeyabs_dialect_has_the_probabilities_of_its_box(cfg: Path, tmp_path: Path) -> None:
+    detector = load(cfg, tmp_path / "w", names=NAMES, dialect="alexeyab")
+    found = detector.detect(PIXELS, thresh=0.3, nms=0, tree_path=True)
+    assert len(found) > 3
+    for row, path in zip(found, found.tree_paths, strict=True):
+        assert path[-1].name == row.name
+        assert path[-1].absolute == row.confidence  # his C multiplies along the tree, too
+
+
 def test_a_lower_threshold_goes_deeper(detector: Detector) -> None:
     def depth(hier_thresh: float) -> int:
         found = detector.detect(PIXELS, thresh=0.2, hier_thresh=hier_thresh, tree_path=True)

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ..layers import Convolutional
-
 if TYPE_CHECKING:
     from ..typing import JsonObject
     from .ceiling import Ceiling
@@ -86,11 +84,7 @@ def _table(result: Result, ceiling: Ceiling) -> Iterator[str]:
 def what(time: LayerTime) -> str:
     """A layer in few words: ``conv 32 3x3/1 + maxpool``."""
     layer = time.layer
-    if not isinstance(layer, Convolutional):
-        return layer.kind
-    groups = f" in {layer.groups} groups" if layer.groups > 1 else ""
-    pooled = " + maxpool" if time.with_next else ""
-    return f"conv {layer.n} {layer.size}x{layer.size}/{layer.stride}{groups}{pooled}"
+    return layer.brief + (" + maxpool" if time.with_next else "")
 
 
 def _engines(result: Result) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .command import command
+from .filters import filters
 from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, Size, class_map, engine, hier_thresh, stretch, thresh
 
@@ -41,6 +42,16 @@ PORT = click.IntRange(0, 65535)
     show_default=True,
     help="Average the network's outputs over so many frames; 1: each frame for itself.",
 )
+@filters
+@click.option("--track", is_flag=True, help="Number the objects over the frames.")
+@click.option(
+    "--count-line",
+    "lines",
+    multiple=True,
+    metavar="X,Y,X,Y",
+    help="Count the objects that cross this line, on either way; fractions of the picture, or pixels if any number is "
+    "above 1. Several: each for itself. Numbers the objects, too.",
+)
 @engine
 @pictures
 @click.option(
@@ -72,7 +83,8 @@ def demo(
     class_map: Path | None, stretch: bool | None, thresh: float, hier_thresh: float, nms: float, avg: int,
     size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, output: Path | None,
     prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None, host: str, show: bool,
-    skip: int, frames: int | None, camera_size: tuple[int, int] | None, fps: float | None,
+    track: bool, lines: tuple[str, ...], skip: int, frames: int | None, camera_size: tuple[int, int] | None,
+    fps: float | None,
 ) -> None:  # fmt: skip
     """Detect the objects in a video.
 
@@ -83,6 +95,7 @@ def demo(
     from ..video.average import demo_view
     from ..video.demo import Outputs, print_status, run_demo
     from ..video.source import CaptureSettings, find_source
+    from ..video.track import Follower
 
     width, height = camera_size or (0, 0)
     settings = CaptureSettings(width, height, fps or 0.0, skip, frames or 0)
@@ -90,7 +103,7 @@ def demo(
     text = sys.stderr if json_file == "-" else sys.stdout
     outputs = Outputs(
         video=output, prefix=prefix, json=json_file, mjpeg_port=mjpeg_port, json_port=json_port, host=host,
-        window=show, clear=text.isatty(),
+        window=show, clear=text.isatty(), follow=Follower(lines) if track or lines else None,
     )  # fmt: skip
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,

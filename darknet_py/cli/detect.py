@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..dialect import DIALECTS
 from ..errors import DarknetError, ImageError
 from ..terminal import in_line
+from .archive import check_parquet, write_rows
 from .command import command
+from .filters import filters
 from .inputs import (
     STDIN,
     conclude,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from ..detect.thresholds import Limits
     from ..detector import Detector
     from ..output.json import FrameEntry
+    from ..output.writers import Writers
     from ..typing import Pixels
 
 
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @stretch
 @thresholds
+@filters
 @engine
 @pictures
 @click.option(
@@ -63,24 +68,41 @@ if TYPE_CHECKING:
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE|DIR",
     help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].",
 )  # fmt: skip
+@click.option(
+    "--parquet", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write a row for each image to Parquet files in DIR, instead of lines and pictures; see --resume.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with a run to --parquet DIR that was stopped.")
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 @click.option("--percentages", is_flag=True, help="Write each object's probability beside its name in the picture.")
+@click.option(
+    "--lines", type=click.Choice(list(DIALECTS)),
+    help="Whose lines are printed: darknet, pjreddie's; alexeyab [default: those of the network's Darknet].",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only (and the JSON that --json - asks for).")
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
-    no_picture: bool, percentages: bool, quiet: bool, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, tree_path: bool, **limits: Unpack[Limits],
+    parquet: Path | None, resume: bool, no_picture: bool, percentages: bool, lines: str | None, quiet: bool,
+    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, tree_path: bool,
+    **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
-    Prints what Darknet prints: the time, then a line per object with its probability. Standard error says where the
-    picture went, and of an image without detections which came closest. An image that cannot be read is named there,
-    too; the others are worked on, and the exit code is 1.
+    Prints what the network's Darknet prints: the time, then a line per object with its probability. Standard error says
+    where the picture went, and of an image without detections which came closest. An image that cannot be read is named
+    there, too; the others are worked on, and the exit code is 1.
     """
+    from ..output.writers import writers_of
+
     if no_picture and (output is not None or percentages):
         raise click.UsageError("--no-picture goes without --output and --percentages")
+    if resume and parquet is None:
+        raise click.UsageError("--resume goes with --parquet")
     files, bad = find_all(images)
+    if parquet is not None:
+        check_parquet(files, json=json_file, output=output, percentages=percentages, tree_path=tree_path)
+        no_picture = True
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
@@ -93,7 +115,11 @@ def detect(
         _make_folder(folder)
     if not quiet:
         note_missing_names(detector)
-    work = _Work(detector, percentages, quiet, json_file == "-", len(files) + bad == 1, tree_path, limits)
+    if parquet is not None:
+        conclude(write_rows(detector, files, parquet, resume, quiet, **limits), bad, len(files))
+        return
+    writers = writers_of(DIALECTS[lines] if lines else detector.network.dialect)
+    work = _Work(detector, writers, percentages, quiet, json_file == "-", len(files) + bad == 1, tree_path, limits)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             work(number, file, picture, step, add)
@@ -115,12 +141,13 @@ class _Work:
     """What is done with each image; one that cannot be read, or drawn, does not end the run."""
 
     def __init__(
-        self, detector: Detector, percentages: bool, quiet: bool, only_json: bool, single: bool, tree_path: bool,
-        limits: Limits,
+        self, detector: Detector, writers: Writers, percentages: bool, quiet: bool, only_json: bool, single: bool,
+        tree_path: bool, limits: Limits,
     ) -> None:  # fmt: skip
         self.failed = 0
         self.drawn: list[Path] = []
-        self._detector, self._percentages, self._tree_path, self._limits = detector, percentages, tree_path, limits
+        self._detector, self._writers, self._percentages = detector, writers, percentages
+        self._tree_path, self._limits = tree_path, limits
         self._quiet, self._only_json, self._single = quiet, only_json, single
 
     def __call__(
@@ -144,10 +171,9 @@ class _Work:
             self._fail(error, file, step)
 
     def _lines(self, file: Path, found: Detections) -> list[str]:
-        from ..output.text import darknet_lines, predicted_line, tree_lines
-
-        lines = tree_lines(found) if self._tree_path else darknet_lines(found)
-        return [predicted_line(in_line(str(file)), self._detector.seconds), *lines]
+        writers = self._writers
+        lines = writers.tree_lines(found) if self._tree_path else writers.lines(found)
+        return [writers.predicted(in_line(str(file)), self._detector.seconds), *lines]
 
     def _draw(self, picture: Path | None, pixels: Pixels, found: Detections) -> None:
         from ..image.draw import draw_detections, save_image
@@ -168,6 +194,8 @@ def nothing_found(detector: Detector, found: Detections, file: Path, limits: Lim
     """That the last image has no detections, and what came closest."""
     import numpy as np
 
+    if detector.view.tiles is not None or detector.view.filter.active:
+        return f"{in_line(str(file))}: nothing above {100 * limits['thresh']:.3g}% that the filters let through"
     view = replace(detector.view, thresh=0.0, hier_thresh=limits["hier_thresh"])
     candidates = detector.candidates(detector.last_outputs(), found.image_size, view)
     prob = candidates.prob[:, : found.classes]

@@ -10,6 +10,7 @@ import click
 
 from ..formats.atomic import check_writable
 from .command import command
+from .filters import filters
 from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, EngineOptions, engine, stretch, write_json
 
@@ -50,6 +51,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @stretch
+@filters
 @engine
 @pictures
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
@@ -63,7 +65,7 @@ def evaluate(
 
     Labels are Darknet's (`class x y width height`), in `labels/` where the images are in `images/`, or beside them. A
     run that was stopped goes on when it is started again. Images that cannot be read are named, and the others count;
-    the exit code is then 1.
+    the exit code is then 1. With --classes, --zone and sizes, only objects count that they let through.
     """
     from ..evaluate.average_precision import evaluate as evaluate_found
     from ..evaluate.found import Setting
@@ -85,12 +87,20 @@ def evaluate(
     note_missing_names(detector)
     classes = detector.network.classes
     truths, hard = _read_labels(paths, others, classes, skip_bad)
+    view = detector.view
     stretches = detector.network.stretches if stretch is None else stretch
-    task = Task(detector, paths, listed, Setting(stretch=stretches))
+    task = Task(detector, paths, listed, Setting(stretch=stretches, filter=view.filter, tiles=view.tiles))
     with counted(len(paths), "Evaluating") as step:
         results = task.run(step, lambda text: click.echo(text, err=True))
     found = evaluate_found(
-        results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=int(points), difficult=hard
+        results,
+        truths,
+        classes,
+        thresh=thresh,
+        iou_thresh=iou_thresh,
+        points=int(points),
+        difficult=hard,
+        filter=view.filter,
     )
     class_names = detector.names or [str(number) for number in range(classes)]
     title = f"{Path(detector.network.path).stem}, {found.images} images of {Path(listed).name}"

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import click
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
 from ..terminal import control
+from .filters import asked
 from .options import CfgName, ModelName, together
 
 if TYPE_CHECKING:
@@ -67,7 +69,10 @@ def open_detector(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     default: str = "yolov3-tiny", **options: Unpack[LoadOptions],
 ) -> Detector:  # fmt: skip
-    """The detector that the options name (others as for `load`); `click.UsageError` if they do not go together."""
+    """The detector that the options name (others as for `load`), with the filters and tiles that they say.
+
+    Raises `click.UsageError` if they do not go together.
+    """
     if model is not None and (cfg or weights):
         raise click.UsageError("--model goes without --cfg and --weights")
     if (cfg is None) != (weights is None):
@@ -75,12 +80,16 @@ def open_detector(
     from ..loading import load
     from ..warmup import announce_compiling
 
+    filter, tiles = asked()
     announce_compiling(lambda text: click.echo(text, err=True), sys.stderr)
     if cfg is not None:
-        return load(cfg, weights, names=names, data=data, **options)
-    from .fetch import TerminalProgress
+        detector = load(cfg, weights, names=names, data=data, **options)
+    else:
+        from .fetch import TerminalProgress
 
-    return load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
+        detector = load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
+    detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
+    return detector
 
 
 STDIN = Path("-")

@@ -13,14 +13,13 @@ import os
 import random
 from collections.abc import Sequence
 from ctypes import *
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..dialect import ALEXEYAB
 from ..errors import DarknetError
 from ..image.letterbox import resize as resize_image
-from ..layers import Region
 from .additions import (
     add_skipped_class,
     clear_skipped_classes,
@@ -65,6 +64,9 @@ from .structs import (
     text,
     to_pointer,
 )
+
+if TYPE_CHECKING:
+    from .structs import Pointer
 
 netMain: Handle | None = None
 metaMain: METADATA | None = None
@@ -127,7 +129,7 @@ def init_cpu() -> None:
     """Nothing is left to prepare."""
 
 
-def predict_image(net: Handle, im: IMAGE) -> Any:
+def predict_image(net: Handle, im: IMAGE) -> Pointer:
     """Run on an image, stretched to the network's size; a pointer to the output."""
     network = handle(net)
     network.check_channels(im.c)
@@ -137,7 +139,7 @@ def predict_image(net: Handle, im: IMAGE) -> Any:
     return to_pointer(network.run(values)[0])
 
 
-def predict_image_letterbox(net: Handle, im: IMAGE) -> Any:
+def predict_image_letterbox(net: Handle, im: IMAGE) -> Pointer:
     """Run on an image, letterboxed into the network's size; a pointer to the output."""
     network = handle(net)
     network.check_channels(im.c)
@@ -149,7 +151,7 @@ def predict_image_letterbox(net: Handle, im: IMAGE) -> Any:
 def network_predict_batch(
     net: Handle, im: IMAGE, batch_size: int, w: int, h: int, thresh: float, hier: float, map: Any, relative: int,
     letter: int,
-) -> Any:  # fmt: skip
+) -> Pointer:  # fmt: skip
     """Run on ``batch_size`` images, which follow one another in ``im.data`` at the network's size.
 
     Returns:
@@ -165,20 +167,20 @@ def network_predict_batch(
     return cast(pairs, POINTER(DETNUMPAIR))
 
 
-def free_batch_detections(pairs: Any, n: int) -> None:
+def free_batch_detections(pairs: Pointer, n: int) -> None:
     """Nothing: Python frees them."""
 
 
 def get_network_boxes(
-    net: Handle, w: int, h: int, thresh: float, hier: float, map: Any, relative: int, num: Any, letter: int = 0
-) -> Any:
+    net: Handle, w: int, h: int, thresh: float, hier: float, map: Any, relative: int, num: Pointer, letter: int = 0
+) -> Pointer:
     """The boxes of the last image, for a picture of w x h; their count goes to where ``num`` points."""
     dets, count = _boxes(handle(net), w, h, thresh, hier, map, relative, letter)
     (num._obj if hasattr(num, "_obj") else num.contents).value = count  # of byref() or of pointer()
     return dets
 
 
-def make_network_boxes(net: Handle, thresh: float, num: Any) -> Any:
+def make_network_boxes(net: Handle, thresh: float, num: Pointer) -> Pointer:
     """As many empty detections as `get_network_boxes` would give; their count goes to where ``num`` points."""
     found = handle(net).boxes(1, 1, thresh, 0.5, None, True, True)
     (num._obj if hasattr(num, "_obj") else num.contents).value = len(found)
@@ -187,37 +189,37 @@ def make_network_boxes(net: Handle, thresh: float, num: Any) -> Any:
 
 def _boxes(
     net: Handle, w: int, h: int, thresh: float, hier: float, map: Any, relative: int, letter: int, image: int = 0
-) -> tuple[Any, int]:
+) -> tuple[Pointer, int]:
     """A pointer to the boxes of one image, and how many they are."""
     found = net.boxes(w, h, thresh, hier, map, bool(relative), bool(letter), image)
     dets = to_detections(found, DETECTION)
     best = np.full(len(found), -1)
     best[found.kept] = np.where(found.prob.any(axis=1), found.prob.argmax(axis=1), -1)
-    region = any(isinstance(head, Region) for head in net.detector.network.heads)
+    flat = any(head.flat for head in net.detector.network.heads)
     for row in range(len(found)):
         dets[row].best_class_idx = best[row]
-        if region:
+        if flat:
             dets[row].objectness = 1  # AlexeyAB notes no other for [region]
     return dets, len(found)
 
 
-def do_nms_obj(dets: Any, total: int, classes: int, thresh: float) -> None:
+def do_nms_obj(dets: Pointer, total: int, classes: int, thresh: float) -> None:
     """Sort by objectness; boxes that overlap a better one lose everything."""
     suppress(dets, total, classes, thresh, by_class=False)
 
 
-def do_nms_sort(dets: Any, total: int, classes: int, thresh: float) -> None:
+def do_nms_sort(dets: Pointer, total: int, classes: int, thresh: float) -> None:
     """Class after class: sort, and take the class from boxes that overlap a better one."""
     suppress(dets, total, classes, thresh, by_class=True)
 
 
-def remove_negatives(detections: Any, class_names: Sequence[str], num: int) -> list[tuple[str, float, Box]]:
+def remove_negatives(detections: Pointer, class_names: Sequence[str], num: int) -> list[tuple[str, float, Box]]:
     """(name, probability, (x, y, w, h)) of every class that a box has, box after box."""
     box, _, prob = read_detections(detections, num, len(class_names))
     return [(class_names[i], float(prob[j, i]), tuple(box[j].tolist())) for j, i in np.argwhere(prob > 0)]
 
 
-def remove_negatives_faster(detections: Any, class_names: Sequence[str], num: int) -> list[tuple[str, float, Box]]:
+def remove_negatives_faster(detections: Pointer, class_names: Sequence[str], num: int) -> list[tuple[str, float, Box]]:
     """The same for each box's best class alone."""
     box, _, prob = read_detections(detections, num, len(class_names))
     best = [(j, detections[j].best_class_idx) for j in range(num)]

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..typing import Floats
+    from .structs import Pointer
 
 
-def _record(struct: type[ct.Structure]) -> np.dtype[Any]:
+def _record(struct: type[ct.Structure]) -> np.dtype[np.void]:
     """The fields that matter here, wherever the struct has them."""
     formats = {"bbox": ("<f4", (4,)), "classes": "<i4", "prob": np.uintp, "objectness": "<f4"}
     return np.dtype(
@@ -30,7 +31,7 @@ def _record(struct: type[ct.Structure]) -> np.dtype[Any]:
     )
 
 
-def to_detections(found: Candidates, struct: type[ct.Structure]) -> Any:
+def to_detections(found: Candidates, struct: type[ct.Structure]) -> Pointer:
     """A pointer to an array of ``struct``, one for each candidate; it owns the probabilities.
 
     Args:
@@ -38,7 +39,7 @@ def to_detections(found: Candidates, struct: type[ct.Structure]) -> Any:
         struct: with the fields bbox, classes, prob and objectness.
     """
     count, classes = len(found), found.prob.shape[1]
-    array: Any = (struct * max(count, 1))()
+    array: Pointer = (struct * max(count, 1))()
     block = np.zeros((count, classes), np.float32)
     block[found.kept] = found.prob
     if count:
@@ -49,7 +50,7 @@ def to_detections(found: Candidates, struct: type[ct.Structure]) -> Any:
     return ct.cast(array, ct.POINTER(struct))
 
 
-def empty_detections(count: int, classes: int, struct: type[ct.Structure]) -> Any:
+def empty_detections(count: int, classes: int, struct: type[ct.Structure]) -> Pointer:
     """A pointer to an array of ``count`` detections whose boxes and probabilities are 0."""
     zeros = np.zeros(count, np.float32)
     none = Candidates(
@@ -58,7 +59,7 @@ def empty_detections(count: int, classes: int, struct: type[ct.Structure]) -> An
     return to_detections(none, struct)
 
 
-def read_detections(dets: Any, total: int, classes: int) -> tuple[Floats, Floats, Floats]:
+def read_detections(dets: Pointer, total: int, classes: int) -> tuple[Floats, Floats, Floats]:
     """Boxes (n x 4), objectness (n) and probabilities (n x classes) of the first ``total`` detections, as copies."""
     records = _records(dets, total)
     probabilities = [row[:classes] for row in _probabilities(records, classes)]
@@ -69,7 +70,7 @@ def read_detections(dets: Any, total: int, classes: int) -> tuple[Floats, Floats
     )
 
 
-def suppress(dets: Any, total: int, classes: int, thresh: float, by_class: bool) -> None:
+def suppress(dets: Pointer, total: int, classes: int, thresh: float, by_class: bool) -> None:
     """Non-maximum suppression in place: ``do_nms_sort`` (by class) or ``do_nms_obj``."""
     if total < 1 or not thresh:
         return
@@ -87,17 +88,17 @@ def suppress(dets: Any, total: int, classes: int, thresh: float, by_class: bool)
         row[:classes] = values
 
 
-def _records(dets: Any, total: int) -> NDArray[Any]:
+def _records(dets: Pointer, total: int) -> NDArray[np.void]:
     if not isinstance(dets, (ct._Pointer, ct.Array)):
         raise DarknetError(f"detections are what get_network_boxes gives, not {type(dets).__name__}")
     struct: type[ct.Structure] = dets._type_
     if total < 1:
         return np.empty(0, _record(struct))
-    array: Any = (struct * total).from_address(ct.addressof(dets[0]))
+    array: Pointer = (struct * total).from_address(ct.addressof(dets[0]))
     return np.frombuffer(array, _record(struct))
 
 
-def _probabilities(records: NDArray[Any], classes: int) -> list[Floats]:
+def _probabilities(records: NDArray[np.void], classes: int) -> list[Floats]:
     """Each detection's probabilities where they lie in memory."""
     if records.size and classes > records["classes"].min():
         raise DarknetError(f"the network knows {records['classes'].min()} classes, not {classes}")

@@ -19,6 +19,7 @@ from .structs import METADATA, floats_at, text, to_pointer
 if TYPE_CHECKING:
     from ..detect.candidates import Candidates
     from ..typing import Floats
+    from .structs import Pointer
 
 
 class Handle:
@@ -30,7 +31,7 @@ class Handle:
         skipped: numbers of classes that are not to be reported.
     """
 
-    def __init__(self, cfg: Any, weights: Any, batch: int = 1, dialect: str = AUTO) -> None:
+    def __init__(self, cfg: object, weights: object, batch: int = 1, dialect: str = AUTO) -> None:
         """Read the files. Raises `DarknetError`; weights must be given (Darknet runs on random ones)."""
         if not weights:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
@@ -56,7 +57,7 @@ class Handle:
         self._outputs = self.detector.predict(np.ascontiguousarray(x, np.float32).reshape(-1, *size))
         return self._outputs[-1].reshape(len(self._outputs[-1]), -1)
 
-    def run_flat(self, values: Any) -> Any:
+    def run_flat(self, values: Pointer) -> Pointer:
         """``network_predict``: values in, a pointer to the output back."""
         return to_pointer(self.run(floats_at(values, self.detector.network.input.size))[0])
 
@@ -94,7 +95,7 @@ class Handle:
         return found
 
 
-def handle(net: Any) -> Handle:
+def handle(net: object) -> Handle:
     """The network that a script passes. Raises `DarknetError` if it is something else."""
     if not isinstance(net, Handle):
         raise DarknetError(f"a network is what load_net or load_network gives, not {type(net).__name__}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from ctypes import *
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,11 @@ from .structs import (
     to_pointer,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .structs import Pointer
+
 Row = tuple[bytes, float, tuple[float, float, float, float]]
 
 
@@ -42,7 +47,7 @@ class DETECTION(Structure):
     )  # fmt: skip
 
 
-def sample(probs: Any) -> int:
+def sample(probs: Sequence[float]) -> int:
     """A random index; each has its part of the sum as probability."""
     total = sum(probs)
     left = random.uniform(0, 1)
@@ -53,7 +58,7 @@ def sample(probs: Any) -> int:
     return len(probs) - 1
 
 
-def c_array(ctype: Any, values: Any) -> Any:
+def c_array(ctype: Any, values: Sequence[float]) -> Pointer:
     """A ctypes array of these values."""
     return (ctype * len(values))(*values)
 
@@ -73,7 +78,7 @@ def network_height(net: Handle) -> int:
     return handle(net).height
 
 
-def network_predict(net: Handle, values: Any) -> Any:
+def network_predict(net: Handle, values: Pointer) -> Pointer:
     """Run on raw values (a ctypes array or pointer); a pointer to the output."""
     return handle(net).run_flat(values)
 
@@ -81,48 +86,48 @@ def network_predict(net: Handle, values: Any) -> Any:
 predict = network_predict
 
 
-def predict_image(net: Handle, im: IMAGE) -> Any:
+def predict_image(net: Handle, im: IMAGE) -> Pointer:
     """Run on an image, letterboxed; a pointer to the output."""
     return to_pointer(_predict(net, im))
 
 
-def _predict(net: Handle, im: IMAGE) -> Any:
+def _predict(net: Handle, im: IMAGE) -> Pointer:
     network = handle(net)
     network.check_channels(im.c)
     return network.run(planes(letterbox_image(im, network.width, network.height)))[0]
 
 
 def get_network_boxes(
-    net: Handle, w: int, h: int, thresh: float, hier: float, map: Any, relative: int, num: Any
-) -> Any:
+    net: Handle, w: int, h: int, thresh: float, hier: float, map: Any, relative: int, num: Pointer
+) -> Pointer:
     """The boxes of the last image, for a picture of w x h; their count goes to where ``num`` points."""
     found = handle(net).boxes(w, h, thresh, hier, map, bool(relative), letter=True)
     (num._obj if hasattr(num, "_obj") else num.contents).value = len(found)  # of byref() or of pointer()
     return to_detections(found, DETECTION)
 
 
-def make_network_boxes(net: Handle, thresh: float, num: Any) -> Any:
+def make_network_boxes(net: Handle, thresh: float, num: Pointer) -> Pointer:
     """As many empty detections as `get_network_boxes` would give; their count goes to where ``num`` points."""
     found = handle(net).boxes(1, 1, thresh, 0.5, None, True, True)
     (num._obj if hasattr(num, "_obj") else num.contents).value = len(found)
     return empty_detections(len(found), found.prob.shape[1], DETECTION)
 
 
-def do_nms_obj(dets: Any, total: int, classes: int, thresh: float) -> None:
+def do_nms_obj(dets: Pointer, total: int, classes: int, thresh: float) -> None:
     """Sort by objectness; boxes that overlap a better one lose everything."""
     suppress(dets, total, classes, thresh, by_class=False)
 
 
-def do_nms_sort(dets: Any, total: int, classes: int, thresh: float) -> None:
+def do_nms_sort(dets: Pointer, total: int, classes: int, thresh: float) -> None:
     """Class after class: sort, and take the class from boxes that overlap a better one."""
     suppress(dets, total, classes, thresh, by_class=True)
 
 
-def free_detections(dets: Any, n: int) -> None:
+def free_detections(dets: Pointer, n: int) -> None:
     """Nothing: Python frees them."""
 
 
-def free_ptrs(ptrs: Any, n: int) -> None:
+def free_ptrs(ptrs: Pointer, n: int) -> None:
     """Nothing: Python frees them."""
 
 
@@ -161,7 +166,7 @@ def detect(
     return sorted(_rows(dets, num.value, meta), key=lambda row: -row[1])
 
 
-def _rows(dets: Any, total: int, meta: METADATA) -> list[Row]:
+def _rows(dets: Pointer, total: int, meta: METADATA) -> list[Row]:
     """Every class of every box that has a probability, box after box."""
     box, _, prob = read_detections(dets, total, meta.classes)
     return [(meta.names[i], float(prob[j, i]), tuple(box[j].tolist())) for j, i in np.argwhere(prob > 0)]

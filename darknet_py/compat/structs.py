@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 FloatPointer = ct.POINTER(ct.c_float)
 
+Pointer = Any
+"""A pointer of ctypes, or what scripts pass for one (``byref``, an array): its types are made at run time."""
+
 
 class BOX(ct.Structure):
     """Centre x, y, width, height."""
@@ -36,12 +39,12 @@ class METADATA(ct.Structure):
     _fields_ = (("classes", ct.c_int), ("names", ct.POINTER(ct.c_char_p)))
 
 
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """A path that a script gives as bytes or str."""
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
-def to_pointer(values: Floats) -> Any:
+def to_pointer(values: Floats) -> Pointer:
     """A pointer to a copy of the values, which lives as long as the pointer or a struct that it is put into."""
     buffer: Any = (ct.c_float * max(values.size, 1))()
     np.frombuffer(buffer, np.float32)[: values.size] = values.reshape(-1)
@@ -71,7 +74,7 @@ def planes(image: IMAGE, count: int = 1) -> Floats:
     return np.frombuffer(array, np.float32).reshape(shape)
 
 
-def floats_at(values: Any, count: int) -> Floats:
+def floats_at(values: Pointer, count: int) -> Floats:
     """``count`` values that a script gives as a ctypes array, a pointer or a NumPy array.
 
     Raises:

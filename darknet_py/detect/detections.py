@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from . import picture, tables
+from .filters import clipped, make_filter
 from .merging import merge_detections
 from .thresholds import check_threshold
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..image.pixels import ImageLike
     from ..typing import Array
+    from .filters import Filter
     from .nms import Boxes
     from .tables import Columns, JsonDetection, Record
     from .tree import TreeStep
@@ -56,6 +58,7 @@ class Detections:
         classes: number of classes that the network knows.
         class_names: their names, or nothing.
         tree_paths: for each row the way through the WordTree to its class, or nothing where it was not asked for.
+        track_ids: for each row the number of the object over the frames of a video, or nothing.
         source: the image they were found in, if it is remembered; see `plot`.
 
     Two are equal if all of these but ``source`` are.
@@ -72,6 +75,7 @@ class Detections:
     classes: int
     class_names: Sequence[str] = ()
     tree_paths: Sequence[Sequence[TreeStep]] = ()
+    track_ids: Sequence[int] = ()
     source: picture.Remembered | None = None
 
     def __post_init__(self) -> None:
@@ -95,6 +99,8 @@ class Detections:
             raise DarknetError(f"Detections: {len(self.class_names)} names for {self.classes} classes")
         if len(self.tree_paths) not in (0, rows):
             raise DarknetError(f"Detections: {len(self.tree_paths)} tree paths for {rows} rows")
+        if len(self.track_ids) not in (0, rows):
+            raise DarknetError(f"Detections: {len(self.track_ids)} track numbers for {rows} rows")
 
     @classmethod
     def from_boxes(
@@ -146,9 +152,9 @@ class Detections:
     __hash__ = None  # type: ignore[assignment]
 
     def facts(self) -> tuple[object, ...]:
-        """What is not in arrays: image size, classes, their names, tree paths."""
+        """What is not in arrays: image size, classes, their names, tree paths, track numbers."""
         paths = tuple(tuple(path) for path in self.tree_paths)
-        return tuple(self.image_size), self.classes, tuple(self.class_names), paths
+        return tuple(self.image_size), self.classes, tuple(self.class_names), paths, tuple(self.track_ids)
 
     @cached_property
     @np.errstate(all="ignore")
@@ -205,7 +211,7 @@ class Detections:
         return Detections(
             self.box[rows], self.confidence[rows], self.class_id[rows], self.box_id[rows], self.image_size,
             self.classes, self.class_names, [self.tree_paths[row] for row in rows] if self.tree_paths else (),
-            self.source,
+            [self.track_ids[row] for row in rows] if self.track_ids else (), self.source,
         )  # fmt: skip
 
     def of(self, image: ImageLike, bgr: bool = False) -> Detections:
@@ -230,13 +236,22 @@ class Detections:
         left = nms_sort(Candidates(self.box, np.ones(len(self), np.float32), rows, prob), threshold)
         return self[np.sort(left.index[left.prob.any(axis=1)])]
 
-    @np.errstate(all="ignore")
     def clip(self) -> Detections:
         """The same rows with boxes that end at the image's borders; one that lies outside has no area then."""
-        half = self.box[:, 2:].astype(np.float64) / 2
-        first = np.clip(self.box[:, :2] - half, 0, 1)
-        last = np.clip(self.box[:, :2] + half, 0, 1)
-        return replace(self, box=np.concatenate([(first + last) / 2, last - first], axis=1).astype(np.float32))
+        return replace(self, box=clipped(self.box))
+
+    def filter(self, filter: Filter | None = None, **words: Any) -> Detections:
+        """The rows that a filter lets through, in the same order.
+
+        Args:
+            filter: a `detect.filters.Filter`.
+            words: instead of it, what `detect.filters.make_filter` takes: ``classes``, ``min_size``, ``max_size``,
+                ``zones``, ``zone_by``, ``clip``. A class stands for itself here, also where there is a WordTree.
+
+        Raises:
+            DarknetError: there is no such class, or no such size or zone.
+        """
+        return (filter or make_filter(**words)).for_classes(self.class_names, self.classes).select(self)
 
     def plot(
         self, image: ImageLike | None = None, *, bgr: bool = False, labels: bool = True, percentages: bool = False
@@ -256,7 +271,7 @@ class Detections:
         """
         return picture.draw(self, image, bgr, labels, percentages)
 
-    def save(self, path: str | Path, image: ImageLike | None = None, **options: Any) -> None:
+    def save(self, path: str | Path, image: ImageLike | None = None, **options: bool) -> None:
         """Write `plot` to a file, at once and whole, in the format that its suffix names; options as for `plot`."""
         from ..image.draw import save_image
 
@@ -275,8 +290,9 @@ class Detections:
 
         Each is ``{"class_id", "name", "relative_coordinates": {"center_x", "center_y", "width", "height"},
         "confidence"}``, and where there are tree paths a ``"tree_path"``: a list of ``{"class_id", "name",
-        "probability"}`` from the root on, with the probability of each node given its parent. Numbers are the shortest
-        decimals that give the same float32 again; null if not finite.
+        "probability"}`` from the root on, with the probability of each node given its parent. Objects that are
+        followed over frames have a ``"track_id"``. Numbers are the shortest decimals that give the same float32 again;
+        null if not finite.
         """
         return tables.json_objects(self)
 

@@ -25,6 +25,8 @@ def merge_detections(made: type[Detections], given: Sequence[Detections]) -> Det
                 raise DarknetError(f"Detections.merge: {what} of the parts differ")
         if bool(first.tree_paths) != bool(other.tree_paths):
             raise DarknetError("Detections.merge: some parts have tree paths, others have none")
+        if bool(first.track_ids) != bool(other.track_ids):
+            raise DarknetError("Detections.merge: some parts have track numbers, others have none")
     ids, next_id = [], 0
     for part in full:
         ids.append(part.box_id + (next_id - part.box_id.min(initial=0)))
@@ -32,5 +34,6 @@ def merge_detections(made: type[Detections], given: Sequence[Detections]) -> Det
     return made(
         np.concatenate([part.box for part in full]), np.concatenate([part.confidence for part in full]),
         np.concatenate([part.class_id for part in full]), np.concatenate(ids), first.image_size, first.classes,
-        first.class_names, [path for part in full for path in part.tree_paths], first.source,
+        first.class_names, [path for part in full for path in part.tree_paths],
+        [number for part in full for number in part.track_ids], first.source,
     )  # fmt: skip

@@ -42,6 +42,7 @@ class JsonDetection(TypedDict):
     relative_coordinates: Coordinates
     confidence: float | None
     tree_path: NotRequired[list[JsonNode]]
+    track_id: NotRequired[int]
 
 
 Record = dict[str, str | int | float]
@@ -62,6 +63,8 @@ def json_objects(found: Detections) -> list[JsonDetection]:
         }
         for box, confidence, class_id in zip(found.box, found.confidence, found.class_id, strict=True)
     ]
+    for entry, number in zip(objects, found.track_ids, strict=False):
+        entry["track_id"] = int(number)
     for entry, path in zip(objects, found.tree_paths, strict=False):
         entry["tree_path"] = [
             {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
@@ -78,8 +81,9 @@ def records(found: Detections) -> list[Record]:
             **dict(zip(("left", "top", "right", "bottom"), row.xyxy, strict=True)),
             **dict(zip(COORDINATES, row.box, strict=True)),
             "box_id": row.box_id,
+            **({"track_id": int(found.track_ids[number])} if found.track_ids else {}),
         }
-        for row in found
+        for number, row in enumerate(found)
     ]  # fmt: skip
 
 
@@ -91,6 +95,7 @@ def columns(found: Detections) -> Columns:
         "left": left, "top": top, "right": right, "bottom": bottom,
         **dict(zip(COORDINATES, box, strict=True)),
         "box_id": found.box_id.tolist(),
+        **({"track_id": [int(number) for number in found.track_ids]} if found.track_ids else {}),
     }  # fmt: skip
 
 

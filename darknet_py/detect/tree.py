@@ -14,7 +14,7 @@ from .candidates import Indices
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
-    from ..layers import Region
+    from ..layers import Head, Region
 
 
 MAP_ENTRIES = 200
@@ -32,10 +32,6 @@ class TreeStep(NamedTuple):
     """Product of the conditional probabilities from the root to the node."""
 
 
-def _first_class_plane(head: Region) -> int:
-    return head.coords + (0 if head.background else 1)
-
-
 def top_classes(head: Region, output: Floats, kept: Indices, hier_thresh: np.float32, tree: Tree) -> Indices:
     """The class found for each box: down the tree along the best children, as long as it stays above ``hier_thresh``.
 
@@ -44,7 +40,7 @@ def top_classes(head: Region, output: Floats, kept: Indices, hier_thresh: np.flo
     """
     top = np.zeros(len(kept), np.int64)
     kernels.tree_classes(
-        top, output, kept, head.coords + 1 + head.classes, _first_class_plane(head), head.w * head.h,
+        top, output, kept, head.coords + 1 + head.classes, head.first_class, head.w * head.h,
         tree.parent, tree.child, tree.group_offset, tree.group_size, hier_thresh,
     )  # fmt: skip
     return top
@@ -62,7 +58,7 @@ def mapped_probabilities(
     row = {node: number for number, node in enumerate(nodes)}
     planes = output.reshape(head.n, -1, head.w * head.h)
     anchor, cell = np.divmod(kept, planes.shape[2])
-    absolute = planes[anchor[None, :], _first_class_plane(head) + np.array(nodes)[:, None], cell[None, :]]
+    absolute = planes[anchor[None, :], head.first_class + np.array(nodes)[:, None], cell[None, :]]
     for node in nodes:  # ascending: a parent always before its children
         parent = int(tree.parent[node])
         if parent >= 0:
@@ -82,22 +78,32 @@ def check_map(classes_map: NDArray[np.int32], classes: int) -> None:
         )
 
 
-def tree_steps(head: Region, output: Floats, box_id: int, class_id: int, tree: Tree) -> list[TreeStep]:
+def tree_steps(head: Head, output: Floats, box_id: int, class_id: int, tree: Tree) -> list[TreeStep]:
     """How a box came to a class: the nodes from the root to it, with their probabilities.
 
     Args:
-        head: the region layer.
+        head: the layer with the tree.
         output: its flat output.
         box_id: number of the box among the head's candidates (`Detections.box_id`).
         class_id: a node of the tree.
         tree: the WordTree.
     """
-    planes = output.reshape(head.n, -1, head.w * head.h)
-    anchor, cell = divmod(box_id, planes.shape[2])
+    classes = _class_values(head, output, box_id)
     steps = []
     absolute = np.float32(1)
     for node in tree.path(class_id):
-        conditional = planes[anchor, _first_class_plane(head) + node, cell]
+        conditional = classes[node]
         absolute = conditional * absolute
         steps.append(TreeStep(int(node), tree.names[node], float(conditional), float(absolute)))
     return steps
+
+
+def _class_values(head: Head, output: Floats, box_id: int) -> Floats:
+    """The values of a box's classes."""
+    cells = head.input.w * head.input.h
+    if head.flat:
+        values: Floats = output.reshape(cells * head.n, -1)[box_id]
+    else:
+        anchor, cell = divmod(box_id, cells)
+        values = output.reshape(head.n, -1, cells)[anchor, :, cell]
+    return values[head.first_class :]

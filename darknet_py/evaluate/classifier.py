@@ -11,7 +11,6 @@ from ..detect.classify import best_classes
 from ..errors import DarknetError, ImageError
 from ..image.letterbox import resize_pixels
 from ..image.load import load_image
-from ..layers import Softmax
 from .files import c_float
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def accuracy_lines(
         raise DarknetError(f"{classes} classes, but {len(labels)} labels and {size} outputs of {network.path}")
     if not 0 < top <= classes:
         raise DarknetError(f"top = {top} of {classes} classes")
-    tree = _tree(detector)
+    tree = detector.class_tree
     first, among = f32(0), f32(0)
     number = -1
     for image in images:
@@ -69,11 +68,6 @@ def accuracy_lines(
         count = f32(number + 1)
         yield f"{image}, {class_id}, {c_float(float(probability[0]))}, {c_float(float(probability[1:2].sum()))}, "
         yield f"{number}: top 1: {float(first / count):f}, top {top}: {float(among / count):f}"
-
-
-def _tree(detector: Detector) -> Tree | None:
-    softmaxes = [layer.index for layer in detector.network.layers if isinstance(layer, Softmax)]
-    return detector.trees.get(softmaxes[-1]) if softmaxes else None
 
 
 def _predict(detector: Detector, image: str, tree: Tree | None) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ..detect.filters import NO_FILTER, Filter
 from ..detect.nms import nms_obj
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detect.nms import Boxes
+    from ..detect.tiles import Tiles
     from ..detector import Detector
     from ..layers import Head
     from ..typing import Floats, Pixels
@@ -33,6 +35,7 @@ class Setting:
         by_objectness: ``do_nms_obj``; what is found has one class, 0, with the objectness.
         mirrored: the outputs for the image and for its mirror image are averaged (``valid2``).
         classes: only the first classes take part, as many as this.
+        filter, tiles: as of a view.
     """
 
     thresh: float = 0.005
@@ -43,6 +46,8 @@ class Setting:
     by_objectness: bool = False
     mirrored: bool = False
     classes: int | None = None
+    filter: Filter = NO_FILTER
+    tiles: Tiles | None = None
 
     def view(self, class_map: NDArray[np.int32] | None = None) -> View:
         """The same as a view; of a map the entries that Darknet reads."""
@@ -56,6 +61,8 @@ class Setting:
             suppress=nms_obj if self.by_objectness else None,
             class_map=None if class_map is None else tuple(class_map[:MAP_ENTRIES].tolist()),
             relative=not self.pixels,
+            filter=self.filter,
+            tiles=self.tiles,
         )
 
 
@@ -140,6 +147,11 @@ def find(
     if not network.heads:
         raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier valid)")
     view = setting.view(class_map)
+    if setting.tiles is not None:
+        return [
+            Found.of(detector.boxes_in(pixels, view), (pixels.shape[1], pixels.shape[0]), setting)
+            for pixels in pictures
+        ]
     inputs = [detector.prepare(pixels, view) for pixels in pictures]
     if setting.mirrored:
         inputs = [x for image in inputs for x in (image, image[:, :, ::-1])]

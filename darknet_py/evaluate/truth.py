@@ -32,6 +32,10 @@ class Truth:
     def __len__(self) -> int:
         return len(self.class_id)
 
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Truth:
+        """Some of them."""
+        return Truth(self.class_id[rows], self.box[rows])
+
 
 NOTHING = Truth(np.zeros(0, np.int64), np.zeros((0, 4), np.float32))
 

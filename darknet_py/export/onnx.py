@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DarknetError, FileError
 from ..formats.atomic import whole_file
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..formats.tree import Tree
     from ..network import Network
     from ..parameters import Parameters
+    from .graph import Message
 
 
 OPSET = 13
@@ -42,9 +43,9 @@ class Exported:
     """
 
     layers: list[int]
-    head: Any
-    graph: Any
-    constants: list[Any]
+    head: Message
+    graph: Message
+    constants: list[Message]
 
     def pieces(self) -> Iterator[bytes]:
         """The content of an ``.onnx`` file, piece by piece, so that it need not exist a second time in memory."""
@@ -123,7 +124,7 @@ def to_onnx(
     return Exported(ends, _head(graph, parameters), graph.graph, graph.constants)
 
 
-def _head(graph: Graph, parameters: Parameters) -> Any:
+def _head(graph: Graph, parameters: Parameters) -> Message:
     """The model without its graph: versions, and what it takes to decode its outputs."""
     head = need_onnx().ModelProto(ir_version=IR_VERSION, producer_name="darknet-py", producer_version=__version__)
     head.opset_import.add().version = OPSET
@@ -133,7 +134,8 @@ def _head(graph: Graph, parameters: Parameters) -> Any:
     facts = {"heads": heads, "outputs": graph.heads, "seen": parameters.header.seen}
     for key, value in facts.items():
         head.metadata_props.add(key=f"darknet.{key}", value=json.dumps(value))
-    return head
+    made: Message = head
+    return made
 
 
 def _needed(network: Network, ends: list[int]) -> set[int]:

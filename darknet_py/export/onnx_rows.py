@@ -9,12 +9,12 @@ import numpy as np
 from .graph import Graph
 
 if TYPE_CHECKING:
-    from ..layers import Region, RowOptions, Yolo
+    from ..layers import GridHead, RowOptions
 
 f32 = np.float32
 
 
-def box_rows(head: Yolo | Region, graph: Graph, planes: str) -> str:
+def box_rows(head: GridHead, graph: Graph, planes: str) -> str:
     """Rows (h * w * n) x (5 + classes): centre x, y, width, height, objectness, each class's probability or 0.
 
     Args:
@@ -50,7 +50,7 @@ def _above(graph: Graph, values: str, limit: np.float32) -> str:
     return graph.node("Where", above, values, graph.constant(0.0, "zero"))
 
 
-def _suppressed(graph: Graph, boxes: str, scores: str, head: Yolo | Region, options: RowOptions) -> str:
+def _suppressed(graph: Graph, boxes: str, scores: str, head: GridHead, options: RowOptions) -> str:
     """Scores without those of boxes that overlap a better one of the same class.
 
     A last box, far away, is always among those that are chosen, and cut off at the end: OpenCV 5 divides by zero where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +50,10 @@ class Drawable(Protocol):
         """Number of the box: rows of one box stand side by side and share it."""
 
     @property
+    def track_ids(self) -> Sequence[int]:
+        """Number of the object of each row, over the frames of a video; empty where none is followed."""
+
+    @property
     def classes(self) -> int:
         """How many classes there are."""
 
@@ -74,6 +78,8 @@ def draw_detections(
         labels: whether to write the class names.
         font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
         percentages: write each class's probability behind its name, as the lines of text have it.
+
+    Behind the names of an object that is followed over frames its number is written.
 
     Raises:
         ImageError: the array is not a picture, the font cannot be used, or there is not enough memory.
@@ -113,6 +119,8 @@ def _by_box(detections: Drawable, percentages: bool) -> Iterator[tuple[Floats, l
             if percentages:
                 scores = detections.confidence[start:stop] * f32(100)
                 names = [f"{name} {float(score):.0f}%" for name, score in zip(names, scores, strict=True)]
+            if detections.track_ids:
+                names[-1] += f" #{detections.track_ids[start]}"
             yield detections.box[start], names, int(detections.class_id[start])
             start = stop
 

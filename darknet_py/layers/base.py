@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from .opencv import OpenCvLayer
+
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 INT32_MAX = 2**31 - 1
 """Darknet counts values in C ints: no layer may have more."""
 
 
 REACH = 1024
-"""How far options may carry a window beyond its input: more would only cost time and memory."""
+"""How far options may carry a window beyond its input, or a layer without weights enlarge it: more would only cost time
+and memory."""
 
 MOST_ANCHORS = 2**16
 """A head's lists are as long as its cfg says, so that there must be a limit."""
@@ -97,6 +101,18 @@ class Layer:
     """Of use for training only: otherwise its output is never written, so zeros."""
     takes_batches: ClassVar[bool] = False
     """Its steps take several images together."""
+    is_cost: ClassVar[bool] = False
+    """It is never taken for the network's output (``get_network_output_layer``)."""
+    classifies: ClassVar[bool] = False
+    """Its WordTree, if it has one, is that of a classifier's classes."""
+    folds: ClassVar[bool] = False
+    """Batch normalisation can be folded into its weights (``denormalize``)."""
+    resets: ClassVar[bool] = False
+    """It has neutral batch normalisation after that (``reset``)."""
+    channel_axis: ClassVar[int] = 0
+    """The axis of its weights that its output channels are."""
+    denormalize_epsilon: ClassVar[float] = 0.00001
+    """What ``denormalize`` and ``reset`` add to its variances."""
 
     index: int
     line: int
@@ -105,6 +121,11 @@ class Layer:
     tree: str | None = None
     shares: int | None = None
     unused: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, section: Section, place: Place) -> Layer:
+        """Read a section. Raises `CfgError`."""
+        raise NotImplementedError
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -126,6 +147,29 @@ class Layer:
         """Whether its output is its input, or a part of it, where it lies."""
         return False
 
+    @property
+    def part_of_input(self) -> int | None:
+        """Where its output begins in its input, if it hands on only a part of it."""
+        return None
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether batch normalisation is a part of it."""
+        return False
+
+    @property
+    def brief(self) -> str:
+        """What it is, in few words."""
+        return self.kind
+
+    def without_normalization(self) -> Layer:
+        """The same layer without batch normalisation."""
+        return self
+
+    def as_saved(self) -> tuple[Layer, list[str]]:
+        """The layer as Darknet writes its weights, and the options that it ignores then."""
+        return self, []
+
     def arrays(self) -> list[Stored]:
         """Its arrays, those of a file in file order."""
         return []
@@ -134,9 +178,32 @@ class Layer:
         """Its arrays in a ``.weights`` file, in file order."""
         return [array for array in self.arrays() if array.default is None]
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        """What OpenCV makes of it; named as the section, where OpenCV has no such layer."""
+        return OpenCvLayer(f"{self.kind}_{self.index}", self.kind)
+
     def describe(self) -> str:
         """Its line in the layer table that Darknet prints while it reads a cfg (without the leading number)."""
         raise NotImplementedError
+
+    @property
+    def sharp(self) -> Shape:
+        """Shape of its output before a blur."""
+        return self.out
+
+    @property
+    def alexeyab_billions(self) -> float:
+        """AlexeyAB's count of its operations, in billions, as a float; only some layers have one."""
+        return 0.0
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        """Width and height that his table knows of it: those of its input, or 0."""
+        return self.input.w, self.input.h
+
+    def alexeyab_row(self, network: Network) -> str:
+        """Its lines in his table, by the sections and layers of its network, where they are not those of `describe`."""
+        return self.describe()
 
 
 def c_divide(a: int, b: int) -> int:
@@ -172,6 +239,13 @@ def within_reach(section: Section, key: str, value: int, needed: int) -> None:
     """Raise `CfgError` if an option is far larger than anything that its input needs."""
     if value > needed + REACH:
         raise section.error(f"{key}={value} is far more than an input of this size needs (at most {needed})", key)
+
+
+def no_more_than(section: Section, key: str, value: int, most: int = REACH) -> int:
+    """``value``, if the option that enlarges a layer's output is not beyond any use."""
+    if value > most:
+        raise section.error(f"{key}={value} is far more than any network has (at most {most})", key)
+    return value
 
 
 def checked_output(section: Section, out: Shape, given: Shape) -> Shape:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Place, Stored, need_image
+from .opencv import OpenCvLayer
 from .weighted import Weighted, read_load_rules
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class BatchNorm(Weighted):
     def arrays(self) -> list[Stored]:
         biases = Stored("biases", (self.input.c,), default=None if self.stored_biases else 0.0)
         return [biases, *self.normalization(self.input.c)]
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"batchnorm_{self.index}", self.kind)
 
     def describe(self) -> str:
         return f"Batch Normalization Layer: {self.input.w} x {self.input.h} x {self.input.c} image"

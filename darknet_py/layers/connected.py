@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Place, Shape, Stored, checked_output, positive
+from .opencv import OpenCvLayer
 from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,9 @@ class Connected(Weighted):
     """Fully connected layer, then batch normalisation or biases, then activation."""
 
     kind = "connected"
+    folds = True
+    resets = True
+    denormalize_epsilon = 0.000001
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Connected:
@@ -37,5 +42,15 @@ class Connected(Weighted):
         weights = Stored("weights", shape, self.spread(self.input.size), transposed="header")
         return [Stored("biases", (self.out.size,)), weights, *self.normalization(self.out.size)]
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(
+            f"fullyConnected_{self.index}", "InnerProduct", self.activation, self.batch_normalize,
+            work=3 * self.input.size, flat=True,
+        )  # fmt: skip
+
     def describe(self) -> str:
         return f"connected                            {self.input.size:4d}  ->  {self.out.size:4d}"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from ..formats.cfg import to_float32
 from .base import Place, Shape, checked_output, need_image, not_negative, positive, within_reach
 from .convolutional import Convolutional
-from .recurrent import Crnn, Part, Recurrent
+from .recurrent import Crnn, Recurrent
 from .strides import window_output
 from .weighted import read_activation, read_load_rules, read_wide
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,39 @@ class _Gate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvCrnn(Crnn):
+class _Convolutions(Recurrent):
+    """A recurrent layer of convolutions, in AlexeyAB's table."""
+
+    alexeyab_order: ClassVar[tuple[str, ...]]
+    """Its parts in the order in which he makes them."""
+
+    parts: Mapping[str, Convolutional]
+
+    def _made(self) -> list[Convolutional]:
+        return [self.parts[name] for name in self.alexeyab_order if name in self.parts]
+
+    @property
+    def alexeyab_billions(self) -> float:
+        total = 0.0
+        for part in self._made():
+            total = to_float32(total + part.alexeyab_billions)
+        return total
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return self.input.w, self.input.h
+
+    def alexeyab_row(self, network: Network) -> str:
+        x = self.input
+        title = f"{self.kind.upper()} Layer: {x.h} x {x.w} x {x.c} image, {self.out.c} filters"
+        return "\n".join([title, *(part.alexeyab_line("conv  ") for part in self._made())])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvCrnn(_Convolutions, Crnn):
     """The recurrence of `Rnn` with convolutions (AlexeyAB's ``make_crnn_layer``): no exchange of rows and columns."""
 
     kind = "crnn"
+    alexeyab_order = ("input_layer", "self_layer", "output_layer")
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> ConvCrnn:
@@ -79,7 +111,7 @@ class ConvCrnn(Crnn):
         if (given.out.w, given.out.h) != (shape.w, shape.h):
             raise section.error(f"[crnn] must keep the size of its input, {shape}; it makes {given.out} of it")
         state = Shape(hidden, shape.h, shape.w)
-        parts: dict[str, Part] = {
+        parts: dict[str, Convolutional] = {
             "input_layer": given, "self_layer": gate.make(state, hidden), "output_layer": gate.make(state, filters)
         }  # fmt: skip
         return cls(
@@ -89,7 +121,7 @@ class ConvCrnn(Crnn):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvLstm(Recurrent):
+class ConvLstm(_Convolutions):
     """Convolutional long short-term memory (``make_conv_lstm_layer``): keeps its cells and its last output.
 
     Attributes:
@@ -99,6 +131,7 @@ class ConvLstm(Recurrent):
 
     kind = "conv_lstm"
     table_order = ("uf", "ui", "ug", "uo", "wf", "wi", "wg", "wo")
+    alexeyab_order = (*table_order, "vf", "vi", "vo")
 
     peephole: bool
     constrain: int
@@ -114,7 +147,7 @@ class ConvLstm(Recurrent):
         peephole = bool(section.find_int("peephole", 0))
         out = gate.make(shape, filters).out
         recurrent = [*(("vf", "vi", "vo") if peephole else ()), "wf", "wi", "wg", "wo"]
-        parts: dict[str, Part] = {name: gate.make(out, filters) for name in recurrent}
+        parts: dict[str, Convolutional] = {name: gate.make(out, filters) for name in recurrent}
         if parts["wf"].out != out:
             raise section.error(
                 f"[conv_lstm] must keep the size of its output, {out}; it makes {parts['wf'].out} of it"
@@ -128,6 +161,10 @@ class ConvLstm(Recurrent):
     @property
     def state_sizes(self) -> tuple[int, ...]:
         return (self.out.size, self.out.size)
+
+    @property
+    def alexeyab_billions(self) -> float:
+        return to_float32(super().alexeyab_billions + (12 if self.peephole else 9) * self.out.size / 1e9)
 
     def _title(self) -> str:
         x = self.input

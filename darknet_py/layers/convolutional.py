@@ -6,12 +6,16 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
+from ..formats.cfg import to_float32
+from .alexeyab_rows import blur_row, dimensions
+from .base import Layer, Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
+from .opencv import OpenCvLayer
 from .strides import blur_window, read_strides, window_output
 from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 NOBODY = -1000000000
@@ -40,6 +44,8 @@ class Convolutional(Weighted):
 
     kind = "convolutional"
     takes_batches = True
+    folds = True
+    resets = True
 
     n: int
     size: int
@@ -137,6 +143,17 @@ class Convolutional(Weighted):
         sharp = self.sharp
         return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
 
+    @property
+    def brief(self) -> str:
+        groups = f" in {self.groups} groups" if self.groups > 1 else ""
+        return f"conv {self.n} {self.size}x{self.size}/{self.stride}{groups}"
+
+    def as_saved(self) -> tuple[Layer, list[str]]:
+        plain, ignored = super().as_saved()
+        if not self.flipped:
+            return plain, ignored
+        return dataclasses.replace(plain, flipped=False), ["flipped", *ignored]  # type: ignore[call-arg]
+
     def arrays(self) -> list[Stored]:
         if self.shares is not None:
             return []
@@ -147,12 +164,43 @@ class Convolutional(Weighted):
         )  # fmt: skip
         return [Stored("biases", (self.n,)), *self.normalization(self.n), weights]
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        options = f"kernel_size : {self.size}", f"stride : {self.stride}", f"pad : {self.pad}", f"group: {self.groups}"
+        return OpenCvLayer(
+            f"conv_{self.index}", "Convolution", self.activation, self.batch_normalize,
+            work=2 * self.size**2 * self.c + 1, options=options,
+        )  # fmt: skip
+
     def describe(self) -> str:
         flops = 2.0 * self.n * self.size * self.size * self.c / self.groups * self.out_h * self.out_w
         return (
             f"conv  {self.n:5d} {self.size:2d} x{self.size:2d} /{self.stride:2d}  {self.w:4d} x{self.h:4d} x{self.c:4d}"
             f"   ->  {self.out_w:4d} x{self.out_h:4d} x{self.n:4d}  {flops / 1e9:5.3f} BFLOPs"
         )
+
+    @property
+    def alexeyab_billions(self) -> float:
+        weights = self.c // self.groups * self.n * self.size * self.size
+        return to_float32(2.0 * weights * self.sharp.h * self.sharp.w / 1e9) / (32 if self.xnor else 1)
+
+    def alexeyab_row(self, network: Network) -> str:
+        assisted = bool(network.sections[self.index].find_float("assisted_excitation", 0))
+        return self.alexeyab_line("convS " if self.shares is not None else "convAE" if assisted else "conv  ")
+
+    def alexeyab_line(self, name: str) -> str:
+        """The row of a convolution that is called ``name``."""
+        filters = f"{self.n:5d}/{self.groups:4d} " if self.groups > 1 else f"{self.n:5d}      "
+        x, y = (1, 1) if self.blur else (self.stride_x, self.stride_y)
+        if x != y:
+            window = f"{self.size:2d}x{self.size:2d}/{x:2d}x{y:2d} "
+        elif self.dilation > 1:
+            window = f"{self.size:2d} x{self.size:2d}/{x:2d}({self.dilation:1d})"
+        else:
+            window = f"{self.size:2d} x{self.size:2d}/{x:2d}   "
+        sizes = f"{dimensions(self.input)} -> {dimensions(self.sharp)} {self.alexeyab_billions:5.3f} BF"
+        line = f"{'convX ' if self.xnor else name}{filters}{window}{sizes}"
+        return f"{line}\n{blur_row(self, blur_window(self.blur)[0])}" if self.blur else line
 
 
 def _shares(section: Section) -> bool:

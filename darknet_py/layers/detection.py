@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .base import Place, Shape, positive
-from .head import Head
+from .head import Fact, Head
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +51,13 @@ class Detection(Head):
             softmax=bool(section.find_int("softmax", 0)),
         )  # fmt: skip
 
-    def export_facts(self) -> dict[str, Any]:
+    def export_facts(self) -> Mapping[str, Fact]:
         return {
             "classes": self.classes, "num": self.n, "side": self.side, "sqrt": self.sqrt, "softmax": self.softmax,
         }  # fmt: skip
 
     def describe(self) -> str:
         return "Detection Layer"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return self.side, self.side

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..formats.cfg import c_float
 from .base import Layer, Place, Shape, need_image
+from .opencv import OpenCvLayer
 from .weighted import read_activation
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,9 @@ class Activation(Layer):
 
     def describe(self) -> str:
         return f"Activation Layer: {self.input.size} inputs"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +86,29 @@ class Dropout(Layer):
     def hands_on(self) -> bool:
         return True
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"identity_{self.index}", "Identity", flat=None)
+
     def describe(self) -> str:
         size = self.input.size
         return f"dropout       p = {self.probability:.2f}               {size:4d}  ->  {size:4d}"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        blocks = network.sections[self.index].find_int("dropblock", 0)
+        return (self.input.w, self.input.h) if blocks else (0, 0)
+
+    def alexeyab_row(self, network: Network) -> str:
+        section, size = network.sections[self.index], self.input.size
+        probability = section.find_float("probability", 0.2)
+        if not section.find_int("dropblock", 0):
+            return f"dropout    p = {probability:.3f}        {size:4d}  ->   {size:4d}"
+        relative = section.find_float("dropblock_size_rel", 0)
+        absolute = min(int(section.find_float("dropblock_size_abs", 0)), self.input.w, self.input.h)
+        if not relative and not absolute:
+            absolute = 7
+        block = f"abs = {absolute:d}" if absolute else f"rel = {relative:.2f}"
+        return f"dropblock    p = {probability:.3f}   l.dropblock_size_{block}    {size:4d}  ->   {size:4d}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +117,7 @@ class Cost(Layer):
 
     kind = "cost"
     loss = True
+    is_cost = True
 
     @classmethod
     def parse(cls, section: Section, place: Place) -> Cost:
@@ -99,5 +125,12 @@ class Cost(Layer):
         size = place.input.size
         return cls(index=place.index, line=section.line, input=place.input, out=Shape(size, image=False))
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"identity_{self.index}", "Identity", flat=None)
+
     def describe(self) -> str:
         return f"cost                                           {self.input.size:4d}"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0

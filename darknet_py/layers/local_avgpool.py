@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import pool_billions, pool_row
 from .base import Layer, Place, checked_output, need_image, not_negative, positive, within_reach
 from .strides import read_pool_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +46,10 @@ class LocalAvgPool(Layer):
             f"{self.input.w:4d} x{self.input.h:4d} x{self.input.c:4d}   ->  "
             f"{self.out.w:4d} x{self.out.h:4d} x{self.out.c:4d}"
         )
+
+    @property
+    def alexeyab_billions(self) -> float:
+        return pool_billions(self)
+
+    def alexeyab_row(self, network: Network) -> str:
+        return pool_row(self, "avg", (self.stride_x, self.stride_y))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import blur_row, pool_billions, pool_row
 from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive, within_reach
+from .opencv import OpenCvLayer
 from .strides import blur_window, read_pool_strides, window_output
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +79,26 @@ class MaxPool(Layer):
         """Shape of the map before the blur."""
         return window_output(self.input.c, self.input, self.size, self.pad, 1, 1) if self.blur else self.out
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        options = (f"kernel_size : {self.size}", f"stride : {self.stride}")
+        return OpenCvLayer(f"pool_{self.index}", "Pooling", work=self.size**2, options=options)
+
     def describe(self) -> str:
         return (
             f"max          {self.size} x {self.size} / {self.stride}  "
             f"{self.input.w:4d} x{self.input.h:4d} x{self.input.c:4d}   ->  "
             f"{self.out.w:4d} x{self.out.h:4d} x{self.out.c:4d}"
         )
+
+    @property
+    def alexeyab_billions(self) -> float:
+        return pool_billions(self)
+
+    def alexeyab_row(self, network: Network) -> str:
+        if self.depth:  # one stride is all that he prints
+            return pool_row(self, "max-depth", (self.stride_x, self.stride_x))
+        if not self.blur:
+            return pool_row(self, "max", (self.stride_x, self.stride_y))
+        size, _ = blur_window(self.blur)
+        return f"{pool_row(self, 'max', (1, 1))}\n{blur_row(self, size)}"

@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..formats.cfg import to_float32
+from .alexeyab_rows import dimensions
 from .base import Layer, Place, Stored, need_image
+from .opencv import OpenCvLayer
 from .weighted import read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 WEIGHTS = ("none", "per_feature", "per_layer", "per_channel")
 NORMALIZATIONS = {"none": "none", "relu": "relu", "avg_relu": "relu", "softmax": "softmax"}
+
+_WEIGHTS = {"per_feature": 1, "per_layer": 1, "per_channel": 2}
+_NORMALIZATIONS = {"relu": 1, "avg_relu": 1, "softmax": 2}
+"""AlexeyAB's numbers for these words, which his table shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,5 +88,25 @@ class MultiShortcut(Layer):
         shape = (len(self.added) + 1, self.weights)
         return [Stored("weights", shape, spread=(-0.5, 1.5))] if self.weights else []
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"shortcut_{self.index}", "Eltwise", self.activation)
+
     def describe(self) -> str:
         return f"Shortcut Layer: {', '.join(str(number) for number in self.added)}"
+
+    @property
+    def alexeyab_billions(self) -> float:
+        return to_float32(self.out.size * len(self.added) / 1e9) * (2 if self.weights else 1)
+
+    def alexeyab_row(self, network: Network) -> str:
+        section = network.sections[self.index]
+        weights = _WEIGHTS.get(section.find_str("weights_type", "none"), 0)
+        kind = _NORMALIZATIONS.get(section.find_str("weights_normalization", "none"), 0) if weights else 0
+        lines = [
+            f"Shortcut Layer: {''.join(f'{number}, ' for number in self.added)} wt = {weights}, wn = {kind}, "
+            f"outputs:{dimensions(self.out)} {self.alexeyab_billions:5.3f} BF"
+        ]
+        shapes = [network.layers[number].out for number in self.added]
+        lines += [f" ({dimensions(self.out)}) + ({dimensions(shape)}) " for shape in shapes if shape != self.out]
+        return "\n".join(lines)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..formats.cfg import c_float
-from .base import Layer, Place, Shape, Stored, checked_output, need_image, positive
+from .alexeyab_rows import dimensions
+from .base import Layer, Place, Shape, Stored, checked_output, need_image, no_more_than, positive
 from .weighted import read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,12 @@ class Implicit(Layer):
     def describe(self) -> str:
         return f"implicit Layer: {self.out.c} x {self.out.h}"
 
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0
+
+    def alexeyab_row(self, network: Network) -> str:
+        return f"implicit Layer: {self.out.c} x {self.out.h} \t mean={self.mean:.2f}, std={self.std:.2f} "
+
 
 @dataclass(frozen=True, kw_only=True)
 class History(Layer):
@@ -60,12 +68,16 @@ class History(Layer):
     def parse(cls, section: Section, place: Place) -> History:
         """Read a section."""
         shape = need_image(section, place)
-        steps = positive(section, "history_size", 4)
+        steps = no_more_than(section, "history_size", positive(section, "history_size", 4))
         out = checked_output(section, Shape(shape.c * steps, shape.h, shape.w), shape)
         return cls(index=place.index, line=section.line, input=shape, out=out, steps=steps)
 
     def describe(self) -> str:
         return f"HISTORY b = 1, s = 1, steps = {self.steps}, {self.input}"
+
+    def alexeyab_row(self, network: Network) -> str:
+        shapes = f"{dimensions(self.input)} -> {dimensions(self.out)}"
+        return f"HISTORY b = 1, s = {self.steps:2d}, steps =  1   {shapes} "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +98,9 @@ class Empty(Layer):
     def describe(self) -> str:
         return "empty"
 
+    def alexeyab_row(self, network: Network) -> str:
+        return "empty "
+
 
 @dataclass(frozen=True, kw_only=True)
 class Contrastive(Layer):
@@ -101,3 +116,15 @@ class Contrastive(Layer):
 
     def describe(self) -> str:
         return "contrastive"
+
+    def alexeyab_row(self, network: Network) -> str:
+        section = network.sections[self.index]
+        number = section.find_int("yolo_layer", 0)
+        head = {head.index: head for head in network.heads}.get(number + self.index if number < 0 else number)
+        boxes, classes = (head.n, head.classes) if head else (1, section.find_int("classes", 1000))
+        grid = self.input
+        step = boxes * grid.h * grid.w
+        return (
+            f"contrastive {grid.w:4d} x{grid.h:4d} x{boxes:4d} x emb_size {grid.size // step:4d} x batch: {1:4d}  "
+            f"classes = {classes:4d}, step = {step:4d} \ndetection "
+        )

@@ -17,6 +17,7 @@ from .weighted import read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
     Values = TypeVar("Values")
 
@@ -64,6 +65,9 @@ class Recurrent(Layer):
 
     def _title(self) -> str:
         return f"{self.kind.upper()} Layer: {self.input.size} inputs, {self.out.size} outputs"
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return 0, 0
 
 
 def _connected(

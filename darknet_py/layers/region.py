@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..formats.cfg import to_float32
 from .base import Place, Shape, need_image, number_of_anchors, positive, read_anchors
-from .head import Head, pairs
-from .rows import RowOptions
+from .head import Fact, GridHead
+from .opencv import OpenCvLayer, RowOptions
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
 
 
 @dataclass(frozen=True, kw_only=True)
-class Region(Head):
+class Region(GridHead):
     """Boxes at ``n`` anchors per cell (paper, section 2), classes by softmax, logistic or WordTree (section 4).
 
     Channels of an anchor: ``coords`` box values, objectness, ``classes`` class values. ``biases`` are the anchors'
-    widths and heights in cells. ``tree`` and ``map`` are file names as the cfg writes them. ``flat``: as in AlexeyAB's
-    dialect the output has the values of each cell, anchor after anchor, side by side; ``classfix`` -1 then takes an
+    widths and heights in cells. ``tree`` is a file name as the cfg writes it. ``flat``: as in AlexeyAB's dialect the
+    output has the values of each cell, anchor after anchor, side by side; ``classfix`` -1 then takes an
     objectness below .5 for 0.
     """
 
     kind = "region"
 
     coords: int
-    biases: tuple[float, ...]
     softmax: bool
     background: bool
-    map: str | None
     flat: bool = False
     classfix: int = 0
 
@@ -61,28 +60,22 @@ class Region(Head):
             flat=flat, classfix=section.find_int("classfix", 0) if flat else 0,
         )  # fmt: skip
 
-    @property
-    def w(self) -> int:
-        """Width of the grid, in cells."""
-        return self.input.w
-
-    @property
-    def h(self) -> int:
-        """Height of the grid, in cells."""
-        return self.input.h
-
-    @property
-    def anchors(self) -> tuple[tuple[float, float], ...]:
-        return pairs(self.biases)
-
     def anchor_scale(self, net: Shape) -> tuple[float, float]:
         return self.w, self.h
 
-    def export_facts(self) -> dict[str, Any]:
+    @property
+    def first_class(self) -> int:
+        return self.coords + (0 if self.background and not self.flat else 1)
+
+    def export_facts(self) -> Mapping[str, Fact]:
         return {
             "classes": self.classes, "num": self.n, "coords": self.coords, "anchors": self.biases,
             "softmax": self.softmax, "background": self.background, "tree": self.tree,
         }  # fmt: skip
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer("detection_out", "Region", rows=True)
 
     def row_options(self, section: Section) -> RowOptions:
         if self.coords != 4:
@@ -90,7 +83,7 @@ class Region(Head):
         if self.tree:
             raise section.error("OpenCV has no rows of boxes for a [region] with a tree", "tree")
         return RowOptions(
-            "detection_out", self.anchors, section.find_float("thresh", 0.001), to_float32(0.4), in_cells=True,
+            self.anchors, section.find_float("thresh", 0.001), to_float32(0.4), in_cells=True,
             classfix=section.find_int("classfix", 0),
         )  # fmt: skip
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive
+from .alexeyab_rows import dimensions
+from .base import REACH, Layer, Place, Shape, checked_output, need_image, no_more_than, not_negative, positive
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class Reorg(Layer):
         stride = positive(section, "stride", 1)
         reverse = bool(section.find_int("reverse", 0))
         flatten = bool(section.find_int("flatten", 0))
-        extra = not_negative(section, "extra", 0)
+        extra = no_more_than(section, "extra", not_negative(section, "extra", 0), REACH * shape.size)
         blocks = stride * stride
         if extra:
             out = Shape(shape.size + extra, image=False)
@@ -50,6 +53,10 @@ class Reorg(Layer):
         return cls(index=place.index, line=section.line, input=shape, out=out, stride=stride, reverse=reverse,
                    flatten=flatten, extra=extra)  # fmt: skip
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"reorg_{self.index}", "Reorg")
+
     def describe(self) -> str:
         if self.extra:
             return f"reorg              {self.input.size:4d}   ->  {self.out.size:4d}"
@@ -57,3 +64,6 @@ class Reorg(Layer):
             f"reorg              /{self.stride:2d}  {self.input.w:4d} x{self.input.h:4d} x{self.input.c:4d}   ->  "
             f"{self.out.w:4d} x{self.out.h:4d} x{self.out.c:4d}"
         )
+
+    def alexeyab_row(self, network: Network) -> str:
+        return f"reorg_old              /{self.stride:2d}  {dimensions(self.input)}   ->  {dimensions(self.out)}"

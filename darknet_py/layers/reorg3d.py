@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import dimensions
 from .base import Layer, Place, Shape, checked_output, need_image, positive
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,3 +48,6 @@ class Reorg3d(Layer):
             f"reorg3d            /{self.stride:2d}  {self.input.w:4d} x{self.input.h:4d} x{self.input.c:4d}   ->  "
             f"{self.out.w:4d} x{self.out.h:4d} x{self.out.c:4d}"
         )
+
+    def alexeyab_row(self, network: Network) -> str:
+        return f"reorg                    /{self.stride:2d} {dimensions(self.input)} -> {dimensions(self.out)}"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .alexeyab_rows import dimensions
 from .base import Layer, Place, Shape, checked_output, not_negative, positive
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,5 +65,25 @@ class Route(Layer):
     def hands_on(self) -> bool:
         return len(self.layers) == 1
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        # Of several layers cut into groups OpenCV makes one for each, loses count of the layers and fails.
+        kind = "concat" if len(self.layers) > 1 else "slice" if self.groups > 1 else "identity"
+        return OpenCvLayer(f"{kind}_{self.index}", kind.capitalize())
+
+    @property
+    def part_of_input(self) -> int | None:
+        return self.group_id * self.out.size if self.groups > 1 else None
+
     def describe(self) -> str:
         return "route  " + " ".join(str(number) for number in self.layers)
+
+    def alexeyab_size(self, network: Network) -> tuple[int, int]:
+        return network.layers[self.layers[0]].alexeyab_size(network)
+
+    def alexeyab_row(self, network: Network) -> str:
+        count = len(self.layers)
+        gap = " \t    " if count > 3 else " \t            " if count > 1 else " \t\t            "
+        group = f"{self.group_id}/{self.groups}" if self.groups > 1 else "   "
+        numbers = "".join(f" {number}" for number in self.layers)
+        return f"route {numbers}{gap}           {group} -> {dimensions(self.out)} "

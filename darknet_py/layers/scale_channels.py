@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, need_image
+from .opencv import OpenCvLayer
 from .weighted import read_activation
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class ScaleChannels(Layer):
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, self.source)
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"scale_channels_{self.index}", "Scale", self.activation, map_first=True)
+
     def describe(self) -> str:
         return f"scale Layer: {self.source}"
 
@@ -71,6 +76,10 @@ class Sam(Layer):
     @property
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, self.source)
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"sam_{self.index}", "Eltwise", self.activation)
 
     def describe(self) -> str:
         return f"scale Layer: {self.source}"

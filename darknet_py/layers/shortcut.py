@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, need_image
+from .opencv import OpenCvLayer
 from .weighted import read_activation
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Shortcut(Layer):
     @property
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, self.source)
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"shortcut_{self.index}", "Eltwise", self.activation)
 
     def describe(self) -> str:
         added, out = self.added, self.out

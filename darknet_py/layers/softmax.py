@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, positive
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -16,6 +17,7 @@ class Softmax(Layer):
     """Softmax over ``groups`` equal parts of the input, or over the sibling groups of a WordTree (paper, section 4)."""
 
     kind = "softmax"
+    classifies = True
 
     groups: int
     temperature: float
@@ -31,6 +33,10 @@ class Softmax(Layer):
             index=place.index, line=section.line, input=place.input, out=Shape(size, image=False), groups=groups,
             temperature=section.find_float("temperature", 1.0), tree=section.find_str("tree", "") or None,
         )  # fmt: skip
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"softmax_{self.index}", "Softmax", flat=None)
 
     def describe(self) -> str:
         return f"softmax                                        {self.input.size:4d}"

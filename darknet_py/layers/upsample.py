@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Layer, Place, Shape, checked_output, need_image
+from .alexeyab_rows import dimensions
+from .base import Layer, Place, Shape, checked_output, need_image, no_more_than
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
+    from ..network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Upsample(Layer):
         if stride == 0:
             raise section.error("stride must not be 0", "stride")
         reverse = stride < 0
-        stride = abs(stride)
+        stride = abs(stride) if reverse else no_more_than(section, "stride", stride)
         if reverse:
             out = Shape(shape.c, shape.h // stride, shape.w // stride)
         else:
@@ -37,9 +40,17 @@ class Upsample(Layer):
         return cls(index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape),
                    stride=stride, reverse=reverse, scale=section.find_float("scale", 1.0))  # fmt: skip
 
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"upsample_{self.index}", "Resize")
+
     def describe(self) -> str:
         name = "downsample         " if self.reverse else "upsample           "
         return (
             f"{name}{self.stride:2d}x  {self.input.w:4d} x{self.input.h:4d} x{self.input.c:4d}   ->  "
             f"{self.out.w:4d} x{self.out.h:4d} x{self.out.c:4d}"
         )
+
+    def alexeyab_row(self, network: Network) -> str:
+        name = "downsample" if self.reverse else "upsample"
+        return f"{name:24}{self.stride:2d}x  {dimensions(self.input)} -> {dimensions(self.out)}"

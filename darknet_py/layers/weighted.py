@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB, PJREDDIE
 from .base import Layer, Stored
+from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -33,6 +35,22 @@ class Weighted(Layer):
     batch_normalize: bool = False
     dontloadscales: bool = False
     wide: bool = False
+
+    @property
+    def normalizes(self) -> bool:
+        return self.batch_normalize
+
+    def without_normalization(self) -> Layer:
+        return dataclasses.replace(self, batch_normalize=False)
+
+    def as_saved(self) -> tuple[Layer, list[str]]:
+        if not (self.batch_normalize and self.dontloadscales):
+            return self, []
+        return dataclasses.replace(self, dontloadscales=False), ["dontloadscales"]
+
+    @property
+    def opencv(self) -> OpenCvLayer:
+        return OpenCvLayer(f"{self.kind}_{self.index}", self.kind, normalizes=self.batch_normalize)
 
     def normalization(self, channels: int) -> list[Stored]:
         """The arrays of batch normalisation, in file order.

@@ -16,8 +16,8 @@ from ..formats.data import read_data
 from ..formats.labels import SkippedLines, read_labelled
 from ..formats.text import is_file
 from ..loading import find_data_file
+from ..output.alexeyab import label_file
 from ..terminal import control
-from .alexeyab import label_file
 from .open_network import read_classes
 from .prompt import print_stderr
 

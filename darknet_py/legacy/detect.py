@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..formats.atomic import check_writable, refuse_input
+from ..dialect import PJREDDIE
+from ..formats.atomic import check_writable, refuse_input, write_text
 from ..formats.data import read_names
 from ..image.draw import draw_detections, save_image
-from ..output.alexeyab import json_text
-from ..output.text import darknet_lines, predicted_line
+from ..output.writers import writers_of
 from ..zoo.folders import find_cfg
-from . import alexeyab
 from .image_view import ImageView, check_detects
 from .open_network import data_names, open_network
 from .prompt import for_each_image
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
     from ..detect.detections import Detections
     from ..detector import Detector
+    from ..dialect import Dialect
+    from ..output.writers import FileWriters
     from .flags import Flags
 
 PICTURE = "predictions"
@@ -33,20 +34,20 @@ SUFFIX = "DARKNET_PY_PICTURES"
 
 
 def test_detector(data: Path, cfg: str, weights: str | None, files: Sequence[str], flags: Flags) -> int:
-    """Detect and print (``test_detector``), as pjreddie's Darknet or as AlexeyAB's; gives the exit code."""
+    """Detect and print (``test_detector``), as the Darknet of the network's dialect; gives the exit code."""
     names = data_names(data, "names", default="data/names.list")
     if flags.alexeyab and flags.out is not None:
         refuse_input(flags.out, data, cfg, *([weights] if weights else []))
         check_writable(flags.out)
     detector = open_network(cfg, weights, names, **flags.engine)
     nms = 0.45 if flags.nms is None else flags.nms
-    if flags.alexeyab:
-        thresh = 0.25 if flags.thresh is None else flags.thresh
-        letter_box = flags.letter_box or detector.network.letter_box
-        look = ImageView(thresh, flags.hier, nms, stretch=not letter_box, grey=True)
-        return _test_as_alexeyab(detector, files, look, flags)
-    look = ImageView(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)
-    return _test_as_pjreddie(detector, files, look, flags.out or PICTURE)
+    if not flags.alexeyab:
+        look = ImageView(0.5 if flags.thresh is None else flags.thresh, flags.hier, nms)
+        return _test(detector, files, look, _picture(flags.out or PICTURE))
+    thresh = 0.25 if flags.thresh is None else flags.thresh
+    letter_box = flags.letter_box or detector.network.letter_box
+    look = ImageView(thresh, flags.hier, nms, stretch=not letter_box, grey=True)
+    return _test(detector, files, look, f"{PICTURE}.jpg", flags)
 
 
 def test_yolo(cfg: str, weights: str | None, files: Sequence[str], flags: Flags) -> int:
@@ -54,57 +55,62 @@ def test_yolo(cfg: str, weights: str | None, files: Sequence[str], flags: Flags)
     names = read_names(find_cfg("voc.names"))
     detector = open_network(cfg, weights, names, **flags.engine)
     thresh, nms = 0.2 if flags.thresh is None else flags.thresh, 0.4 if flags.nms is None else flags.nms
-    return _test_as_pjreddie(detector, files, ImageView(thresh, 0, nms, stretch=True, unit=True), PICTURE)
+    look = ImageView(thresh, 0, nms, stretch=True, unit=True)
+    return _test(detector, files, look, _picture(PICTURE), dialect=PJREDDIE)
 
 
-def _test_as_pjreddie(detector: Detector, files: Sequence[str], look: ImageView, picture: str) -> int:
-    file = f"{picture}.{os.environ.get(SUFFIX, 'jpg')}"
+def _picture(name: str) -> str:
+    return f"{name}.{os.environ.get(SUFFIX, 'jpg')}"
+
+
+def _test(
+    detector: Detector, files: Sequence[str], look: ImageView, picture: str, flags: Flags | None = None,
+    dialect: Dialect | None = None,
+) -> int:  # fmt: skip
+    """Detect in each image.
+
+    Args:
+        detector: the network.
+        files: the images.
+        look: how they are fitted.
+        picture: the file that is drawn.
+        flags: what files are to be written besides, and how, if the dialect has such files.
+        dialect: whose lines are printed; None: the network's.
+    """
     check_detects(detector)
-
-    def work(path: str) -> None:
-        refuse_input(file, path)  # Darknet would draw over it
-        pixels, found, seconds = look(detector, path)
-        print(predicted_line(path, seconds))
-        for line in darknet_lines(found):
-            print(line)
-        save_image(file, draw_detections(pixels, found))
-
-    return for_each_image(files, work)
-
-
-def _test_as_alexeyab(detector: Detector, files: Sequence[str], look: ImageView, flags: Flags) -> int:
-    picture = f"{PICTURE}.jpg"
-    check_detects(detector)
-    with _json_file(flags.out) as add:
+    writers = writers_of(dialect or detector.network.dialect)
+    out = flags.out if flags and writers.files else None
+    labelled = writers.files if flags and flags.save_labels else None
+    with _json_file(out, writers.files) as add:
 
         def work(path: str) -> None:
-            for file in (picture, alexeyab.label_file(path) if flags.save_labels else None, flags.out):
+            labels = labelled.label_file(path) if labelled else None
+            for file in (picture, labels, out):
                 if file is not None:
-                    refuse_input(file, path)  # AlexeyAB's would write over it
+                    refuse_input(file, path)  # Darknet would write over it
             pixels, found, seconds = look(detector, path)
-            for line in alexeyab.layer_lines(detector.network):
-                print(line)
-            print(alexeyab.predicted_line(path, seconds))
-            for line in alexeyab.object_lines(found, flags.ext_output):
+            lines = writers.lines(found, bool(flags and flags.ext_output))
+            for line in (*writers.before_image(detector.network), writers.predicted(path, seconds), *lines):
                 print(line)
             add(found, path)
-            if flags.save_labels:
-                alexeyab.write_labels(found, path)
+            if labelled and labels:
+                write_text(labels, labelled.labels(found))
             save_image(picture, draw_detections(pixels, found))
 
         return for_each_image(files, work)
 
 
 @contextmanager
-def _json_file(path: str | None) -> Iterator[Callable[[Detections, str], None]]:
+def _json_file(path: str | None, writers: FileWriters | None) -> Iterator[Callable[[Detections, str], None]]:
     """Yields what takes the images one by one; what they come to is written at the end, whole, or as far as it came."""
     texts: list[str] = []
 
     def add(found: Detections, image: str) -> None:
-        texts.append(json_text(found, len(texts) + 1, image))
+        if path is not None and writers:
+            texts.append(writers.json(found, len(texts) + 1, image))
 
     try:
         yield add
     finally:
-        if path is not None:
-            alexeyab.write_json(path, texts)
+        if path is not None and writers:
+            write_text(path, writers.json_array(texts))

@@ -21,9 +21,9 @@ from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import SkippedLines
 from ..formats.text import is_file
 from ..loading import LoadOptions, find_data_file
+from ..output.alexeyab import label_file, layer_lines
 from ..terminal import control, visible
 from ..zoo.folders import find_cfg
-from .alexeyab import label_file, layer_lines
 from .open_network import data_names, open_network
 from .progress import counted
 from .prompt import print_stderr

@@ -1,10 +1,13 @@
-"""Detections as AlexeyAB's Darknet groups them and writes them as JSON."""
+"""What AlexeyAB's Darknet prints and writes about an image: lines, JSON, label files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +16,35 @@ from ..formats.text import as_unicode
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
+    from ..network import Network
 
-JSON_THRESH = np.float32(0.005)
+f32 = np.float32
+
+JSON_THRESH = f32(0.005)
 """What goes into JSON is more probable (``detection_to_json``)."""
 
 HIDDEN = "dont_show"
 """Classes whose names begin so are detected but not shown."""
+
+LAYER_TYPES = {"region": 27, "yolo": 28, "Gaussian_yolo": 29}
+"""Numbers of its ``LAYER_TYPE``."""
+
+FOLDERS = (
+    ("/images/train2017/", "/labels/train2017/"), ("/images/val2017/", "/labels/val2017/"),
+    ("/JPEGImages/", "/labels/"),
+    ("/images/train2014/", "/labels/train2014/"), ("/images/val2014/", "/labels/val2014/"),
+)  # fmt: skip
+"""Where labels are that do not lie beside their images (``replace_image_to_label``)."""
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A box with its classes, the most probable first, then the others in their order."""
+
+    rows: list[int]
+    left: float
 
 
 def rows_by_box(found: Detections) -> Iterator[list[int]]:
@@ -30,6 +56,75 @@ def rows_by_box(found: Detections) -> Iterator[list[int]]:
 def is_hidden(found: Detections, row: int) -> bool:
     """Whether a row's class is not shown."""
     return found.names[row].startswith(HIDDEN)
+
+
+def layer_lines(network: Network) -> Iterator[str]:
+    """A line for each head, as it precedes every image."""
+    for head in network.heads:
+        if head.kind in LAYER_TYPES:
+            yield f" Detection layer: {head.index} - type = {LAYER_TYPES[head.kind]} "
+
+
+def predicted_line(path: str, seconds: float) -> str:
+    """``dog.jpg: Predicted in 120.029000 milli-seconds.``"""
+    return f"{path}: Predicted in {seconds * 1e3:f} milli-seconds."
+
+
+def shown_boxes(found: Detections) -> list[Shown]:
+    """Boxes from left to right (``get_actual_detections``, ``compare_by_lefts``)."""
+    boxes = []
+    for rows in rows_by_box(found):
+        visible = [row for row in rows if not is_hidden(found, row)]
+        if not visible:
+            continue
+        best = max(visible, key=lambda row: (found.confidence[row], -row))
+        x, w = found.box[best, 0], found.box[best, 2]
+        boxes.append(Shown([best, *(row for row in rows if row != best)], float(x - w / f32(2))))
+    return sorted(boxes, key=lambda box: box.left)
+
+
+def object_rows(found: Detections, places: bool = False) -> Iterator[tuple[int, str]]:
+    """A row and its line for each class of each box, with ``places`` (``-ext_output``) in pixels, from left to right.
+
+    Source: ``draw_detections_v3``.
+    """
+    width, height = (f32(side) for side in found.image_size)
+    for box in shown_boxes(found):
+        for row in box.rows:
+            line = f"{found.names[row]}: {float(found.confidence[row] * f32(100)):.0f}%"
+            if places:
+                x, y, w, h = found.box[row]
+                left, top = _round((x - w / f32(2)) * width), _round((y - h / f32(2)) * height)
+                line += (
+                    f"\t(left_x: {left:4.0f}   top_y: {top:4.0f}   "
+                    f"width: {_round(w * width):4.0f}   height: {_round(h * height):4.0f})"
+                )
+            yield row, line
+
+
+def frame_lines(found: Detections, places: bool = False) -> Iterator[str]:
+    """A line for each box of a demo's frame with its classes, with ``places`` in pixels (``draw_detections_cv_v3``).
+
+    Behind a box that is followed over frames its number stands: ``dog: 57% #3``.
+    """
+    width, height = found.image_size
+    for rows in visible_boxes(found):
+        line = ", ".join(f"{found.names[row]}: {float(found.confidence[row] * 100):.0f}% " for row in rows)
+        if places:
+            x, y, w, h = (min(float(value), 1.0) if value == value else 0.5 for value in found.box[rows[0]])
+            left, top = max(0, int((x - w / 2) * width)), max(0, int((y - h / 2) * height))
+            line += f"\t(left_x: {left:4d}   top_y: {top:4d}   width: {w * width:4.0f}   height: {h * height:4.0f})"
+        if found.track_ids:
+            line = f"{line.rstrip()} #{found.track_ids[rows[0]]}"
+        yield line
+
+
+def visible_boxes(found: Detections) -> Iterator[list[int]]:
+    """The rows of each box, but for classes whose names begin with ``dont_show``."""
+    for rows in rows_by_box(found):
+        visible = [row for row in rows if not is_hidden(found, row)]
+        if visible:
+            yield visible
 
 
 def json_text(found: Detections, number: int, path: str | None = None) -> str:
@@ -48,6 +143,36 @@ def json_text(found: Detections, number: int, path: str | None = None) -> str:
             )
     shown = "" if path is None else f' \n "filename":{_quoted(path)},'
     return f'{{\n "frame_id":{number},{shown} \n "objects": [ \n' + ", \n".join(objects) + "\n ] \n}"
+
+
+def json_array(texts: Sequence[str]) -> str:
+    """A file of such objects (``-out``)."""
+    return "[\n" + ", \n".join(texts) + "\n]"
+
+
+def label_text(found: Detections) -> str:
+    """A label file for training (``-save_labels``): each box with its best class."""
+    lines = []
+    for rows in rows_by_box(found):
+        best = max(rows, key=lambda row: (found.confidence[row], -row))
+        x, y, w, h = found.box[best]
+        lines.append(f"{found.class_id[best]} {x:2.4f} {y:2.4f} {w:2.4f} {h:2.4f}\n")
+    return "".join(lines)
+
+
+def label_file(image: str) -> Path:
+    """Where an image's labels are (``replace_image_to_label``)."""
+    path = image.replace("\\", "/")
+    for images, labels in FOLDERS:
+        path = path.replace(images, labels)
+    plain = Path(path)
+    return plain.with_suffix(".txt") if plain.suffix.lower() in SUFFIXES else Path(f"{path}.txt")
+
+
+def _round(value: np.float32) -> float:
+    """C's ``round``: halves away from zero; NaN stays NaN."""
+    number = float(value)
+    return math.copysign(math.floor(abs(number) + 0.5), number) if math.isfinite(number) else number
 
 
 def _quoted(text: str) -> str:

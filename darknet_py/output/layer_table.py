@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..dialect import ALEXEYAB, PJREDDIE
 from ..errors import printable
-from ..network import layer_table
-from .alexeyab_table import alexeyabs_table
+from .writers import writers_of
 
 if TYPE_CHECKING:
     from ..network import Network
-
-_TABLES: dict[str, Callable[[Network, bool], list[str]]] = {
-    PJREDDIE.key: layer_table, ALEXEYAB.key: alexeyabs_table
-}  # fmt: skip
-"""Who prints the table, by dialect."""
 
 
 def printed_table(network: Network, verbose: bool = False) -> list[str]:
     """The table's lines; ``verbose`` adds what that Darknet prints about lines and options that it does not read."""
     notes = [printable(note) for note in network.notes] if verbose else []
-    return notes + _TABLES[network.dialect.key](network, verbose)
+    return notes + writers_of(network.dialect).table(network, verbose)

@@ -1,4 +1,4 @@
-"""What Darknet prints."""
+"""What pjreddie's Darknet prints."""
 
 from __future__ import annotations
 
@@ -17,20 +17,15 @@ def darknet_lines(found: Detections) -> list[str]:
     """A line for each row, such as ``dog: 57%``, as C's ``printf("%s: %.0f%%\\n", name, prob*100)`` writes it.
 
     The product is float32 and its exact value is rounded, halves to even. Darknet stops where a class has no name; here
-    its number stands for it.
+    its number stands for it. Behind an object that is followed over frames its number stands: ``dog: 57% #3``.
     """
     hundred = np.float32(100)
-    return [
+    lines = [
         f"{name}: {float(confidence * hundred):.0f}%"
         for name, confidence in zip(found.names, found.confidence, strict=True)
     ]
-
-
-def tree_lines(found: Detections) -> list[str]:
-    """`darknet_lines`, each followed by the way through the WordTree: nodes with their probability given the parent."""
-    lines = []
-    for line, path in zip(darknet_lines(found), found.tree_paths, strict=True):
-        lines += [line, "  " + " > ".join(f"{step.name} {step.conditional:.0%}" for step in path)]
+    if found.track_ids:
+        return [f"{line} #{number}" for line, number in zip(lines, found.track_ids, strict=True)]
     return lines
 
 

@@ -14,6 +14,7 @@ from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
 from .ops import make_steps
 from .pool import Schedule, get_pool
+from .room import check_room
 from .states import States
 from .step import share_temporary
 
@@ -68,9 +69,11 @@ class Plan:
         self.images = images
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
-        self.states = States(network) if states is None else states
         self.dry = dry
         self.layout = lay_out(network, self.kept, profile.numbers)
+        if not dry:
+            check_room(network, self.layout, images)
+        self.states = States(network) if states is None else states
         self.arena = aligned_memory(images * self.layout.size)  # each image has a part of its own
         self._made_of = parameters, trees or {}, {} if store is None else store
         self.steps: list[Step] = []

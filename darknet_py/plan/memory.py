@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DarknetError
-from ..layers import Route
 from ..numeric.number_format import FLOAT32
 from .fusion import pooled_convolutions
 from .inner import inner_size
@@ -98,9 +97,8 @@ def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int
 
 def handed_on(layer: Layer, given: Buffer, numbers: NumberFormat) -> Buffer:
     """Where the output of a layer lies that hands on its input, or (a [route] with groups) a part of it."""
-    if not isinstance(layer, Route) or layer.groups == 1:
-        return given
-    return Buffer(given.offset + layer.group_id * layer.out.size * numbers.itemsize, layer.out.size)
+    begin = layer.part_of_input
+    return given if begin is None else Buffer(given.offset + begin * numbers.itemsize, layer.out.size)
 
 
 def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLOAT32) -> Layout:

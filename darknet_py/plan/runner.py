@@ -10,7 +10,6 @@ from weakref import WeakSet
 from ..errors import DarknetError
 from ..kernels.runtime.jit import times_compiled
 from .build import Plan
-from .states import States
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
@@ -65,11 +64,11 @@ class Runner:
         in_place = any(layer.kind not in PACKED and list(layer.stored()) for layer in network.layers)
         self._read_from = parameters.file if in_place else None
         self._store: dict[int, Store] = {}
-        self.plans: dict[int, Plan] = {}
         self._keep = frozenset(keep)
         self._seen: WeakSet[Plan] = WeakSet()
-        self.states = States(network)
-        self._last = self._plan_for(1)
+        self._last = Plan(*self._made_of, self._keep, 1, self._store)
+        self.plans = {1: self._last}
+        self.states = self._last.states
         self.has_run = False
         self.seconds = 0.0
 
@@ -131,10 +130,10 @@ class Runner:
 
     def resize(self, network: Network) -> None:
         """Go on with the same network at another size, its states 0; if no plan can be made, with the one before."""
-        made_of, states = (network, *self._made_of[1:]), States(network)
-        plan = Plan(*made_of, self._keep, 1, self._store, states)
+        made_of = network, *self._made_of[1:]
+        plan = Plan(*made_of, self._keep, 1, self._store)
         self._made_of, self.plans, self._last, self.has_run = made_of, {1: plan}, plan, False
-        self.states = states
+        self.states = plan.states
 
     def _plan_for(self, images: int) -> Plan:
         if images not in self.plans:

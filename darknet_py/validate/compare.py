@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..formats.text import as_unicode
-from ..output.text import darknet_lines
+from ..output.writers import writers_of
 from .references import Reference, ReferenceBox
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _first_box_difference(ours: Sequence[TracedBox], theirs: Sequence[TracedBox]
 def compare_text(found: Detections, reference: Reference) -> ImageResult:
     """Names, percents and their order against what Darknet printed."""
     result = ImageResult(reference.image, "text", found=found, expected=reference.boxes, how="line for line")
-    ours = [as_unicode(line) for line in darknet_lines(found)]
+    ours = [as_unicode(line) for line in writers_of(reference.dialect).lines(found)]
     theirs = [f"{as_unicode(box.name)}: {round(box.score * 100)}%" for box in reference.boxes]
     for number, (a, b) in enumerate(zip(ours, theirs, strict=False), start=1):
         if a != b:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DataError
 from ..formats.json_file import items, member, number, printable_text, read_json, shown, text
 from ..formats.text import read_text
@@ -54,6 +55,7 @@ class Reference:
         relative: boxes are fractions of the image instead of pixels.
         thresh: the least score that the reference lists, where its format fixes that.
         margin: pixels before the right and lower border at which boxes are cut off (1 in formats that count from 1).
+        dialect: whose lines a text has.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Reference:
     relative: bool = False
     thresh: float | None = None
     margin: int = 0
+    dialect: Dialect = PJREDDIE
 
 
 def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Reference]:
@@ -88,16 +91,20 @@ def read_references(path: str | Path, names: Sequence[str] = ()) -> list[Referen
     return references
 
 
-_PREDICTED = re.compile(r"^(?:Enter Image Path: )?(?P<image>.+): Predicted in [0-9.]+ seconds\.\s*$")
-_LINE = re.compile(r"^(?P<name>.+): (?P<percent>\d+)%\s*$")
+_PREDICTED = re.compile(r"^(?:Enter Image Path: )?(?P<image>.+): Predicted in [0-9.]+ (?P<his>milli-)?seconds\.\s*$")
+_LINE = re.compile(r"^(?P<name>.+): (?P<percent>\d+)%\s*(\(left_x:.*\))?\s*$")
 
 
 def _read_text(content: str, path: Path) -> list[Reference]:
-    """What ``./darknet detect`` or ``detector test`` printed, with whatever stands around it."""
+    """What ``./darknet detect`` or ``detector test`` printed, with whatever stands around it.
+
+    AlexeyAB's counts milli-seconds, and says with ``-ext_output`` where each object is.
+    """
     references: list[Reference] = []
     for at, line in enumerate(content.splitlines(), start=1):
         if predicted := _PREDICTED.match(line):
-            references.append(Reference("text", predicted["image"], str(path)))
+            dialect = ALEXEYAB if predicted["his"] else PJREDDIE
+            references.append(Reference("text", predicted["image"], str(path), dialect=dialect))
         elif references and (found := _LINE.match(line)):
             if len(found["percent"]) > MOST_DIGITS:
                 raise DataError(f"{found['percent'][:20]}... is no percentage", path, at)

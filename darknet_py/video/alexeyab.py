@@ -8,13 +8,13 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import DarknetError
 from ..formats.atomic import check_writable, encode_text
-from ..output.alexeyab import is_hidden, json_text, rows_by_box
+from ..output.alexeyab import frame_lines, json_text, visible_boxes
 from ..terminal import control
 from .frames import Result
 from .outputs import names_file, open_text
@@ -30,26 +30,6 @@ POST_TIMEOUT = 3.0
 
 POSTS_WAITING = 64
 """How many frames may wait to be posted before the oldest is left out."""
-
-
-def box_lines(found: Detections, coordinates: bool) -> Iterator[str]:
-    """A line for each box with its classes, with ``coordinates`` its place in pixels (``draw_detections_cv_v3``)."""
-    width, height = found.image_size
-    for rows in boxes(found):
-        line = ", ".join(f"{found.names[row]}: {float(found.confidence[row] * 100):.0f}% " for row in rows)
-        if coordinates:
-            x, y, w, h = (min(float(value), 1.0) if value == value else 0.5 for value in found.box[rows[0]])
-            left, top = max(0, int((x - w / 2) * width)), max(0, int((y - h / 2) * height))
-            line += f"\t(left_x: {left:4d}   top_y: {top:4d}   width: {w * width:4.0f}   height: {h * height:4.0f})"
-        yield line
-
-
-def boxes(found: Detections) -> Iterator[list[int]]:
-    """The rows of each box, but for classes whose names begin with ``dont_show``."""
-    for rows in rows_by_box(found):
-        visible = [row for row in rows if not is_hidden(found, row)]
-        if visible:
-            yield visible
 
 
 class AlexeyText:
@@ -70,7 +50,7 @@ class AlexeyText:
         elapsed = time.monotonic() - self._begin
         average = self._count / elapsed if elapsed else 0.0
         self._count += 1
-        lines = "".join(f"{line}\n" for line in box_lines(result.found, self._coordinates))
+        lines = "".join(f"{line}\n" for line in frame_lines(result.found, self._coordinates))
         sent = "".join(f"{line}\n" for line in self._sent)
         rate = f"\nFPS:{result.fps:.1f} \t AVG_FPS:{average:.1f}\n"
         self._stream.write(head)
@@ -210,7 +190,7 @@ def _hang_up(connection: HTTPConnection) -> None:
 
 def post_text(found: Detections, source: str) -> str:
     """The text of ``send_http_post_request``: a line for each box, the time, the source; nothing without boxes."""
-    lines = [f"{found.names[rows[0]]}, id: {found.class_id[rows[0]]}\n" for rows in boxes(found)]
+    lines = [f"{found.names[rows[0]]}, id: {found.class_id[rows[0]]}\n" for rows in visible_boxes(found)]
     if not lines:
         return ""
     return "".join(lines) + f"\ntime:\n{time.strftime('%A %Y-%m-%d %H:%M:%S')}\nvideosource:\n{source}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import DarknetError
+from ..output.writers import writers_of
 from .average import FRAMES, Adjustable, Averager
 from .frames import Result
 from .http import LOCAL, Watch
@@ -40,7 +41,8 @@ class Outputs:
         fullscreen: a large one.
         window_needed: that there can be no window is an error; otherwise a line is printed.
         clear: clear the terminal before each frame's lines.
-        text: what the text goes through instead of Darknet's lines.
+        follow: what numbers the objects of each result (`track.Follower`).
+        text: what the text goes through instead of the lines of the network's Darknet.
         boxes: whether they are drawn into pictures.
         more: further outputs, made with the function that ends the run.
     """
@@ -56,6 +58,7 @@ class Outputs:
     fullscreen: bool = False
     window_needed: bool = True
     clear: bool = False
+    follow: Callable[[Result], Result] | None = None
     text: Callable[[TextIO], Output] | None = None
     boxes: bool = True
     more: Sequence[Callable[[Callable[[], None]], Output]] = ()
@@ -88,12 +91,14 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
     sinks: list[Output] = []
     pipeline = Pipeline(
         source,
-        lambda frame: detector.prepare(frame.pixels, view),
+        lambda frame: averager.prepare(frame.pixels, view),
         lambda frame, x: averager.detect(x, (frame.pixels.shape[1], frame.pixels.shape[0]), adjustable.view),
-        lambda result: _put(sinks, result if outputs.boxes else replace(result, boxes=False)),
+        lambda result: _put(sinks, result, outputs),
     )
     with stopping(pipeline.stop), ExitStack() as stack:
-        sinks += _open(outputs, source, pipeline, adjustable, stack)
+        lines = writers_of(detector.network.dialect).frame
+        text = outputs.text or (lambda stream: Text(stream, outputs.clear, lines))
+        sinks += _open(outputs, text, source, pipeline, adjustable, stack)
         windows = [sink for sink in sinks if isinstance(sink, Window)]
         try:
             pipeline.run(windows[0].update if windows else None)
@@ -103,15 +108,18 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
     return pipeline
 
 
-def _put(sinks: Sequence[Output], result: Result) -> None:
+def _put(sinks: Sequence[Output], result: Result, outputs: Outputs) -> None:
+    result = result if outputs.follow is None else outputs.follow(result)
+    result = result if outputs.boxes else replace(result, boxes=False)
     for sink in sinks:
         sink.put(result)
 
 
 def _open(
-    outputs: Outputs, source: Source, pipeline: Pipeline, adjustable: Adjustable, stack: ExitStack
-) -> list[Output]:
-    """The outputs that are asked for; ``stack`` closes them."""
+    outputs: Outputs, text: Callable[[TextIO], Output], source: Source, pipeline: Pipeline, adjustable: Adjustable,
+    stack: ExitStack,
+) -> list[Output]:  # fmt: skip
+    """The outputs that are asked for, with what the text goes through; ``stack`` closes them."""
     sinks: list[Output] = []
 
     def add(sink: Output) -> None:
@@ -123,7 +131,7 @@ def _open(
     if outputs.prefix is not None:
         add(FrameFiles(outputs.prefix, outputs.raw_first))
     stream = sys.stderr if outputs.json == "-" else sys.stdout
-    add(outputs.text(stream) if outputs.text is not None else Text(stream, outputs.clear))
+    add(text(stream))
     for make in outputs.more:
         add(make(pipeline.stop))
     if outputs.json is not None:

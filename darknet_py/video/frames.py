@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from .opencv import load_cv2
 if TYPE_CHECKING:
     from ..detect.detections import Detections
     from ..typing import Pixels
+    from .track import Crossings
 
 
 JPEG_QUALITY = 90
@@ -41,12 +43,14 @@ class Result:
         found: the objects.
         fps: how many frames a second are got through at present.
         boxes: whether they are drawn.
+        crossings: how many objects have crossed each line so far.
     """
 
     frame: Frame
     found: Detections
     fps: float
     boxes: bool = True
+    crossings: Sequence[Crossings] = ()
 
     @cached_property
     def picture(self) -> Pixels:

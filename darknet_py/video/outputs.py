@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -15,7 +15,6 @@ from ..errors import DarknetError
 from ..formats.atomic import whole_file
 from ..output.json import frame as json_frame
 from ..output.json import unicode_only
-from ..output.text import darknet_lines
 from ..terminal import control
 from .average import Adjustable
 from .frames import Result, to_jpeg
@@ -38,15 +37,16 @@ class Output(Protocol):
 class Text:
     """Darknet's lines: ``FPS:31.4``, ``Objects:``, and a line for each object."""
 
-    def __init__(self, stream: TextIO, clear: bool, lines: Callable[[Detections], list[str]] = darknet_lines) -> None:
-        """Write to ``stream``; with ``clear`` the terminal is cleared before each frame."""
+    def __init__(self, stream: TextIO, clear: bool, lines: Callable[[Detections, bool], Iterable[str]]) -> None:
+        """Write to ``stream`` the ``lines`` of a dialect; with ``clear`` the terminal is cleared before each frame."""
         self._stream, self._clear, self._lines = stream, clear, lines
 
     def put(self, result: Result) -> None:
         if self._clear:
             control(self._stream).write(CLEAR)
         head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
-        self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found)))
+        counts = [f"Line {number}: {each.text()}" for number, each in enumerate(result.crossings, start=1)]
+        self._stream.write(head + "".join(f"{line}\n" for line in [*self._lines(result.found, False), *counts]))
         self._stream.flush()
 
     def close(self) -> None:
@@ -62,7 +62,8 @@ def open_text(path: str) -> TextIO:
 class JsonLines:
     """A JSON object on a line for each frame, written at once so that others can follow.
 
-    ``{"frame_id", "filename", "time", "objects"}``; the objects are those of `Detections.to_json`.
+    ``{"frame_id", "filename", "time", "objects"}``; the objects are those of `Detections.to_json`. With lines that
+    objects are counted at, a ``"lines"``: for each ``{"right", "left"}``, how many have crossed it so far, by name.
     """
 
     def __init__(self, target: str, source: str) -> None:
@@ -77,7 +78,10 @@ class JsonLines:
     def put(self, result: Result) -> None:
         entry = unicode_only(json_frame(result.found, result.frame.number, self._source))
         objects = entry.pop("objects")
-        line = json.dumps({**entry, "time": round(result.frame.time, 3), "objects": objects}, allow_nan=False)
+        entry["time"] = round(result.frame.time, 3)
+        if result.crossings:
+            entry["lines"] = unicode_only([each.to_json() for each in result.crossings])
+        line = json.dumps({**entry, "objects": objects}, allow_nan=False)
         with names_file(self._target):
             self._stream.write(line + "\n")
             self._stream.flush()

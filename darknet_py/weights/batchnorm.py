@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..formats.cfg import read_cfg
-from ..layers import Connected, Convolutional, Deconvolutional, Weighted
+from ..layers import LAYERS
 from ..numeric.arithmetic import get_arithmetic
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ layers. That is not what its forward pass computes, ``scale / (sqrt(variance) + 
 ``forward``.
 """
 
-_FOLDED = (Convolutional, Deconvolutional, Connected)
-_RESET = (Convolutional, Connected)
-
 
 def fold(network: Network, arrays: Iterable[Arrays], formula: str) -> tuple[Network, Iterator[Arrays]]:
     """The network without batch normalisation, and its arrays, computed one layer after another.
@@ -42,14 +39,12 @@ def fold(network: Network, arrays: Iterable[Arrays], formula: str) -> tuple[Netw
         arrays: its stored arrays, one dict per layer.
         formula: one of `FORMULAS`.
     """
-    plain = [
-        dataclasses.replace(layer, batch_normalize=False) if isinstance(layer, _FOLDED) else layer
-        for layer in network.layers
-    ]
+    plain = [layer.without_normalization() if layer.folds else layer for layer in network.layers]
     pairs = zip(network.layers, arrays, strict=True)
     deviations = _formula(network, formula)
     return dataclasses.replace(network, layers=tuple(plain)), (
-        _fold_layer(layer, stored, deviations) if _normalized(layer, _FOLDED) else stored for layer, stored in pairs
+        _fold_layer(layer, stored, deviations) if layer.folds and layer.normalizes else stored
+        for layer, stored in pairs
     )
 
 
@@ -60,7 +55,7 @@ def reset(network: Network, arrays: Iterable[Arrays], formula: str) -> Iterator[
     """
     deviations = _formula(network, formula)
     for layer, stored in zip(network.layers, arrays, strict=True):
-        if _normalized(layer, _RESET):
+        if layer.resets and layer.normalizes:
             ones, zeros = np.ones_like(stored["biases"]), np.zeros_like(stored["biases"])
             neutral = {"scales": ones, "rolling_mean": zeros, "rolling_variance": ones}
             yield {**_fold_layer(layer, stored, deviations), **neutral}
@@ -68,18 +63,12 @@ def reset(network: Network, arrays: Iterable[Arrays], formula: str) -> Iterator[
             yield stored
 
 
-def _normalized(layer: Layer, kinds: tuple[type[Weighted], ...]) -> bool:
-    return isinstance(layer, kinds) and layer.batch_normalize
-
-
 def _formula(network: Network, formula: str) -> Callable[[Layer, Floats], Doubles]:
     """What a layer's scales are divided by, from its variances."""
     if formula == "forward":
         deviations = get_arithmetic("ieee", network.dialect).deviations
         return lambda layer, variance: deviations(variance)
-    return lambda layer, variance: np.sqrt(
-        variance.astype(np.float64) + (0.000001 if isinstance(layer, Connected) else 0.00001)
-    )
+    return lambda layer, variance: np.sqrt(variance.astype(np.float64) + layer.denormalize_epsilon)
 
 
 def _fold_layer(layer: Layer, stored: Arrays, deviations: Callable[[Layer, Floats], Doubles]) -> Arrays:
@@ -87,9 +76,8 @@ def _fold_layer(layer: Layer, stored: Arrays, deviations: Callable[[Layer, Float
     weights, biases, mean = stored["weights"], stored["biases"], stored["rolling_mean"]
     with np.errstate(all="ignore"):
         factor = (stored["scales"] / deviations(layer, stored["rolling_variance"])).astype(np.float32)
-        axis = 1 if isinstance(layer, Deconvolutional) else 0  # of the output channels
         shape = [1] * weights.ndim
-        shape[axis] = -1
+        shape[layer.channel_axis] = -1
         return {"biases": biases - mean * factor, "weights": weights * factor.reshape(shape)}
 
 
@@ -98,7 +86,7 @@ def rewrite_cfg(network: Network, *removed: str) -> bytes | None:
 
     Everything else stays as it stands in the file.
     """
-    kinds = {layer.kind for layer in _FOLDED}
+    kinds = {kind for kind, layer in LAYERS[network.dialect.key].items() if layer.folds}
     lines = {
         option.line
         for section in read_cfg(network.path, network.dialect.key).layers

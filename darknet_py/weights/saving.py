@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ..formats.cfg import read_cfg
-from ..layers import Convolutional, Weighted
 from ..network import Network
 
 if TYPE_CHECKING:
@@ -27,13 +26,8 @@ def as_saved(network: Network, whole: bool = False) -> tuple[Network, list[str]]
         if not whole and section.find_int("dontsave", 0):
             notes += [f"layer {layer.index} ({layer.kind}) is not written: dontsave=1"] if layer.stored() else []
             continue
-        plain = layer
-        if isinstance(plain, Convolutional) and plain.flipped:
-            plain = dataclasses.replace(plain, flipped=False)
-            notes.append(_note(plain, "flipped"))
-        if isinstance(plain, Weighted) and plain.batch_normalize and plain.dontloadscales:
-            plain = dataclasses.replace(plain, dontloadscales=False)
-            notes.append(_note(plain, "dontloadscales"))
+        plain, ignored = layer.as_saved()
+        notes += [_note(plain, key) for key in ignored]
         kept.append(plain)
     if not any(layer.stored() for layer in kept):
         notes.append("the file holds a header only: none of these layers has weights to write")

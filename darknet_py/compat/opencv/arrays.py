@@ -16,6 +16,6 @@ def to_array(value: Any) -> Array:
     return array
 
 
-def is_umat(value: Any) -> bool:
+def is_umat(value: object) -> bool:
     """Whether it is a ``cv2.UMat``."""
     return type(value).__name__ == "UMat" and callable(getattr(value, "get", None))

@@ -6,7 +6,7 @@ its versions is needed (``cv2.resize`` with ``INTER_LINEAR``, as OpenCV 4 comput
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,16 +16,14 @@ from .arrays import to_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...typing import Floats, Pixels
+    from ...typing import Array, Floats, Pixels
 
 
 _ONE = 1 << 11
 """1 as a weight."""
 
 
-def make_blob(
-    frame: NDArray[Any], size: tuple[int, int], scale: Floats, mean: Floats, swap_rb: bool, crop: bool
-) -> Floats:
+def make_blob(frame: Array, size: tuple[int, int], scale: Floats, mean: Floats, swap_rb: bool, crop: bool) -> Floats:
     """``(resized frame - mean) * scale`` as 1 x channels x height x width.
 
     Args:
@@ -47,7 +45,7 @@ def make_blob(
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 
-def check_frame(frame: NDArray[Any]) -> Pixels:
+def check_frame(frame: Array) -> Pixels:
     """The frame as H x W x channels of uint8."""
     pixels = to_array(frame)
     if pixels.ndim == 2:

@@ -7,14 +7,14 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .dump import dump_graph
 from .errors import NotFound, opencv_surface
 from .facts import Dims, PartFacts, measure_parts, read_shape
-from .layer import INPUT_TYPE, Layer, part_blobs, part_type
+from .layer import INPUT_TYPE, Layer, part_blobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Description:
             return Layer("_input", "", outputs=self._inputs)
         part = self._parts[number - 1]
         blobs = partial(part_blobs, network, self._parameters, part)
-        return Layer(part.name, part_type(network, part), read_blobs=blobs)
+        return Layer(part.name, part.type, read_blobs=blobs)
 
     def getParam(self, layer: int | str, numParam: int = 0) -> NDArray[np.float32]:
         """A copy of what a layer has learned: value number ``numParam`` of its ``blobs``."""
@@ -72,7 +72,7 @@ class Description:
         outputs = tuple((np.array(fact.output, np.int32),) for fact in facts)
         return np.arange(len(facts), dtype=np.int32), inputs, outputs
 
-    def getFLOPS(self, *arguments: Any, **named: Any) -> int:
+    def getFLOPS(self, *arguments: object, **named: object) -> int:
         """Floating point operations, of the whole network or, with a layer's id first, of that layer.
 
         ``getFLOPS(netInputShape)`` or ``getFLOPS(layerId, netInputShape)``: images, channels, height, width.
@@ -81,7 +81,7 @@ class Description:
         facts = self._facts(shape)
         return sum(fact.operations for fact in (facts if number is _ALL else [facts[self._layer_number(number)]]))
 
-    def getMemoryConsumption(self, *arguments: Any, **named: Any) -> tuple[int, int]:
+    def getMemoryConsumption(self, *arguments: object, **named: object) -> tuple[int, int]:
         """Bytes of the weights and of the outputs as OpenCV would keep them; arguments as for `getFLOPS`."""
         number, shape = _layer_and_shape(arguments, named)
         facts = self._facts(shape)
@@ -94,13 +94,13 @@ class Description:
 
     def getLayerTypes(self) -> tuple[str, ...]:
         """The types of the layers that there are, in alphabetical order."""
-        network = self._ready().network
-        return tuple(sorted({INPUT_TYPE, *(part_type(network, part) for part in self._parts)}))
+        self._ready()
+        return tuple(sorted({INPUT_TYPE, *(part.type for part in self._parts)}))
 
     def getLayersCount(self, layerType: str) -> int:
         """How many layers have that type."""
-        network = self._ready().network
-        return [INPUT_TYPE, *(part_type(network, part) for part in self._parts)].count(layerType)
+        self._ready()
+        return [INPUT_TYPE, *(part.type for part in self._parts)].count(layerType)
 
     def dump(self) -> str:
         """The network as a Graphviz graph, with the shapes for the blob that is set (else those of the cfg)."""
@@ -110,11 +110,11 @@ class Description:
         """Write `dump`'s text to a file."""
         Path(path).write_text(self.dump(), encoding="utf-8")
 
-    def _facts(self, shape: Any) -> list[PartFacts]:
+    def _facts(self, shape: object) -> list[PartFacts]:
         network = self._ready().network
         return measure_parts(network, self._parts, read_shape(shape))
 
-    def _layer_number(self, layer: Any) -> int:
+    def _layer_number(self, layer: object) -> int:
         """A layer's id, of an id or a name. Raises `NotFound`."""
         number = layer
         if isinstance(layer, str):
@@ -124,7 +124,7 @@ class Description:
         return int(number)
 
 
-def _layer_and_shape(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
+def _layer_and_shape(arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, object]:
     """The layer (`_ALL`: the network) and the input's shape of OpenCV's overloaded calls."""
     given = dict(named)
     for key in ("netInputShape", "netInputShapes"):

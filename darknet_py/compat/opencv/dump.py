@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-from .layer import part_type
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...network import Network
@@ -25,15 +23,10 @@ def dump_graph(network: Network, parts: Sequence[Part], facts: Sequence[PartFact
     last = {-1: "data"}
     edges = []
     for part, fact in zip(parts, facts[1:], strict=True):
-        layer: Any = network.layers[part.number]
-        kind = part_type(network, part)
-        label = [part.name, kind]
-        if kind == "Convolution":
-            label.append(
-                f"kernel_size : {layer.size}\\lstride : {layer.stride}\\lpad : {layer.pad}\\lgroup: {layer.groups}\\l"
-            )
-        elif kind == "Pooling" and hasattr(layer, "size"):
-            label.append(f"kernel_size : {layer.size}\\lstride : {layer.stride}\\l")
+        layer = network.layers[part.number]
+        label = [part.name, part.type]
+        if part.type == layer.opencv.type and layer.opencv.options:
+            label.append("".join(f"{option}\\l" for option in layer.opencv.options))
         lines.append(_node(part.name, label, fact))
         first = part.number not in last
         edges += [(last[source], part.name) for source in (layer.sources if first else [part.number])]

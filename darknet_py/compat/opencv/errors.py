@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from ...errors import CfgError, DarknetError, FileError, WeightsError
 
 T = TypeVar("T", bound=type)
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 BAD_ARGUMENT, PARSE_ERROR, NOT_FOUND = -5, -212, -204
 """``cv2.Error``'s numbers: StsBadArg, StsParseError, StsObjectNotFound."""
@@ -20,10 +21,10 @@ class NotFound(DarknetError):
     """A layer or an input that the network does not have."""
 
 
-_made: dict[tuple[type, type], Any] = {}
+_made: dict[tuple[type, type], type[DarknetError]] = {}
 
 
-def _both(kind: type[DarknetError], theirs: type[Exception]) -> Any:
+def _both(kind: type[DarknetError], theirs: type[Exception]) -> type[DarknetError]:
     """The class that is a child of both."""
     if (kind, theirs) not in _made:
         names = {"__module__": kind.__module__, "__doc__": kind.__doc__}
@@ -42,30 +43,29 @@ def as_opencv(error: DarknetError, function: str) -> DarknetError:
     if not (isinstance(theirs, type) and issubclass(theirs, Exception)) or isinstance(error, theirs):
         return error
     error.__class__ = _both(type(error), theirs)
-    raised: Any = error
-    raised.code = BAD_ARGUMENT
+    code = BAD_ARGUMENT
     if isinstance(error, (CfgError, WeightsError)):
-        raised.code = PARSE_ERROR
+        code = PARSE_ERROR
     elif isinstance(error, NotFound):
-        raised.code = NOT_FOUND
-    raised.err = raised.msg = str(error)
-    raised.func, raised.file = function, (error.path or "") if isinstance(error, FileError) else ""
-    raised.line = getattr(error, "line", None) or 0
+        code = NOT_FOUND
+    text, file = str(error), (error.path or "") if isinstance(error, FileError) else ""
+    line = getattr(error, "line", None) or 0
+    vars(error).update(code=code, err=text, msg=text, func=function, file=file, line=line)
     return error
 
 
-def raises_opencv(function: F) -> F:
+def raises_opencv(function: Callable[P, R]) -> Callable[P, R]:
     """A function whose errors are ``cv2.error``, too."""
 
     @functools.wraps(function)
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: P.args, **options: P.kwargs) -> R:
         try:
             return function(*args, **options)
         except DarknetError as error:
             as_opencv(error, function.__name__)
             raise
 
-    return call  # type: ignore[return-value]
+    return call
 
 
 def opencv_surface(cls: T) -> T:

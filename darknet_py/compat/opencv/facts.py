@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ...errors import DarknetError
-from ...layers import AvgPool, Connected, Cost, Dropout, Region, ScaleChannels, Softmax, Yolo
-from .layer import is_activation, part_type
+from .names import is_activation
 
 if TYPE_CHECKING:
     from ...layers import Layer
@@ -39,7 +38,7 @@ class PartFacts(NamedTuple):
         return 4 * prod(self.output)
 
 
-def read_shape(given: Any) -> Dims:
+def read_shape(given: object) -> Dims:
     """The shape of the network's input: four numbers, or a list of one such shape.
 
     Raises:
@@ -78,46 +77,42 @@ def measure_parts(network: Network, parts: Sequence[Part], shape: Dims) -> list[
         layer = network.layers[part.number]
         first = part.number not in last
         inputs = tuple(last[source] for source in layer.sources) if first else (last[part.number],)
-        if first and isinstance(layer, ScaleChannels):
+        if first and layer.opencv.map_first:
             inputs = inputs[::-1]  # OpenCV's has the map first
-        if isinstance(layer, Yolo) and part.stage == "output":
+        if layer.opencv.reads_image and part.stage == "output":
             inputs = (*inputs, shape)
         output = _output(network, part, shape[0])
-        facts.append(PartFacts(inputs, output, _operations(network, part, inputs, output)))
+        facts.append(PartFacts(inputs, output, _operations(layer, part, inputs, output)))
         last[part.number] = output
     return facts
 
 
 def is_flat(network: Network, layer: Layer) -> bool:
     """Whether OpenCV has a layer's output as a list: that of ``[connected]``, and what passes it on."""
-    while isinstance(layer, (Softmax, Dropout, Cost)) and layer.index:
+    while layer.opencv.flat is None and layer.index:
         layer = network.layers[layer.index - 1]
-    return isinstance(layer, Connected)
+    return bool(layer.opencv.flat)
 
 
 def _output(network: Network, part: Part, images: int) -> Dims:
     layer = network.layers[part.number]
     if part.stage == "permuted":
         return (images, layer.input.h, layer.input.w, layer.input.c)
-    if isinstance(layer, (Region, Yolo)):
-        rows = (layer.h * layer.w * layer.n, 5 + layer.classes)
+    if layer.opencv.rows:
+        head = network.head(part.number)
+        rows = (head.input.h * head.input.w * head.n, 5 + head.classes)
         return rows if images == 1 else (images, *rows)
     if is_flat(network, layer):
         return (images, layer.out.size)
     return (images, layer.out.c, layer.out.h, layer.out.w)
 
 
-def _operations(network: Network, part: Part, inputs: Sequence[Dims], output: Dims) -> int:
-    layer: Any = network.layers[part.number]
-    kind, values = part_type(network, part), prod(output)
-    if kind == "Convolution":
-        return int(values * (2 * layer.size**2 * layer.c + 1))
-    if kind == "InnerProduct":
-        return values * 3 * int(layer.input.size)
-    if kind == "Pooling":
-        return values * (2 if isinstance(layer, AvgPool) else int(layer.size) ** 2)
-    if kind in _PER_INPUT:
-        return _PER_INPUT[kind] * sum(map(prod, inputs))
-    if is_activation(network, part):
+def _operations(layer: Layer, part: Part, inputs: Sequence[Dims], output: Dims) -> int:
+    facts, values = layer.opencv, prod(output)
+    if part.type == facts.type and facts.work:
+        return values * facts.work
+    if part.type in _PER_INPUT:
+        return _PER_INPUT[part.type] * sum(map(prod, inputs))
+    if is_activation(layer, part):
         return values
-    return 2 * output[0] * layer.multiply_adds if kind == layer.kind else 0
+    return 2 * output[0] * layer.multiply_adds if part.type == layer.kind else 0

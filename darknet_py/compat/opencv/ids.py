@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ...typing import Array
 
 
 class Id(np.int32):
     """An int32 that is its own only element."""
 
-    def __getitem__(self, key: Any) -> np.int32:
+    def __getitem__(self, key: object) -> np.int32:
         if key in (0, -1):
             same: np.int32 = np.int32(self)
             return same
@@ -36,8 +39,13 @@ class Ids(np.ndarray):
         return (self[number] for number in range(len(self)))
 
 
-def to_ids(values: Any) -> Any:
+def make_ids(values: Sequence[int] | Array) -> Ids:
+    """Numbers as `Ids`."""
+    return np.asarray(values, np.int32).reshape(-1).view(Ids)
+
+
+def to_ids(values: object) -> object:
     """An array or list of numbers as `Ids`; whatever else (OpenCV's empty tuple) as it is."""
     if isinstance(values, (list, np.ndarray)):
-        return np.asarray(values, np.int32).reshape(-1).view(Ids)
+        return make_ids(values)
     return values

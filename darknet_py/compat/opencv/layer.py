@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...layers import (
-    AvgPool,
-    Connected,
-    Convolutional,
-    Cost,
-    Dropout,
-    MaxPool,
-    MultiShortcut,
-    Region,
-    Reorg,
-    Route,
-    Sam,
-    ScaleChannels,
-    Shortcut,
-    Softmax,
-    Upsample,
-    Yolo,
-)
-from .names import ACTIVATED, route_kind
-
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...network import Network
     from ...parameters import Parameters
     from ...typing import Floats
@@ -37,16 +19,6 @@ if TYPE_CHECKING:
 
 INPUT_TYPE = "__NetInputLayer__"
 """How ``getLayerTypes`` calls the input's layer, whose own type is empty."""
-
-_TYPES: dict[type, str] = {
-    AvgPool: "Pooling", Connected: "InnerProduct", Convolutional: "Convolution", Cost: "Identity", Dropout: "Identity",
-    MaxPool: "Pooling", MultiShortcut: "Eltwise", Reorg: "Reorg", Sam: "Eltwise", ScaleChannels: "Scale",
-    Shortcut: "Eltwise", Softmax: "Softmax", Upsample: "Resize", Region: "Region", Yolo: "Region",
-}  # fmt: skip
-
-_ACTIVATIONS = {
-    "relu": "ReLU", "leaky": "ReLU", "logistic": "Sigmoid", "tanh": "TanH", "swish": "Swish", "mish": "Mish",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,10 +36,10 @@ class Layer:
     type: str
     preferableTarget: int = 0
     outputs: tuple[str, ...] | None = None
-    read_blobs: Callable[[], tuple[Any, ...]] = field(default=tuple, compare=False, repr=False)
+    read_blobs: Callable[[], tuple[Floats, ...]] = field(default=tuple, compare=False, repr=False)
 
     @property
-    def blobs(self) -> tuple[Any, ...]:
+    def blobs(self) -> tuple[Floats, ...]:
         """Its learned values, float32, as copies."""
         return self.read_blobs()
 
@@ -89,29 +61,6 @@ class Layer:
         return ""
 
 
-def part_type(network: Network, part: Part) -> str:
-    """OpenCV's type of a part; the section's name, where OpenCV has no such layer."""
-    layer: Any = network.layers[part.number]
-    prefix = part.name.split("_")[0]
-    if part.stage == "permuted":
-        return "Permute"
-    if prefix == "bn":
-        return "BatchNorm"
-    if isinstance(layer, Route):
-        return route_kind(layer).capitalize()
-    if is_activation(network, part):
-        return str(_ACTIVATIONS.get(layer.activation, layer.activation))
-    return str(_TYPES.get(type(layer), layer.kind))
-
-
-def is_activation(network: Network, part: Part) -> bool:
-    """Whether a part is the activation of its layer."""
-    layer: Any = network.layers[part.number]
-    if not isinstance(layer, ACTIVATED):
-        return False
-    return part.stage == "output" and part.name == f"{layer.activation}_{part.number + 1}"
-
-
 def part_blobs(network: Network, parameters: Parameters, part: Part) -> tuple[Floats, ...]:
     """What a part has learned, in OpenCV's order and shapes, as copies.
 
@@ -119,18 +68,18 @@ def part_blobs(network: Network, parameters: Parameters, part: Part) -> tuple[Fl
     anchors; vectors are 1 x n.
     """
     layer, arrays = network.layers[part.number], parameters.arrays[part.number]
-    kind = part_type(network, part)
-    if kind == "BatchNorm":
+    if part.type == "BatchNorm":
         return tuple(_row(arrays[key]) for key in ("rolling_mean", "rolling_variance", "scales", "biases"))
-    if isinstance(layer, (Region, Yolo)) and part.stage == "output":
-        return (_row(layer.row_options(network.sections[layer.index]).anchors),)
-    if kind in ("Convolution", "InnerProduct"):
+    if part.type == "Region":
+        anchors = network.head(layer.index).row_options(network.sections[layer.index]).anchors
+        return (_row(np.array(anchors)),)
+    if part.type in ("Convolution", "InnerProduct"):
         weights = np.array(arrays["weights"], np.float32)
-        return (weights,) if getattr(layer, "batch_normalize", False) else (weights, _row(arrays["biases"]))
-    if kind == layer.kind:
+        return (weights,) if layer.opencv.normalizes else (weights, _row(arrays["biases"]))
+    if part.type == layer.kind:
         return tuple(np.array(values, np.float32) for values in arrays.values())
     return ()
 
 
-def _row(values: Any) -> Floats:
+def _row(values: NDArray[np.floating]) -> Floats:
     return np.array(values, np.float32).reshape(1, -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from ...typing import Floats
+    from ...typing import Array, Floats
     from .read import Source
 
     Found = tuple[NDArray[np.int32], Floats, NDArray[np.int32]]
@@ -96,7 +96,7 @@ class Model:
         self._output_names = [str(name) for name in outNames]
         return self
 
-    def predict(self, frame: NDArray[Any]) -> tuple[Floats, ...]:
+    def predict(self, frame: Array) -> tuple[Floats, ...]:
         """The network's outputs for a frame (H x W x channels, uint8)."""
         blob = make_blob(frame, self._size, self._scale, self._mean, self._swap_rb, self._crop)
         self._net.setInput(blob)
@@ -127,7 +127,7 @@ class DetectionModel(Model):
         return self._across
 
     def detect(
-        self, frame: NDArray[Any], confThreshold: float = 0.5, nmsThreshold: float = 0.0
+        self, frame: Array, confThreshold: float = 0.5, nmsThreshold: float = 0.0
     ) -> Found | tuple[tuple[()], tuple[()], tuple[()]]:
         """The objects in a frame.
 
@@ -156,7 +156,7 @@ class DetectionModel(Model):
             return (), (), ()
         return class_id[kept], confidence[kept], boxes[kept]
 
-    def _rows(self, frame: NDArray[Any]) -> Floats:
+    def _rows(self, frame: Array) -> Floats:
         """The rows of all heads that are asked for."""
         outputs = self.predict(frame)
         for name, values in zip(self._output_names, outputs, strict=True):
@@ -206,7 +206,7 @@ class ClassificationModel(Model):
         """See `setEnableSoftmaxPostProcessing`."""
         return self._softmax
 
-    def classify(self, frame: NDArray[Any]) -> tuple[int, float]:
+    def classify(self, frame: Array) -> tuple[int, float]:
         """The number of the most probable class, and its probability.
 
         Raises:

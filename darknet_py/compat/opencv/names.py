@@ -5,39 +5,16 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...layers import (
-    AvgPool,
-    Connected,
-    Convolutional,
-    Cost,
-    Dropout,
-    MaxPool,
-    MultiShortcut,
-    Region,
-    Reorg,
-    Route,
-    Sam,
-    ScaleChannels,
-    Shortcut,
-    Softmax,
-    Upsample,
-    Yolo,
-)
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...layers import Layer
     from ...network import Network
 
-_PREFIXES: dict[type, str] = {
-    AvgPool: "avgpool", Connected: "fullyConnected", Convolutional: "conv", Cost: "identity", Dropout: "identity",
-    MaxPool: "pool", MultiShortcut: "shortcut", Reorg: "reorg", Sam: "sam", ScaleChannels: "scale_channels",
-    Shortcut: "shortcut", Softmax: "softmax", Upsample: "upsample",
+_ACTIVATIONS = {
+    "relu": "ReLU", "leaky": "ReLU", "logistic": "Sigmoid", "tanh": "TanH", "swish": "Swish", "mish": "Mish",
 }  # fmt: skip
-
-ACTIVATED = (Connected, Convolutional, MultiShortcut, Sam, ScaleChannels, Shortcut)
-"""Layers whose activation is a layer of OpenCV's."""
+"""OpenCV's types of layers for activations."""
 
 
 class Part(NamedTuple):
@@ -48,11 +25,13 @@ class Part(NamedTuple):
         number: of the Darknet layer.
         stage: "output" (the layer's own), "sum" (of a convolution, before normalisation), "normalised" (before the
             activation), "permuted" (a head's input, channels last).
+        type: as OpenCV has it; the section's name, where OpenCV has no such layer.
     """
 
     name: str
     number: int
     stage: str
+    type: str
 
 
 def name_parts(network: Network) -> list[Part]:
@@ -67,34 +46,22 @@ def output_names(network: Network) -> list[str]:
     return [name for number, name in last.items() if number not in read]
 
 
+def is_activation(layer: Layer, part: Part) -> bool:
+    """Whether a part is the activation of its layer."""
+    return part.stage == "output" and layer.opencv.activation != "linear"
+
+
 def _parts(layer: Layer) -> Iterator[Part]:
-    i = layer.index
-    if isinstance(layer, (Region, Yolo)):
-        yield Part(f"permute_{i}", i, "permuted")
-        yield Part("detection_out" if isinstance(layer, Region) else f"yolo_{i}", i, "output")
+    i, facts = layer.index, layer.opencv
+    if facts.rows:
+        yield Part(f"permute_{i}", i, "permuted", "Permute")
+        yield Part(facts.name, i, "output", facts.type)
         return
-    activation = layer.activation if isinstance(layer, ACTIVATED) else "linear"
-    stages = [_first_name(layer)]
-    if getattr(layer, "batch_normalize", False) and layer.kind != "batchnorm":
-        stages.append(f"bn_{i}")
-    if activation != "linear":
-        stages.append(f"{activation}_{i + 1}")  # OpenCV has counted the layer already
-    for name, following in pairwise(stages):
-        yield Part(name, i, "sum" if following == f"bn_{i}" else "normalised")
-    yield Part(stages[-1], i, "output")
-
-
-def _first_name(layer: Layer) -> str:
-    if isinstance(layer, Route):
-        return f"{route_kind(layer)}_{layer.index}"
-    return f"{_PREFIXES.get(type(layer), layer.kind)}_{layer.index}"
-
-
-def route_kind(layer: Route) -> str:
-    """What OpenCV makes of a route: "concat", "slice" or "identity".
-
-    (Of several layers cut into groups it makes one for each, loses count of the layers and fails.)
-    """
-    if len(layer.layers) > 1:
-        return "concat"
-    return "slice" if layer.groups > 1 else "identity"
+    steps = [(facts.name, facts.type)]
+    if facts.normalizes:
+        steps.append((f"bn_{i}", "BatchNorm"))
+    if facts.activation != "linear":  # OpenCV has counted the layer already
+        steps.append((f"{facts.activation}_{i + 1}", _ACTIVATIONS.get(facts.activation, facts.activation)))
+    for (name, kind), (_, following) in pairwise(steps):
+        yield Part(name, i, "sum" if following == "BatchNorm" else "normalised", kind)
+    yield Part(steps[-1][0], i, "output", steps[-1][1])

@@ -12,14 +12,13 @@ import numpy as np
 
 from ...detector import Detector
 from ...errors import DarknetError
-from ...layers import Region, Yolo
 from ...network import read_network
 from ...parameters import load_parameters
 from .arrays import to_array
 from .describe import Description
 from .errors import NotFound, opencv_surface
 from .facts import Dims, is_flat, measure_parts, read_shape
-from .ids import to_ids
+from .ids import make_ids
 from .names import Part, name_parts, output_names
 from .normalization import with_opencvs_normalization
 from .region import read_options, region_rows
@@ -46,7 +45,7 @@ class Net(Description):
     from several Python threads take turns.
     """
 
-    def __init__(self, cfg: Path | None = None, weights: Path | None = None, keep_files: Any = None) -> None:
+    def __init__(self, cfg: Path | None = None, weights: Path | None = None, keep_files: object = None) -> None:
         """Of a cfg and a weights file; without them an empty network. ``keep_files`` lives as long as the network."""
         self._lock = threading.RLock()
         self._keep_files = keep_files
@@ -130,7 +129,7 @@ class Net(Description):
         shape = self._ready().network.input
         return self._given_shape or (1, shape.c, shape.h, shape.w)
 
-    def forward(self, outputName: str | Sequence[str] | None = None, outputBlobs: Any = None, **names: Any) -> Any:
+    def forward(self, outputName: str | Sequence[str] | None = None, outputBlobs: object = None, **names: Any) -> Any:
         """Run the network on the blob.
 
         Args:
@@ -207,9 +206,10 @@ class Net(Description):
         layer = network.layers[part.number]
         if part.stage == "permuted":
             return np.ascontiguousarray(values.transpose(0, 2, 3, 1))
-        if part.stage == "output" and isinstance(layer, (Region, Yolo)):
+        if layer.opencv.rows:
+            head = network.head(layer.index)
             options, size = self.region_options[layer.index], (network.input.w, network.input.h)
-            rows = [region_rows(layer, image, options, size) for image in values]
+            rows = [region_rows(head, image, options, size) for image in values]
             return np.stack(rows) if len(rows) > 1 else rows[0]
         return values.reshape(len(values), -1) if is_flat(network, layer) else _image(values)
 
@@ -247,8 +247,7 @@ class Net(Description):
 
     def getUnconnectedOutLayers(self) -> NDArray[np.int32]:
         """Ids of the layers that no other reads, as `Ids`: ``i - 1`` and ``i[0] - 1`` are the same."""
-        ids: NDArray[np.int32] = to_ids([self._numbers[name] for name in self.getUnconnectedOutLayersNames()])
-        return ids
+        return make_ids([self._numbers[name] for name in self.getUnconnectedOutLayersNames()])
 
     def getUnconnectedOutLayersNames(self) -> tuple[str, ...]:
         """Names of the layers that no other reads."""

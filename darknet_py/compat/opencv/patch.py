@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from ...errors import DarknetError
@@ -67,13 +68,13 @@ class Either(type):
     Classes that a script derives from it are ours alone.
     """
 
-    def __call__(cls, *args: Any, **options: Any) -> Any:
+    def __call__(cls, *args: object, **options: object) -> object:
         theirs = cls.__dict__.get("_theirs")
         if theirs is None or not (args or options) or _is_ours([*args, *options.values()]):
             return super().__call__(*args, **options)
         return theirs(*args, **options)
 
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: object) -> bool:
         return cls.__subclasscheck__(type(instance))
 
     def __subclasscheck__(cls, subclass: type) -> bool:
@@ -84,48 +85,48 @@ class Either(type):
             issubclass(subclass, kind) for kind in (*cls.__bases__, theirs) if isinstance(kind, type)
         )
 
-    def __getattr__(cls, name: str) -> Any:
+    def __getattr__(cls, name: str) -> object:
         theirs = cls.__dict__.get("_theirs")
         if theirs is None or name.startswith("__"):
             raise AttributeError(f"type object '{cls.__name__}' has no attribute '{name}'")
         return getattr(theirs, name)  # a static function of OpenCV's class
 
 
-def _is_ours(given: list[Any]) -> bool:
+def _is_ours(given: list[object]) -> bool:
     return bool(given) and (isinstance(given[0], nets.Net) or is_darknet(*given[:3]))
 
 
-def _either_function(ours: Any, theirs: Any) -> Any:
+def _either_function(ours: Callable[..., object], theirs: Callable[..., object]) -> Callable[..., object]:
     """A function that gives Darknet's networks to ``ours`` and the rest to ``theirs``."""
 
     @functools.wraps(ours)
-    def choose(*args: Any, **options: Any) -> Any:
+    def choose(*args: object, **options: object) -> object:
         return (ours if _is_ours([*args, *options.values()]) else theirs)(*args, **options)
 
     return choose
 
 
-def _with_ids(function: Any) -> Any:
+def _with_ids(function: Callable[..., object]) -> Callable[..., object]:
     """A function of OpenCV whose resulting ids also take ``[0]``."""
 
     @functools.wraps(function, assigned=_SAID)
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: object, **options: object) -> object:
         return to_ids(function(*args, **options))
 
     return call
 
 
-def _with_arrays(function: Any) -> Any:
+def _with_arrays(function: Callable[..., object]) -> Callable[..., object]:
     """A function of OpenCV that takes frames, for which ``cv2.UMat``s are fetched (OpenCV 5.0 fails on them)."""
 
     @functools.wraps(function, assigned=_SAID)
-    def call(*args: Any, **options: Any) -> Any:
+    def call(*args: object, **options: object) -> object:
         return function(*map(_fetched, args), **{name: _fetched(value) for name, value in options.items()})
 
     return call
 
 
-def _fetched(value: Any) -> Any:
+def _fetched(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return type(value)(map(_fetched, value)) if any(map(is_umat, value)) else value
     return to_array(value) if is_umat(value) else value

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import CfgError
-from ...layers import Region, Yolo
 
 if TYPE_CHECKING:
-    from ...layers import RowOptions
+    from ...layers import Head, RowOptions
     from ...network import Network
     from ...typing import Doubles, Floats
 
@@ -30,7 +29,7 @@ def read_options(network: Network) -> dict[int, RowOptions]:
         raise CfgError(f"{error.message}; use darknet_py.load", error.path, error.line) from None
 
 
-def region_rows(head: Region | Yolo, output: Floats, options: RowOptions, net_size: tuple[int, int]) -> Floats:
+def region_rows(head: Head, output: Floats, options: RowOptions, net_size: tuple[int, int]) -> Floats:
     """The rows of one image.
 
     Args:
@@ -44,10 +43,11 @@ def region_rows(head: Region | Yolo, output: Floats, options: RowOptions, net_si
         and each class's probability; 0 where it is not above the threshold or a better box of the class overlaps.
     """
     rows = _activated(head, output)
-    column, row = np.arange(head.w, dtype=f32)[None, :, None], np.arange(head.h, dtype=f32)[:, None, None]
-    rows[..., 0] = (column + rows[..., 0]) / f32(head.w)
-    rows[..., 1] = (row + rows[..., 1]) / f32(head.h)
-    unit = np.array((head.w, head.h) if options.in_cells else net_size, f32)
+    height, width = rows.shape[:2]
+    column, row = np.arange(width, dtype=f32)[None, :, None], np.arange(height, dtype=f32)[:, None, None]
+    rows[..., 0] = (column + rows[..., 0]) / f32(width)
+    rows[..., 1] = (row + rows[..., 1]) / f32(height)
+    unit = np.array((width, height) if options.in_cells else net_size, f32)
     with np.errstate(over="ignore"):
         size = rows[..., 2:4] * rows[..., 2:4] * f32(4) if options.squares else np.exp(rows[..., 2:4])
         rows[..., 2:4] = size * np.array(options.anchors, f32) / unit
@@ -62,14 +62,15 @@ def region_rows(head: Region | Yolo, output: Floats, options: RowOptions, net_si
     return flat
 
 
-def _activated(head: Region | Yolo, output: Floats) -> Floats:
+def _activated(head: Head, output: Floats) -> Floats:
     """A copy of the head's values, h x w x anchors x (5 + classes), the places of centres in their cells activated."""
-    if isinstance(head, Region) and head.flat:
-        rows: Floats = output.reshape(head.h, head.w, head.n, 5 + head.classes).copy()
+    grid = head.input
+    if head.flat:
+        rows: Floats = output.reshape(grid.h, grid.w, head.n, 5 + head.classes).copy()
         with np.errstate(over="ignore"):
             rows[..., :2] = f32(1) / (f32(1) + np.exp(-rows[..., :2]))
         return rows
-    planes = output.reshape(head.n, 5 + head.classes, head.h, head.w)
+    planes = output.reshape(head.n, 5 + head.classes, grid.h, grid.w)
     return np.ascontiguousarray(planes.transpose(2, 3, 0, 1))
 
 

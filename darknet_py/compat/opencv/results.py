@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import DarknetError
 from .errors import opencv_surface
+
+if TYPE_CHECKING:
+    from ...typing import Array
 
 NANOSECONDS = 1_000_000_000
 
@@ -16,16 +19,16 @@ NANOSECONDS = 1_000_000_000
 class AsyncArray:
     """The array that a call gives, computed by a thread of its own. It can be fetched once, as OpenCV's."""
 
-    def __init__(self, compute: Callable[[], Any] | None = None) -> None:
+    def __init__(self, compute: Callable[[], Array] | None = None) -> None:
         """Start computing. Without ``compute`` there is nothing to fetch."""
         self._done = threading.Event()
         self._compute = compute
-        self._result: Any = None
+        self._result: Array | None = None
         self._error: Exception | None = None
         if compute is not None:
             threading.Thread(target=self._run, args=(compute,), daemon=True).start()
 
-    def _run(self, compute: Callable[[], Any]) -> None:
+    def _run(self, compute: Callable[[], Array]) -> None:
         try:
             self._result = compute()
         except Exception as error:
@@ -41,7 +44,7 @@ class AsyncArray:
         self._check()
         return self._done.wait(None if timeoutNs < 0 else timeoutNs / NANOSECONDS)
 
-    def get(self, timeoutNs: float | None = None, dst: Any = None) -> Any:
+    def get(self, timeoutNs: float | None = None, dst: object = None) -> Any:
         """The result; with ``timeoutNs``, whether it came within that time, and the result (or None).
 
         Raises:
