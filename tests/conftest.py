@@ -53,16 +53,6 @@ def released() -> Path:
     return locate(get_model("yolov3-tiny"), fetch_missing=True).weights
 
 
-@pytest.fixture
-def weights(cfg: Path) -> Path:
-    """Stand-in weights beside the file that a test file's own fixture ``cfg`` gives."""
-    from darknet_py.synth import write_synth
-
-    path = cfg.with_name("net.weights")
-    write_synth(cfg, path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small network (`test_cli.NET`), stand-in weights, names and a photograph, ``photo.png``."""
@@ -78,3 +68,13 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "net.names").write_text("ant\nbee\ncat\n")
     Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(folder / "photo.png")
     return folder
+
+
+@pytest.fixture
+def weights(cfg: Path) -> Path:
+    """Stand-in weights beside the file that a test file's own fixture ``cfg`` gives."""
+    from darknet_py.synth import write_synth
+
+    path = cfg.with_name("net.weights")
+    write_synth(cfg, path)
+    return path

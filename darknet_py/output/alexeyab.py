@@ -15,7 +15,9 @@ import numpy as np
 from ..formats.text import as_unicode
 
 if TYPE_CHECKING:
+    from ..detect.classify import Classification
     from ..detect.detections import Detections
+    from ..formats.tree import Tree
     from ..network import Network
 
 f32 = np.float32
@@ -143,6 +145,21 @@ def json_text(found: Detections, number: int, path: str | None = None) -> str:
             )
     shown = "" if path is None else f' \n "filename":{_quoted(path)},'
     return f'{{\n "frame_id":{number},{shown} \n "objects": [ \n' + ", \n".join(objects) + "\n ] \n}"
+
+
+def class_lines(classes: Sequence[Classification], tree: Tree | None, names: Sequence[str]) -> list[str]:
+    """A line for each class, such as ``malamute: 0.425500``, with a WordTree also number and parent.
+
+    Source: ``predict_classifier``.
+    """
+    if tree is None:
+        return [f"{best.name}: {best.probability:f}" for best in classes]
+    lines = []
+    for best in classes:
+        parent = int(tree.parent[best.class_id])
+        above = "Root" if parent < 0 else names[parent] if parent < len(names) else str(parent)
+        lines.append(f"{best.class_id}, {best.name}: {best.probability:f}, parent: {above} ")
+    return lines
 
 
 def json_array(texts: Sequence[str]) -> str:
