@@ -37,10 +37,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("darknet"))
 
 
-def test_without_a_command(root: Path) -> None:
+def test_without_a_command(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert darknet(cwd=root).stderr == "usage: darknet <function>\n"
     assert "detector test|valid" in darknet("--help", cwd=root).stdout
-    assert run(["darknet", "detector", "test", "--help"]) == 0
+    assert run(["darknet", "detector", "test", "--help"]) == 0  # it sets up its streams: those of capsys
+    assert "detector test|valid" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
