@@ -16,7 +16,7 @@ from .terminal import one_line
 BLUE, RED, INK, GREY, PALE = "#2563eb", "#dc2626", "#111827", "#6b7280", "#d1d5db"
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#6b7280")
-"""Of curves that stand side by side: told apart without seeing red or green (Okabe and Ito's, and two more)."""
+"""Of curves that stand side by side: distinguishable without seeing red or green (Okabe and Ito's, and two more)."""
 
 SCALE = 2
 """Pixels of a PNG per unit of the chart."""
@@ -76,10 +76,10 @@ class Axes:
 
     def curve(self, points: Sequence[tuple[float, float]], color: str = BLUE) -> Iterator[Item]:
         """A line through points, which are marked."""
-        places = tuple(self.at(*point) for point in points)
-        if len(places) > 1:
-            yield Item(points=places, color=color, stroke=2)
-        for x, y in places:
+        positions = tuple(self.at(*point) for point in points)
+        if len(positions) > 1:
+            yield Item(points=positions, color=color, stroke=2)
+        for x, y in positions:
             yield Item(x - 3, y - 3, 6, 6, color=color)
 
 
@@ -95,14 +95,14 @@ def end_labels(
     """
     gap = 15.0
     rows = sorted(ends, key=lambda end: end[2][1])
-    places = [min(max(end[2][1], top), bottom) for end in rows]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    limit = max(bottom, top + gap * (len(places) - 1))
-    for i in reversed(range(len(places))):
-        places[i] = min(places[i], limit)
-        limit = places[i] - gap
-    for (name, color, (end_x, end_y)), y in zip(rows, places, strict=True):
+    positions = [min(max(end[2][1], top), bottom) for end in rows]
+    for i in range(1, len(positions)):
+        positions[i] = max(positions[i], positions[i - 1] + gap)
+    limit = max(bottom, top + gap * (len(positions) - 1))
+    for i in reversed(range(len(positions))):
+        positions[i] = min(positions[i], limit)
+        limit = positions[i] - gap
+    for (name, color, (end_x, end_y)), y in zip(rows, positions, strict=True):
         yield Item(end_x - 3, end_y - 3, 6, 6, color=color)
         yield Item(points=((end_x, end_y), (x - 4, y)), color=color, stroke=0.75)
         yield Item(x, y + 4, text=name, size=12, color=color)

@@ -12,13 +12,15 @@ import numpy as np
 
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
-from .detect.finite import check_finite, tell_no_more, was_told
+from .detect.filters import Filter, make_filter
+from .detect.finite import check_finite, mark_reported, was_reported
 from .detect.thresholds import check_thresholds
+from .detect.tiles import Tiles, make_tiles
 from .detect.tree import TreeStep, tree_steps
 from .dialect import PJREDDIE
 from .errors import DarknetError
 from .image.pixels import as_pixels
-from .inference import find_boxes, find_candidates, network_input, to_detections
+from .inference import find_boxes, find_candidates, find_in_regions, network_input, to_detections
 from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from .parameters import Parameters
     from .typing import Floats
 
+    Classes = str | int | Sequence[str | int]
+
 
 class Detector:
     """A network with its weights, ready to run.
@@ -52,6 +56,7 @@ class Detector:
         math: name of the arithmetic profile.
         threads: worker threads.
         weights: the file that the weights came from, if any.
+        lock: what every call holds while it runs; whoever holds it makes several calls one turn.
     """
 
     def __init__(
@@ -78,10 +83,10 @@ class Detector:
         self.math = math
         self.threads = threads or usable_cores()
         self._profile = get_arithmetic(math, network.dialect)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self.weights = weights
         if parameters.spoiled:
-            tell_no_more(network)
+            mark_reported(network)
         kept = frozenset(_layer_number(network, number) for number in keep)
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
@@ -110,6 +115,9 @@ class Detector:
         exif: bool = False,
         tree_path: bool = False,
         stretch: bool | None = None,
+        classes: Classes | None = None,
+        filter: Filter | None = None,
+        tiles: str | tuple[int, int] | Tiles | None = None,
     ) -> Detections:
         """Detect the objects in one image (Darknet's ``detector test``; for YOLOv1, its ``yolo test``).
 
@@ -125,46 +133,104 @@ class Detector:
             tree_path: with a WordTree, tell how each class was reached (`Detections.tree_paths`).
             stretch: True: scale width and height each for itself to the network's input, as AlexeyAB's Darknet does;
                 False: letterbox; by default as given to `load`.
+            classes: report these only: ``"person,car"``, or names and numbers. With a WordTree, all below them, too.
+            filter: report only what it lets through: sizes, zones (`detect.filters.make_filter`).
+            tiles: look at so many overlapping tiles across and down, too, for small objects: ``"2x2"``, `Tiles`.
 
         Returns:
-            The detections in the order in which Darknet prints them.
+            The detections in the order in which Darknet prints them; of tiles, those of the whole picture first.
 
         Raises:
             ImageError: the image cannot be read.
-            DarknetError: the network has no head that gives boxes.
+            DarknetError: the network has no head that gives boxes, or there is no such class.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch)
+        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
         [found] = self._detect([as_pixels(image, bgr, exif)], view, tree_path)
         return found.of(image, bgr)
 
-    def _view(self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None) -> View:
+    def _view(
+        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None, classes: Classes | None,
+        filter: Filter | None, tiles: str | tuple[int, int] | Tiles | None,
+    ) -> View:  # fmt: skip
         """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
         check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
-        fit = self.view.fit if stretch is None else fit_of(stretch)
-        return replace(self.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms, fit=fit)
+        view = replace(self.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
+        if stretch is not None:
+            view = replace(view, fit=fit_of(stretch))
+        if classes is not None:
+            if filter is not None and filter.classes is not None:
+                raise DarknetError("classes are given, and by the filter, too")
+            filter = replace(filter or view.filter, classes=make_filter(classes).classes)
+        if filter is not None:
+            view = replace(view, filter=self.filter_of(filter))
+        return view if tiles is None else replace(view, tiles=make_tiles(tiles))
+
+    def filter_of(self, filter: Filter) -> Filter:
+        """The filter with the numbers of its classes. Raises `DarknetError` if the network knows none of that name."""
+        class_map, heads = self.view.class_map, self.network.heads
+        tree = self.trees.get(heads[0].index) if len(heads) == 1 and class_map is None else None
+        classes = self.network.classes if class_map is None else len(class_map)
+        return filter.for_classes(self.names or (tree.names if tree else ()), classes, tree)
 
     def _detect(self, pictures: Sequence[NDArray[np.uint8]], view: View, tree_path: bool) -> list[Detections]:
         """`detect` of pictures that run together."""
+        outputs: list[Floats] | None = [] if tree_path else None
+        if view.tiles is None:
+            boxes = self._boxes_together(pictures, view, outputs)
+        elif tree_path:
+            raise DarknetError("tree paths are told of the whole picture only: leave out the tiles, or tree_path")
+        else:
+            boxes = [self.boxes_in(pixels, view) for pixels in pictures]
+        results = []
+        for number, pixels in enumerate(pictures):
+            found = to_detections(boxes[number], view, self.names, (pixels.shape[1], pixels.shape[0]))
+            results.append(found if outputs is None else self._with_paths(found, outputs[number]))
+        return results
+
+    def boxes_in(self, pixels: NDArray[np.uint8], view: View) -> Boxes:
+        """The boxes in one picture, after suppression, filtered; looked at in the view's tiles, if it has any.
+
+        Args:
+            pixels: H x W x 3, RGB.
+            view: fit, thresholds, filter and tiles.
+        """
+        if view.tiles is None:
+            return self._boxes_together([pixels], view)[0]
+        self.check_tiles()
+        seconds = 0.0
+
+        def find(pictures: Sequence[NDArray[np.uint8]], plain: View) -> list[Boxes]:
+            nonlocal seconds
+            boxes = self._boxes_together(pictures, plain)
+            seconds += self._runner.seconds * len(pictures)
+            return boxes
+
+        with self.lock:
+            boxes = find_in_regions(find, pixels, view)
+            self._runner.seconds = seconds
+        return boxes
+
+    def _boxes_together(
+        self, pictures: Sequence[NDArray[np.uint8]], view: View, outputs: list[Floats] | None = None
+    ) -> list[Boxes]:
+        """The boxes in pictures that run together; copies of the first head's outputs go to ``outputs``."""
         network = self.network
         inputs = [self.prepare(pixels, view) for pixels in pictures]
-        sizes = [(pixels.shape[1], pixels.shape[0]) for pixels in pictures]
         boxes: list[Boxes] = []
-        outputs: list[Floats] = []
-        with self._lock:
+        with self.lock:
             if network is not self.network:  # resized meanwhile
                 inputs = [self.prepare(pixels, view) for pixels in pictures]
             self._runner.run(inputs)
-            for number, size in enumerate(sizes):
+            for number, pixels in enumerate(pictures):
                 values = [self._runner.output(head.index, number) for head in self.network.heads]
-                boxes.append(self.boxes(values, size, view))
-                if tree_path:
+                boxes.append(self.boxes(values, (pixels.shape[1], pixels.shape[0]), view))
+                if outputs is not None:
                     outputs.append(values[0].copy())
-        results = []
-        for number, size in enumerate(sizes):
-            found = to_detections(boxes[number], view, self.names, size)
-            results.append(replace(found, tree_paths=self._tree_paths(found, outputs[number])) if tree_path else found)
-        return results
+        return boxes
+
+    def _with_paths(self, found: Detections, output: Floats) -> Detections:
+        return replace(found, tree_paths=self._tree_paths(found, output))
 
     def _tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
         """For each row the nodes from the root of the WordTree to its class."""
@@ -192,13 +258,16 @@ class Detector:
         exif: bool = False,
         tree_path: bool = False,
         stretch: bool | None = None,
+        classes: Classes | None = None,
+        filter: Filter | None = None,
+        tiles: str | tuple[int, int] | Tiles | None = None,
     ) -> list[Detections]:
         """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`.
 
         Up to four images at a time go through the network together.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch)
+        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
         found: list[Detections] = []
         for group in in_groups(images):
             pictures = [as_pixels(image, bgr, exif) for image in group]
@@ -210,6 +279,11 @@ class Detector:
         """Raise `DarknetError` if `detect` is not for this network."""
         if not self.network.heads:
             raise DarknetError(f"{self.network.path}: the network gives no boxes (for a classifier: classify)")
+
+    def check_tiles(self) -> None:
+        """Raise `DarknetError` if the network is not for pictures that are looked at in tiles."""
+        if not self._runner.states.empty:
+            raise DarknetError(f"{self.network.path}: has recurrent layers, for which tiles would be steps of time")
 
     def check_classifies(self) -> None:
         """Raise `DarknetError` if `classify` is not for this network."""
@@ -234,7 +308,7 @@ class Detector:
             raise DarknetError(f"top={top!r} must be a whole number from 1 on")
         layer = self.network.output_layer
         pixels = as_pixels(image, bgr, exif)
-        with self._lock:
+        with self.lock:
             self._runner.run([self.prepare(pixels, self.class_view)])
             output = self._runner.output(layer.index).copy()
         check_finite(self.network, layer, output)
@@ -265,7 +339,7 @@ class Detector:
             n inputs are n time steps, and the state is kept from call to call until `reset_state`.
         """
         x = np.asarray(x)
-        with self._lock:  # no other size, and nobody else's time steps between those of a sequence
+        with self.lock:  # no other size, and nobody else's time steps between those of a sequence
             several = self._check_input(x)
             heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
             results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
@@ -296,7 +370,7 @@ class Detector:
         the network lives, and so does a detector, whatever runs it (`predict`, `detect`, `classify`): one input is one
         time step, whatever ``batch`` and ``time_steps`` the cfg has for training.
         """
-        with self._lock:
+        with self.lock:
             self._runner.states.reset()
 
     def layer_output(self, number: int) -> Floats:
@@ -305,7 +379,7 @@ class Detector:
         Channels x height x width, or flat where the layer gives no image. Asking for a layer the first time runs the
         network once more, because buffers are reused otherwise.
         """
-        with self._lock:
+        with self.lock:
             layer = self.network.layers[_layer_number(self.network, number)]
             if not self._runner.has_run:
                 raise DarknetError("layer_output: run detect or predict first")
@@ -322,7 +396,7 @@ class Detector:
         Raises:
             DarknetError: there is no such layer; everything stays as it was.
         """
-        with self._lock:
+        with self.lock:
             self._runner.keep({_layer_number(self.network, number) for number in numbers})
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -339,16 +413,16 @@ class Detector:
             CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
         """
         width, height = check_size(size)
-        with self._lock:
+        with self.lock:
             network = self.network.resized(width, height)
             self._runner.resize(network)
-            if was_told(self.network):
-                tell_no_more(network)
+            if was_reported(self.network):
+                mark_reported(network)
             self.network = network
 
     def last_outputs(self) -> list[Floats]:
         """The output of each head for the last image, as copies, flat."""
-        with self._lock:
+        with self.lock:
             return [self._runner.output(head.index).copy() for head in self.network.heads]
 
     def prepare(self, pixels: NDArray[np.uint8], view: View | None = None) -> Floats:

@@ -42,7 +42,7 @@ def _escaped(character: str) -> str:
 
 
 class DarknetError(Exception):
-    """Base class: catch this one to catch whatever darknet-py says about its input.
+    """Base class: catch this one to catch every error about input.
 
     Whatever stands in files and names is `printable` in its message.
     """
@@ -101,7 +101,7 @@ class DarknetWarning(UserWarning):
 
 
 def warn(message: str, path: str | Path | None = None, line: int | None = None) -> None:
-    """Warn of something in a file; Python says so of the line that called this package."""
+    """Warn of something in a file; Python names the line that called this package."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
         level, frame = level + 1, frame.f_back

@@ -10,7 +10,7 @@ know activations by number when they are compiled; a head, for `detect.decode` n
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import layers
 from .dialect import DIALECTS, PJREDDIE, Dialect, Option, SectionOptions
@@ -19,6 +19,10 @@ from .formats import cfg
 from .kernels.layers.activations import CODES
 from .layers.weighted import OWN_ACTIVATIONS
 from .plan.ops import HANDLERS, OWN_KERNELS
+
+if TYPE_CHECKING:
+    from .kernels.runtime.work import PlanKernel
+
 
 Steps = Callable[[Any, Any], list[Any]]
 """From a layer and its `plan.context.LayerContext` to its steps."""
@@ -57,7 +61,7 @@ def remove_layer(kind: str) -> None:
             del HANDLERS[layers.LAYERS[dialect.key].pop(kind)]
 
 
-def add_activation(name: str, kernel: Any) -> None:
+def add_activation(name: str, kernel: PlanKernel) -> None:
     """Make ``activation=name`` possible, in every dialect, in the layers of `layers.weighted.ENDS_WITH_ACTIVATION`.
 
     Args:

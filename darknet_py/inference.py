@@ -1,11 +1,11 @@
 """The one way from an image to what is found in it: every command and surface goes through these functions.
 
-``pixels -> network_input -> (the network runs) -> find_candidates -> View.suppress -> to_detections``
+``pixels -> network_input -> (the network runs) -> find_candidates -> View.reduce -> View.filter -> to_detections``
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,11 @@ import numpy as np
 
 from .detect.decode import decode
 from .detect.detections import Detections
+from .detect.filters import NO_FILTER
 from .detect.finite import check_boxes
+from .detect.tiles import join
 from .image.letterbox import crop_pixels, letterbox_pixels, resize_pixels
+from .plan.runner import in_groups
 from .view import Fit, View
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def network_input(network: Network, pixels: Pixels, view: View) -> Floats:
     Args:
         network: the graph.
         pixels: uint8, H x W x 3, RGB (or H x W x 1 for a network of one channel).
-        view: says how they are fitted.
+        view: how they are fitted.
 
     Returns:
         float32, channels x height x width, from 0 to 1, of the network's size.
@@ -94,12 +97,35 @@ def find_boxes(
     trees: Mapping[int, Tree] | None,
     profile: Arithmetic,
 ) -> Boxes:
-    """Boxes after non-maximum suppression, with the classes that the view knows. Arguments as `find_candidates`."""
+    """Boxes after non-maximum suppression, with the classes that the view knows, as its filter lets them through.
+
+    Arguments as for `find_candidates`.
+    """
     boxes = view.reduce(network, find_candidates(network, outputs, image_size, view, trees, profile))
     check_boxes(network, boxes.box)
-    if view.class_map is None:
-        return boxes
-    return replace(boxes, prob=boxes.prob[:, : len(view.class_map)])
+    if view.class_map is not None:
+        boxes = replace(boxes, prob=boxes.prob[:, : len(view.class_map)])
+    return view.filter.apply(boxes, image_size, view.relative)
+
+
+def find_in_regions(find: Callable[[Sequence[Pixels], View], Sequence[Boxes]], pixels: Pixels, view: View) -> Boxes:
+    """Boxes in a picture that is looked at in tiles (`detect.tiles`), as the view's filter lets them through.
+
+    Args:
+        find: pictures and a view -> the boxes of each; called for up to `BATCH` tiles at a time.
+        pixels: the picture.
+        view: has tiles.
+    """
+    assert view.tiles is not None
+    size = pixels.shape[1], pixels.shape[0]
+    regions = view.tiles.regions(size)
+    plain = replace(view, filter=NO_FILTER, tiles=None)
+    parts: list[Boxes] = []
+    for group in in_groups(regions):
+        cut = [np.ascontiguousarray(pixels[part.y : part.y + part.h, part.x : part.x + part.w]) for part in group]
+        parts += find(cut, plain)
+    boxes = parts[0] if len(parts) == 1 else join(parts, regions, view.nms)
+    return view.filter.apply(boxes, size)
 
 
 def to_detections(boxes: Boxes, view: View, names: Sequence[str], image_size: tuple[int, int]) -> Detections:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 
     from .parameters import Parameters
     from .zoo import Progress
+
+
+class LoadOptions(TypedDict, total=False):
+    """What `load` takes besides the files of a network, its names and its ``progress``."""
+
+    map: str | Path | None
+    math: str
+    threads: int | None
+    size: tuple[int, int] | None
+    cutoff: int | None
+    keep: Iterable[int]
+    stretch: bool | None
+    dialect: str
 
 
 def load(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .dialect import AUTO, PJREDDIE, Dialect
 from .errors import CfgError, printable
 from .formats.cfg import read_cfg
-from .layers import Head, Layer, Place, Shape, make_layer, refuse_foreign
+from .layers import Head, Layer, Place, Shape, make_layer, refuse_foreign, warn_of_ignored
 from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ def read_network(
     """
     cfg = read_cfg(path, dialect)
     _log.info("%s: %s: %s", printable(cfg.path), cfg.dialect.name, cfg.reason)
+    warn_of_ignored([cfg.net, *cfg.layers], cfg.path)
     shape = _read_net(cfg.net)
     sections = cfg.layers
     if not sections:

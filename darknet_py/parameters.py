@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import WeightsError, warn
+from .errors import WeightsError, place, warn
 from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages, too_short
 
@@ -32,7 +32,7 @@ class Parameters:
         seen: number of training images, from the file's header.
         header: the file's header.
         file: the file that the arrays are views on, if any.
-        spoiled: values of them are NaN, infinite or negative where they must not be, and a warning said so.
+        spoiled: values of them are NaN, infinite or negative where they must not be, and a warning was given.
     """
 
     def __init__(
@@ -133,17 +133,28 @@ def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArra
 def _check_long_enough(network: Network, reader: WeightsReader) -> None:
     """Raise `WeightsError` if the file ends early: by how many bytes, and in which layer."""
     missing = 4 * network.parameters - reader.remaining
-    if missing <= 0:
-        return
-    left = reader.remaining
+    if missing > 0:
+        short_header = missing == 4 and reader.header.wide
+        hint = "has its header only 4 ints where version 0.2 has 5, " if short_header else ""
+        raise WeightsError(too_short(missing, ends_at(network, reader.remaining), hint), reader.path)
+
+
+def ends_at(network: Network, size: int, between: str | None = None) -> str:
+    """Where ``size`` bytes of values end: layer, array, the section's place in the cfg, and how much is missing there.
+
+    ``between``: what to say of an end after a whole layer, if that is something else. Nothing is missing: empty.
+    """
+    taken = 0
     for layer in network.layers:
-        for array in layer.stored():
-            if 4 * array.count > left:
-                short_header = missing == 4 and reader.header.wide
-                hint = "has its header only 4 ints where version 0.2 has 5, " if short_header else ""
-                place = f"layer {layer.index} ({layer.kind}), {array.name}"
-                raise WeightsError(too_short(missing, place, hint), reader.path)
-            left -= 4 * array.count
+        for number, array in enumerate(layer.stored()):
+            lacking = taken + 4 * array.count - size
+            if lacking > 0 and number == 0 and 0 < taken == size and between is not None:
+                return between
+            if lacking > 0:
+                where = place(network.path, layer.line).removesuffix(": ")
+                return f"layer {layer.index} ({layer.kind}), {array.name} ({where}), {lacking} bytes before their end"
+            taken += 4 * array.count
+    return ""
 
 
 def _is_transposed(array: Stored, header: bool) -> bool:

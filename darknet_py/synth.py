@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .layers import Layer
 
 SEEN = 32013312
-"""What the header says about the number of training images (that of the released yolov3 weights)."""
+"""The number of training images in the header (that of the released yolov3 weights)."""
 
 _CHUNK = 1 << 20
 _DAMPED = (0.1, 0.3)

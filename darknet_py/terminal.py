@@ -78,7 +78,7 @@ def protect() -> None:
             if stream is None or not stream.isatty():
                 continue
             stream.flush()
-            file = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 (it lives as long as the process)
+            file = io.BufferedWriter(io.FileIO(stream.fileno(), "wb", closefd=False))
             shown = _Terminal(file, stream.encoding, stream.errors, line_buffering=True)
         except (AttributeError, OSError, ValueError):  # no real stream: what a program has put in its place stays
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -18,11 +18,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from typing_extensions import NotRequired
 
     from .detect.candidates import Candidates
     from .detect.nms import Boxes
     from .detector import Detector
     from .network import Network
+    from .typing import JsonObject
+
+Trace = dict[str, Any]
+"""What `trace` returns: its own, or one that was recorded."""
+
+
+class TracedBox(TypedDict):
+    """A box in a trace, its numbers as ``float.hex`` writes them; ``probs`` by class, those above the threshold."""
+
+    box: list[str]
+    objectness: str
+    uncertainty: NotRequired[list[str]]
+    probs: dict[str, str]
+
 
 FIRST = 3
 """How many values of each layer's output are shown."""
@@ -32,7 +47,7 @@ _FITS = {Fit.LETTERBOX: letterbox, Fit.STRETCH: resize}
 
 def trace(
     detector: Detector, pixels: NDArray[np.uint8], *, thresh: float = 0.5, hier_thresh: float = 0.5, nms: float = 0.45
-) -> dict[str, Any]:
+) -> Trace:
     """Run one image as ``detector test`` of the network's Darknet does, and describe every value on the way.
 
     Args:
@@ -58,7 +73,7 @@ def trace(
     x = _FITS[view.fit](planar, network.input.w, network.input.h)[: network.input.c]
     detector.keep_outputs(range(len(network.layers)))
     outputs = detector.predict(np.ascontiguousarray(x))
-    result: dict[str, Any] = {
+    result: Trace = {
         "thresh": thresh,
         "hier_thresh": hier_thresh,
         "nms": nms,
@@ -81,7 +96,7 @@ def trace_view(detector: Detector, thresh: float, hier_thresh: float, nms: float
     return View(fit=fit, asked=asked, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
 
 
-def _alexeyabs_facts(network: Network, fit: Fit) -> dict[str, Any]:
+def _alexeyabs_facts(network: Network, fit: Fit) -> JsonObject:
     return {
         "dialect": network.dialect.key,
         "fused": True,
@@ -92,7 +107,7 @@ def _alexeyabs_facts(network: Network, fit: Fit) -> dict[str, Any]:
 
 def _describe_detections(
     detector: Detector, outputs: Sequence[NDArray[np.float32]], image_size: tuple[int, int], view: View
-) -> dict[str, Any]:
+) -> JsonObject:
     """The lists of boxes, by the names of their fields."""
     network = detector.network
     candidates = detector.candidates(outputs, image_size, view)
@@ -106,12 +121,12 @@ def _describe_detections(
     return {name: _summed_up(boxes, detector.math) for name, boxes in lists.items()}
 
 
-def _summed_up(boxes: list[dict[str, Any]], math: str) -> dict[str, Any]:
+def _summed_up(boxes: list[TracedBox], math: str) -> JsonObject:
     text = boxes_text(boxes)
     return {"count": len(boxes), "sha256": hashlib.sha256(text.encode()).hexdigest(), math: boxes}
 
 
-def boxes_text(boxes: Sequence[dict[str, Any]]) -> str:
+def boxes_text(boxes: Sequence[TracedBox]) -> str:
     """Boxes as lines: place, objectness, ``uc:`` uncertainties, ``class:probability``; floats as by C's ``%a``."""
     lines = []
     for box in boxes:
@@ -130,7 +145,7 @@ def c_hex(value: str) -> str:
     return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + mark + exponent
 
 
-def _describe_layer(detector: Detector, number: int) -> dict[str, Any]:
+def _describe_layer(detector: Detector, number: int) -> JsonObject:
     layer = detector.network.layers[number]
     output = detector.layer_output(number)
     flat = output.reshape(-1)
@@ -141,7 +156,7 @@ def _describe_layer(detector: Detector, number: int) -> dict[str, Any]:
         "size": int(flat.size),
         "sha256": digest,
         **({detector.math: digest} if detector.network.dialect is ALEXEYAB else {}),
-        "first": [float(value).hex() for value in flat[:FIRST]],
+        "first": _hex(flat[:FIRST]),
     }
 
 
@@ -150,28 +165,32 @@ def array_sha256(array: NDArray[np.float32]) -> str:
     return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
 
 
-def _describe_candidates(candidates: Candidates, thresh: float) -> list[dict[str, Any]]:
+def _describe_candidates(candidates: Candidates, thresh: float) -> list[TracedBox]:
     kept = candidates.kept
     uncertainty = None if candidates.uncertainty is None else candidates.uncertainty[kept]
     return _describe(candidates.box[kept], candidates.objectness[kept], candidates.prob, thresh, uncertainty)
 
 
-def _describe_boxes(boxes: Boxes, thresh: float) -> list[dict[str, Any]]:
+def _describe_boxes(boxes: Boxes, thresh: float) -> list[TracedBox]:
     return _describe(boxes.box, boxes.objectness, boxes.prob, thresh, boxes.uncertainty)
 
 
 def _describe(
     box: NDArray[np.float32], objectness: NDArray[np.float32], prob: NDArray[np.float32], thresh: float,
     uncertainty: NDArray[np.float32] | None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[TracedBox]:  # fmt: skip
     """Boxes with a class above ``thresh``."""
     above = prob > np.float32(thresh)
-    return [
-        {
-            "box": [float(value).hex() for value in box[i]],
-            "objectness": float(objectness[i]).hex(),
-            **({} if uncertainty is None else {"uncertainty": [float(value).hex() for value in uncertainty[i]]}),
-            "probs": {str(k): float(prob[i, k]).hex() for k in np.flatnonzero(above[i])},
-        }
-        for i in np.flatnonzero(above.any(axis=1))
-    ]
+    found: list[TracedBox] = []
+    for i in np.flatnonzero(above.any(axis=1)):
+        place, sure = _hex(box[i]), float(objectness[i]).hex()
+        probs = {str(k): float(prob[i, k]).hex() for k in np.flatnonzero(above[i])}
+        if uncertainty is None:
+            found.append({"box": place, "objectness": sure, "probs": probs})
+        else:
+            found.append({"box": place, "objectness": sure, "uncertainty": _hex(uncertainty[i]), "probs": probs})
+    return found
+
+
+def _hex(values: NDArray[np.float32]) -> list[str]:
+    return [float(value).hex() for value in values]

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from .detect.filters import NO_FILTER, Filter
 from .detect.nms import suppression_of
 
 if TYPE_CHECKING:
     from .detect.candidates import Candidates
     from .detect.nms import Boxes
+    from .detect.tiles import Tiles
     from .network import Network
 
     Suppress = Callable[[Candidates, float], Boxes]
@@ -52,6 +54,8 @@ class View:
         suppress: the kind of non-maximum suppression (`detect.nms`). None: that of the network's dialect.
         class_map: with a WordTree, the nodes that count as classes 0, 1, ...; None: every node is a class.
         relative: boxes as fractions of the picture; else in its pixels.
+        filter: which detections are reported.
+        tiles: parts of the picture that are looked at, too (`Detector.boxes_in`). None: the whole picture only.
     """
 
     fit: Fit | None = None
@@ -62,6 +66,8 @@ class View:
     suppress: Suppress | None = None
     class_map: tuple[int, ...] | None = None
     relative: bool = True
+    filter: Filter = NO_FILTER
+    tiles: Tiles | None = None
 
     def of(self, network: Network) -> View:
         """The same view with the fit, the size asked for and the suppression that it implies for a network."""

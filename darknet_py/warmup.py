@@ -88,10 +88,15 @@ def bar_text(count: int) -> str:
     return f"[{'#' * done}{'-' * (_BAR - done)}] {count} of about {USUAL} kernels"
 
 
-_announcer: event.Listener | None = None
+@dataclass
+class Announcing:
+    """Who hears of compilations in this process, and whether the notice was given."""
 
-_announced = False
-"""Whether the notice was given in this process."""
+    listener: event.Listener | None = None
+    given: bool = False
+
+
+ANNOUNCING = Announcing()
 
 
 def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = None) -> None:
@@ -99,12 +104,10 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
 
     ``terminal``, if it is one, shows the progress of that.
     """
-    global _announcer
 
     def first() -> None:
-        global _announced
-        if not _announced:
-            _announced = True
+        if not ANNOUNCING.given:
+            ANNOUNCING.given = True
             report(NOTICE if cache_folder() else NOTICE_EACH)
 
     screen = None if terminal is None else control(terminal)
@@ -114,10 +117,10 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
             screen.write(text)
             screen.flush()
 
-    if _announcer is not None:
-        event.unregister(COMPILING, _announcer)
-    _announcer = _Bar(first, write) if terminal is not None and terminal.isatty() else _Counter(first)
-    event.register(COMPILING, _announcer)
+    if ANNOUNCING.listener is not None:
+        event.unregister(COMPILING, ANNOUNCING.listener)
+    ANNOUNCING.listener = _Bar(first, write) if terminal is not None and terminal.isatty() else _Counter(first)
+    event.register(COMPILING, ANNOUNCING.listener)
 
 
 @dataclass
@@ -158,7 +161,7 @@ def warm_up(
 
 
 def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Callable[[], None]]]:
-    yield "pictures", _read_pictures
+    yield "pictures", read_pictures
     for name in dict.fromkeys(math):
         profile = get_arithmetic(name)
         texts = samples.DETECTORS + samples.ONLY_IEEE if profile.covers_all else samples.DETECTORS
@@ -174,7 +177,8 @@ def usable_profiles() -> list[str]:
     return [name for name, profile in PROFILES.items() if profile.why_not_here() is None]
 
 
-def _read_pictures() -> None:
+def read_pictures() -> None:
+    """Compile what reads and fits pictures."""
     from .image.letterbox import letterbox, resize, to_planar
     from .image.load import load_image
     from .kernels.runtime.libm import fingerprint

@@ -51,3 +51,20 @@ def released() -> Path:
     from darknet_py.zoo import get_model, locate
 
     return locate(get_model("yolov3-tiny"), fetch_missing=True).weights
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small network (`test_cli.NET`), stand-in weights, names and a photograph, ``photo.png``."""
+    from PIL import Image
+
+    from darknet_py.synth import write_synth
+
+    from .nets import write_cfg
+    from .test_cli import NET, PHOTOS
+
+    folder = tmp_path_factory.mktemp("net")
+    write_synth(write_cfg(folder, NET), folder / "net.weights")
+    (folder / "net.names").write_text("ant\nbee\ncat\n")
+    Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(folder / "photo.png")
+    return folder

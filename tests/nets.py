@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from darknet_py.detector import Detector
 from darknet_py.network import read_network
+from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.parameters import load_parameters, save_parameters
+from darknet_py.plan.runner import Runner
 from darknet_py.synth import write_synth
 
 
@@ -36,6 +38,13 @@ def build(folder: Path, text: str, seed: int = 7, **options: Any) -> Detector:
     weights = folder / "net.weights"
     network = write_synth(cfg, weights, seed)
     return Detector(network, load_parameters(network, weights), keep=range(len(network.layers)), **options)
+
+
+def build_runner(folder: Path, text: str, threads: int = 1) -> Runner:
+    """What runs the plans of a network with stand-in weights."""
+    network = write_synth(write_cfg(folder, text), folder / "net.weights")
+    arithmetic = get_arithmetic("ieee", network.dialect)
+    return Runner(network, load_parameters(network, folder / "net.weights"), arithmetic, threads, {})
 
 
 def build_with(folder: Path, text: str, *arrays: dict[str, NDArray[np.float32]], **options: Any) -> Detector:

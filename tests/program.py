@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -79,6 +80,14 @@ def ask(*arguments: object, cwd: Path, program: str = "darknet-py", stdin: bytes
                 signal.signal(number, handler)
     lines = [line for line in complained.getvalue().splitlines(True) if not line.startswith("Compiling kernels")]
     return Answer(end.value.code, said.getvalue(), "".join(lines))
+
+
+def run(*arguments: object, cwd: Path | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run darknet-py in this process and check its exit code; ``test_cli.run`` does the same in one of its own."""
+    done = answer(*arguments, cwd=cwd or Path.cwd())
+    out, err = done.out.decode(), done.err.decode()
+    assert (done.code or 0) == code, f"exit code {done.code}\n{out}\n{err}"
+    return subprocess.CompletedProcess(["darknet-py", *map(str, arguments)], code, out, err)
 
 
 def failure(*arguments: object, cwd: Path, code: int = 1, program: str = "darknet-py") -> str:

@@ -25,7 +25,7 @@ from darknet_py.errors import DarknetError, DataError, ImageError
 from darknet_py.network import read_network
 
 from .nets import net, write_cfg
-from .test_cli import run
+from .program import run
 
 Floats = NDArray[np.float64]
 

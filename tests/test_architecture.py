@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import configparser
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,8 @@ ROWS = [
     {"export"},
     {"plan"},
     {"extend"},
-    {"detect"},
     {"image"},
+    {"detect"},
     {"output"},
     {"chart"},
     {"view"},
@@ -35,6 +37,7 @@ ROWS = [
     {"anchors"},
     {"bench"},
     {"validate"},
+    {"batch"},
     {"evaluate"},
     {"video"},
     {"compat"},
@@ -44,11 +47,6 @@ ROWS = [
 ]
 """A module imports only from its own row's folder and from rows above."""
 
-EXCEPTIONS = {
-    ("image", "detect"): "drawing takes Detections",
-    ("detect", "image"): "Detections.plot draws itself, imported when it is called",
-}
-
 PACKAGE = Path(__file__).resolve().parent.parent / "darknet_py"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -57,8 +55,8 @@ def rank(part: str) -> int | None:
     return next((i for i, row in enumerate(ROWS) if part in row), None)
 
 
-def imported_parts(path: Path) -> set[str]:
-    """First part below darknet_py of every import, type-checking ones left out."""
+def imported_names(path: Path) -> list[list[str]]:
+    """Every import as the parts of its name from darknet_py on, type-checking ones left out."""
     inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
@@ -67,7 +65,7 @@ def imported_parts(path: Path) -> set[str]:
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
         for node in ast.walk(block)
     }
-    parts = set()
+    found = []
     for node in ast.walk(tree):
         if node in typing_only or not isinstance(node, (ast.Import, ast.ImportFrom)):
             continue
@@ -77,8 +75,26 @@ def imported_parts(path: Path) -> set[str]:
             base = list(inside[: len(inside) - node.level]) if node.level else []
             base += node.module.split(".") if node.module else []
             names = [[*base, alias.name] for alias in node.names]
-        parts |= {name[1] for name in names if name[0] == "darknet_py" and len(name) > 1}
-    return parts
+        found += [name for name in names if name[0] == "darknet_py" and len(name) > 1]
+    return found
+
+
+def imported_parts(path: Path) -> set[str]:
+    """First part below darknet_py of every import."""
+    return {name[1] for name in imported_names(path)}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports inside of functions count, too."""
+    names = {path: path.relative_to(PACKAGE.parent).with_suffix("").parts for path in MODULES}
+    modules = {parts[:-1] if parts[-1] == "__init__" else parts: path for path, parts in names.items()}
+    graph = {}
+    for module, path in modules.items():
+        wanted = [tuple(name) for name in imported_names(path)]
+        found = {name if name in modules else name[:-1] for name in wanted}
+        graph[module] = found & set(modules) - {module}
+    assert len(graph) > 300
+    TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -89,8 +105,7 @@ def test_imports_go_one_way(path: Path) -> None:
     for other in imported_parts(path) - {part, "errors"}:
         theirs = rank(other)
         assert theirs is not None, f"{part} imports {other}, which has no row"
-        allowed = theirs <= own or (part, other) in EXCEPTIONS
-        assert allowed, f"{part} imports {other}, which stands in a later row"
+        assert theirs <= own, f"{part} imports {other}, which stands in a later row"
 
 
 def test_click_is_for_command_lines_only() -> None:
@@ -151,3 +166,25 @@ def test_every_package_is_installed() -> None:
     named = set(settings["options"]["packages"].split())
     found = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
     assert named == found | {"darknet_py._data.cfg"}
+
+
+PROTOCOLS = {"_repr_png_", "_type_", "_obj", "_replace", "_fields", "_core", "_multiarray_umath"}
+"""Names of IPython, ctypes, named tuples and NumPy."""
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """Names with an underscore that code takes from something else than itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            yield node.attr
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("setattr", "delattr", "getattr")):
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            yield from (text.rpartition(".")[2] for text in texts if isinstance(text, str))
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_tests_use_what_other_modules_may_use(path: Path) -> None:
+    found = private_names(ast.parse(path.read_text(encoding="utf-8")))
+    assert not {name for name in found if name.startswith("_") and not name.startswith("__")} - PROTOCOLS

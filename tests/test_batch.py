@@ -13,7 +13,7 @@ from darknet_py.loading import load
 from darknet_py.plan import fusion, winograd
 from darknet_py.plan.runner import BATCH, in_groups
 from darknet_py.synth import write_synth
-from tests.nets import net, write_cfg
+from tests.nets import build_runner, net, write_cfg
 
 Floats = NDArray[np.float32]
 
@@ -61,10 +61,11 @@ def test_same_bits_as_alone(
     assert found.tobytes() == wanted.tobytes()
 
 
-def test_packed_weights_are_shared(files: tuple[Path, Path], x: Floats) -> None:
-    detector = load(*files)
-    detector.predict(x)
-    plans = detector._runner._plans
+def test_packed_weights_are_shared(tmp_path: Path, x: Floats) -> None:
+    runner = build_runner(tmp_path, net(3, 64, 56, *BODY), threads=2)
+    for group in in_groups(x):
+        runner.run(group)
+    plans = runner.plans
     assert sorted(plans) == [1, 2, 4]
     packed = [
         {step.layer: step.arguments["weights"] for step in plan.steps if step.kernel is convolution}

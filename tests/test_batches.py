@@ -13,9 +13,9 @@ from PIL import Image
 
 from darknet_py.synth import write_synth
 
+from .darknet_folder import CLASSIFIER
 from .nets import net, write_cfg
 from .program import answer
-from .test_legacy import CLASSIFIER
 
 YOLO = net(
     3, 32, 32, "conv filters=8 size=3 stride=4 pad=1 activation=leaky", "conv filters=14 size=1 activation=linear",

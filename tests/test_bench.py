@@ -25,7 +25,7 @@ from darknet_py.errors import DarknetError
 from darknet_py.network import read_network
 
 from .nets import net, write_cfg
-from .test_cli import run
+from .program import run
 
 SMALL = net(
     3, 64, 96, "conv batch_normalize=1 filters=16 size=3 stride=1 pad=1 activation=leaky", "maxpool size=2 stride=2",

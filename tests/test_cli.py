@@ -1,4 +1,4 @@
-"""The command line as a user has it: a real process, its output, its exit code."""
+"""The command line as a user has it: a real process, its output, its exit code; `call` where that is too much."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .program import failure
+from .program import run as call
 from .systems import POSIX
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
@@ -63,9 +64,10 @@ OWN = ("--cfg", "net.cfg", "--weights", "net.weights", "--names", "net.names", "
 
 def test_help_of_every_command() -> None:
     text = run("--help").stdout
+    assert text.startswith("Usage: python -m darknet_py ")
     for command, line in COMMANDS.items():
         assert command in text
-        assert run(command, "--help").stdout.startswith(f"Usage: python -m darknet_py {command}")
+        assert f"darknet-py {command} " in call(command, "--help").stdout.splitlines()[0]
         assert line.split(",")[0].split(" ")[0] in text
 
 
@@ -78,7 +80,7 @@ def test_a_wrong_network_is_said_once(files: Path) -> None:
 def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> None:
     for command in (("detect", "photo.png", *OWN, "--output", tmp_path), ("weights", "info", "net.weights")):
         for target, why in ((tmp_path / "none" / "a.json", "No such file or directory"), (tmp_path, "Is a directory")):
-            found = run(*command, "--json", target, cwd=files, code=1)
+            found = call(*command, "--json", target, cwd=files, code=1)
             assert found.stderr.splitlines()[-1] == f"Error: {target}: cannot be written: {why}"
 
 
@@ -99,7 +101,7 @@ def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> 
 )  # fmt: skip
 def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
     before = {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()}
-    assert "this file is read from: write to another one" in run(*words.split(), cwd=files, code=1).stderr
+    assert "this file is read from: write to another one" in call(*words.split(), cwd=files, code=1).stderr
     assert {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()} == before
 
 
@@ -154,7 +156,7 @@ def test_several_images_and_directories(files: Path, tmp_path: Path) -> None:
     for name in ("b.png", "a.PNG"):
         (folder / name).write_bytes((files / "photo.png").read_bytes())
     (folder / "notes.txt").write_text("no image")
-    result = run("detect", folder, files / "photo.png", *OWN, "--output", tmp_path / "out", "--json", "-", cwd=files)
+    result = call("detect", folder, files / "photo.png", *OWN, "--output", tmp_path / "out", "--json", "-", cwd=files)
     entries = json.loads(result.stdout)
     assert [Path(entry["filename"]).name for entry in entries] == ["a.PNG", "b.png", "photo.png"]
     assert [entry["frame_id"] for entry in entries] == [1, 2, 3]
@@ -165,7 +167,7 @@ def test_several_images_and_directories(files: Path, tmp_path: Path) -> None:
 
 def test_one_broken_image_of_several_loses_nothing(files: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n garbage")
-    result = run("detect", tmp_path / "broken.png", files / "photo.png", *OWN, "--output", tmp_path / "out",
+    result = call("detect", tmp_path / "broken.png", files / "photo.png", *OWN, "--output", tmp_path / "out",
                  "--json", tmp_path / "found.json", cwd=files, code=1)  # fmt: skip
     assert "broken.png" in result.stderr and "1 of 2 images" in result.stderr
     assert [entry["frame_id"] for entry in json.loads((tmp_path / "found.json").read_text())] == [2]
@@ -175,29 +177,29 @@ def test_one_broken_image_of_several_loses_nothing(files: Path, tmp_path: Path) 
 def test_pillow_reads_what_darknet_does_not_know(files: Path, tmp_path: Path) -> None:
     Image.open(files / "photo.png").save(tmp_path / "photo.webp", lossless=True)
     arguments = ["detect", tmp_path / "photo.webp", *OWN, "--json", "-", "-o", tmp_path / "p.png"]
-    assert "pillow" in run(*arguments, cwd=files, code=1).stderr
-    (entry,) = json.loads(run(*arguments, "--decoder", "pillow", cwd=files).stdout)
-    (same,) = json.loads(run("detect", "photo.png", *OWN, "--json", "-", "-o", tmp_path / "p.png", cwd=files).stdout)
+    assert "pillow" in call(*arguments, cwd=files, code=1).stderr
+    (entry,) = json.loads(call(*arguments, "--decoder", "pillow", cwd=files).stdout)
+    (same,) = json.loads(call("detect", "photo.png", *OWN, "--json", "-", "-o", tmp_path / "p.png", cwd=files).stdout)
     assert entry["objects"] == same["objects"]
 
 
 def test_a_data_file_names_the_names(files: Path, tmp_path: Path) -> None:
     options = [*OWN[:4], "--data", "net.data", "--thresh", "0.3", "-o", tmp_path / "p.png"]
-    out = run("detect", "photo.png", *options, cwd=files)
+    out = call("detect", "photo.png", *options, cwd=files)
     assert re.search(r"^(ant|bee|cat): ", out.stdout, re.MULTILINE)
 
 
 def test_two_images_of_one_name_get_two_pictures(files: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "photo.png").write_bytes((files / "photo.png").read_bytes())
-    run("detect", files / "photo.png", tmp_path / "other" / "photo.png", *OWN, "-o", tmp_path / "out", cwd=files)
+    call("detect", files / "photo.png", tmp_path / "other" / "photo.png", *OWN, "-o", tmp_path / "out", cwd=files)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo.png", "photo_2.png"]
 
 
 def test_pictures_never_replace_their_images(files: Path, tmp_path: Path) -> None:
     original = (files / "photo.png").read_bytes()
     (tmp_path / "photo.png").write_bytes(original)
-    run("detect", tmp_path / "photo.png", *OWN, "-o", f"{tmp_path}/", cwd=files)
+    call("detect", tmp_path / "photo.png", *OWN, "-o", f"{tmp_path}/", cwd=files)
     assert (tmp_path / "photo.png").read_bytes() == original
     assert (tmp_path / "photo_2.png").exists()
 
@@ -229,6 +231,17 @@ def test_an_error_of_a_process(files: Path) -> None:
     assert result.stderr == "Error: nowhere.png: there is no such file or directory\n"
 
 
+def test_other_commands_as_processes(files: Path, tmp_path: Path) -> None:
+    """What has tests of its own elsewhere, called there in the tests' process."""
+    assert "values" in run("weights", "info", "net.weights", cwd=files).stdout
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("0 .5 .5 .2 .2\n0 .5 .5 .4 .2\n")
+    assert "anchors" in run("anchors", "--labels", "labels", "--num", 1, cwd=tmp_path).stdout
+    run("record", "photo.png", *OWN, "--json", tmp_path / "r.json", cwd=files)
+    agrees = run("validate", "--reference", tmp_path / "r.json", *OWN[:6], cwd=files).stdout
+    assert agrees == "photo.png (trace): agrees, bit for bit\n1 of 1 agree\n"
+
+
 @pytest.mark.parametrize("name", DETECT_ERRORS)
 def test_detect_errors_are_one_line(files: Path, name: str) -> None:
     (files / "empty").mkdir(exist_ok=True)
@@ -249,7 +262,7 @@ def test_detect_errors_are_one_line(files: Path, name: str) -> None:
      ["photo.png", "--no-picture", "-o", "p.jpg"]],
 )  # fmt: skip
 def test_options_that_do_not_go_together(files: Path, arguments: list[str]) -> None:
-    assert "Error: " in run("detect", *arguments, cwd=files, code=2).stderr
+    assert "Error: " in call("detect", *arguments, cwd=files, code=2).stderr
 
 
 def test_summary(files: Path) -> None:
@@ -260,7 +273,7 @@ def test_summary(files: Path) -> None:
     totals = dict(line.split(None, 1) for line in plain.split("\n\n")[1].splitlines())
     assert totals["parameters"] == "440 (0.0 MB)" and totals["layers"] == "3"
     assert {"memory", "work", "input"} <= set(totals)
-    assert "Unused field: 'surprise = 1'" in run("summary", "net.cfg", "--verbose", cwd=files).stdout
+    assert "Unused field: 'surprise = 1'" in call("summary", "net.cfg", "--verbose", cwd=files).stdout
 
 
 def test_summary_survives_a_reader_that_stops(files: Path) -> None:
@@ -272,14 +285,14 @@ def test_summary_survives_a_reader_that_stops(files: Path) -> None:
 def test_summary_of_every_cfg() -> None:
     # Trees and names of YOLO9000 are not needed for its shapes.
     for path in sorted((REPOSITORY / "cfg").glob("yolo*.cfg")):
-        assert "work" in run("summary", path).stdout
+        assert "work" in call("summary", path).stdout
 
 
 def test_synth_and_trace(files: Path, tmp_path: Path) -> None:
     out = run("synth", files / "net.cfg", tmp_path / "w", "--seed", "7").stdout
     assert "440 values" in out
     assert (tmp_path / "w").read_bytes() == (files / "net.weights").read_bytes()
-    text = run("trace", "net.cfg", tmp_path / "w", "photo.png", cwd=files).stdout
+    text = call("trace", "net.cfg", tmp_path / "w", "photo.png", cwd=files).stdout
     arguments = ["trace", "net.cfg", tmp_path / "w", "photo.png", "--thresh", ".3"]
     result = json.loads(run(*arguments, "--json", "-", cwd=files).stdout)
     assert set(result) >= {
@@ -294,10 +307,10 @@ def test_synth_and_trace(files: Path, tmp_path: Path) -> None:
     for found in result["detections"]:
         assert len(found["box"]) == 4 and float.fromhex(found["objectness"]) > 0.3
         assert all(float.fromhex(prob) > 0.3 for prob in found["probs"].values())
-    run(*arguments, "--json", tmp_path / "t.json", cwd=files)
+    call(*arguments, "--json", tmp_path / "t.json", cwd=files)
     assert json.loads((tmp_path / "t.json").read_text()) == result
-    assert run("trace", "net.cfg", "photo.png", "photo.png", cwd=files, code=1).stderr.count("\n") == 1
-    assert run("synth", "photo.png", tmp_path / "x", cwd=files, code=1).stderr.count("\n") == 1
+    assert call("trace", "net.cfg", "photo.png", "photo.png", cwd=files, code=1).stderr.count("\n") == 1
+    assert call("synth", "photo.png", tmp_path / "x", cwd=files, code=1).stderr.count("\n") == 1
 
 
 def test_classify(tmp_path: Path) -> None:
@@ -310,10 +323,10 @@ def test_classify(tmp_path: Path) -> None:
     assert re.search(rf"{PHOTOS / 'coffee.jpg'}: Predicted in 0\.\d+ seconds\.$", finished.stderr, re.MULTILINE)
     assert len(lines) == 3
     assert all(re.fullmatch(r"[ \d]\d\.\d\d%: \d", line) for line in lines)
-    (result,) = json.loads(run(*arguments, "--json", "-", cwd=tmp_path).stdout)
+    (result,) = json.loads(call(*arguments, "--json", "-", cwd=tmp_path).stdout)
     assert [str(best["class_id"]) for best in result["classes"]] == [line[-1] for line in lines]
-    assert "no image" in run("classify", tmp_path, *arguments[2:], cwd=tmp_path, code=1).stderr
-    assert "classify" in run("detect", *arguments[1:6], cwd=tmp_path, code=1).stderr
+    assert "no image" in call("classify", tmp_path, *arguments[2:], cwd=tmp_path, code=1).stderr
+    assert "classify" in call("detect", *arguments[1:6], cwd=tmp_path, code=1).stderr
 
 
 @pytest.mark.parametrize(
@@ -334,10 +347,10 @@ def test_classify_names_as_many_as_darknet(tmp_path: Path, top: str | None, want
     if top is not None:
         (tmp_path / "n.data").write_text(f"classes = 7\nlabels = n.names\n{top}\n")
         arguments += ["--data", "n.data"]
-    lines = run(*arguments, cwd=tmp_path).stdout.splitlines()
+    lines = call(*arguments, cwd=tmp_path).stdout.splitlines()
     assert len(lines) == wanted
     assert all(line[-1] in ("abcdefg" if top is not None else "0123456") for line in lines)
-    assert len(run(*arguments, "--top", "3", cwd=tmp_path).stdout.splitlines()) == 3
+    assert len(call(*arguments, "--top", "3", cwd=tmp_path).stdout.splitlines()) == 3
 
 
 @pytest.mark.network

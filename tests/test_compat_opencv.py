@@ -15,6 +15,7 @@ from darknet_py.compat.opencv.names import name_parts, output_names
 from darknet_py.errors import CfgError, DarknetError
 from darknet_py.layers import Region, Yolo
 from darknet_py.network import read_network
+from darknet_py.parameters import load_parameters
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
@@ -170,8 +171,9 @@ def test_shapes_for_one_image_and_for_several(tmp_path: Path) -> None:
 def test_rows_are_decoded_and_suppressed(tmp_path: Path, text: str, size: tuple[int, int]) -> None:
     network = read(tmp_path, text)
     network.setInput(noise(1, 3, size[1], size[0]))
-    for name, rows in zip(network.getUnconnectedOutLayersNames(), network.forward(network._outputs), strict=True):
-        head = network._ready().network.layers[network._part(name).number]
+    names = network.getUnconnectedOutLayersNames()
+    heads = read_network(tmp_path / "net.cfg").resized(*size).heads
+    for head, rows in zip(heads, network.forward(names), strict=True):
         assert isinstance(head, (Region, Yolo))
         last = head.index == 8
         scale = 1.1 if last else 2.0 if text == NEW_COORDS_NET else 1.0
@@ -188,7 +190,7 @@ def test_parts_inside_of_a_layer_follow_from_each_other(tmp_path: Path) -> None:
     network = opencv.readNetFromDarknet(cfg, weights)
     network.setInput(noise(2, 3, 32, 48))
     conv, norm, leaky, pooled = network.forward(["conv_1", "bn_1", "leaky_2", "permute_3"])
-    stored = network._parameters.arrays[1]
+    stored = load_parameters(read_network(cfg), weights).arrays[1]
     shape = (1, -1, 1, 1)
     std = np.sqrt(stored["rolling_variance"]) + f32(1e-6)
     scaled = (conv - stored["rolling_mean"].reshape(shape)) / std.reshape(shape) * stored["scales"].reshape(shape)

@@ -13,6 +13,8 @@ from darknet_py.compat import opencv
 from darknet_py.compat.opencv.errors import as_opencv
 from darknet_py.compat.opencv.ids import Ids, to_ids
 from darknet_py.errors import CfgError, DarknetError
+from darknet_py.network import read_network
+from darknet_py.parameters import load_parameters
 
 from .nets import net
 from .test_compat_opencv import ALEXEYABS_NET, CONV, NEEDS_OPENCV_4, REGION_NET, YOLO_NET, cv2, files, noise
@@ -35,7 +37,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> opencv.Net:
     return opencv.readNetFromDarknet(*files(tmp_path_factory.mktemp("mixed"), MIXED_NET))
 
 
-def test_layers_have_opencvs_types_and_blobs(yolo: opencv.Net) -> None:
+def test_layers_have_opencvs_types_and_blobs(yolo: opencv.Net, tmp_path: Path) -> None:
     layers = [yolo.getLayer(number) for number in range(16)]
     assert [layer.type for layer in layers] == [
         "", "Convolution", "BatchNorm", "ReLU", "Convolution", "BatchNorm", "ReLU", "Convolution", "Permute", "Region",
@@ -45,7 +47,8 @@ def test_layers_have_opencvs_types_and_blobs(yolo: opencv.Net) -> None:
     assert [[blob.shape for blob in layers[k].blobs] for k in (0, 1, 2, 3, 7, 9)] == [
         [], [(8, 3, 3, 3)], [(1, 8)] * 4, [], [(21, 8, 1, 1), (1, 21)], [(1, 6)],
     ]  # fmt: skip
-    stored = yolo._parameters.arrays
+    cfg, weights = files(tmp_path, YOLO_NET)
+    stored = load_parameters(read_network(cfg), weights).arrays
     mean, variance, scales, biases = layers[5].blobs
     for blob, name in zip((mean, variance, scales, biases), ("mean", "variance"), strict=False):
         np.testing.assert_array_equal(blob[0], stored[1][f"rolling_{name}"])

@@ -30,7 +30,7 @@ needs_word = pytest.mark.skipif(CONTROL_WORD is None, reason="this processor's c
 
 def read_word() -> int:
     word = np.empty(1, np.int64)
-    denormals._read_control(word)
+    denormals.read_control(word)
     return int(word[0])
 
 
@@ -39,9 +39,9 @@ def careless_library() -> Iterator[int]:
     """Denormals are zero and results are rounded upwards in this thread: the word that says so."""
     before = read_word()
     word = before | CONTROL_WORD.flush | UPWARDS[ARCHITECTURE]
-    denormals._write_control(word)
+    denormals.write_control(word)
     yield word
-    denormals._write_control(before)
+    denormals.write_control(before)
 
 
 def halved() -> float:
@@ -148,11 +148,11 @@ def test_a_networks_bits_do_not_depend_on_it(tmp_path: Path) -> None:
 
     clean = results()
     before = read_word()
-    denormals._write_control(before | CONTROL_WORD.flush | UPWARDS[ARCHITECTURE])
+    denormals.write_control(before | CONTROL_WORD.flush | UPWARDS[ARCHITECTURE])
     try:
         careless = results()
     finally:
-        denormals._write_control(before)
+        denormals.write_control(before)
     assert len(clean[-1])
     for a, b in zip(clean, careless, strict=True):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()

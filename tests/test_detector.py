@@ -22,6 +22,9 @@ from darknet_py.detect.detections import Detections
 from darknet_py.detect.nms import nms_sort
 from darknet_py.image.letterbox import resize, to_planar
 from darknet_py.loading import load
+from darknet_py.numeric.arithmetic import get_arithmetic
+from darknet_py.parameters import load_parameters
+from darknet_py.plan.build import Plan
 from darknet_py.synth import write_synth
 from darknet_py.view import Fit, View
 
@@ -86,7 +89,12 @@ def test_buffers_that_are_reused_change_nothing(tmp_path: Path, x: NDArray[np.fl
     kept = build(tmp_path, TINY)
     network = kept.network
     sparing = load(network.path, tmp_path / "net.weights")
-    assert sparing._runner.arena_bytes < kept._runner.arena_bytes
+    parameters = load_parameters(network, tmp_path / "net.weights")
+    arenas = [
+        Plan(network, parameters, get_arithmetic("ieee", network.dialect), 1, keep=keep).arena_bytes
+        for keep in ((), range(len(network.layers)))
+    ]
+    assert arenas[0] < arenas[1]
     for image in x:
         assert [out.tobytes() for out in sparing.predict(image)] == [out.tobytes() for out in kept.predict(image)]
     for layer in (0, -1, 3):
@@ -346,7 +354,7 @@ def test_an_input_of_the_old_size_is_refused_after_a_resize(detector: Detector) 
         except DarknetError as error:
             failed.append(str(error))
 
-    with detector._lock:
+    with detector.lock:
         worker = threading.Thread(target=predict)
         worker.start()
         detector.resize((64, 96))
@@ -364,7 +372,7 @@ def test_the_output_of_a_layer_and_a_resize_take_turns(detector: Detector, x: ND
         except DarknetError as error:
             answers.append(str(error))
 
-    with detector._lock:
+    with detector.lock:
         worker = threading.Thread(target=ask)
         worker.start()
         detector.resize((64, 32))

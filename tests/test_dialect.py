@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -153,15 +154,15 @@ def test_the_first_sections_options_for_training_may_hold_anything(tmp_path: Pat
 def test_the_table_says_what_the_layers_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     text = net(3, 8, 8, FIRST, *([SECTIONS[kind]] if kind != "net" else []))
     read: set[str] = set()
-    find = Section._find_option
+    find = Section.find_option
 
     def record(section: Section, key: str) -> object:
         counts = section.kind == kind and section.line > (6 if kind == "convolutional" else 0)
-        if counts and not section._is_of_another(key):
+        if counts and not section.is_of_another(key):
             read.add(key)
         return find(section, key)
 
-    monkeypatch.setattr(Section, "_find_option", record)
+    monkeypatch.setattr(Section, "find_option", record)
     read_network(write_cfg(tmp_path, text), dialect="darknet")
     everywhere = {"dontload", "numload", "dontloadscales"}
     options = {option.key for option in PJREDDIE.options.get(kind, PJREDDIE.everywhere).result} - everywhere
@@ -283,3 +284,46 @@ def test_stand_ins_need_a_spread_that_is_a_number(tmp_path: Path, spread: str) -
     with pytest.raises(CfgError, match=r"cfg:\d+: .implicit. stand-in weights cannot be drawn by its mean and std"):
         write_synth(cfg, tmp_path / "net.weights")
     assert not (tmp_path / "net.weights").exists()
+
+
+OF_PJREDDIE = {  # section: what pjreddie's Darknet would change by it, what it would not
+    "shortcut from=0": ("alpha=0.5", "alpha=1"),
+    "shortcut from=0 ": ("beta=-1", "beta=1.0"),
+    "gru output=2": ("tanh=1", "tanh=0"),
+    "reorg stride=2": ("flatten=1", "flatten=0"),
+    "reorg stride=2 ": ("extra=4", "extra=0"),
+    REGION: ("background=1", "background=0"),
+    "conv filters=2": ("numload=1", "numload=0"),
+}
+
+
+@pytest.mark.parametrize("section", OF_PJREDDIE)
+def test_an_option_of_pjreddies_alone_is_ignored_with_a_warning(tmp_path: Path, section: str) -> None:
+    """In the dialect alexeyab; the layer is what it is without."""
+    changes, neutral = OF_PJREDDIE[section]
+    name = section.split()[0]
+    plain = read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, section)), dialect="alexeyab")
+    text = net(3, 8, 8, FIRST, f"{section} {changes}")
+    cfg = write_cfg(tmp_path, text)
+    with pytest.warns(DarknetWarning) as caught:
+        network = read_network(cfg, dialect="alexeyab")
+    assert [str(warning.message) for warning in caught] == [
+        f"{cfg}:{text.count(chr(10))}: [{name}] {changes} is an option of pjreddie's Darknet: ignored, as "
+        "AlexeyAB's Darknet does"
+    ]
+    assert network.layers == plain.layers
+    assert network.layers[1].unused == (changes.replace("=", " = "),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_network(write_cfg(tmp_path, net(3, 8, 8, FIRST, f"{section} {neutral}")), dialect="alexeyab")
+
+
+def test_several_options_of_pjreddies_alone_are_one_warning(tmp_path: Path) -> None:
+    sections = [f"shortcut from=0 alpha=0.{number}" for number in (1, 2, 1)]
+    cfg = write_cfg(tmp_path, net(3, 8, 8, FIRST, *sections, "shortcut from=0 alpha=1 alpha=2"))
+    with pytest.warns(DarknetWarning) as caught:
+        read_network(cfg, dialect="alexeyab").resized(16, 16)
+    assert [str(warning.message) for warning in caught] == [
+        f"{cfg}:14: [shortcut] alpha=0.1 is an option of pjreddie's Darknet (and of 1 other, up to line 22): ignored, "
+        "as AlexeyAB's Darknet does"
+    ]

@@ -5,42 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
-from darknet_py.errors import DarknetError, DataError
-from darknet_py.evaluate.average_precision import at_points, evaluate
+from darknet_py.errors import DataError
 from darknet_py.evaluate.classifier import center_crop
 from darknet_py.evaluate.files import c_float, coco_id, coco_text, image_id
-from darknet_py.evaluate.found import Found, average_mirrored
-from darknet_py.evaluate.journal import Journal, line_digest, stamp
-from darknet_py.evaluate.plot import write_plot
-from darknet_py.evaluate.report import document, table_lines
+from darknet_py.evaluate.found import average_mirrored
 from darknet_py.evaluate.run import read_list
-from darknet_py.evaluate.truth import NOTHING, Truth, iou, read_truth, read_truths
+from darknet_py.evaluate.truth import NOTHING, read_truth, read_truths
 from darknet_py.image.load import load_image
 from darknet_py.layers import Yolo
-from darknet_py.legacy.evaluation import map_lines
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
+from .darknet_folder import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet, write_program
 from .nets import net, write_cfg
-from .program import failure
+from .program import failure, run
+from .scenes import found_of
 from .systems import POSIX, need_posix
-from .test_cli import run
-from .test_legacy import CLASSIFIER, PHOTOS, REPOSITORY, YOLO_V1, darknet
 
 
 def region(classes: int, w: int = 104, h: int = 72) -> str:
@@ -94,9 +84,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_posix()
     folder = tmp_path_factory.mktemp("evaluate")
     make_root(folder)
-    program = folder / "darknet"
-    program.write_text(f"#!{sys.executable}\nfrom darknet_py.__main__ import main\nmain()\n")
-    program.chmod(0o755)
+    write_program(folder)
     return folder
 
 
@@ -305,186 +293,6 @@ def test_the_middle_square() -> None:
     assert np.array_equal(center_crop(pixels.transpose(1, 0, 2)), pixels.transpose(1, 0, 2)[1:6])
 
 
-# Average precision
-
-
-def found_of(rows: list[tuple[float, float, float, float, int, float]]) -> Found:
-    """Boxes of one class each: x, y, w, h, class, score."""
-    return Found(
-        (100, 100), np.array([row[:4] for row in rows], np.float32).reshape(-1, 4), np.arange(len(rows)),
-        np.array([row[4] for row in rows], np.int64), np.array([row[5] for row in rows], np.float32),
-    )  # fmt: skip
-
-
-def truth_of(rows: list[tuple[float, float, float, float, int]]) -> Truth:
-    return Truth(
-        np.array([row[4] for row in rows], np.int64), np.array([row[:4] for row in rows], np.float32).reshape(-1, 4)
-    )
-
-
-def scene(seed: int, images: int, classes: int) -> tuple[list[Found], list[Truth]]:
-    """Objects far from each other, and detections that are near one of them, or nowhere; all scores differ."""
-    rng = random.Random(seed)
-    results, truths = [], []
-    for _ in range(images):
-        cells = rng.sample([(x, y) for x in range(5) for y in range(5)], rng.randint(0, 8))
-        objects = [(0.1 + 0.2 * x, 0.1 + 0.2 * y, 0.12, 0.12, rng.randrange(classes)) for x, y in cells]
-        rows = []
-        for x, y, w, h, class_id in objects:
-            for _ in range(rng.choice([0, 1, 1, 1, 2])):
-                moved = x + rng.uniform(-0.05, 0.05), y + rng.uniform(-0.05, 0.05)
-                seen = class_id if rng.random() < 0.85 else rng.randrange(classes)
-                rows.append((*moved, w, h, seen, rng.random()))
-        results.append(found_of(rows))
-        truths.append(truth_of(objects))
-    return results, truths
-
-
-def average_precisions(results: list[Found], truths: list[Truth], classes: int, points: int) -> list[float]:
-    """Said again, slowly: for each class match, sort, and integrate by the definition of ``points``."""
-    averages = []
-    for class_id in range(classes):
-        total = sum(int((truth.class_id == class_id).sum()) for truth in truths)
-        rows = []
-        for image, (found, truth) in enumerate(zip(results, truths, strict=True)):
-            for row in np.flatnonzero(found.class_id == class_id):
-                overlaps = [
-                    (float(iou(found.box[row], truth.box[k : k + 1])[0]), k)
-                    for k in range(len(truth))
-                    if truth.class_id[k] == class_id
-                ]
-                best = max(overlaps, default=(0.0, -1), key=lambda pair: (pair[0], -pair[1]))
-                rows.append((float(found.score[row]), (image, best[1]) if best[0] > 0.5 else None))
-        rows.sort(key=lambda row: -row[0])
-        seen: set[object] = set()
-        curve, hits = [], 0
-        for count, (_, match) in enumerate(rows, start=1):
-            if match is not None and match not in seen:
-                hits += 1
-                seen.add(match)
-            curve.append((hits / total if total else 0.0, hits / count))
-        if points:
-            levels = [k / (points - 1) for k in range(points)]
-            best_from = [max((p for r, p in curve if r >= level), default=0.0) for level in levels]
-            averages.append(sum(best_from) / points)
-        else:
-            area, last = 0.0, 0.0
-            for place, (r, _) in enumerate(curve):
-                area += (r - last) * max(p for _, p in curve[place:])
-                last = r
-            averages.append(area)
-    return averages
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 10**6), st.sampled_from([0, 11, 101]))
-def test_average_precision_is_that_of_its_definition(seed: int, points: int) -> None:
-    results, truths = scene(seed, 12, 3)
-    found = evaluate(results, truths, 3, points=points)
-    wanted = average_precisions(results, truths, 3, points)
-    assert [curve.average for curve in found.curves] == pytest.approx(wanted, abs=1e-9)
-
-
-def voc_2007(recall: list[float], precision: list[float]) -> float:
-    """The rule of VOC 2007's development kit: eleven recalls, at each the greatest precision from there on."""
-    total = 0.0
-    for threshold in np.arange(0.0, 1.1, 0.1):
-        above = [p for r, p in zip(recall, precision, strict=True) if r >= threshold]
-        total += (max(above) if above else 0.0) / 11
-    return total
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10**6))
-def test_eleven_points_are_voc_2007s(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    hits = rng.random(rng.integers(1, 60)) < 0.6
-    total = hits.sum() + rng.integers(1, 7)
-    recall, precision = np.cumsum(hits) / total, np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    # 0.3 as a product is a little more than as a quotient: recalls that lie on a threshold may count otherwise.
-    if not np.isclose((recall * 10) % 1, 0).any() and not np.isclose((recall * 10) % 1, 1).any():
-        assert at_points(precision, recall, 11) == pytest.approx(
-            voc_2007(recall.tolist(), precision.tolist()), abs=1e-12
-        )
-
-
-def test_hundred_and_one_points_are_cocos() -> None:
-    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed (pip install '.[test]')")
-    from pycocotools.cocoeval import COCOeval
-
-    for seed in range(5):
-        results, truths = scene(seed, 40, 3)
-        found = evaluate(results, truths, 3, points=101)
-        theirs = coco.COCO()
-        theirs.dataset = coco_truths(truths)
-        theirs.createIndex()
-        run_of = COCOeval(theirs, theirs.loadRes(coco_results(results)), "bbox")
-        run_of.params.iouThrs = np.array([0.5])
-        run_of.params.maxDets = [1000]
-        run_of.evaluate()
-        run_of.accumulate()
-        precision = run_of.eval["precision"][0, :, :, 0, 0]  # recalls x classes
-        assert [curve.average for curve in found.curves] == pytest.approx(precision.mean(axis=0).tolist(), abs=1e-6)
-
-
-def coco_truths(truths: list[Truth]) -> dict[str, object]:
-    """COCO's annotations in pixels of 100 x 100, category numbers from 1."""
-    entries = [
-        {"image_id": image, "category_id": int(class_id) + 1, "bbox": corner_box(box), "iscrowd": 0,
-         "area": float(box[2] * box[3]) * 1e4}
-        for image, truth in enumerate(truths)
-        for box, class_id in zip(truth.box, truth.class_id, strict=True)
-    ]  # fmt: skip
-    for number, entry in enumerate(entries, start=1):
-        entry["id"] = number
-    return {
-        "info": {}, "images": [{"id": image, "width": 100, "height": 100} for image in range(len(truths))],
-        "annotations": entries, "categories": [{"id": number, "name": str(number)} for number in (1, 2, 3)],
-    }  # fmt: skip
-
-
-def coco_results(results: list[Found]) -> list[dict[str, object]]:
-    return [
-        {"image_id": image, "category_id": int(class_id) + 1, "bbox": corner_box(box), "score": float(score)}
-        for image, found in enumerate(results)
-        for box, class_id, score in zip(found.box, found.class_id, found.score, strict=True)
-    ]
-
-
-def corner_box(box: np.ndarray) -> list[float]:
-    x, y, w, h = (float(value) * 100 for value in box)
-    return [x - w / 2, y - h / 2, w, h]
-
-
-def test_several_detections_of_one_object() -> None:
-    truth = truth_of([(0.5, 0.5, 0.4, 0.4, 1)])
-    rows = [(0.5, 0.5, 0.4, 0.4, 1, 0.6), (0.51, 0.5, 0.4, 0.4, 1, 0.9), (0.5, 0.5, 0.4, 0.4, 0, 0.8)]
-    found = evaluate([found_of(rows)], [truth], 2, thresh=0.5)
-    assert (found.tp, found.fp, found.truths, found.detections) == (1, 2, 1, 3)
-    assert [curve.average for curve in found.curves] == [0.0, 1.0]
-    assert found.mean == 0.5 and found.mean_of_present == 1.0
-    assert "class_id = 1, name = b, ap = 100.00%   \t (TP = 1, FP = 1) " in map_lines(found, ["a", "b"])
-
-
-def test_difficult_objects_need_not_be_found() -> None:
-    hard = truth_of([(0.2, 0.2, 0.2, 0.2, 0)])
-    rows = [(0.7, 0.7, 0.2, 0.2, 0, 0.5), (0.2, 0.2, 0.2, 0.2, 0, 0.9)]
-    truth = truth_of([(0.7, 0.7, 0.2, 0.2, 0)])
-    without, with_hard = (evaluate([found_of(rows)], [truth], 1, difficult=d) for d in (None, [hard]))
-    assert without.mean == 0.5 and with_hard.mean == 1.0
-    assert with_hard.detections == 1
-
-
-def test_nothing_found_and_wrong_points() -> None:
-    found = evaluate([found_of([])], [truth_of([(0.5, 0.5, 0.1, 0.1, 0)])], 1)
-    assert found.mean == 0 and np.isnan(found.precision) and found.recall == 0
-    assert " for conf_thresh = 0.25, precision = -nan, recall = 0.00, F1-score = -nan " in "\n".join(
-        map_lines(found, ["a"])
-    )
-    with pytest.raises(DarknetError, match="points=1: choose 0"):
-        evaluate([], [], 1, points=1)
-
-
 def test_labels_that_are_wrong_or_missing(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("0 .5 .5 .1 .1\n3 .5 .5 .1 .1\n")
@@ -501,73 +309,7 @@ def test_labels_that_are_wrong_or_missing(tmp_path: Path) -> None:
         read_list(path)
 
 
-# Journals
-
-
-def test_a_journal_gives_back_every_bit(tmp_path: Path) -> None:
-    image = tmp_path / "a.jpg"
-    image.write_bytes(b"x")
-    rng = np.random.default_rng(3)
-    box = rng.standard_normal((3, 4)).astype(np.float32)
-    found = Found((7, 5), box, np.array([0, 2, 2]), np.array([1, 0, 1]), np.array([1e-38, np.nan, 0.1], np.float32))
-    with pytest.raises(KeyboardInterrupt), Journal({"a": 1}, tmp_path) as journal:
-        journal.add(4, str(image), found)
-        raise KeyboardInterrupt
-    with journal.path.open("ab") as file:
-        file.write(b'{"image": 5, "sta')  # a kill in the middle of a line
-    with Journal({"a": 1}, tmp_path) as again:
-        back = again.get(4, str(image))
-        assert back is not None and again.get(5, str(image)) is None
-        for name in ("box", "row", "class_id", "score"):
-            assert getattr(back, name).tobytes() == getattr(found, name).astype(getattr(back, name).dtype).tobytes()
-        again.add(6, str(image), found)
-        os.utime(image, (1, 1))
-        assert again.get(4, str(image)) is None  # the picture has changed
-    assert not again.path.exists()  # a run that ends leaves none
-    with Journal({"a": 2}, tmp_path) as other:
-        assert other.done == {} and other.path != journal.path
-
-
-def test_a_journal_is_checked_and_not_believed(tmp_path: Path) -> None:
-    image = tmp_path / "a.jpg"
-    image.write_bytes(b"x")
-    found = found_of([])
-    with pytest.raises(KeyboardInterrupt), Journal({}, tmp_path) as journal:
-        for number in range(3):
-            journal.add(number, str(image), found)
-        raise KeyboardInterrupt
-    good = journal.path.read_bytes().split(b"\n")[:3]
-    entry = json.loads(good[1].split(b" ", 1)[1])
-    wrong = [
-        {**entry, "image": 1.5}, {**entry, "image": None}, {**entry, "stamp": 5}, {**entry, "size": [1e400, 1]},
-        {**entry, "size": "ab"}, {**entry, "box": {"a": 1}}, {**entry, "row": [0]}, {**entry, "class": [2**70]},
-        {**entry, "box": [[1, 2, 3, 4]], "row": [0], "class": [-1], "score": [1]}, [entry], 5, None,
-    ]  # fmt: skip
-    sealed = [line_digest(text) + b" " + text for text in (json.dumps(one).encode() for one in wrong)]
-    sealed += [
-        line_digest(text) + b" " + text for text in (b"[" * 100_000, b'{"image": ' + b"9" * 5000 + b"}", b"\xff", b"")
-    ]
-    torn = [good[0].replace(b'"image": 0', b'"image": 1'), good[1][:-5], b"{}", b"\0" * 99, good[1].split(b" ", 1)[1]]
-    journal.path.write_bytes(b"\n".join([good[0], *sealed, *torn, good[2], good[0][:30]]))
-    with Journal({}, tmp_path) as again:
-        assert sorted(again.done) == [0, 2]
-        assert again.get(0, str(image)) is not None and again.get(1, str(image)) is None
-
-
-def test_journals_that_nobody_continued_are_removed(tmp_path: Path) -> None:
-    old = tmp_path / "old.jsonl"
-    old.write_text("")
-    os.utime(old, (time.time() - 40 * 86400,) * 2)
-    with Journal({}, tmp_path):
-        assert not old.exists()
-
-
-def test_a_run_goes_without_a_journal_where_none_can_be(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with Journal({}, tmp_path / "file" / "folder") as journal:
-        journal.add(0, "a.jpg", found_of([]))
-        assert journal.get(0, "a.jpg") is None
-    assert stamp("no such file") == []
+# A run that was killed
 
 
 @pytest.mark.slow
@@ -652,20 +394,3 @@ def test_a_folder_that_cannot_be_written(root: Path) -> None:
     (root / "other.data").write_text("valid=val.list\nnames=20.names\nresults=val.list\n")
     found = darknet("detector", "valid", "other.data", "region20.cfg", "region20.weights", cwd=root, code=1)
     assert "cannot be written" in found.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("classes", [1, 5, 80])
-def test_pictures_for_any_number_of_classes(tmp_path: Path, classes: int) -> None:
-    results, truths = scene(1, 60, classes)
-    found = evaluate(results, truths, classes)
-    names = [f"name {number}" for number in range(classes)]
-    write_plot(found, names, "a < b", tmp_path / "a.svg")
-    texts = [node.text for node in ElementTree.parse(tmp_path / "a.svg").iter() if node.text]
-    assert "a < b" in texts and ("mean of the classes" in texts) == (classes > 1)
-    named = [text for text in texts if text.startswith("name ")]
-    assert len(set(named)) == len(found.present), "each has a bar"
-    seen = [curve for curve in found.present if len(curve.recall)]
-    assert len(named) - len(set(named)) <= min(len(seen), 6), "and a few have a name at their curve"
-    assert classes > 6 or len(named) - len(set(named)) == len(seen)
-    assert json.dumps(document(found, names, 60), allow_nan=False)
-    assert len(list(table_lines(found, names, 60))) >= len(found.present) + 4

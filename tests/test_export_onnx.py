@@ -21,7 +21,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .packages import NEEDS_ONNX
-from .test_cli import run
+from .program import run
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 CFGS = GOLDEN.parent.parent.parent / "cfg"
@@ -225,7 +225,18 @@ def test_a_layer_that_onnx_has_not(tmp_path: Path) -> None:
 def test_models_beyond_the_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = write_cfg(tmp_path, net(3, 6, 6, CONV))
     network = write_synth(cfg, tmp_path / "w")
-    monkeypatch.setattr(module, "_LIMIT", 4 * network.parameters - 1)
+    monkeypatch.setattr(module, "LIMIT", 4 * network.parameters - 1)
+    with pytest.raises(DarknetError, match="an ONNX file holds less than 2 GB"):
+        to_onnx(network, load_parameters(network, tmp_path / "w"))
+    monkeypatch.setattr(module, "LIMIT", 4 * network.parameters)
+    to_onnx(network, load_parameters(network, tmp_path / "w"))
+
+
+def test_all_constants_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the file's weights alone: also those that a layer has of its own, such as a blur."""
+    cfg = write_cfg(tmp_path, net(3, 6, 6, f"{CONV} antialiasing=1"))
+    network = write_synth(cfg, tmp_path / "w")
+    monkeypatch.setattr(module, "LIMIT", 4 * network.parameters)
     with pytest.raises(DarknetError, match="an ONNX file holds less than 2 GB"):
         to_onnx(network, load_parameters(network, tmp_path / "w"))
 

@@ -17,7 +17,7 @@ from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
 from .packages import NEEDS_ONNX
-from .test_cli import run
+from .program import run
 from .test_export_onnx import Floats, compare, compare_net, run_onnx
 
 pytestmark = NEEDS_ONNX
@@ -162,3 +162,13 @@ def test_what_cannot_be_decoded(sections: list[str], message: str, tmp_path: Pat
     network = write_synth(cfg, tmp_path / "w")
     with pytest.raises(CfgError, match=message):
         to_onnx(network, load_parameters(network, tmp_path / "w"), heads="decoded")
+
+
+def test_shared_weights_are_in_the_model_once(tmp_path: Path) -> None:
+    shares = ["conv filters=8 size=3 stride=2 pad=1 batch_normalize=1 share_index=1 activation=leaky"] * 3
+    text = net(8, 12, 9, CONV, CONV, *shares)
+    network = write_synth(write_cfg(tmp_path, text), tmp_path / "w", dialect="alexeyab")
+    model = to_onnx(network, load_parameters(network, tmp_path / "w"))
+    names = [tensor.name.split(".")[1].split("_")[0] for tensor in model.constants]
+    assert (names.count("weights"), names.count("biases")) == (2, 2)
+    compare_net(tmp_path, text)

@@ -257,7 +257,7 @@ def test_without_locks_each_process_has_its_own_part(web: Web, folder: Path, mon
     def refuse(lock: int, wait: bool) -> bool:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(lock, "_take", refuse)
+    monkeypatch.setattr(lock, "take_lock", refuse)
     web.pages["a"] = Page(BODY, cuts=[300_000, 0])
     put_part(folder, BODY[:5])
     with pytest.raises(ModelError, match="broke off"):

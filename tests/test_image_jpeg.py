@@ -162,7 +162,7 @@ def test_the_coefficients_come_back() -> None:
     rng = np.random.default_rng(5)
     parts = random_parts(rng, [(2, 1), (1, 1), (1, 1)], 48, 24)
     data = Jpeg(48, 24, parts, progressive_scans(rng, 3), progressive=True, lengths_from=rng).write()
-    reader = decoder._Decoder(data, None)
+    reader = decoder.Decoder(data, None)
     reader.decode(3)
     start = 0
     for part in parts:
@@ -200,9 +200,9 @@ def test_which_colours_a_file_has(identifiers: bytes, adobe: int | None, jfif: b
     parts = random_parts(np.random.default_rng(1), [(1, 1)] * len(identifiers), 9, 9)
     for part, identifier in zip(parts, identifiers, strict=True):
         part.identifier = identifier
-    reader = decoder._Decoder(Jpeg(9, 9, parts, [Scan(range(len(parts)))], segments=segments).write(), None)
+    reader = decoder.Decoder(Jpeg(9, 9, parts, [Scan(range(len(parts)))], segments=segments).write(), None)
     assert reader.decode(3).shape == (9, 9, 3)
-    assert reader._mode(3) == mode
+    assert reader.mode_of(3) == mode
 
 
 # --- damaged files ---

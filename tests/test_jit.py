@@ -19,7 +19,7 @@ import pytest
 from numba.core import config
 
 import darknet_py
-from darknet_py.kernels.runtime.cache import SealedFiles, _seal
+from darknet_py.kernels.runtime.cache import SealedFiles, seal
 from darknet_py.kernels.runtime.jit import kernel
 
 SCRIPT = """
@@ -66,8 +66,8 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a bit in the hash": lambda content: _flip(content, 40),
     "a bit behind": lambda content: _flip(content, len(content) - 300),
     "what Numba itself writes": lambda content: pickle.dumps(numba.__version__) + pickle.dumps(((1.0, 2), {})),
-    "something else, sealed": lambda content: _seal(body := pickle.dumps([1, 2, 3])) + body,
-    "another kernel, sealed": lambda content: _seal(body := pickle.dumps(((("0", 1, "2"), "key"), "code"))) + body,
+    "something else, sealed": lambda content: seal(body := pickle.dumps([1, 2, 3])) + body,
+    "another kernel, sealed": lambda content: seal(body := pickle.dumps(((("0", 1, "2"), "key"), "code"))) + body,
 }
 
 
@@ -169,7 +169,7 @@ def test_two_processes_that_write_a_cache_at_a_time(tmp_path: Path, monkeypatch:
 
     keys = [(f"signature {number}", "processor", "bytecode") for number in range(2)]
     with monkeypatch.context() as patch:
-        patch.setattr(SealedFiles, "_entries", lambda self: {})  # both read the index before either has written
+        patch.setattr(SealedFiles, "entries", lambda self: {})  # both read the index before either has written
         for number, key in enumerate(keys):
             files().save(key, f"code {number}")
     assert files().load(keys[0]) is None, "its entry is lost: it is compiled once more"

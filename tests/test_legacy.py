@@ -6,7 +6,6 @@ Makefile) for the photographs in ``tests/data`` and the same weights.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -17,162 +16,25 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from darknet_py.detect.detections import Detections
-from darknet_py.errors import DarknetError
-from darknet_py.legacy.arguments import Arguments
-from darknet_py.legacy.flags import take_flags
 from darknet_py.legacy.program import run
-from darknet_py.legacy.recognise import is_darknets
-from darknet_py.output.alexeyab import json_text, label_file
-from darknet_py.output.writers import WRITERS
 from darknet_py.synth import write_synth
 
-from .nets import net, write_cfg
+from .darknet_folder import (
+    PHOTOS,
+    REPOSITORY,
+    YOLO,
+    darknet,
+    make_folder,
+    without_times,
+)
+from .nets import write_cfg
 from .program import failure
-from .systems import ANY_BYTES, need_posix
-
-PHOTOS = Path(__file__).parent / "data" / "photos"
-REPOSITORY = Path(__file__).parent.parent
-
-YOLO = net(
-    3, 64, 64, "conv filters=8 size=3 stride=4 pad=1 activation=leaky", "conv filters=24 size=1 activation=linear",
-    "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
-)  # fmt: skip
-CLASSIFIER = net(
-    3, 32, 32, "conv filters=8 size=3 stride=2 pad=1 activation=leaky", "conv filters=12 size=1 activation=linear",
-    "avgpool", "softmax",
-)  # fmt: skip
-YOLO_V1 = net(
-    3, 64, 64, "conv filters=8 size=3 stride=4 pad=1 activation=leaky", "connected output=1470 activation=linear",
-    "detection classes=20 coords=4 side=7 num=2 softmax=0 sqrt=1",
-)  # fmt: skip
+from .systems import ANY_BYTES
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as Darknet's: networks with weights, data files, names, pictures, and the program as a link."""
-    need_posix()
-    folder = tmp_path_factory.mktemp("darknet")
-    for name, text in (("yolo", YOLO), ("classifier", CLASSIFIER), ("v1", YOLO_V1)):
-        write_synth(write_cfg(folder, text, f"{name}.cfg"), folder / f"{name}.weights", 7)
-    (folder / "yolo.names").write_text("ant\nbee\ncat\nnot one of the classes\n")
-    (folder / "yolo.data").write_text("classes = 3\nnames = yolo.names\n")
-    (folder / "classifier.names").write_text("\n".join("abcdefghijkl") + "\nmore\n")
-    (folder / "classifier.data").write_text("names = classifier.names\ntop = 3\n")
-    for photo in PHOTOS.glob("*.jpg"):
-        (folder / photo.name).symlink_to(photo)
-    program = folder / "darknet"
-    program.write_text(f"#!{sys.executable}\nfrom darknet_py.__main__ import main\nmain()\n")
-    program.chmod(0o755)
-    return folder
-
-
-def darknet(
-    *words: object, cwd: Path, stdin: str | None = None, code: int = 0, program: str = "./darknet", **more: str
-) -> subprocess.CompletedProcess[str]:
-    """Run ``./darknet WORDS``; a traceback is never an answer."""
-    result = subprocess.run(
-        [program, *map(str, words)], cwd=cwd, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **more}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert result.returncode == code, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
-    assert "Traceback" not in result.stderr
-    return result
-
-
-def without_times(text: str) -> str:
-    return re.sub(r"Predicted in [0-9.]+", "Predicted in T", text)
-
-
-# Whose command line is it?
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        "darknet", "./darknet foo", "/usr/bin/darknet detector", r"C:\bin\darknet.exe detect", "darknet --help",
-        "darknet-py detector test a b", "darknet-py yolo test a.cfg b", "darknet-py classifier predict d c w",
-        "darknet-py detect cfg/yolo.cfg w.weights", "darknet-py detect -thresh .1 yolo.cfg w.weights dog.jpg",
-        "darknet-py -i 0 detector test a b", "darknet-py -nogpu detect a.cfg b", "darknet-py classify d.cfg d.weights",
-        "darknet-py detect a.cfg b.weights dog.jpg --thresh .1", "darknet-py partial a b c 3",
-        "darknet-script.py detect", "darknet_no_gpu.exe foo",
-    ],
-)  # fmt: skip
-def test_darknets_command_lines(argv: str) -> None:
-    assert is_darknets(argv.split(" "))
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        "darknet-py", "darknet-py --help", "darknet-py detect dog.jpg", "darknet-py detect dog.jpg --cfg a.cfg",
-        "darknet-py detect --help", "darknet-py classify dog.jpg -m darknet19", "darknet-py summary a.cfg", "",
-        "python -m darknet_py detect", "darknet-py weights info a.cfg", "darknet-py -i", "darknet-pyx detect dog.jpg",
-    ],
-)  # fmt: skip
-def test_our_own_command_lines(argv: str) -> None:
-    assert not is_darknets(argv.split(" "))
-
-
-def test_flags_stand_anywhere_and_positions_remain() -> None:
-    words = "-thresh .25 detector test -dont_show a.data -nms 0.3x a.cfg -c 2 w -ext_output dog.jpg"
-    arguments = Arguments(words.split(" "))
-    flags = take_flags(arguments)
-    assert arguments.positions() == ["detector", "test", "a.data", "a.cfg", "w", "dog.jpg"]
-    assert (flags.thresh, flags.nms, flags.hier, flags.ext_output, flags.alexeyab) == (0.25, 0.3, 0.5, True, True)
-    assert flags.demo["c"] == 2 and flags.demo["dont_show"] is True and "s" not in flags.demo
-
-
-@pytest.mark.parametrize(
-    ("words", "environment", "alexeyab_is_meant"),
-    [("", "", False), ("-out a.json", "", True), ("-out a", "", False), ("-letter_box", "", True),
-     ("-letter_box", "pjreddie", False), ("", "alexeyab", True), ("-prefix a -avg 2", "", False)],
-)  # fmt: skip
-def test_a_flag_of_alexeyabs_means_his_darknet(
-    words: str, environment: str, alexeyab_is_meant: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DARKNET_PY_DIALECT", environment)
-    assert take_flags(Arguments(words.split())).alexeyab is alexeyab_is_meant
-
-
-SWITCHES = (
-    "-nogpu -cuda_debug_sync -clear -fullscreen -ext_output -dont_show -benchmark -benchmark_layers -show -letter_box "
-    "-map -show_imgs -dontdraw_bbox -save_labels -dontuse_opencv -topk"
-)
-WITH_VALUES = (
-    "-i -thresh -hier -c -s -avg -w -h -fps -t -points -mjpeg_port -avgframes -json_port -time_limit_sec -iou_thresh "
-    "-num_of_clusters -width -height -mAP_epochs -out -prefix -gpus -http_post_host -out_filename "
-    "-json_file_output -chart"
-)
-"""All flags that pjreddie's and AlexeyAB's programs read for the commands that are here."""
-
-
-def test_every_flag_of_both_darknets_is_taken_and_documented(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (REPOSITORY / "docs" / "legacy.md").read_text(encoding="utf-8")
-    for flag in SWITCHES.split() + WITH_VALUES.split():
-        words = [flag, "7"] if flag in WITH_VALUES.split() else [flag]
-        assert run(["darknet", "classifier", *words, "predict"]) == 1, "too few words, none of them a flag"
-        assert capsys.readouterr().err.splitlines()[-1].startswith("usage: "), flag
-        assert re.search(rf"[` |]{flag}[` |]", page), flag
-
-
-def test_wrong_flags_are_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(DarknetError, match="-thresh high: not a number"):
-        take_flags(Arguments(["-thresh", "high"]))
-    for word in ("-tresh", "--tresh", "--thresh=.3"):
-        with pytest.raises(DarknetError, match="unknown flag -"):
-            Arguments(["detector", word, ".3"]).positions()
-    assert take_flags(Arguments(["detector", "--thresh", ".3"])).thresh == 0.3
-    assert Arguments(["detector", "a.jpg\r"]).positions() == ["detector", "a.jpg"]
-    assert Arguments(["go", "-1"]).positions() == ["go", "-1"]
-    assert take_flags(Arguments(["detector", "-out"])).out is None
-    assert capsys.readouterr().err == "-out has no value after it and is ignored\n"
-    monkeypatch.setenv("DARKNET_PY_DIALECT", "joseph")
-    with pytest.raises(DarknetError, match="it may be pjreddie or alexeyab"):
-        take_flags(Arguments([]))
-
-
-# The program, as its users call it
+    return make_folder(tmp_path_factory.mktemp("darknet"))
 
 
 def test_without_a_command(root: Path) -> None:
@@ -381,74 +243,6 @@ def test_released_weights_print_darknets_lines(released: Path, root: Path) -> No
     assert without_times(found.stdout) == RELEASED
 
 
-# AlexeyAB's
-
-
-@pytest.mark.network
-def test_alexeyabs_lines_json_and_labels(released: Path, root: Path, tmp_path: Path) -> None:
-    (tmp_path / "coffee.jpg").symlink_to(PHOTOS / "coffee.jpg")
-    data = tmp_path / "coco.data"
-    data.write_text(f"names = {REPOSITORY}/cfg/coco.names\n")
-    found = darknet(
-        "detector", "test", data, REPOSITORY / "cfg" / "yolov3-tiny.cfg", released, "-thresh", ".05", "-ext_output",
-        "-dont_show", "-out", "found.json", "-save_labels", cwd=tmp_path, stdin="coffee.jpg\ncoffee.jpg\n",
-        program=str(root / "darknet"),
-    )  # fmt: skip
-    assert without_times(found.stdout) == f"Enter Image Path: {ALEXEYABS}" * 2 + "Enter Image Path: "
-    document = json.loads((tmp_path / "found.json").read_text())
-    assert [image["frame_id"] for image in document] == [1, 2]
-    assert {found["name"] for found in document[0]["objects"]} == {
-        line.split(":")[0] for line in ALEXEYABS.splitlines()[3:]
-    }
-    labels = (tmp_path / "coffee.txt").read_text().splitlines()
-    assert all(re.fullmatch(r"\d+ \d\.\d{4} \d\.\d{4} \d\.\d{4} \d\.\d{4}", line) for line in labels) and labels
-
-
-def found_of(*rows: tuple[float, float, float, float, float, int, int]) -> Detections:
-    box, confidence, ids, boxes = ([row[:4] for row in rows], *([row[i] for row in rows] for i in (4, 5, 6)))
-    return Detections(box, confidence, ids, boxes, (200, 100), 3, ("ant", "bee", "dont_show_cat"))  # type: ignore[arg-type]
-
-
-def test_alexeyab_sorts_boxes_from_left_to_right_and_classes_by_probability() -> None:
-    found = found_of(
-        (0.8, 0.5, 0.2, 0.4, 0.3, 0, 0), (0.8, 0.5, 0.2, 0.4, 0.6, 1, 0), (0.2, 0.5, 0.2, 0.4, 0.5, 0, 4),
-        (0.1, 0.1, 0.1, 0.1, 0.9, 2, 5),
-    )  # fmt: skip
-    assert WRITERS["alexeyab"].lines(found) == ["ant: 50%", "bee: 60%", "ant: 30%"]
-    place = "\t(left_x:   20   top_y:   30   width:   40   height:   40)"
-    assert WRITERS["alexeyab"].lines(found, True)[0] == f"ant: 50%{place}"
-    objects = json.loads(json_text(found, 3, 'a "b".jpg'))
-    assert (objects["frame_id"], objects["filename"]) == (3, 'a "b".jpg')
-    assert [(row["class_id"], row["confidence"]) for row in objects["objects"]] == [(0, 0.3), (1, 0.6), (0, 0.5)]
-
-
-@pytest.mark.parametrize(
-    ("image", "labels"),
-    [("a/b.jpg", "a/b.txt"), ("x/JPEGImages/b.PNG", "x/labels/b.txt"),
-     ("c/images/val2017/b.jpeg", "c/labels/val2017/b.txt"),
-     ("images/b.jpg", "images/b.txt"), ("b.c.jpg", "b.c.txt"), ("noise", "noise.txt")],
-)  # fmt: skip
-def test_where_alexeyab_has_labels(image: str, labels: str) -> None:
-    assert label_file(image) == Path(labels)
-
-
-def test_calc_anchors(root: Path, tmp_path: Path) -> None:
-    for number, sizes in enumerate([(0.1, 0.2), (0.12, 0.22), (0.5, 0.5), (0.52, 0.48)]):
-        (tmp_path / f"{number}.txt").write_text(f"{number % 2} 0.5 0.5 {sizes[0]} {sizes[1]}\n")
-    (tmp_path / "train.list").write_text("".join(f"{number}.jpg\n" for number in range(5)))
-    (tmp_path / "my.data").write_text("classes = 3\ntrain = train.list\n")
-    words = ("detector", "calc_anchors", "my.data", "-num_of_clusters", 2, "-width")
-    found = darknet(*words, 416, "-height", 416, cwd=tmp_path, program=str(root / "darknet"))
-    anchors = (tmp_path / "anchors.txt").read_text()
-    assert re.fullmatch(r" 4\d, 8\d, 2\d\d,2\d\d|( 4\d), ?( 8\d|9\d), ?2\d\d,20\d", anchors)
-    assert f"anchors = {anchors}\n" in found.stdout
-    assert "counters_per_class = 2, 2, 0" in found.stdout
-    assert (tmp_path / "counters_per_class.txt").read_text() == "counters_per_class = 2, 2, 0"
-    assert re.search(r"avg IoU = \d\d\.\d\d %", found.stdout)
-    darknet(*words, 13, "-height", 13, cwd=tmp_path, program=str(root / "darknet"))
-    assert re.fullmatch(r"1\.\d{4},2\.\d{4}, 6\.\d{4},6\.\d{4}", (tmp_path / "anchors.txt").read_text())
-
-
 CLASSIFIED = (
     "Enter Image Path: 13.75%: k\n"
     "12.94%: i\n"
@@ -497,12 +291,4 @@ RELEASED = (
     "cup: 59%\n"
     "bowl: 16%\n"
     "Enter Image Path: "
-)
-
-ALEXEYABS = (
-    " Detection layer: 16 - type = 28 \n"
-    " Detection layer: 23 - type = 28 \n"
-    "coffee.jpg: Predicted in T milli-seconds.\n"
-    "toilet: 34%\t(left_x:  159   top_y:   -7   width:  271   height:  353)\n"
-    "cup: 16%\t(left_x:  159   top_y:   -7   width:  271   height:  353)\n"
 )

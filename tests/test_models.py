@@ -18,13 +18,13 @@ from darknet_py.zoo import (
     PackageSource,
     RemoteFile,
     UrlSource,
-    complain,
     find_cfg,
     find_file,
     find_model,
     folders,
     get_model,
     locate,
+    mismatch,
     registry,
     remote_file,
     resource_folders,
@@ -150,7 +150,7 @@ def test_files_of_yolo_fastest_are_those_that_were_hashed(oracle: Path) -> None:
         if not path.exists():
             pytest.skip("the released Yolo-Fastest is not on this machine")
         file = remote_file(name)
-        assert file is not None and file.check == "sha256" and complain(file, path) is None
+        assert file is not None and file.check == "sha256" and mismatch(file, path) is None
 
 
 def test_models_that_need_more_than_weights() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,20 @@ def test_a_step_begins_when_all_have_left_the_one_before() -> None:
             assert order.tolist() == [0, *[1] * 50]
 
 
+class Around:
+    """A context that notes which threads enter and leave it."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        self.left: list[int] = []
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self.threads.append(threading.get_ident())
+        yield
+        self.left.append(threading.get_ident())
+
+
 def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
     def fail(queue: Any, thread: int) -> None:
         if threading.get_ident() == thread:
@@ -81,9 +97,10 @@ def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
     order = np.zeros(4, np.int64)
     pool = Pool(3)
     for _ in range(20):
+        around = Around()
         with pool:
-            pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3))  # who is who
-            threads = [threading.get_ident(), *(worker.ident for worker in pool._workers)]
+            pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3), around)
+        threads = around.threads
         for thread in threads:
             steps = [
                 Step.of(note, order=order, number=0, tasks=3),
@@ -99,23 +116,14 @@ def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
 
 
 def test_every_thread_enters_the_context() -> None:
-    entered: list[int] = []
-
-    class Around:
-        def __enter__(self) -> None:
-            entered.append(threading.get_ident())
-
-        def __exit__(self, *exc: object) -> None:
-            entered.append(-threading.get_ident())
-
+    around = Around()
     order = np.zeros(4, np.int64)
     with Pool(3) as pool:
-        pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3), Around)
-    inside = {ident for ident in entered if ident > 0}
-    assert len(inside) == 3 and {-ident for ident in entered if ident < 0} == inside
+        pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3), around)
+    assert len(set(around.threads)) == 3 and sorted(around.left) == sorted(around.threads)
 
 
 def test_expected_counts() -> None:
     schedule = Schedule([Step(note, {}, tasks=5), Step(note, {}, tasks=1)], 2)
-    assert schedule._counters[EXPECTED::CELLS].tolist() == [0, 7, 3]
-    assert schedule._counters[COUNT::CELLS].tolist() == [0, 5, 1]
+    assert schedule.counters[EXPECTED::CELLS].tolist() == [0, 7, 3]
+    assert schedule.counters[COUNT::CELLS].tolist() == [0, 5, 1]

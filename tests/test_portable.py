@@ -78,7 +78,7 @@ def test_a_mac_without_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError
 
     monkeypatch.setattr(cores.ctypes, "CDLL", fails)
-    assert cores._fast_cores_of_mac() is None
+    assert cores.fast_cores_of_mac() is None
 
 
 # --------------------------------------------------------------------------------------------------------- C library
@@ -108,13 +108,13 @@ def test_the_functions_of_the_c_library_are_looked_at(monkeypatch: pytest.Monkey
 
 def test_the_fingerprint_sees_a_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     first = libm.fingerprint()
-    evaluate = libm._evaluate
+    evaluate = libm.evaluate
 
     def off(exps: Any, expfs: Any, pows: Any, x: Any) -> None:
         evaluate(exps, expfs, pows, x)
         expfs[777] = np.nextafter(expfs[777], np.float32(np.inf))
 
-    monkeypatch.setattr(libm, "_evaluate", off)
+    monkeypatch.setattr(libm, "evaluate", off)
     assert libm.fingerprint() != first and len(first) == 64
 
 
@@ -156,12 +156,13 @@ def test_result_files_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_reader_that_goes_away_on_windows(
     windows: bool, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails() -> None:
+    def fails(standalone_mode: bool) -> None:
         raise OSError(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr(cli.interrupt, "watch", lambda: None)
-    monkeypatch.setattr(cli, "_WINDOWS", windows)
-    monkeypatch.setattr(cli, "_run", fails)
+    monkeypatch.setattr(sys, "argv", ["darknet-py"])
+    monkeypatch.setattr(cli, "WINDOWS", windows)
+    monkeypatch.setattr(cli.cli, "main", fails)
     with open(tmp_path / "out", "w") as out:
         monkeypatch.setattr(sys, "stdout", out)
         with warnings.catch_warnings(), pytest.raises(SystemExit) as end:

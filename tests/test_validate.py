@@ -20,8 +20,7 @@ from darknet_py.validate.live import run_library
 from darknet_py.validate.references import read_references
 
 from .nets import net, write_cfg
-from .program import failure
-from .test_cli import run
+from .program import failure, run
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import os
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,13 +27,8 @@ from darknet_py.synth import write_synth
 
 from .nets import write_cfg
 from .program import failure
-from .test_video import NET, make_video, read_video, result_at
+from .videos import NET, connection, cv2, get, make_video, read_part, read_video
 from .waiting import wait_until
-
-cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
-
-from darknet_py.video.http import Watch  # noqa: E402
-from darknet_py.video.json_stream import JsonStream  # noqa: E402
 
 REPOSITORY = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -261,104 +255,6 @@ def test_stopped_in_the_middle(files: Path, tmp_path: Path, number: int, times: 
     frames, fps = read_video(tmp_path / "out.mp4")
     assert len(entries) >= 8 and len(frames) >= 4 and fps == pytest.approx(25)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "x.jsonl"]
-
-
-# Over HTTP
-
-
-def read_part(stream: IO[bytes]) -> bytes:
-    """The next picture of a multipart stream."""
-    while not (line := stream.readline()).startswith(b"--mjpegstream"):
-        assert line in (b"\r\n", b""), line
-        assert line, "the stream has ended"
-    headers = {}
-    while (line := stream.readline().strip()) != b"":
-        name, _, value = line.decode().partition(": ")
-        headers[name] = value
-    assert headers["Content-Type"] == "image/jpeg"
-    return stream.read(int(headers["Content-Length"]))
-
-
-@pytest.fixture
-def watch() -> Iterator[Watch]:
-    watch = Watch("<a & b>", port=0)
-    yield watch
-    watch.close()
-
-
-def connection(address: str) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"), timeout=10)
-
-
-def get(address: str, path: str, **headers: str) -> tuple[int, str, bytes]:
-    client = connection(address)
-    client.request("GET", path, headers=headers)
-    answer = client.getresponse()
-    body = answer.read()
-    client.close()
-    return answer.status, answer.headers["Content-Type"], body
-
-
-def test_the_page_and_its_parts(watch: Watch) -> None:
-    status, kind, body = get(watch.address, "/", Accept="text/html,*/*")
-    assert (status, kind) == (200, "text/html; charset=utf-8")
-    assert b"<h1>&lt;a &amp; b&gt;</h1>" in body and b"$" not in body
-    assert get(watch.address, "/nothing")[0] == 404
-    assert json.loads(get(watch.address, "/status.json")[2])["fps"] is None
-    watch.put(result_at(7, 0.28))
-    found = json.loads(get(watch.address, "/status.json")[2])
-    assert (found["frame_id"], found["width"], found["height"], found["fps"]) == (7, 96, 64, 25.0)
-    status, kind, body = get(watch.address, "/snapshot.jpg")
-    assert kind == "image/jpeg" and Image.open(io.BytesIO(body)).size == (96, 64)
-    assert watch.address.startswith("http://127.0.0.1:"), "others in the network see nothing unless asked for"
-
-
-@pytest.mark.parametrize("path", ["/", "/stream.mjpg", "/stream.mjpg?1"])
-def test_several_clients_and_one_that_reads_nothing(watch: Watch, path: str) -> None:
-    clients = []
-    host, port = watch.address.removeprefix("http://").rstrip("/").split(":")
-    with socket.create_connection((host, int(port))) as lazy:
-        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        lazy.sendall(b"GET /stream.mjpg HTTP/1.0\r\n\r\n")
-        watch.put(result_at(1, 0.0, (960, 640)))
-        for _ in range(2):
-            client = connection(watch.address)
-            client.request("GET", path, headers={"Accept": "image/*"})
-            answer = client.getresponse()
-            assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=mjpegstream"
-            clients.append((client, answer))
-        for number in range(1, 30):
-            begin = time.monotonic()
-            watch.put(result_at(number, 0.0, (960, 640)))
-            assert time.monotonic() - begin < 1, "a client holds up the video"
-            for _, answer in clients:
-                assert Image.open(io.BytesIO(read_part(answer))).size == (960, 640)
-        watch.close()
-        for client, answer in clients:
-            assert answer.read().rstrip().endswith(b"--mjpegstream--")
-            client.close()
-
-
-def test_pictures_are_encoded_only_for_viewers(watch: Watch) -> None:
-    result = result_at(1, 0.0)
-    watch.put(result)
-    assert "jpeg" not in vars(result) and "picture" not in vars(result)
-
-
-def test_a_stream_of_json() -> None:
-    stream = JsonStream(port=0)
-    stream.put(result_at(1, 0.0))
-    client = connection(stream.address)
-    client.request("GET", "/")
-    answer = client.getresponse()
-    assert answer.read(2) == b"[\n"
-    for number in (2, 3):
-        stream.put(result_at(number, 0.0))
-    stream.close()
-    text = "[\n" + answer.read().decode()
-    client.close()
-    assert [entry["frame_id"] for entry in json.loads(text)] == [2, 3]
-    assert text == '[\n{\n "frame_id":2, \n "objects": [ \n\n ] \n}, \n{\n "frame_id":3, \n "objects": [ \n\n ] \n}\n]'
 
 
 def address_from(process: subprocess.Popen[str], word: str) -> str:

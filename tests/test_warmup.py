@@ -13,10 +13,10 @@ from pathlib import Path
 import numba
 import pytest
 
-from darknet_py import warmup
 from darknet_py.errors import DarknetError
 from darknet_py.synth import write_synth
 from darknet_py.warmup import (
+    ANNOUNCING,
     NOTICE,
     NOTICE_EACH,
     USUAL,
@@ -30,7 +30,8 @@ from darknet_py.warmup import (
 )  # fmt: skip
 
 from .nets import write_cfg
-from .test_cli import NET, run
+from .program import run
+from .test_cli import NET
 
 REPOSITORY = Path(__file__).parent.parent
 PHOTO = REPOSITORY / "tests" / "data" / "photos" / "chelsea.jpg"
@@ -114,9 +115,9 @@ class Screen(io.StringIO):
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_terminal_shows_how_many_kernels_are_compiled(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warmup, "_announced", False)
+    monkeypatch.setattr(ANNOUNCING, "given", False)
     screen, said = Screen(terminal), list[str]()
-    before = warmup._announcer
+    before = ANNOUNCING.listener
     announce_compiling(said.append, screen)
     try:
         outer, inner = numba.njit(lambda x: x + 1), numba.njit(lambda x: x * 2)
@@ -131,7 +132,7 @@ def test_a_terminal_shows_how_many_kernels_are_compiled(terminal: bool, monkeypa
         assert len(said) == 1
     finally:
         announce_compiling(lambda text: None)
-        assert before is not warmup._announcer
+        assert before is not ANNOUNCING.listener
 
 
 def test_the_bar_goes_on_beyond_the_usual_number() -> None:

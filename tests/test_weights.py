@@ -178,3 +178,33 @@ def test_released_layout_is_fixed_by_the_cfg(cfg: Path, weights: Path) -> None:
         ["biases", "weights"],
     ]
     assert isinstance(Detector(read_network(cfg), parameters), Detector)
+
+
+OF_ALEXEYAB = {  # section, its arrays in file order, number of values of each
+    "shortcut from=-2 weights_type=per_channel weights_normalization=relu": [("weights", 8)],
+    "implicit filters=5": [("weights", 5)],
+    "batchnorm": [("biases", 4), ("scales", 4), ("rolling_mean", 4), ("rolling_variance", 4)],
+    "conv_lstm output=2 size=1 pad=0 peephole=1": [("vf.biases", 2), ("vf.weights", 4), ("vi.biases", 2)],
+    "crnn output=2 hidden=3 pad=1": [("input_layer.biases", 3), ("input_layer.weights", 108), ("self_layer.biases", 3)],
+    "conv filters=4 size=3 antialiasing=1": [("biases", 4), ("weights", 144)],
+}
+
+
+@pytest.mark.parametrize("section", OF_ALEXEYAB)
+def test_too_short_in_each_kind_of_array(tmp_path: Path, section: str) -> None:
+    """The message names the array, how much of it is missing, and the section's line in the cfg."""
+    text = net(3, 4, 4, "conv filters=4 size=1", "activation", "dropout", section)
+    cfg, weights = write_cfg(tmp_path, text), tmp_path / "w"
+    write_synth(cfg, weights, dialect="alexeyab")
+    size, end = weights.stat().st_size, 20 + 4 * (4 + 4 * 3)
+    kind, line = read_network(cfg, dialect="alexeyab").layers[3].kind, text[: text.rindex("\n[")].count("\n") + 2
+    whole = weights.read_bytes()
+    for name, count in OF_ALEXEYAB[section]:
+        end += 4 * count
+        weights.write_bytes(whole[: end - 3])
+        with pytest.raises(WeightsError) as caught:
+            load(cfg, weights, dialect="alexeyab")
+        assert str(caught.value).startswith(
+            f"{weights}: the file is {size - end + 3} bytes too short for its cfg: it ends in layer 3 ({kind}), {name} "
+            f"({cfg}:{line}), 3 bytes before their end; "
+        )

@@ -17,7 +17,7 @@ from darknet_py.weights import convert
 
 from .nets import write_cfg
 from .packages import NEEDS_SAFETENSORS
-from .test_cli import run
+from .program import run
 from .test_weights_convert import TEXT
 
 

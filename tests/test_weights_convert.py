@@ -23,7 +23,7 @@ from darknet_py.zoo import get_model, locate
 
 from .nets import net, write_cfg
 from .packages import NEEDS_SAFETENSORS
-from .test_cli import run
+from .program import run
 from .test_weights_extract import DATA, HASHES, RELEASED, golden_files, sha256
 
 TEXT = net(

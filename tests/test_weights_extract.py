@@ -18,7 +18,7 @@ from darknet_py.weights import extract
 from darknet_py.zoo import get_model, locate
 
 from .nets import net, write_cfg
-from .test_cli import run
+from .program import run
 
 DATA = Path(__file__).parent / "data"
 _GOLDEN = json.loads((DATA / "weights" / "darknet.json").read_text())

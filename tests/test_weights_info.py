@@ -19,7 +19,7 @@ from darknet_py.weights import statistics as module
 from darknet_py.zoo.identify import find_release, hash_weights
 
 from .nets import net, write_cfg
-from .test_cli import run
+from .program import run
 
 TEXT = net(
     3, 8, 8, "conv filters=4 size=3 pad=1 batch_normalize=1 activation=leaky", "maxpool size=2 stride=2",
@@ -187,7 +187,7 @@ def test_help_of_every_subcommand() -> None:
     text = run("weights", "--help").stdout
     for command in ("info", "extract", "convert"):
         assert command in text
-        assert run("weights", command, "--help").stdout.startswith(f"Usage: python -m darknet_py weights {command}")
+        assert f"darknet-py weights {command} " in run("weights", command, "--help").stdout.splitlines()[0]
 
 
 def test_wrong_usage(cfg: Path, weights: Path) -> None:

@@ -130,7 +130,7 @@ def iterate(boxes: Doubles, sizes: Doubles, centroid: str = "best", step: float 
 
     A cluster's centre is moved only to where the sum of its boxes' IoU is greater. With ``centroid="mean"`` that place
     is the mean of its boxes. That is where k-means would go; but the mean minimises squared differences, and may lower
-    the average IoU, which is what counts. So with ``"best"`` four more places are tried: the width or height a step
+    the average IoU, which is what counts. So with ``"best"`` four more candidates are tried: the width or height a step
     larger or smaller. When no place is better, the step is halved, until it is `LAST_STEP`.
 
     A cluster without boxes moves to the box that is worst off.
@@ -158,21 +158,21 @@ def iterate(boxes: Doubles, sizes: Doubles, centroid: str = "best", step: float 
 def _move(
     boxes: Doubles, sizes: Doubles, steps: Doubles, nearest: Ints, value: Doubles, counts: Ints
 ) -> NDArray[np.bool_]:
-    """Move each centre to the best of some places, in ``sizes``; returns which ones have moved."""
+    """Move each centre to the best of some candidates, in ``sizes``; returns which ones have moved."""
     k = len(sizes)
     full = counts > 0
     mean = sizes.copy()
     for axis in range(2):
         mean[full, axis] = np.bincount(nearest, boxes[:, axis], k)[full] / counts[full]
-    places = [mean]
+    candidates = [mean]
     if steps.any():
         larger = np.stack([1 + steps, np.ones(k)], axis=1)
-        places += [sizes * larger, sizes / larger, sizes * larger[:, ::-1], sizes / larger[:, ::-1]]
+        candidates += [sizes * larger, sizes / larger, sizes * larger[:, ::-1], sizes / larger[:, ::-1]]
     before = np.bincount(nearest, value, k)
     best = before + LEAST_GAIN * counts
     moved = np.zeros(k, bool)
     old = sizes.copy()
-    for place in places:
+    for place in candidates:
         changed = full & (place != old).any(axis=1)
         if changed.any():
             total = _sums(boxes, place, nearest)
@@ -182,12 +182,12 @@ def _move(
     return moved
 
 
-def _sums(boxes: Doubles, places: Doubles, nearest: Ints) -> Doubles:
+def _sums(boxes: Doubles, candidates: Doubles, nearest: Ints) -> Doubles:
     """For each place the sum of the IoU with the boxes of its cluster."""
-    total = np.zeros(len(places))
+    total = np.zeros(len(candidates))
     for first in range(0, len(boxes), CHUNK):
         own = nearest[first : first + CHUNK]
-        total += np.bincount(own, iou(boxes[first : first + CHUNK], places[own]), len(places))
+        total += np.bincount(own, iou(boxes[first : first + CHUNK], candidates[own]), len(candidates))
     return total
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .clusters import assign, cluster
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..typing import Doubles
+    from ..typing import Doubles, JsonObject
     from .target import Target
 
 
@@ -98,7 +98,7 @@ def curve_lines(curve: Sequence[tuple[int, float]]) -> Iterator[str]:
         yield f"{k:>4} {value:>12.2%}"
 
 
-def as_document(found: Anchors, target: Target) -> dict[str, Any]:
+def as_document(found: Anchors, target: Target) -> JsonObject:
     """Anchors, for JSON: ``anchors`` in the cfg's units, ``relative`` in fractions of the network's input."""
     return {
         "anchors": found.values.tolist(),

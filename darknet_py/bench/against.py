@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -86,12 +86,17 @@ def _parse_peer(text: str) -> PeerSpec:
     raise DarknetError(f"--against knows no engine '{name}'; choose from {known}")
 
 
+def _temporary_text() -> IO[str]:
+    """A file without a name, which is gone when it is closed."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+
+
 class Peer:
     """A running engine with a network loaded. Use as a context manager.
 
     Attributes:
         name: what the user calls it.
-        engine: name and version, as it says itself.
+        engine: name and version, as it reports them.
         threads: how many threads it uses.
     """
 
@@ -99,7 +104,7 @@ class Peer:
         """Start it; returns when the network is loaded. ``folder``: for temporary files."""
         self.name = spec.name
         self._folder = folder
-        self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._log = _temporary_text()
         try:
             self._process = subprocess.Popen(
                 spec.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
@@ -147,20 +152,20 @@ class Peer:
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(OSError):  # it may have gone: what it said is still there
+        with contextlib.suppress(OSError):  # it may have ended: its answer is still there
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         line = self._process.stdout.readline()
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError:
-            raise PeerError(f"{self.name}: {self._last_words()}") from None
+            raise PeerError(f"{self.name}: {self._exit_reason()}") from None
         if "error" in answer:
             raise PeerError(f"{self.name}: {str(answer['error']).splitlines()[0]}")
         return answer
 
-    def _last_words(self) -> str:
-        """Why the process ended, as far as it said."""
+    def _exit_reason(self) -> str:
+        """Why the process ended: its last line, if there is one."""
         code = self._process.wait()
         self._log.seek(0)
         lines = [line for line in self._log.read().splitlines() if line.strip()]

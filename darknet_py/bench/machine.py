@@ -1,4 +1,4 @@
-"""What machine this is, and with which versions: a time without them says nothing."""
+"""What machine this is, and with which versions: a time means nothing without them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,32 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from ..plan.cores import usable_cores
 from ..version import __version__
 
+if TYPE_CHECKING:
+    pass
+
+
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
-def describe_machine() -> dict[str, Any]:
+class Machine(TypedDict):
+    """`describe_machine`."""
+
+    processor: str
+    cores: int
+    usable_cores: int
+    caches: dict[str, str]
+    system: str
+    compiled_for: str
+    vector: str
+    versions: dict[str, str]
+
+
+def describe_machine() -> Machine:
     """Processor, cores, caches, system, versions: for people and for JSON."""
     import llvmlite
     import numba
@@ -44,7 +61,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def processor_name() -> str:
-    """The processor's name, as its system tells it."""
+    """The processor's name, as the system reports it."""
     if sys.platform == "linux":
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         for key in ("model name", "Model", "Hardware"):
@@ -58,7 +75,7 @@ def processor_name() -> str:
 
 
 def _caches() -> dict[str, str]:
-    """Cache -> size, of the first core: ``{"L1d": "48K", "L2": "1024K"}``; empty where the system does not tell."""
+    """Cache -> size, of the first core: ``{"L1d": "48K", "L2": "1024K"}``; empty if unknown."""
     if sys.platform == "darwin":
         names = {"L1d": "hw.l1dcachesize", "L2": "hw.l2cachesize", "L3": "hw.l3cachesize"}
         return {name: f"{int(size) // 1024}K" for name, key in names.items() if (size := _sysctl(key))}

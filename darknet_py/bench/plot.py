@@ -6,9 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..chart import BLUE, GREY, INK, PALE, Item, write_chart
+
+if TYPE_CHECKING:
+    from .report import Document
+
 
 ROW, HEAD, TOP = 20.0, 34.0, 76.0
 LEFT, WIDTH, RIGHT = 390.0, 430.0, 150.0
@@ -32,11 +36,11 @@ class _Row:
     same: bool = True
 
 
-def write_plot(document: dict[str, Any], path: Path) -> None:
+def write_plot(document: Document, path: Path) -> None:
     """Draw a document's networks, each with a row per engine, to a ``.svg`` or ``.png`` file.
 
     A row's mark is the engine's time divided by ours: on the line at 1x it takes as long. The axis is logarithmic, so
-    that engines that differ by a tenth can be told apart beside one that takes twenty times as long.
+    that engines that differ by a tenth can be distinguished beside one that takes twenty times as long.
 
     Raises:
         DarknetError: another kind of file.
@@ -46,7 +50,7 @@ def write_plot(document: dict[str, Any], path: Path) -> None:
     write_chart(items, LEFT + WIDTH + RIGHT, height, path)
 
 
-def _items(document: dict[str, Any]) -> Iterator[Item]:
+def _items(document: Document) -> Iterator[Item]:
     machine, networks = document["machine"], document["networks"]
     yield Item(16, 26, text="Time per image, relative to darknet-py at 1x: further left is faster", size=16)
     about = f"{machine['processor']}, darknet-py {machine['versions']['darknet-py']}; medians, logarithmic axis"
@@ -63,7 +67,7 @@ def _items(document: dict[str, Any]) -> Iterator[Item]:
         yield Item(16, y + 16, text=f"{OTHER.strip()} its result is another one", color=GREY)
 
 
-def _rows(network: dict[str, Any]) -> list[_Row]:
+def _rows(network: Document) -> list[_Row]:
     """Our own row, then those of the others."""
 
     def named(name: str, threads: int) -> str:

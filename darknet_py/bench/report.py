@@ -7,13 +7,18 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..typing import JsonObject
     from .ceiling import Ceiling
+    from .machine import Machine
     from .session import EngineTime, LayerTime, Result
 
 G = 1e9
 
+Document = dict[str, Any]
+"""A benchmark as JSON has it (`document`)."""
 
-def machine_lines(machine: dict[str, Any], ceiling: Ceiling) -> Iterator[str]:
+
+def machine_lines(machine: Machine, ceiling: Ceiling) -> Iterator[str]:
     """The machine, and its ceiling."""
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     yield (
@@ -101,7 +106,7 @@ def _proof(engine: EngineTime) -> str:
     return f"({found})" if engine.same else f"(COMPUTES SOMETHING ELSE: {found})"
 
 
-def document(machine: dict[str, Any], ceiling: Ceiling, results: list[Result]) -> dict[str, Any]:
+def document(machine: Machine, ceiling: Ceiling, results: list[Result]) -> Document:
     """Everything, for JSON: times in seconds, speeds in multiply-adds per second."""
     return {
         "machine": machine,
@@ -115,7 +120,7 @@ def document(machine: dict[str, Any], ceiling: Ceiling, results: list[Result]) -
     }
 
 
-def _result(result: Result, ceiling: Ceiling) -> dict[str, Any]:
+def _result(result: Result, ceiling: Ceiling) -> JsonObject:
     shape = result.network.input
     return {
         "cfg": result.network.path,
@@ -133,11 +138,11 @@ def _result(result: Result, ceiling: Ceiling) -> dict[str, Any]:
     }
 
 
-def _times(seconds: list[float]) -> dict[str, Any]:
+def _times(seconds: list[float]) -> JsonObject:
     return {"median": median(seconds), "least": min(seconds), "seconds": seconds}
 
 
-def _layer(time: LayerTime, ceiling: Ceiling) -> dict[str, Any]:
+def _layer(time: LayerTime, ceiling: Ceiling) -> JsonObject:
     layer = time.layer
     return {
         "index": layer.index,
@@ -149,7 +154,7 @@ def _layer(time: LayerTime, ceiling: Ceiling) -> dict[str, Any]:
     }
 
 
-def _engine(engine: EngineTime) -> dict[str, Any]:
+def _engine(engine: EngineTime) -> JsonObject:
     return {
         "name": engine.name,
         "engine": engine.engine,

@@ -175,7 +175,7 @@ def bench(
 
     Args:
         cfg, weights: its files; stand-in weights if there are none.
-        ceiling: is measured again in every round; also says how many threads.
+        ceiling: is measured again in every round; also has the number of threads.
         size, math: as for `load`.
         runs: rounds; in each one every engine has a turn.
         peers: other engines, measured in turns with this one on the same input.

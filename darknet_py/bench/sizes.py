@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..chart import COLORS, GREY, Axes, Item, ticks, write_chart
-from .report import G, ms, percent
+from .report import Document, G, ms, percent
 
 if TYPE_CHECKING:
     from .ceiling import Ceiling
+    from .machine import Machine
     from .session import EngineTime, Result
 
 PANELS = ((76.0, 84.0, 330.0, 290.0), (506.0, 84.0, 330.0, 290.0))
@@ -62,7 +63,7 @@ def _ratio(engine: EngineTime | None) -> str:
     return "other result" if engine.same is False else f"{median(engine.ratios):.2f}x"
 
 
-def write_size_plot(document: dict[str, Any], path: Path) -> None:
+def write_size_plot(document: Document, path: Path) -> None:
     """Draw a document's networks against their input size: time, and images per second (``.svg`` or ``.png``).
 
     An input that is not square stands at the side of the square of as many pixels.
@@ -84,7 +85,7 @@ def write_size_plot(document: dict[str, Any], path: Path) -> None:
     write_chart(items, 880, 450 + 20 * len(curves), path)
 
 
-def _items(machine: dict[str, Any], curves: dict[str, list[tuple[float, float]]]) -> Iterator[Item]:
+def _items(machine: Machine, curves: dict[str, list[tuple[float, float]]]) -> Iterator[Item]:
     yield Item(16, 28, text="Input size and speed (median)", size=16)
     yield Item(16, 48, text=f"{machine['processor']}, darknet-py {machine['versions']['darknet-py']}", color=GREY)
     times = {label: [(side, 1e3 * seconds) for side, seconds in points] for label, points in curves.items()}

@@ -42,7 +42,7 @@ COMMANDS = {
 """Command -> its one-line help, shown by the group without importing the command."""
 
 
-_WINDOWS = os.name == "nt"
+WINDOWS = os.name == "nt"
 
 
 class LazyGroup(Group):
@@ -143,7 +143,7 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
     except OSError as error:
-        if _WINDOWS and error.errno == errno.EINVAL and error.filename is None:  # its broken pipe
+        if WINDOWS and error.errno == errno.EINVAL and error.filename is None:  # its broken pipe
             _leave_reader()
         about = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {printable(f'{about}{error.strerror or error}')}", err=True)

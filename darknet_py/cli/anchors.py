@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..anchors.boxes import Boxes
     from ..anchors.search import Anchors, Search
-    from ..typing import Doubles
+    from ..typing import Doubles, JsonObject
 
 
 class Range(click.ParamType):
@@ -25,7 +25,7 @@ class Range(click.ParamType):
 
     name = "range"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
         match = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", str(value))
@@ -141,9 +141,9 @@ def _read(
     data: Path | None, paths: tuple[Path, ...], letterbox: bool, report: Callable[[str], None], skip_bad: bool
 ) -> Boxes:
     from ..anchors.boxes import read_data_boxes, read_label_boxes
-    from ..formats.labels import Complaints
+    from ..formats.labels import SkippedLines
 
-    wrong = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
+    wrong = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
     boxes = read_label_boxes(paths, report, wrong) if data is None else read_data_boxes(data, letterbox, report, wrong)
     if wrong is not None:
         wrong.close()
@@ -161,7 +161,7 @@ def _curve(
 def _document(
     wanted: Search, boxes: Boxes, letterbox: bool, found: Anchors, compared: tuple[Path | None, Anchors | None],
     points: list[tuple[int, float]],
-) -> dict[str, Any]:  # fmt: skip
+) -> JsonObject:  # fmt: skip
     from ..anchors.search import as_document
 
     target = wanted.target

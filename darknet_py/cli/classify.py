@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +22,12 @@ from .inputs import (
     progress,
     read_image,
 )  # fmt: skip
-from .options import engine, write_json
+from .options import EngineOptions, engine, write_json
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..typing import JsonObject
 
 
 @command(
@@ -43,7 +48,7 @@ from .options import engine, write_json
 @click.option("--json", "json_file", metavar="FILE", help="Write the classes as JSON to FILE (- for standard output).")
 def classify(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, top: int | None, json_file: str | None, **options: Any,
+    data: Path | None, top: int | None, json_file: str | None, **options: Unpack[EngineOptions],
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, a directory of files, or - for standard input).
 
@@ -58,7 +63,7 @@ def classify(
     detector.check_classifies()
     note_missing_names(detector)
     writers = writers_of(detector.network.dialect)
-    results: list[dict[str, Any]] = []
+    results: list[JsonObject] = []
     failed = 0
     with _kept(json_file, results), progress(len(files), "Classifying") as step:
         for file in files:
@@ -81,7 +86,7 @@ def classify(
 
 
 @contextmanager
-def _kept(json_file: str | None, results: list[Any]) -> Iterator[None]:
+def _kept(json_file: str | None, results: Sequence[object]) -> Iterator[None]:
     """Write the results at the end, and what there is of them if the run is interrupted."""
     try:
         yield

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from .command import command
+from .filters import filters
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, Size, class_map, engine, stretch
+from .options import UNIT, Size, class_map, engine, hier_thresh, stretch, thresh
 
 PORT = click.IntRange(0, 65535)
 
@@ -26,14 +26,8 @@ PORT = click.IntRange(0, 65535)
 @network
 @class_map
 @stretch
-@click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection.")
-@click.option(
-    "--hier-thresh",
-    type=UNIT,
-    default=0.5,
-    show_default=True,
-    help="Least probability for going down to the children of a WordTree node.",
-)
+@thresh
+@hier_thresh
 @click.option(
     "--nms",
     type=UNIT,
@@ -47,6 +41,16 @@ PORT = click.IntRange(0, 65535)
     default=3,
     show_default=True,
     help="Average the network's outputs over so many frames; 1: each frame for itself.",
+)
+@filters
+@click.option("--track", is_flag=True, help="Number the objects over the frames.")
+@click.option(
+    "--count-line",
+    "lines",
+    multiple=True,
+    metavar="X,Y,X,Y",
+    help="Count the objects that cross this line, on either way; fractions of the picture, or pixels if any number is "
+    "above 1. Several: each for itself. Numbers the objects, too.",
 )
 @engine
 @pictures
@@ -77,7 +81,10 @@ PORT = click.IntRange(0, 65535)
 def demo(
     source: str, model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     class_map: Path | None, stretch: bool | None, thresh: float, hier_thresh: float, nms: float, avg: int,
-    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, **options: Any,
+    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, output: Path | None,
+    prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None, host: str, show: bool,
+    track: bool, lines: tuple[str, ...], skip: int, frames: int | None, camera_size: tuple[int, int] | None,
+    fps: float | None,
 ) -> None:  # fmt: skip
     """Detect the objects in a video.
 
@@ -86,29 +93,21 @@ def demo(
     written is finished first.
     """
     from ..video.average import demo_view
-    from ..video.demo import print_status, run_demo
+    from ..video.demo import Outputs, print_status, run_demo
     from ..video.source import CaptureSettings, find_source
+    from ..video.track import Follower
 
-    width, height = options["camera_size"] or (0, 0)
-    settings = CaptureSettings(width, height, options["fps"] or 0.0, options["skip"], options["frames"] or 0)
+    width, height = camera_size or (0, 0)
+    settings = CaptureSettings(width, height, fps or 0.0, skip, frames or 0)
     found = find_source(source, settings, print_status)
-    outputs = _outputs(**options)
+    text = sys.stderr if json_file == "-" else sys.stdout
+    outputs = Outputs(
+        video=output, prefix=prefix, json=json_file, mjpeg_port=mjpeg_port, json_port=json_port, host=host,
+        window=show, clear=text.isatty(), follow=Follower(lines) if track or lines else None,
+    )  # fmt: skip
     detector = open_detector(
         model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
         dialect=dialect,
     )  # fmt: skip
     note_missing_names(detector)
     run_demo(detector, found, outputs, demo_view(detector, thresh, hier_thresh, nms), avg)
-
-
-def _outputs(
-    output: Path | None, prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None,
-    host: str, show: bool, **_: Any,
-) -> Any:  # fmt: skip
-    from ..video.demo import Outputs
-
-    text = sys.stderr if json_file == "-" else sys.stdout
-    return Outputs(
-        video=output, prefix=prefix, json=json_file, mjpeg_port=mjpeg_port, json_port=json_port, host=host,
-        window=show, clear=text.isatty(),
-    )  # fmt: skip

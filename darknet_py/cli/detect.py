@@ -5,17 +5,19 @@ from __future__ import annotations
 import math as maths
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..dialect import DIALECTS
 from ..errors import DarknetError, ImageError
 from ..terminal import in_line
+from .archive import check_parquet, write_rows
 from .command import command
+from .filters import filters
 from .inputs import (
     STDIN,
     conclude,
@@ -31,9 +33,14 @@ from .inputs import (
 from .options import class_map, engine, stretch, thresholds
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..detect.detections import Detections
+    from ..detect.thresholds import Limits
     from ..detector import Detector
+    from ..output.json import FrameEntry
     from ..output.writers import Writers
+    from ..typing import Pixels
 
 
 @command(
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--tree-path", is_flag=True, help="Print the way through the WordTree to each object's class.")
 @stretch
 @thresholds
+@filters
 @engine
 @pictures
 @click.option(
@@ -60,6 +68,11 @@ if TYPE_CHECKING:
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE|DIR",
     help="Picture with the boxes; a directory for several [default: predictions.jpg, predictions/].",
 )  # fmt: skip
+@click.option(
+    "--parquet", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write a row for each image to Parquet files in DIR, instead of lines and pictures; see --resume.",
+)  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with a run to --parquet DIR that was stopped.")
 @click.option("--no-picture", is_flag=True, help="Draw no picture.")
 @click.option("--percentages", is_flag=True, help="Write each object's probability beside its name in the picture.")
 @click.option(
@@ -70,8 +83,9 @@ if TYPE_CHECKING:
 def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
-    no_picture: bool, percentages: bool, lines: str | None, quiet: bool, size: tuple[int, int] | None, math: str,
-    threads: int | None, dialect: str, **options: Any,
+    parquet: Path | None, resume: bool, no_picture: bool, percentages: bool, lines: str | None, quiet: bool,
+    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, tree_path: bool,
+    **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -83,7 +97,12 @@ def detect(
 
     if no_picture and (output is not None or percentages):
         raise click.UsageError("--no-picture goes without --output and --percentages")
+    if resume and parquet is None:
+        raise click.UsageError("--resume goes with --parquet")
     files, bad = find_all(images)
+    if parquet is not None:
+        check_parquet(files, json=json_file, output=output, percentages=percentages, tree_path=tree_path)
+        no_picture = True
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
@@ -96,8 +115,11 @@ def detect(
         _make_folder(folder)
     if not quiet:
         note_missing_names(detector)
+    if parquet is not None:
+        conclude(write_rows(detector, files, parquet, resume, quiet, **limits), bad, len(files))
+        return
     writers = writers_of(DIALECTS[lines] if lines else detector.network.dialect)
-    work = _Work(detector, writers, percentages, quiet, json_file == "-", len(files) + bad == 1, options)
+    work = _Work(detector, writers, percentages, quiet, json_file == "-", len(files) + bad == 1, tree_path, limits)
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
         for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
             work(number, file, picture, step, add)
@@ -106,10 +128,10 @@ def detect(
     conclude(work.failed, bad, len(files))
 
 
-def _json(target: str | None) -> Any:
+def _json(target: str | None) -> AbstractContextManager[Callable[[FrameEntry], None]]:
     """What takes the entry of each image."""
     if target is None:
-        return nullcontext(lambda entry: None)
+        return nullcontext(lambda _: None)
     from ..output.json import json_file
 
     return json_file(target)
@@ -120,11 +142,12 @@ class _Work:
 
     def __init__(
         self, detector: Detector, writers: Writers, percentages: bool, quiet: bool, only_json: bool, single: bool,
-        options: dict[str, Any],
+        tree_path: bool, limits: Limits,
     ) -> None:  # fmt: skip
         self.failed = 0
         self.drawn: list[Path] = []
-        self._detector, self._writers, self._percentages, self._options = detector, writers, percentages, options
+        self._detector, self._writers, self._percentages = detector, writers, percentages
+        self._tree_path, self._limits = tree_path, limits
         self._quiet, self._only_json, self._single = quiet, only_json, single
 
     def __call__(
@@ -134,13 +157,13 @@ class _Work:
 
         try:
             pixels = read_image(file)
-            found = self._detector.detect(pixels, **self._options)
+            found = self._detector.detect(pixels, tree_path=self._tree_path, **self._limits)
         except (ImageError, MemoryError) as error:
             self._fail(error, file, step)
             return
         lines = self._lines(file, found)
         add(frame(found, number, str(file)))
-        note = "" if self._quiet or len(found) else nothing_found(self._detector, found, file, **self._options)
+        note = "" if self._quiet or len(found) else nothing_found(self._detector, found, file, self._limits)
         step([] if self._quiet else lines, error=self._only_json, note=note)  # nothing but JSON on standard output then
         try:
             self._draw(picture, pixels, found)
@@ -149,10 +172,10 @@ class _Work:
 
     def _lines(self, file: Path, found: Detections) -> list[str]:
         writers = self._writers
-        lines = writers.tree_lines(found) if self._options["tree_path"] else writers.lines(found)
+        lines = writers.tree_lines(found) if self._tree_path else writers.lines(found)
         return [writers.predicted(in_line(str(file)), self._detector.seconds), *lines]
 
-    def _draw(self, picture: Path | None, pixels: Any, found: Detections) -> None:
+    def _draw(self, picture: Path | None, pixels: Pixels, found: Detections) -> None:
         from ..image.draw import draw_detections, save_image
 
         if picture is not None:
@@ -167,18 +190,18 @@ class _Work:
         step([f"Error: {error}"], error=True)
 
 
-def nothing_found(
-    detector: Detector, found: Detections, file: Path, thresh: float, hier_thresh: float, **_: Any
-) -> str:
+def nothing_found(detector: Detector, found: Detections, file: Path, limits: Limits) -> str:
     """That the last image has no detections, and what came closest."""
     import numpy as np
 
-    view = replace(detector.view, thresh=0.0, hier_thresh=hier_thresh)
+    if detector.view.tiles is not None or detector.view.filter.active:
+        return f"{in_line(str(file))}: nothing above {100 * limits['thresh']:.3g}% that the filters let through"
+    view = replace(detector.view, thresh=0.0, hier_thresh=limits["hier_thresh"])
     candidates = detector.candidates(detector.last_outputs(), found.image_size, view)
     prob = candidates.prob[:, : found.classes]
     scores = np.where(np.isfinite(prob), prob, 0)
     best = scores.max(initial=0)
-    begin = f"{in_line(str(file))}: nothing above {100 * thresh:.3g}%"
+    begin = f"{in_line(str(file))}: nothing above {100 * limits['thresh']:.3g}%"
     if best <= 0:
         return f"{begin}, and nothing below"
     name = found.class_name(int(scores.max(axis=0).argmax()))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..formats.atomic import check_writable
 from .command import command
+from .filters import filters
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, engine, stretch, write_json
+from .options import UNIT, EngineOptions, engine, stretch, write_json
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 PATH = click.Path(path_type=Path)
 
@@ -42,6 +47,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @stretch
+@filters
 @engine
 @pictures
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw precision against recall to a .svg or .png file.")
@@ -49,20 +55,20 @@ PATH = click.Path(path_type=Path)
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
-    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
+    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
 ) -> None:  # fmt: skip
     """Measure how good a detector is: average precision of each class over a set of labelled images.
 
     Labels are Darknet's (`class x y width height`), in `labels/` where the images are in `images/`, or beside them. A
     run that was stopped goes on when it is started again. Images that cannot be read are named, and the others count;
-    the exit code is then 1.
+    the exit code is then 1. With --classes, --zone and sizes, only objects count that they let through.
     """
     from ..evaluate.average_precision import evaluate as evaluate_found
     from ..evaluate.found import Setting
     from ..evaluate.report import document, table_lines
     from ..evaluate.run import Task
     from ..evaluate.truth import find_labels, read_truths
-    from ..formats.labels import Complaints
+    from ..formats.labels import SkippedLines
     from ..legacy.progress import counted
 
     if plot is not None:
@@ -79,19 +85,27 @@ def evaluate(
     detector = open_detector(model, cfg, weights, names, data, **options)
     note_missing_names(detector)
     classes = detector.network.classes
-    complaints = Complaints(lambda text: click.echo(text, err=True)) if skip_bad else None
-    truths, without = read_truths(paths, classes, find_labels, complaints)
+    skipped = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
+    truths, without = read_truths(paths, classes, find_labels, skipped)
     if without:
         click.echo(f"{len(without)} of {len(paths)} images have no label file, {without[0]} first", err=True)
-    hard = None if others is None else read_truths(others, classes, find_labels, complaints, needed=False)[0]
-    if complaints is not None:
-        complaints.close()
+    hard = None if others is None else read_truths(others, classes, find_labels, skipped, needed=False)[0]
+    if skipped is not None:
+        skipped.close()
+    view = detector.view
     stretches = detector.network.stretches if stretch is None else stretch
-    task = Task(detector, paths, listed, Setting(stretch=stretches))
+    task = Task(detector, paths, listed, Setting(stretch=stretches, filter=view.filter, tiles=view.tiles))
     with counted(len(paths), "Evaluating") as step:
         results = task.run(step, lambda text: click.echo(text, err=True))
     found = evaluate_found(
-        results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=int(points), difficult=hard
+        results,
+        truths,
+        classes,
+        thresh=thresh,
+        iou_thresh=iou_thresh,
+        points=int(points),
+        difficult=hard,
+        filter=view.filter,
     )
     class_names = detector.names or [str(number) for number in range(classes)]
     for line in table_lines(found, class_names, found.images):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..terminal import control
-from ..zoo import Progress, complain, fetch_files, find_file, get_model, part_file, registry
+from ..zoo import Progress, fetch_files, find_file, get_model, mismatch, part_file, registry
 from .command import command
 from .options import ModelName
 
@@ -94,14 +94,14 @@ def fetch(names: tuple[str, ...], list_models: bool) -> None:
 
 def _fetch(model: Model) -> None:
     try:
-        places = fetch_files(model, TerminalProgress())
+        paths = fetch_files(model, TerminalProgress())
     except KeyboardInterrupt:
         if any(part_file(file).is_file() for file in (*model.files, *model.along)):
             click.echo("What was received is kept: the same command resumes the download.", err=True)
         raise
     for file in (*model.files, *model.along):
         checked = f"size and {file.check} checked" if file.check else "size checked; no hash of this file is known"
-        click.echo(f"{places[file.name]}  ({checked})")
+        click.echo(f"{paths[file.name]}  ({checked})")
 
 
 def _list(models: list[Model]) -> None:
@@ -126,6 +126,6 @@ def _where(model: Model) -> str:
     if path is None:
         return "not here"
     if path.stat().st_size not in weights.sizes:
-        return f"{path} (but {complain(weights, path)})"
+        return f"{path} (but {mismatch(weights, path)})"
     missing = [file.name for file in others if find_file(file.name) is None]
     return f"{path} (but {', '.join(missing)} not here)" if missing else str(path)

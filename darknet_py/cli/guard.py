@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,9 +22,9 @@ def keep_inputs(command: click.Command) -> click.Command:
     return command
 
 
-def _checked(callback: Callable[..., Any]) -> Callable[..., Any]:
+def _checked(callback: Callable[..., object]) -> Callable[..., object]:
     @functools.wraps(callback)
-    def run(*args: Any, **params: Any) -> Any:
+    def run(*args: object, **params: object) -> object:
         written = [path for name in sorted(WRITTEN & params.keys()) for path in _files(params[name])]
         if written:
             from ..formats.atomic import refuse_input
@@ -39,7 +38,7 @@ def _checked(callback: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _files(value: Any) -> Iterator[Path]:
+def _files(value: object) -> Iterator[Path]:
     """The files that are there among a parameter's values."""
     for each in value if isinstance(value, (tuple, list)) else [value]:
         if isinstance(each, (str, Path)) and Path(each).is_file():

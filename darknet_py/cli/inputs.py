@@ -6,74 +6,73 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import DarknetError, ImageError
 from ..image.files import find_images
 from ..terminal import control
-from .options import CfgName, ModelName
+from .filters import asked
+from .options import CfgName, ModelName, together
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from typing_extensions import Unpack
 
     from ..detector import Detector
+    from ..loading import LoadOptions
 
 
-def network(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--model``, or ``--cfg --weights --names --data``."""
-    for option in (
-        click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
-        click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
-        click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
-        click.option("--cfg", type=CfgName(), help="Network of your own: its .cfg file."),
-        click.option("--model", "-m", type=ModelName(), help="Released model by name (see `darknet-py fetch --list`)."),
-    ):
-        command = option(command)
-    return command
+network = together(
+    click.option("--model", "-m", type=ModelName(), help="Released model by name (see `darknet-py fetch --list`)."),
+    click.option("--cfg", type=CfgName(), help="Network of your own: its .cfg file."),
+    click.option("--weights", type=click.Path(path_type=Path), help="Its .weights file."),
+    click.option("--names", type=click.Path(path_type=Path), help="Class names, one per line."),
+    click.option("--data", type=click.Path(path_type=Path), help="Darknet .data file that names the names file."),
+)
+"""``--model``, or ``--cfg --weights --names --data``."""
 
 
-def _read_so(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """Read images so as long as the command runs; messages name its options."""
+def _set_decoder(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Images are read with it as long as the command runs; messages name the option."""
     from ..image.reading import reading
 
-    if param.name == "exif":
-        ctx.with_resource(reading(exif=value, exif_words="--exif"))
-    else:
-        ctx.with_resource(reading(decoder=value, decoder_words="--decoder pillow"))
+    ctx.with_resource(reading(decoder=value, decoder_words="--decoder pillow"))
 
 
-def pictures(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--decoder`` and ``--exif``: how the command reads images, wherever it does."""
-    for option in (
-        click.option(
-            "--exif",
-            is_flag=True,
-            expose_value=False,
-            callback=_read_so,
-            help="Turn pictures as their cameras noted (EXIF), which Darknet does not.",
-        ),
-        click.option(
-            "--decoder",
-            type=click.Choice(["stb", "pillow"]),
-            expose_value=False,
-            callback=_read_so,
-            help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF, AVIF). "
-            "[default: stb, or the environment's DARKNET_PY_DECODER]",
-        ),
-    ):
-        command = option(command)
-    return command
+def _set_exif(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """As for `_set_decoder`."""
+    from ..image.reading import reading
+
+    ctx.with_resource(reading(exif=value, exif_words="--exif"))
+
+
+pictures = together(
+    click.option(
+        "--decoder", type=click.Choice(["stb", "pillow"]), expose_value=False, callback=_set_decoder,
+        help="Who decodes images: stb, to Darknet's own pixels; pillow, for other formats (WebP, TIFF, AVIF). "
+             "[default: stb, or the environment's DARKNET_PY_DECODER]",
+    ),
+    click.option(
+        "--exif", is_flag=True, expose_value=False, callback=_set_exif,
+        help="Turn pictures as their cameras noted (EXIF), which Darknet does not.",
+    ),
+)  # fmt: skip
+"""``--decoder`` and ``--exif``: how the command reads images, wherever it does."""
 
 
 def open_detector(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
-    default: str = "yolov3-tiny", **options: Any,
+    default: str = "yolov3-tiny", **options: Unpack[LoadOptions],
 ) -> Detector:  # fmt: skip
-    """The detector that the options name (others as for `load`); `click.UsageError` if they do not go together."""
+    """The detector that the options name (others as for `load`), with the filters and tiles that they say.
+
+    Raises `click.UsageError` if they do not go together.
+    """
     if model is not None and (cfg or weights):
         raise click.UsageError("--model goes without --cfg and --weights")
     if (cfg is None) != (weights is None):
@@ -81,12 +80,16 @@ def open_detector(
     from ..loading import load
     from ..warmup import announce_compiling
 
+    filter, tiles = asked()
     announce_compiling(lambda text: click.echo(text, err=True), sys.stderr)
     if cfg is not None:
-        return load(cfg, weights, names=names, data=data, **options)
-    from .fetch import TerminalProgress
+        detector = load(cfg, weights, names=names, data=data, **options)
+    else:
+        from .fetch import TerminalProgress
 
-    return load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
+        detector = load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
+    detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
+    return detector
 
 
 STDIN = Path("-")

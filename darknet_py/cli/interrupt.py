@@ -8,7 +8,11 @@ import os
 import signal
 import sys
 import threading
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 _LATER = 0.05
 
@@ -44,7 +48,7 @@ def leave() -> NoReturn:
     os._exit(128 + (_struck or signal.SIGINT))  # as shells have it
 
 
-def _strike(number: int, frame: Any) -> None:
+def _strike(number: int, frame: FrameType | None) -> None:
     global _struck
     _struck = number
     raise KeyboardInterrupt

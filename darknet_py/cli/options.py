@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypedDict, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,9 +24,9 @@ class Unit(click.ParamType):
 
     name = "float"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            number = float(value)
+            number = float(str(value))
         except ValueError:
             number = math.nan
         if not 0 <= number <= 1:  # NaN is not, either
@@ -45,7 +45,7 @@ class ModelName(click.ParamType):
 
     name = "model"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -61,12 +61,12 @@ class CfgFile(click.ParamType):
 
     name = "cfg"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         if isinstance(value, Path) or (ctx is not None and ctx.resilient_parsing):
-            return Path(value)
+            return Path(str(value))
         from ..zoo import find_network
 
-        return find_network(value)
+        return find_network(str(value))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from ..zoo import network_names
@@ -76,27 +76,51 @@ class CfgFile(click.ParamType):
 
 
 class CfgName(CfgFile):
-    """What `CfgFile` takes, as it was typed: for who looks it up later, after other complaints."""
+    """What `CfgFile` takes, as it was typed: for who looks it up later, after other checks."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return Path(value)
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(str(value))
 
 
 def _begins(name: str, incomplete: str) -> bool:
     return name.startswith(incomplete.casefold())
 
 
-def thresholds(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--thresh --hier-thresh --nms``, with the defaults of Darknet's head."""
-    for option in (
-        click.option("--nms", type=UNIT, default=0.45, show_default=True,
-                     help="Greatest overlap (IoU) of two boxes of a class; 0 keeps all boxes."),
-        click.option("--hier-thresh", type=UNIT, default=0.5, show_default=True,
-                     help="Least probability for going down to the children of a WordTree node."),
-        click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class Decorator(Protocol):
+    """What declares options of a command."""
+
+    def __call__(self, command: F, /) -> F: ...
+
+
+def together(*options: Decorator) -> Decorator:
+    """Options as if they stood below each other at the command."""
+
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+thresh = click.option("--thresh", type=UNIT, default=0.5, show_default=True, help="Least probability of a detection.")
+"""``--thresh``."""
+
+hier_thresh = click.option(
+    "--hier-thresh", type=UNIT, default=0.5, show_default=True,
+    help="Least probability for going down to the children of a WordTree node.",
+)  # fmt: skip
+"""``--hier-thresh``."""
+
+thresholds = together(
+    thresh, hier_thresh,
+    click.option("--nms", type=UNIT, default=0.45, show_default=True,
+                 help="Greatest overlap (IoU) of two boxes of a class; 0 keeps all boxes."),
+)  # fmt: skip
+"""``--thresh --hier-thresh --nms``, with the defaults of Darknet's head."""
 
 
 class_map = click.option(
@@ -112,16 +136,13 @@ stretch = click.option(
 """``--stretch`` and ``--letterbox``: True and False, None for neither."""
 
 
-def dialect(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--dialect --verbose``."""
-    for option in (
-        verbose("Also report whose Darknet the cfg is for, and what decided that."),
-        click.option("--dialect", type=click.Choice([AUTO, *DIALECTS]), default=AUTO, show_default=True,
-                     help="Whose Darknet the cfg is computed as: darknet, pjreddie's; alexeyab; auto: AlexeyAB's if an "
-                          "option or a section in it is his alone."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+dialect = together(
+    click.option("--dialect", type=click.Choice([AUTO, *DIALECTS]), default=AUTO, show_default=True,
+                 help="Whose Darknet the cfg is computed as: darknet, pjreddie's; alexeyab; auto: AlexeyAB's if an "
+                      "option or a section in it is his alone."),
+    verbose("Also report whose Darknet the cfg is for, and what decided that."),
+)  # fmt: skip
+"""``--dialect --verbose``."""
 
 
 class Size(click.ParamType):
@@ -129,7 +150,7 @@ class Size(click.ParamType):
 
     name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
         match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", str(value))
@@ -144,29 +165,35 @@ class Sizes(click.ParamType):
     name = "sizes"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[tuple[int, int], ...]:
         if isinstance(value, tuple):
             return value
-        return tuple(Size().convert(piece.strip(), param, ctx) for piece in value.split(","))
+        return tuple(Size().convert(piece.strip(), param, ctx) for piece in str(value).split(","))
 
 
-def engine(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--size --math --threads --dialect --verbose``."""
-    for option in (
-        dialect,
-        click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
-        click.option("--math", "math", type=MATH, default="ieee", show_default=True,
-                     help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
-                          "make-own, the same with this processor's own reciprocals; fast, for speed: nearly the same "
-                          "numbers, not the same bits."),
-        click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores]."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+class EngineOptions(TypedDict):
+    """What `engine` gives a command."""
+
+    threads: int | None
+    math: str
+    size: tuple[int, int] | None
+    dialect: str
 
 
-def write_json(target: str, document: Any) -> None:
+engine = together(
+    click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores]."),
+    click.option("--math", "math", type=MATH, default="ieee", show_default=True,
+                 help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
+                      "make-own, the same with this processor's own reciprocals; fast, for speed: nearly the same "
+                      "numbers, not the same bits."),
+    click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
+    dialect,
+)  # fmt: skip
+"""``--threads --math --size --dialect --verbose``."""
+
+
+def write_json(target: str, document: object) -> None:
     """Write JSON to a file, at once and whole, or to standard output for ``-``.
 
     What is no finite number is null; strings that are bytes and not UTF-8 (names, paths) stand as Latin-1.
@@ -178,7 +205,7 @@ def write_json(target: str, document: Any) -> None:
     write_text(target, text + "\n")
 
 
-def finite_json(value: Any) -> Any:
+def finite_json(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from ..network import Network
 
 
-def plan_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--plan``."""
-    return click.option(
-        "--plan", "show_plan", is_flag=True,
-        help="Also print the plan: which kernel computes which layer, how, and in which memory; it is verified, too.",
-    )(command)  # fmt: skip
+plan_option = click.option(
+    "--plan", "show_plan", is_flag=True,
+    help="Also print the plan: which kernel computes which layer, how, and in which memory; it is verified, too.",
+)  # fmt: skip
+"""``--plan``."""
 
 
 def print_plan(network: Network, math: str, threads: int | None, keep: Collection[int] = (), err: bool = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,12 @@ from ..errors import ImageError
 from .command import command
 from .inputs import STDIN, conclude, find_all, images_argument, network, open_detector, read_image
 from .options import engine, stretch, thresholds, write_json
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..detect.thresholds import Limits
+    from ..typing import JsonObject
 
 
 @command(
@@ -28,7 +34,7 @@ from .options import engine, stretch, thresholds, write_json
 def record(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, json_file: str, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, stretch: bool | None, **options: Any,
+    dialect: str, stretch: bool | None, **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
 
@@ -48,7 +54,7 @@ def record(
     detector = open_detector(
         model, cfg, weights, names, data, size=size, math=math, threads=threads, dialect=dialect, stretch=stretch
     )
-    recorded: list[dict[str, Any]] = []
+    recorded: list[JsonObject] = []
     for file in files:
         try:
             pixels = read_image(file)
@@ -57,7 +63,7 @@ def record(
                 raise
             click.echo(f"Error: {error}", err=True)
             continue
-        found = trace(detector, pixels, **options)
+        found = trace(detector, pixels, **limits)
         recorded.append({"image": str(file), "image_sha256": file_sha256(file), **found})
     if recorded:
         write_json(json_file, {**environment(), **network_facts(detector), "images": recorded})

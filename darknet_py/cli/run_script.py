@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ..compat.scripts import FLAVOURS
+from ..compat.flavours import FLAVOURS
 from .command import Command
 
 EXAMPLES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,12 @@ from ..dialect import AUTO
 from .command import command
 from .options import CfgName, engine, stretch, thresholds, write_json
 from .plans import plan_option, print_plan
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..detect.thresholds import Limits
+    from ..trace import Trace
 
 
 @command(
@@ -26,7 +32,10 @@ from .plans import plan_option, print_plan
 @engine
 @plan_option
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
-def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: bool, **options: Any) -> None:
+def trace(
+    cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: bool, stretch: bool | None,
+    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, **limits: Unpack[Limits],
+) -> None:  # fmt: skip
     """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
 
     Without WEIGHTS, the first word is the name of a released model, whose weights are found or fetched.
@@ -42,19 +51,19 @@ def trace(cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: 
 
     path, weights, image, own = _find(cfg, files)
     pixels = load_image(image)
-    settings = {key: options.pop(key) for key in ("size", "math", "threads", "dialect", "stretch")}
-    if settings["dialect"] == AUTO:
-        settings["dialect"] = own
-    network = read_network(path, size=settings["size"], dialect=settings["dialect"])
-    layers = len(network.layers)
+    dialect = own if dialect == AUTO else dialect
+    network = read_network(path, size=size, dialect=dialect)
+    layers = range(len(network.layers))
     if show_plan:
-        print_plan(network, settings["math"], settings["threads"], range(layers), err=json_file == "-")
-    detector = load(path, weights, keep=range(layers), names=(), **settings)
+        print_plan(network, math, threads, layers, err=json_file == "-")
+    detector = load(
+        path, weights, keep=layers, names=(), size=size, math=math, threads=threads, dialect=dialect, stretch=stretch
+    )
     result = {
         "cfg": path.name,
         "weights": {"file": weights.name, "sha256": file_sha256(weights)},
         "image": image.name,
-        **run(detector, pixels, **options),
+        **run(detector, pixels, **limits),
     }
     if json_file:
         write_json(json_file, result)
@@ -77,7 +86,7 @@ def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path, str]:
     return found.cfg, found.weights, files[0], found.dialect
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: Trace) -> None:
     picture = result["decoded"]
     click.echo(f"decoded  {picture['width']} x {picture['height']} x {picture['channels']}  {picture['sha256']}")
     click.echo(f"input    {result['input_sha256']}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,12 @@ from .inputs import STDIN, find_all, network, open_detector
 from .options import UNIT, engine, stretch
 
 if TYPE_CHECKING:
-    from ..validate.compare import ImageResult
+    from typing_extensions import Unpack
+
+    from ..detector import Detector
+    from ..loading import LoadOptions
+    from ..validate.compare import ImageResult, Tolerance
+    from ..validate.run import Thresholds
 
 FILE = click.Path(path_type=Path)
 
@@ -46,20 +51,17 @@ def validate(
     images: tuple[Path, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, references: tuple[Path, ...], against: Path | None, thresh: float | None,
     hier_thresh: float | None, nms: float | None, ulp: int, box_iou: float, score: float, report: Path | None,
-    math: str, **options: Any,
+    **options: Unpack[LoadOptions],
 ) -> None:  # fmt: skip
     """Compare this engine with reference detections; exit code 0 only if they agree.
 
-    What kind of reference PATH is, its content tells. Traces and printed texts must agree exactly, other files within
+    The kind of reference is recognised by its content. Traces and printed texts must agree exactly, other files within
     --box-iou and --score. Images are found by the names in the reference, or given as IMAGE. One that cannot be read is
     named, and the others are compared.
     """
     from ..formats.atomic import check_writable
-    from ..image.load import load_image
     from ..validate.compare import Tolerance
-    from ..validate.environment import environment, network_facts
-    from ..validate.references import read_references
-    from ..validate.run import Thresholds, best_profile, compare_library, compare_reference, match_images
+    from ..validate.run import Thresholds
 
     if not references and against is None:
         raise click.UsageError("compare with what? Name a --reference, or --against a libdarknet.so")
@@ -74,50 +76,94 @@ def validate(
         from ..validate.whose import check_asked
 
         options["dialect"] = check_asked(against, options["dialect"]).key
-    thresholds, tolerance = Thresholds(thresh, hier_thresh, nms), Tolerance(ulp, box_iou, score)
-    detector = open_detector(model, cfg, weights, names, data, math=math, **options)
-    results: list[ImageResult] = []
-    failures = _Failures(bad)
-    read = [read_references(path, detector.names) for path in references]  # all of them before the first image
-    pairs = [pair for each in read for pair in match_images(each, files, failures)]
-    for reference, image in pairs:
-        try:
-            results.append(compare_reference(detector, reference, image, thresholds, tolerance))
-        except ImageError as error:
-            failures(error, alone=len(pairs) == 1)
-            continue
-        _print_result(results[-1])
+
+    def make_detector(profile: str) -> Detector:
+        settings: LoadOptions = {**options, "math": profile}
+        return open_detector(model, cfg, weights, names, data, **settings)
+
+    comparison = _Comparison(make_detector, options["math"], Thresholds(thresh, hier_thresh, nms),
+                             Tolerance(ulp, box_iou, score), bad)  # fmt: skip
+    comparison.with_references(references, files)
     if against is not None:
+        comparison.with_library(against, files)
+    if report is not None:
+        comparison.write_report(report)
+    _conclude(comparison.results, comparison.failures.count)
+
+
+class _Comparison:
+    """One network compared with one reference after the other; collects the verdicts and prints them."""
+
+    def __init__(
+        self, make_detector: Callable[[str], Detector], math: str, thresholds: Thresholds, tolerance: Tolerance,
+        bad: int,
+    ) -> None:  # fmt: skip
+        """``make_detector`` opens the network with an arithmetic; ``bad``: how many arguments name no image."""
+        self.results: list[ImageResult] = []
+        self.failures = _Failures(bad)
+        self._detector = make_detector(math)
+        self._make, self._math, self._thresholds, self._tolerance = make_detector, math, thresholds, tolerance
+
+    def with_references(self, references: Sequence[Path], files: Sequence[Path]) -> None:
+        """Compare with recorded results; ``files``: which images, none for all that the references name."""
+        from ..validate.references import read_references
+        from ..validate.run import compare_reference, match_images
+
+        read = [
+            read_references(path, self._detector.names) for path in references
+        ]  # all of them before the first image
+        pairs = [pair for each in read for pair in match_images(each, files, self.failures)]
+        for reference, image in pairs:
+            try:
+                result = compare_reference(self._detector, reference, image, self._thresholds, self._tolerance)
+            except ImageError as error:
+                self.failures(error, alone=len(pairs) == 1)
+                continue
+            self._add(result)
+
+    def with_library(self, library: Path, files: Sequence[Path]) -> None:
+        """Compare with what a libdarknet.so computes, with the arithmetic that fits it best."""
+        from ..validate.run import best_profile, compare_library
+
         if not files:
             raise click.UsageError("--against needs images")
-        for image in files[:]:  # Darknet would end at the first one that cannot be read
+        images = self._readable(files)
+        verdicts = compare_library(library, self._open, images, self._thresholds, self._tolerance)
+        best = best_profile(verdicts)
+        for result in verdicts[best]:
+            self._add(result)
+        fits = all(result.agrees for result in verdicts[best])
+        verdict = f"fits math={best}" if fits else f"fits no profile; math={best} comes closest"
+        click.echo(f"{library} ({self._detector.network.dialect.name}): {verdict}")
+
+    def write_report(self, path: Path) -> None:
+        """All verdicts as an HTML page."""
+        from ..validate.environment import environment, network_facts
+        from ..validate.report import write_report
+
+        facts = {**environment(), **network_facts(self._detector)}
+        write_report(path, self.results, facts, {result.image: Path(result.image) for result in self.results})
+
+    def _add(self, result: ImageResult) -> None:
+        self.results.append(result)
+        _print_result(result)
+
+    def _open(self, profile: str) -> Detector:
+        return self._detector if profile == self._math else self._make(profile)
+
+    def _readable(self, files: Sequence[Path]) -> list[Path]:
+        """The images that can be read: Darknet would end at the first one that cannot."""
+        from ..image.load import load_image
+
+        readable = []
+        for image in files:
             try:
                 load_image(image)
             except ImageError as error:
-                failures(error, alone=len(files) == 1)
-                files.remove(image)
-
-        def another(profile: str) -> Any:
-            return (
-                detector
-                if profile == math
-                else open_detector(model, cfg, weights, names, data, math=profile, **options)
-            )
-
-        verdicts = compare_library(against, another, files, thresholds, tolerance)
-        best = best_profile(verdicts)
-        for result in verdicts[best]:
-            _print_result(result)
-        fits = all(result.agrees for result in verdicts[best])
-        verdict = f"fits math={best}" if fits else f"fits no profile; math={best} comes closest"
-        click.echo(f"{against} ({detector.network.dialect.name}): {verdict}")
-        results += verdicts[best]
-    if report is not None:
-        from ..validate.report import write_report
-
-        facts = {**environment(), **network_facts(detector)}
-        write_report(report, results, facts, {result.image: Path(result.image) for result in results})
-    _conclude(results, failures.count)
+                self.failures(error, alone=len(files) == 1)
+                continue
+            readable.append(image)
+        return readable
 
 
 class _Failures:

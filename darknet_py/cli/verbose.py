@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from .options import Decorator
+
 
 _KEY = f"{__name__}.verbose"
 
@@ -41,7 +44,7 @@ def _start(context: click.Context, _parameter: click.Parameter, value: bool) -> 
     context.call_on_close(end)
 
 
-def verbose(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def verbose(help_text: str) -> Decorator:
     """The option ``--verbose``, which no command gets as an argument."""
     return click.option(
         "--verbose", is_flag=True, expose_value=False, is_eager=True, callback=_start, help=help_text

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..typing import JsonObject
     from ..weights import Statistics, WeightsInfo
     from ..zoo.identify import Release
 
@@ -73,10 +74,10 @@ def _verdict(info: WeightsInfo, cfg: Path) -> Iterator[str]:
         yield f"fits {cfg}: all {info.layers} layers, no byte missing, none left"
 
 
-def document(info: WeightsInfo, cfg: Path | None, sha256: str, release: Release | None) -> dict[str, Any]:
+def document(info: WeightsInfo, cfg: Path | None, sha256: str, release: Release | None) -> JsonObject:
     """The report as JSON: what is no number there (the least of no values) is null."""
     header = info.header
-    result: dict[str, Any] = {
+    result: JsonObject = {
         "file": info.path,
         "bytes": info.bytes,
         "sha256": sha256,
@@ -89,18 +90,18 @@ def document(info: WeightsInfo, cfg: Path | None, sha256: str, release: Release 
     }  # fmt: skip
     if cfg is None:
         return {**result, "trailing_bytes": info.trailing}
-    layers: dict[int, dict[str, Any]] = {}
+    arrays: dict[tuple[int, str], JsonObject] = {}
     for array in info.arrays:
-        layer = layers.setdefault(array.layer, {"index": array.layer, "kind": array.kind, "arrays": {}})
-        layer["arrays"][array.name] = {
+        arrays.setdefault((array.layer, array.kind), {})[array.name] = {
             "shape": list(array.shape), "missing_bytes": array.missing, **_json(array.statistics),
         }  # fmt: skip
+    layers = [{"index": index, "kind": kind, "arrays": found} for (index, kind), found in arrays.items()]
     return {
         **result, "cfg": str(cfg), "fits": not info.problem, "problem": info.problem or None,
         "cfg_layers": info.layers, "whole_layers": info.whole, "missing_bytes": info.missing,
-        "trailing_bytes": info.trailing, "layers": list(layers.values()),
+        "trailing_bytes": info.trailing, "layers": layers,
     }  # fmt: skip
 
 
-def _json(found: Statistics) -> dict[str, Any]:
+def _json(found: Statistics) -> JsonObject:
     return {key: None if math.isnan(value) else value for key, value in asdict(found).items()}

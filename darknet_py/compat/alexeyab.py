@@ -259,7 +259,7 @@ def detect(
 
 
 def _names(meta: METADATA) -> list[Any]:
-    """The names of all classes as the older module tells them."""
+    """The names of all classes as the older module returns them."""
     if altNames is not None:
         if len(altNames) < meta.classes:
             raise DarknetError(f"altNames has {len(altNames)} names, but the data file {meta.classes} classes")

@@ -6,20 +6,14 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
 from .bootstrap import hook
+from .flavours import take_place
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-MODULES = {"alexeyab": "alexeyab", "pjreddie": "pjreddie", "hank-ai": "hankai"}
-"""Flavours that answer ``import darknet`` -> our module."""
-
-FLAVOURS = (*MODULES, "opencv", "opencv4")
-"""What a script can be given: one of the modules called ``darknet``, or ``cv2.dnn``."""
 
 
 def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
@@ -31,7 +25,7 @@ def run_script(path: str, arguments: Sequence[str], flavour: str) -> None:
     Args:
         path: the script.
         arguments: its command line.
-        flavour: one of `FLAVOURS`.
+        flavour: one of `flavours.FLAVOURS`.
 
     Raises:
         SystemExit: what the script raised; with code 1 after an exception, whose traceback is on standard error.
@@ -48,25 +42,6 @@ def run_module(module: str, arguments: Sequence[str], flavour: str) -> None:
     """
     _prepare(flavour, [module, *arguments], os.getcwd())
     _run(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
-
-
-def take_place(flavour: str) -> str | None:
-    """Replace ``darknet`` by our module, or this engine into ``cv2.dnn``, in this process.
-
-    Returns:
-        For ``opencv4``, the version of the OpenCV that calls itself 4.14 now; None if it stays as it is.
-    """
-    if flavour in MODULES:
-        sys.modules["darknet"] = import_module(f"{__package__}.{MODULES[flavour]}")
-        return None
-    from .opencv import install
-
-    install(replace=True)
-    if flavour != "opencv4":
-        return None
-    from .opencv.version import show_older
-
-    return show_older(sys.modules["cv2"])
 
 
 def _prepare(flavour: str, command: list[str], folder: str) -> None:

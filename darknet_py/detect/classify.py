@@ -60,13 +60,13 @@ def _top_k(values: NDArray[np.float32], top: int) -> list[int]:
     best = values[order]
     if np.all(best[:-1] > best[1:]) and not np.isnan(values).any():  # any way to sort gives the same
         return [int(i) for i in order[:top]]
-    places: list[int] = []
+    ranked: list[int] = []
     numbers = values.tolist()
     for number in range(len(numbers)):
         current = number
-        for k, holder in enumerate(places):
+        for k, holder in enumerate(ranked):
             if numbers[current] > numbers[holder]:
-                places[k], current = current, holder
-        if len(places) < top:
-            places.append(current)
-    return places
+                ranked[k], current = current, holder
+        if len(ranked) < top:
+            ranked.append(current)
+    return ranked

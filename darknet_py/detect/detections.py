@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from . import picture, tables
+from .filters import clipped, make_filter
 from .thresholds import check_threshold
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
     from ..image.pixels import ImageLike
     from ..typing import Array
+    from .filters import Filter
     from .nms import Boxes
+    from .tables import Columns, JsonDetection, Record
     from .tree import TreeStep
 
     Rows = slice | Sequence[int] | Sequence[bool] | NDArray[np.integer[Any]] | NDArray[np.bool_]
@@ -54,6 +57,7 @@ class Detections:
         classes: number of classes that the network knows.
         class_names: their names, or nothing.
         tree_paths: for each row the way through the WordTree to its class, or nothing where it was not asked for.
+        track_ids: for each row the number of the object over the frames of a video, or nothing.
         source: the image they were found in, if it is remembered; see `plot`.
 
     Two are equal if all of these but ``source`` are.
@@ -70,6 +74,7 @@ class Detections:
     classes: int
     class_names: Sequence[str] = ()
     tree_paths: Sequence[Sequence[TreeStep]] = ()
+    track_ids: Sequence[int] = ()
     source: picture.Remembered | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +98,8 @@ class Detections:
             raise DarknetError(f"Detections: {len(self.class_names)} names for {self.classes} classes")
         if len(self.tree_paths) not in (0, rows):
             raise DarknetError(f"Detections: {len(self.tree_paths)} tree paths for {rows} rows")
+        if len(self.track_ids) not in (0, rows):
+            raise DarknetError(f"Detections: {len(self.track_ids)} track numbers for {rows} rows")
 
     @classmethod
     def from_boxes(
@@ -143,6 +150,8 @@ class Detections:
                     raise DarknetError(f"Detections.merge: {what} of the parts differ")
             if bool(first.tree_paths) != bool(other.tree_paths):
                 raise DarknetError("Detections.merge: some parts have tree paths, others have none")
+            if bool(first.track_ids) != bool(other.track_ids):
+                raise DarknetError("Detections.merge: some parts have track numbers, others have none")
         ids, next_id = [], 0
         for part in full:
             ids.append(part.box_id + (next_id - part.box_id.min(initial=0)))
@@ -150,7 +159,8 @@ class Detections:
         return cls(
             np.concatenate([part.box for part in full]), np.concatenate([part.confidence for part in full]),
             np.concatenate([part.class_id for part in full]), np.concatenate(ids), first.image_size, first.classes,
-            first.class_names, [path for part in full for path in part.tree_paths], first.source,
+            first.class_names, [path for part in full for path in part.tree_paths],
+            [number for part in full for number in part.track_ids], first.source,
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
@@ -166,7 +176,7 @@ class Detections:
 
     def _facts(self) -> tuple[object, ...]:
         paths = tuple(tuple(path) for path in self.tree_paths)
-        return tuple(self.image_size), self.classes, tuple(self.class_names), paths
+        return tuple(self.image_size), self.classes, tuple(self.class_names), paths, tuple(self.track_ids)
 
     @cached_property
     @np.errstate(all="ignore")
@@ -223,7 +233,7 @@ class Detections:
         return Detections(
             self.box[rows], self.confidence[rows], self.class_id[rows], self.box_id[rows], self.image_size,
             self.classes, self.class_names, [self.tree_paths[row] for row in rows] if self.tree_paths else (),
-            self.source,
+            [self.track_ids[row] for row in rows] if self.track_ids else (), self.source,
         )  # fmt: skip
 
     def of(self, image: ImageLike, bgr: bool = False) -> Detections:
@@ -248,13 +258,22 @@ class Detections:
         left = nms_sort(Candidates(self.box, np.ones(len(self), np.float32), rows, prob), threshold)
         return self[np.sort(left.index[left.prob.any(axis=1)])]
 
-    @np.errstate(all="ignore")
     def clip(self) -> Detections:
         """The same rows with boxes that end at the image's borders; one that lies outside has no area then."""
-        half = self.box[:, 2:].astype(np.float64) / 2
-        first = np.clip(self.box[:, :2] - half, 0, 1)
-        last = np.clip(self.box[:, :2] + half, 0, 1)
-        return replace(self, box=np.concatenate([(first + last) / 2, last - first], axis=1).astype(np.float32))
+        return replace(self, box=clipped(self.box))
+
+    def filter(self, filter: Filter | None = None, **words: Any) -> Detections:
+        """The rows that a filter lets through, in the same order.
+
+        Args:
+            filter: a `detect.filters.Filter`.
+            words: instead of it, what `detect.filters.make_filter` takes: ``classes``, ``min_size``, ``max_size``,
+                ``zones``, ``zone_by``, ``clip``. A class stands for itself here, also where there is a WordTree.
+
+        Raises:
+            DarknetError: there is no such class, or no such size or zone.
+        """
+        return (filter or make_filter(**words)).for_classes(self.class_names, self.classes).select(self)
 
     def plot(
         self, image: ImageLike | None = None, *, bgr: bool = False, labels: bool = True, percentages: bool = False
@@ -288,22 +307,23 @@ class Detections:
         shown = ", ".join(f"{found.name} {found.confidence:.2f}" for found in self[:5])
         return f"Detections({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
 
-    def to_json(self) -> list[tables.FoundObject]:
+    def to_json(self) -> list[JsonDetection]:
         """A list of objects as Darknet pipelines read them.
 
         Each is ``{"class_id", "name", "relative_coordinates": {"center_x", "center_y", "width", "height"},
         "confidence"}``, and where there are tree paths a ``"tree_path"``: a list of ``{"class_id", "name",
-        "probability"}`` from the root on, with the probability of each node given its parent. Numbers are the shortest
-        decimals that give the same float32 again; null if not finite.
+        "probability"}`` from the root on, with the probability of each node given its parent. Objects that are
+        followed over frames have a ``"track_id"``. Numbers are the shortest decimals that give the same float32 again;
+        null if not finite.
         """
         return tables.json_objects(self)
 
-    def to_records(self) -> list[dict[str, str | int | float]]:
+    def to_records(self) -> list[Record]:
         """The rows as flat dicts, for ``pandas.DataFrame(found.to_records())``: name, class_id, confidence, left, top,
         right, bottom (pixels), center_x, center_y, width, height (fractions of the image), box_id."""
         return tables.records(self)
 
-    def to_dict(self) -> dict[str, list[str] | list[int] | list[float]]:
+    def to_dict(self) -> Columns:
         """The columns of `to_records`, each a list: a table also where it has no row."""
         return tables.columns(self)
 

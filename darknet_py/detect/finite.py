@@ -1,4 +1,4 @@
-"""NaN or infinity in what a network gives: said once for each network, as nothing but nonsense can be found then."""
+"""NaN or infinity in what a network gives: one warning for each network, whose results mean nothing then."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 ENOUGH = 1 << 20
 """Of so many outputs each is checked; of more, the first of them: where there is one NaN, there are many."""
 
-_told: WeakValueDictionary[int, Network] = WeakValueDictionary()
-"""Networks of which it was said, by their identity."""
+_reported: WeakValueDictionary[int, Network] = WeakValueDictionary()
+"""Networks that a warning was given for, by their identity."""
 
 
-def was_told(network: Network) -> bool:
-    """Whether something was said of it already."""
-    return _told.get(id(network)) is network
+def was_reported(network: Network) -> bool:
+    """Whether a warning was given for the network."""
+    return _reported.get(id(network)) is network
 
 
-def tell_no_more(network: Network) -> None:
-    """Say no more of this network: something was said."""
-    _told[id(network)] = network
+def mark_reported(network: Network) -> None:
+    """Give no further warning for this network."""
+    _reported[id(network)] = network
 
 
 def check_boxes(network: Network, box: Floats) -> None:
@@ -38,9 +38,9 @@ def check_boxes(network: Network, box: Floats) -> None:
         network: the graph.
         box: float32, n x 4, of the boxes above the threshold.
     """
-    if was_told(network) or np.isfinite(box).all():
+    if was_reported(network) or np.isfinite(box).all():
         return
-    tell_no_more(network)
+    mark_reported(network)
     wrong = int((~np.isfinite(box)).any(axis=1).sum())
     warn(
         f"{wrong:,} of {len(box):,} boxes are NaN or infinite; check that the weights belong to this cfg", network.path
@@ -55,7 +55,7 @@ def check_finite(network: Network, layer: Layer, output: Floats) -> None:
         layer: whose output it is.
         output: float32, of any shape.
     """
-    if was_told(network):
+    if was_reported(network):
         return
     with np.errstate(all="ignore"):
         total = output.reshape(-1)[:ENOUGH].sum()  # NaN and infinity stay in a sum, which is quickly made
@@ -64,7 +64,7 @@ def check_finite(network: Network, layer: Layer, output: Floats) -> None:
     wrong = output.size - int(np.count_nonzero(np.isfinite(output)))
     if not wrong:  # the sum alone was too large
         return
-    tell_no_more(network)
+    mark_reported(network)
     warn(
         f"{wrong:,} of the {output.size:,} outputs of layer {layer.index} ([{layer.kind}]) are NaN or infinite; check "
         "that the weights belong to this cfg, and for NaN in them: darknet-py weights info WEIGHTS --cfg CFG",

@@ -36,7 +36,7 @@ class Remembered:
         image = self._path if self._path is not None else self._object() if self._object is not None else None
         return None if image is None else (image, self._bgr)
 
-    def __getstate__(self) -> dict[str, str | bool | None]:
+    def __getstate__(self) -> dict[str, object]:
         return {
             "_path": self._path,
             "_object": None,

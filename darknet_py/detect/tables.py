@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing_extensions import NotRequired
+
+    from ..typing import Floats
     from .detections import Detections
 
 COORDINATES = ("center_x", "center_y", "width", "height")
 
 
-class RelativeCoordinates(TypedDict):
-    """A box as fractions of the image; None stands for what is not finite."""
+class Coordinates(TypedDict):
+    """Centre and size of a box, as fractions of its image; null if not finite."""
 
     center_x: float | None
     center_y: float | None
@@ -21,38 +24,45 @@ class RelativeCoordinates(TypedDict):
     height: float | None
 
 
-class JsonStep(TypedDict):
-    """A node on the way through the WordTree, with its probability given the parent."""
+class JsonNode(TypedDict):
+    """A node of a WordTree on the way to an object's class."""
 
     class_id: int
     name: str
     probability: float | None
 
 
-class _Found(TypedDict):
+class JsonDetection(TypedDict):
+    """An object as Darknet pipelines read it."""
+
     class_id: int
     name: str
-    relative_coordinates: RelativeCoordinates
+    relative_coordinates: Coordinates
     confidence: float | None
+    tree_path: NotRequired[list[JsonNode]]
+    track_id: NotRequired[int]
 
 
-class FoundObject(_Found, total=False):
-    """An element of `Detections.to_json`; ``tree_path`` is there where it was asked for."""
+Record = dict[str, str | int | float]
+"""A row of a table, by column."""
 
-    tree_path: list[JsonStep]
+Columns = dict[str, list[str] | list[int] | list[float]]
+"""A table, by column."""
 
 
-def json_objects(found: Detections) -> list[FoundObject]:
+def json_objects(found: Detections) -> list[JsonDetection]:
     """`Detections.to_json`."""
-    objects: list[FoundObject] = [
+    objects: list[JsonDetection] = [
         {
             "class_id": int(class_id),
             "name": found.class_name(class_id),
-            "relative_coordinates": _coordinates(*map(_number, box)),
+            "relative_coordinates": _coordinates(box),
             "confidence": _number(confidence),
         }
         for box, confidence, class_id in zip(found.box, found.confidence, found.class_id, strict=True)
     ]
+    for entry, number in zip(objects, found.track_ids, strict=False):
+        entry["track_id"] = int(number)
     for entry, path in zip(objects, found.tree_paths, strict=False):
         entry["tree_path"] = [
             {"class_id": step.class_id, "name": step.name, "probability": _number(np.float32(step.conditional))}
@@ -61,7 +71,7 @@ def json_objects(found: Detections) -> list[FoundObject]:
     return objects
 
 
-def records(found: Detections) -> list[dict[str, str | int | float]]:
+def records(found: Detections) -> list[Record]:
     """`Detections.to_records`."""
     return [
         {
@@ -69,12 +79,13 @@ def records(found: Detections) -> list[dict[str, str | int | float]]:
             **dict(zip(("left", "top", "right", "bottom"), row.xyxy, strict=True)),
             **dict(zip(COORDINATES, row.box, strict=True)),
             "box_id": row.box_id,
+            **({"track_id": int(found.track_ids[number])} if found.track_ids else {}),
         }
-        for row in found
+        for number, row in enumerate(found)
     ]  # fmt: skip
 
 
-def columns(found: Detections) -> dict[str, list[str] | list[int] | list[float]]:
+def columns(found: Detections) -> Columns:
     """`Detections.to_dict`."""
     (left, top, right, bottom), box = found.xyxy.T.tolist(), found.box.T.tolist()
     return {
@@ -82,10 +93,12 @@ def columns(found: Detections) -> dict[str, list[str] | list[int] | list[float]]
         "left": left, "top": top, "right": right, "bottom": bottom,
         **dict(zip(COORDINATES, box, strict=True)),
         "box_id": found.box_id.tolist(),
+        **({"track_id": [int(number) for number in found.track_ids]} if found.track_ids else {}),
     }  # fmt: skip
 
 
-def _coordinates(x: float | None, y: float | None, w: float | None, h: float | None) -> RelativeCoordinates:
+def _coordinates(box: Floats) -> Coordinates:
+    x, y, w, h = map(_number, box)
     return {"center_x": x, "center_y": y, "width": w, "height": h}
 
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 
 from ..errors import DarknetError
+
+
+class Limits(TypedDict):
+    """The thresholds of a detection, as keyword arguments."""
+
+    thresh: float
+    hier_thresh: float
+    nms: float
 
 
 def check_threshold(name: str, value: object) -> float:

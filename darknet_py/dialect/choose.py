@@ -1,4 +1,4 @@
-"""Whose Darknet a cfg is for: nothing in a file says it, but an option or a section that only one of them has does."""
+"""Whose Darknet a cfg is for: no option names it, but it shows in options and sections that only one of them has."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Sign(NamedTuple):
 
 
 def _alone(sections: Sequence[Section], one: Dialect, other: Dialect) -> _Sign | None:
-    """The first thing in a file that only one of two dialects has; of what both ignore nothing is said."""
+    """The first thing in a file that only one of two dialects has; what both ignore does not count."""
     for section in sections:
         if section.name in one.sections and section.name not in other.sections:
             return _Sign(section.line, f"only {one.name} has [{section.name}]")

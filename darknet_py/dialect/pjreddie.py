@@ -41,12 +41,12 @@ OPTIONS = {
     "connected": SectionOptions(options("output batch_normalize activation")),
     "crnn": SectionOptions(options("output_filters hidden_filters activation batch_normalize shortcut")),
     "rnn": SectionOptions(options("output activation batch_normalize shortcut")),
-    "gru": SectionOptions(options("output batch_normalize tanh")),
+    "gru": SectionOptions((*options("output batch_normalize"), Option("tanh", (0,)))),
     "lstm": SectionOptions(options("output batch_normalize")),
     "maxpool": SectionOptions(options("stride size padding")),
-    "reorg": SectionOptions(options("stride reverse flatten extra")),
+    "reorg": SectionOptions((*options("stride reverse"), Option("flatten", (0,)), Option("extra", (0,)))),
     "route": SectionOptions((Option("layers", many=True),)),
-    "shortcut": SectionOptions(options("from activation alpha beta")),
+    "shortcut": SectionOptions((*options("from activation"), Option("alpha", (1.0,)), Option("beta", (1.0,)))),
     "upsample": SectionOptions(options("stride scale")),
     "activation": SectionOptions(options("activation")),
     "normalization": SectionOptions(options("alpha beta kappa size")),
@@ -60,7 +60,11 @@ OPTIONS = {
         keys("max jitter ignore_thresh truth_thresh random"),
     ),
     "region": SectionOptions(
-        (*options("classes num coords softmax background tree map"), Option("anchors", many=True)),
+        (
+            *options("classes num coords softmax tree map"),
+            Option("background", (0,)),
+            Option("anchors", many=True),
+        ),
         keys(
             "log sqrt max jitter rescore thresh classfix absolute random coord_scale object_scale noobject_scale",
             "mask_scale class_scale bias_match",
@@ -82,7 +86,7 @@ PJREDDIE = Dialect(
     ACTIVATIONS,
     OPTIONS,
     SectionOptions(
-        options("dontload numload dontloadscales"),
+        (*options("dontload dontloadscales"), Option("numload", (0,))),
         keys("truth onlyforward stopbackward dontsave learning_rate smooth"),
     ),
 )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..detect.filters import NO_FILTER, Filter
 from ..errors import DarknetError
+from .chosen import choose
 from .truth import NOTHING, Truth, iou
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Evaluation:
         thresh, iou_thresh, points: what was asked for.
         tp, fp, iou: over all classes, above the threshold.
         images: of how many images.
+        chosen: the classes that were looked for; None for all.
     """
 
     curves: list[Curve]
@@ -66,6 +69,7 @@ class Evaluation:
     fp: int
     iou: float
     images: int = 0
+    chosen: Sequence[str | int] | None = None
 
     @property
     def truths(self) -> int:
@@ -74,11 +78,11 @@ class Evaluation:
 
     @property
     def mean(self) -> float:
-        """The mean average precision: of all classes, those without objects, too."""
+        """The mean average precision: of all classes that were looked for, those without objects, too."""
         total = 0.0
         for curve in self.curves:
             total += curve.average
-        return total / len(self.curves)
+        return total / (len(self.curves) if self.chosen is None else len(self.chosen))
 
     @property
     def present(self) -> list[Curve]:
@@ -120,7 +124,7 @@ class _Matches:
 
 def evaluate(
     results: Sequence[Found | None], truths: Sequence[Truth], classes: int, *, thresh: float = 0.25,
-    iou_thresh: float = 0.5, points: int = 0, difficult: Sequence[Truth] | None = None,
+    iou_thresh: float = 0.5, points: int = 0, difficult: Sequence[Truth] | None = None, filter: Filter = NO_FILTER,
 ) -> Evaluation:  # fmt: skip
     """Compare what was found with what is there.
 
@@ -137,6 +141,7 @@ def evaluate(
         iou_thresh: least overlap.
         points: 0 for the area under the curve (VOC from 2010 on, ImageNet), 11 for VOC 2007's rule, 101 for COCO's.
         difficult: by image, objects that need not be found.
+        filter: what the results were filtered with; the objects are, too (`chosen.choose`).
 
     Raises:
         DarknetError: ``points`` is 1 or negative.
@@ -152,8 +157,9 @@ def evaluate(
     for number, (found, truth) in enumerate(zip(results, truths, strict=True)):
         if found is None:
             continue
-        counted.append(truth)
         hard = difficult[number] if difficult is not None else None
+        found, truth = choose(found, truth, filter, iou_thresh)
+        counted.append(truth)
         for class_id, value in _match_image(matches, found, truth, first, thresh, iou_thresh, hard):
             hit = value is not None
             counts[0 if hit else 1, class_id] += 1
@@ -168,7 +174,9 @@ def evaluate(
     everything = int(shown.sum())
     mean = float(total_overlap / f32(everything)) if everything else 0.0
     tp, fp = (int(count) for count in counts.sum(axis=1))
-    return Evaluation(curves, len(matches.score), thresh, iou_thresh, points, tp, fp, mean, len(counted))
+    return Evaluation(
+        curves, len(matches.score), thresh, iou_thresh, points, tp, fp, mean, len(counted), filter.classes
+    )
 
 
 def _match_image(

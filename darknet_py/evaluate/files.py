@@ -83,7 +83,7 @@ def imagenet_lines(results: Sequence[Found]) -> Iterator[str]:
 
 
 def c_float(value: float, digits: int = 6) -> str:
-    """C's ``%f``, which tells the sign of what is no number, too."""
+    """C's ``%f``, which prints the sign of NaN, too."""
     if value != value:
         return "-nan" if np.signbit(value) else "nan"
     return f"{value:.{digits}f}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ..detect.filters import NO_FILTER, Filter
 from ..detect.nms import nms_obj
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DarknetError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detect.nms import Boxes
+    from ..detect.tiles import Tiles
     from ..detector import Detector
     from ..layers import Head
     from ..typing import Floats, Pixels
@@ -33,6 +35,7 @@ class Setting:
         by_objectness: ``do_nms_obj``; what is found has one class, 0, with the objectness.
         mirrored: the outputs for the image and for its mirror image are averaged (``valid2``).
         classes: only the first classes take part, as many as this.
+        filter, tiles: as of a view.
     """
 
     thresh: float = 0.005
@@ -43,6 +46,8 @@ class Setting:
     by_objectness: bool = False
     mirrored: bool = False
     classes: int | None = None
+    filter: Filter = NO_FILTER
+    tiles: Tiles | None = None
 
     def view(self, class_map: NDArray[np.int32] | None = None) -> View:
         """The same as a view; of a map the entries that Darknet reads."""
@@ -56,7 +61,16 @@ class Setting:
             suppress=nms_obj if self.by_objectness else None,
             class_map=None if class_map is None else tuple(class_map[:MAP_ENTRIES].tolist()),
             relative=not self.pixels,
+            filter=self.filter,
+            tiles=self.tiles,
         )
+
+
+FoundLists = TypedDict(
+    "FoundLists",
+    {"size": list[int], "box": list[list[float]], "row": list[int], "class": list[int], "score": list[float]},
+)
+"""`Found` as a line of JSON has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +108,7 @@ class Found:
         none = np.zeros(0, np.int64)
         return cls((1, 1), np.zeros((0, 4), np.float32), none, none, np.zeros(0, np.float32))
 
-    def as_lists(self) -> dict[str, Any]:
+    def as_lists(self) -> FoundLists:
         """For a line of JSON; floats lose nothing."""
         return {
             "size": list(self.size), "box": self.box.tolist(), "row": self.row.tolist(),
@@ -102,7 +116,7 @@ class Found:
         }  # fmt: skip
 
     @classmethod
-    def from_lists(cls, lists: dict[str, Any]) -> Found:
+    def from_lists(cls, lists: FoundLists) -> Found:
         """From `as_lists`. Raises `KeyError`, `TypeError` or `ValueError` if it is something else."""
         width, height = lists["size"]
         box = np.array(lists["box"], np.float32).reshape(-1, 4)
@@ -133,6 +147,11 @@ def find(
     if not network.heads:
         raise DarknetError(f"{network.path}: the network gives no boxes (for a classifier: classifier valid)")
     view = setting.view(class_map)
+    if setting.tiles is not None:
+        return [
+            Found.of(detector.boxes_in(pixels, view), (pixels.shape[1], pixels.shape[0]), setting)
+            for pixels in pictures
+        ]
     inputs = [detector.prepare(pixels, view) for pixels in pictures]
     if setting.mirrored:
         inputs = [x for image in inputs for x in (image, image[:, :, ::-1])]

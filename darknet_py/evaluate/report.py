@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .average_precision import Curve, Evaluation
+
+if TYPE_CHECKING:
+    from ..typing import JsonObject
+
 
 RULES = {0: "area under the curve", 11: "VOC 2007, 11 recalls", 101: "COCO, 101 recalls"}
 """What ``points`` means."""
@@ -45,7 +49,7 @@ def table_lines(found: Evaluation, names: Sequence[str], images: int) -> Iterato
     )
 
 
-def document(found: Evaluation, names: Sequence[str], images: int) -> dict[str, Any]:
+def document(found: Evaluation, names: Sequence[str], images: int) -> JsonObject:
     """The same for JSON, with the curves; what is no number is null."""
     return {
         "mean_average_precision": _or_none(found.mean_of_present),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, ImageError
 from ..formats.text import as_found, read_paths
+from ..image.ahead import read_ahead
 from ..image.load import load_image
 from ..image.reading import unusual
 from ..plan.runner import in_groups
@@ -91,7 +91,7 @@ class Task:
                 results[number] = known
                 step()
         error: ImageError | None = None
-        for numbers, pictures in _read_ahead(self.images, missing, self.listed):
+        for numbers, pictures in read_ahead(in_groups(missing), self._read):
             for picture in pictures:
                 if isinstance(picture, ImageError):
                     error = picture
@@ -109,6 +109,13 @@ class Task:
         if error is not None and not results:
             raise ImageError(f"none of its {len(self.images)} images can be read; the last: {error}", self.listed)
         return [results.get(number) for number in range(len(self.images))]
+
+    def _read(self, number: int) -> Pixels | ImageError:
+        """An image's pixels, or its error."""
+        try:
+            return load_image(self.images[number])
+        except ImageError as error:
+            return ImageError(f"image {number + 1} of the list: {error}", self.listed)
 
     def _find(self, whole: Sequence[tuple[int, Pixels]]) -> Iterator[tuple[int, Found]]:
         for group in in_groups(whole):
@@ -128,27 +135,3 @@ class Task:
             "map": None if self.class_map is None else self.class_map.tolist(),
             **unusual(),
         }
-
-
-def _read_ahead(
-    images: Sequence[str], numbers: Sequence[int], where: str | Path
-) -> Iterator[tuple[list[int], list[Pixels | ImageError]]]:
-    """Groups of images, each decoded while the one before is being worked on; for an image its error, if it has one."""
-
-    def load(group: list[int]) -> list[Pixels | ImageError]:
-        pictures: list[Pixels | ImageError] = []
-        for number in group:
-            try:
-                pictures.append(load_image(images[number]))
-            except ImageError as error:
-                pictures.append(ImageError(f"image {number + 1} of the list: {error}", where))
-        return pictures
-
-    with ThreadPoolExecutor(1, "read-ahead") as reader:
-        waiting: tuple[list[int], Future[list[Pixels | ImageError]]] | None = None
-        for group in in_groups(numbers):
-            before, waiting = waiting, (group, reader.submit(load, group))
-            if before is not None:
-                yield before[0], before[1].result()
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()

@@ -32,6 +32,10 @@ class Truth:
     def __len__(self) -> int:
         return len(self.class_id)
 
+    def __getitem__(self, rows: NDArray[np.bool_]) -> Truth:
+        """Some of them."""
+        return Truth(self.class_id[rows], self.box[rows])
+
 
 NOTHING = Truth(np.zeros(0, np.int64), np.zeros((0, 4), np.float32))
 
@@ -69,7 +73,7 @@ def read_truths(
     Args:
         images: the files.
         classes: how many the network has.
-        find: says where an image's labels are.
+        find: gives the paths where an image's labels may be.
         wrong: called with the error of each line that is left out.
         needed: at least one image must have a label file.
 

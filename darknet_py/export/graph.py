@@ -11,18 +11,22 @@ from ..errors import DarknetError
 from ..numeric.arithmetic import OPENCV, get_arithmetic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
     from numpy.typing import ArrayLike
 
     from ..formats.tree import Tree
     from ..layers import Head, Layer, RowOptions
     from ..network import Network
     from ..parameters import Arrays
+    from ..typing import Floats
 
-_LIMIT = 2**31 - 2**24
-"""Bytes of weights that go into one file: a message of protocol buffers holds less than 2 GiB."""
+LIMIT = 2**31 - 2**24
+"""Bytes of constants that go into one file: a message of protocol buffers holds less than 2 GiB."""
 
 
-def need_onnx() -> Any:
+def need_onnx() -> ModuleType:
     """The package onnx. Raises `DarknetError` where it is not installed."""
     try:
         return importlib.import_module("onnx")
@@ -58,9 +62,9 @@ class Graph:
 
     def __init__(self, network: Network, trees: dict[int, Tree], heads: str) -> None:
         onnx = need_onnx()
-        if 4 * network.parameters > _LIMIT:
-            raise DarknetError(f"{network.path}: an ONNX file holds less than 2 GB; these weights are more")
         self.network, self.trees, self.heads = network, trees, heads
+        self._bytes = 0
+        self._check_size(4 * network.parameters)  # before anything is made of them
         self.arithmetic = OPENCV if heads == "decoded" else get_arithmetic("fast", network.dialect)
         self._make_node, self._make_value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
         self._new_tensor = onnx.TensorProto
@@ -70,6 +74,7 @@ class Graph:
         extents = [1, shape.c, shape.h, shape.w] if shape.image else [1, shape.c]
         self.graph.input.append(self._make_value("input", onnx.TensorProto.FLOAT, extents))
         self.names = {-1: "input"}
+        self._shared: dict[int, list[str]] = {}
         self.layer: Layer | None = None
         self.arrays: Arrays = {}
         if not shape.image:
@@ -87,6 +92,8 @@ class Graph:
         """Name of a new constant: an array of int64 as it is, everything else as float32."""
         array = values if isinstance(values, np.ndarray) else np.asarray(values, np.float32)
         array = np.asarray(array, np.int64 if array.dtype == np.int64 else np.float32)
+        self._bytes += array.nbytes
+        self._check_size(self._bytes)
         tensor = self._new_tensor(
             name=self._name(name),
             data_type=self._new_tensor.INT64 if array.dtype == np.int64 else self._new_tensor.FLOAT,
@@ -95,6 +102,17 @@ class Graph:
         )
         self.constants.append(tensor)
         return str(tensor.name)
+
+    def weights(self, layer: Layer, arrays: Mapping[str, Floats]) -> list[str]:
+        """Names of a convolution's weights and biases; layers that share them (``share_index``) share the constants."""
+        owner = layer.index if layer.shares is None else layer.shares
+        if owner not in self._shared:
+            self._shared[owner] = [self.constant(arrays[name], name) for name in ("weights", "biases")]
+        return self._shared[owner]
+
+    def _check_size(self, size: int) -> None:
+        if size > LIMIT:
+            raise DarknetError(f"{self.network.path}: an ONNX file holds less than 2 GB; these weights are more")
 
     def node(self, kind: str, *inputs: str, **attributes: object) -> str:
         """Name of what a new node gives."""

@@ -95,7 +95,7 @@ def to_onnx(
     """Make an ONNX model of a network.
 
     The model has one input, ``input`` (1, c, h, w), RGB from 0 to 1, letterboxed by the caller. Its outputs are those
-    of the heads, in order, named as ``yolo_16``; of a classifier the output layer's. ``metadata_props`` tells each
+    of the heads, in order, named as ``yolo_16``; of a classifier the output layer's. ``metadata_props`` has each
     head's anchors and classes (``darknet.heads``, JSON).
 
     Args:

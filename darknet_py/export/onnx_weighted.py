@@ -54,9 +54,8 @@ def add_convolutional(layer: layers.Convolutional, graph: Graph) -> str:
         x = graph.reshape(graph.first(flat, 2, 0, c * out.h * out.w), 1, layer.input.c, out.h, out.w)
         strides = [1, 1]
     found = graph.node(
-        "Conv", x, graph.constant(arrays["weights"], "weights"), graph.constant(arrays["biases"], "biases"),
-        group=groups, kernel_shape=[layer.size] * 2, strides=strides, dilations=[layer.dilation] * 2,
-        pads=[pad * layer.dilation for pad in _pads(layer)],
+        "Conv", x, *graph.weights(layer, arrays), group=groups, kernel_shape=[layer.size] * 2, strides=strides,
+        dilations=[layer.dilation] * 2, pads=[pad * layer.dilation for pad in _pads(layer)],
     )  # fmt: skip
     found = activate(graph, found, layer.activation)
     return blur(layer, graph, found, layer.n) if layer.blur else found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 from ..errors import DataError
@@ -91,7 +90,7 @@ def read_coco(path: str | Path) -> Annotations:
     return found
 
 
-def _coco_sizes(images: list[Any], path: str | Path) -> dict[Any, tuple[int, int]]:
+def _coco_sizes(images: list[object], path: str | Path) -> dict[int | str, tuple[int, int]]:
     """Width and height of the images, by their id."""
     sizes = {}
     for index, entry in enumerate(images):
@@ -103,13 +102,14 @@ def _coco_sizes(images: list[Any], path: str | Path) -> dict[Any, tuple[int, int
     return sizes
 
 
-def _of_image(sizes: dict[Any, tuple[int, int]], image: Any) -> tuple[int, int]:
-    if _id(image) not in sizes:
+def _of_image(sizes: dict[int | str, tuple[int, int]], image: object) -> tuple[int, int]:
+    number = _id(image)
+    if number not in sizes:
         raise ValueError(f"there is no image {shown(image)}")
-    return sizes[image]
+    return sizes[number]
 
 
-def _id(value: Any) -> int | str:
+def _id(value: object) -> int | str:
     if not isinstance(value, (int, str)):
         raise ValueError(f"an id is {shown(value)}, neither a whole number nor a text")
     return value
@@ -131,10 +131,10 @@ def _read_xml(path: str | Path) -> ElementTree.Element:
 
 
 def _number(node: ElementTree.Element, name: str, path: str | Path, what: str = "") -> float:
-    text: Any = node.findtext(name)
+    text = node.findtext(name)
     try:
-        return float(text)
-    except (TypeError, ValueError):
+        return float(text or "")
+    except ValueError:
         raise DataError(
             f"{what}{name} is {'missing' if text is None else f'{shown(text)}, not a number'}", path
         ) from None

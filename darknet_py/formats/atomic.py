@@ -9,9 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import FileError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 def refuse_input(out: str | Path, *inputs: str | Path) -> None:
@@ -109,7 +112,7 @@ def signals_held() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in numbers}
     came: list[int] = []
 
-    def hold(number: int, frame: Any) -> None:
+    def hold(number: int, frame: FrameType | None) -> None:
         handler = before[signal.Signals(number)]
         if came and callable(handler):
             handler(number, frame)

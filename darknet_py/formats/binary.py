@@ -20,7 +20,7 @@ LARGEST = 1 << 31
 _PART = 1 << 16
 
 LONGEST_STREAM = 1 << 28
-"""Most bytes of what tells no size, such as a pipe: it may have no end (``/dev/zero``)."""
+"""Most bytes of what has no known size, such as a pipe: it may have no end (``/dev/zero``)."""
 
 
 def read_file(path: str | Path) -> bytes:

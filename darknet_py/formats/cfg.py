@@ -73,14 +73,14 @@ class Section:
     def _peek(self, key: str) -> Option | None:
         return next((option for option in self.options if option.key == key), None)
 
-    def _find_option(self, key: str) -> Option | None:
+    def find_option(self, key: str) -> Option | None:
         option = self._peek(key)
-        if option is None or self._is_of_another(key):
+        if option is None or self.is_of_another(key):
             return None
         option.used = True
         return option
 
-    def _is_of_another(self, key: str) -> bool:
+    def is_of_another(self, key: str) -> bool:
         """Whether another dialect than the section's own reads the option: then it is as if it were not there."""
         if self.dialect.reads(self.kind, key):
             return False
@@ -109,27 +109,27 @@ class Section:
 
     def find_str(self, key: str, default: str) -> str:
         """The option's text."""
-        option = self._find_option(key)
+        option = self.find_option(key)
         return default if option is None else option.value
 
     def find_int(self, key: str, default: int) -> int:
         """The option as a C int: ``3abc`` is 3, and ``1e3`` is 1."""
-        option = self._find_option(key)
+        option = self.find_option(key)
         return default if option is None else self._to_int(option, option.value)
 
     def find_float(self, key: str, default: float) -> float:
         """The option as a C float: the double that is written, rounded to float32."""
-        option = self._find_option(key)
+        option = self.find_option(key)
         return to_float32(default) if option is None else self._to_float(option, option.value)
 
     def find_ints(self, key: str) -> list[int] | None:
         """A comma-separated list, or None without the option."""
-        option = self._find_option(key)
+        option = self.find_option(key)
         return None if option is None else [self._to_int(option, piece) for piece in self._list(option).split(",")]
 
     def find_floats(self, key: str) -> list[float] | None:
         """A comma-separated list, or None without the option; after each comma at its end is a 0, as for ``atof``."""
-        option = self._find_option(key)
+        option = self.find_option(key)
         if option is None:
             return None
         text = self._list(option).rstrip(",")

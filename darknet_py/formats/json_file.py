@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 from ..errors import DataError
 from .binary import read_file
@@ -16,7 +15,7 @@ FARTHEST = 1e9
 _SHOWN = 60
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path) -> object:
     """Read a file. Raises `DataError` if it cannot be read or is no JSON; where Python knows the line, with it."""
     try:
         return json.loads(read_file(path))
@@ -32,7 +31,7 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"is not JSON that anybody has written: {str(error).partition(';')[0]}", path) from None
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value for a message: short, and on one line."""
     try:
         text = repr(value)
@@ -41,7 +40,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
-def member(entry: Any, key: str) -> Any:
+def member(entry: object, key: str) -> object:
     """A field of an object. Raises ValueError if it has none, or is no object."""
     if not isinstance(entry, dict):
         raise ValueError(f"{shown(entry)} is no object with {key}")
@@ -50,14 +49,14 @@ def member(entry: Any, key: str) -> Any:
     return entry[key]
 
 
-def items(value: Any, what: str, count: int | None = None) -> list[Any]:
+def items(value: object, what: str, count: int | None = None) -> list[object]:
     """A list, of so many. Raises ValueError if it is something else."""
     if not isinstance(value, list) or count not in (None, len(value)):
         raise ValueError(f"{what} is {shown(value)}, not a list" + ("" if count is None else f" of {count}"))
     return value
 
 
-def number(value: Any, what: str, least: float = -FARTHEST, most: float = FARTHEST) -> float:
+def number(value: object, what: str, least: float = -FARTHEST, most: float = FARTHEST) -> float:
     """A finite number in a range. Raises ValueError if it is something else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{what} is {shown(value)}, not a number")
@@ -66,13 +65,13 @@ def number(value: Any, what: str, least: float = -FARTHEST, most: float = FARTHE
     return float(value)
 
 
-def text(value: Any, what: str) -> str:
+def text(value: object, what: str) -> str:
     """A text. Raises ValueError if it is something else."""
     if not isinstance(value, str):
         raise ValueError(f"{what} is {shown(value)}, not a text")
     return value
 
 
-def printable_text(value: Any, what: str) -> str:
+def printable_text(value: object, what: str) -> str:
     """A text that any output can take: halves of characters (JSON's backslash-u can make them) are question marks."""
     return text(value, what).encode("utf-8", "replace").decode("utf-8")

@@ -112,8 +112,8 @@ def refuse_wrong(errors: Sequence[DataError]) -> None:
         raise DataError(message, first.path, first.line)
 
 
-class Complaints:
-    """Names the label lines that are left out, each on a line, and counts them."""
+class SkippedLines:
+    """Reports the label lines that are left out, each on a line, and counts them."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         """``report`` takes the lines."""
@@ -121,12 +121,12 @@ class Complaints:
         self._report = report
 
     def __call__(self, error: DataError) -> None:
-        """Name a line."""
+        """Report and count a line."""
         self.count += 1
         self._report(f"left out: {error}")
 
     def close(self) -> None:
-        """Say how many there are."""
+        """Report how many there are."""
         if self.count:
             self._report(f"{self.count} wrong line{'s' * (self.count > 1)} of labels left out")
 

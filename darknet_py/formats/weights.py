@@ -186,7 +186,7 @@ def _parse_header(start: bytes, size: int, path: str | Path) -> Header:
 
 
 def too_short(missing: int, place: str, hint: str = "") -> str:
-    """What is wrong with a file that ends early: in words, by how many bytes and in which array."""
+    """What is wrong with a file that ends early: in words, by how many bytes and where (`parameters.ends_at`)."""
     return (
         f"the file is {missing} bytes too short for its cfg: it ends in {place}; {hint}is it another network's file, a "
         "partial one, or a broken download?"

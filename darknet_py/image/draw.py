@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..formats.atomic import whole_file
 from ..formats.text import as_unicode
-from ..typing import Pixels
+from ..typing import Floats, Ints, Pixels
 from .label import Placer, draw_label, label_size
-
-if TYPE_CHECKING:
-    from ..detect.detections import Detections
 
 Colour = tuple[int, int, int]
 
@@ -33,8 +29,40 @@ FORMATS = {
 """Formats that `save_image` writes, by suffix."""
 
 
+class Drawable(Protocol):
+    """What `draw_detections` reads of detections (`detect.detections.Detections`); arrays have a row for each class of
+    each box."""
+
+    @property
+    def box(self) -> Floats:
+        """Centre x, y, width, height, as fractions of the picture."""
+
+    @property
+    def confidence(self) -> Floats:
+        """Probability, 0 to 1."""
+
+    @property
+    def class_id(self) -> Ints:
+        """Number of the class."""
+
+    @property
+    def box_id(self) -> Ints:
+        """Number of the box: rows of one box stand side by side and share it."""
+
+    @property
+    def track_ids(self) -> Sequence[int]:
+        """Number of the object of each row, over the frames of a video; empty where none is followed."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+
+    def class_name(self, class_id: int) -> str:
+        """The name of a class."""
+
+
 def draw_detections(
-    pixels: Pixels, detections: Detections, labels: bool = True, font: str | Path | None = None,
+    pixels: Pixels, detections: Drawable, labels: bool = True, font: str | Path | None = None,
     percentages: bool = False,
 ) -> Pixels:  # fmt: skip
     """A copy of a picture with boxes and labels drawn on it.
@@ -51,6 +79,8 @@ def draw_detections(
         font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
         percentages: write each class's probability behind its name, as the lines of text have it.
 
+    Behind the names of an object that is followed over frames its number is written.
+
     Raises:
         ImageError: the array is not a picture, the font cannot be used, or there is not enough memory.
     """
@@ -61,7 +91,7 @@ def draw_detections(
         raise ImageError("there is not enough memory to draw this picture") from None
 
 
-def _drawn(picture: Pixels, detections: Detections, labels: bool, font: str | Path | None, percentages: bool) -> Pixels:
+def _drawn(picture: Pixels, detections: Drawable, labels: bool, font: str | Path | None, percentages: bool) -> Pixels:
     height = picture.shape[0]
     width = max(1, int(height * 0.006))
     size = label_size(picture.shape[1], height)
@@ -79,7 +109,7 @@ def _drawn(picture: Pixels, detections: Detections, labels: bool, font: str | Pa
     return picture
 
 
-def _by_box(detections: Detections, percentages: bool) -> Iterator[tuple[NDArray[np.float32], list[str], int]]:
+def _by_box(detections: Drawable, percentages: bool) -> Iterator[tuple[Floats, list[str], int]]:
     """Box, class names and first class of each box: rows of one box stand side by side."""
     start = 0
     ids = detections.box_id
@@ -89,11 +119,13 @@ def _by_box(detections: Detections, percentages: bool) -> Iterator[tuple[NDArray
             if percentages:
                 scores = detections.confidence[start:stop] * f32(100)
                 names = [f"{name} {float(score):.0f}%" for name, score in zip(names, scores, strict=True)]
+            if detections.track_ids:
+                names[-1] += f" #{detections.track_ids[start]}"
             yield detections.box[start], names, int(detections.class_id[start])
             start = stop
 
 
-def _edges(box: NDArray[np.float32], picture: Pixels) -> tuple[int, int, int, int]:
+def _edges(box: Floats, picture: Pixels) -> tuple[int, int, int, int]:
     """Left, right, top and bottom pixel of a box, clipped as in ``draw_detections``."""
     height, width = picture.shape[:2]
     x, y, w, h = (float(value) for value in box)

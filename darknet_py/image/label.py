@@ -79,7 +79,7 @@ def draw_label(
 
     Args:
         picture: H x W x 3, drawn upon.
-        text: what it says; cut short with an ellipsis if the picture is too narrow for it.
+        text: its text; cut short with an ellipsis if the picture is too narrow for it.
         size: font size in pixels.
         colour: the plate's; the text is black or white, whichever stands out.
         box: left, top and bottom pixel of the box.

@@ -6,7 +6,7 @@ function of that name, but never build the large image of floats.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..kernels.runtime.denormals import denormals_as_zero
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..typing import Pixels
+    from ..typing import Array, Pixels
 
     Planar = NDArray[np.float32]
 
@@ -83,14 +83,14 @@ def letterbox_pixels(pixels: Pixels, w: int, h: int) -> Planar:
     return _letterbox(pixels, channels, height, width, w, h)
 
 
-def _letterbox(image: NDArray[Any], channels: int, height: int, width: int, w: int, h: int) -> Planar:
+def _letterbox(image: Array, channels: int, height: int, width: int, w: int, h: int) -> Planar:
     boxed = np.full((channels, *_checked_size(w, h)), _GREY, np.float32)
     new_w, new_h = fitted_size(width, height, w, h)
     _resize_into(boxed, image, (w - new_w) // 2, (h - new_h) // 2, new_w, new_h)
     return boxed
 
 
-def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, h: int) -> None:
+def _resize_into(out: Planar, image: Array, left: int, top: int, w: int, h: int) -> None:
     """Write ``image`` (C x H x W floats or H x W x C bytes), resized to w x h, into ``out`` at (left, top)."""
     if w == 0 or h == 0:
         return
@@ -109,11 +109,11 @@ def _resize_into(out: Planar, image: NDArray[Any], left: int, top: int, w: int, 
         resize_into(out.reshape(-1), target, image.reshape(-1), source, channels, _TABLE, index, weight, lines)
 
 
-def _checked(image: NDArray[Any], dtype: type) -> NDArray[Any]:
+def _checked(image: Array, dtype: type) -> Array:
     if image.dtype != dtype or image.ndim != 3 or 0 in image.shape:
         kind = "H x W x C array of uint8" if dtype is np.uint8 else "C x H x W array of float32"
         raise ImageError(f"an image must be an {kind} with no empty axis, not {image.dtype} of shape {image.shape}")
-    view: NDArray[Any] = np.ascontiguousarray(image).view()
+    view: Array = np.ascontiguousarray(image).view()
     view.flags.writeable = False  # kernels see one type, wherever the image comes from
     return view
 

@@ -20,7 +20,7 @@ _ALONE = (0x01, *range(0xD0, 0xD9))
 
 
 def find_orientation(data: bytes) -> int:
-    """Orientation that a JPEG or PNG file's EXIF data name: 1 (upright, or nothing sensible is said) to 8.
+    """Orientation that a JPEG or PNG file's EXIF data name: 1 (upright, or none that is valid) to 8.
 
     Whatever the bytes are, this takes no more steps than the file has segments, and raises nothing.
     """

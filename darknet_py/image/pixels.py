@@ -32,7 +32,7 @@ def as_pixels(image: ImageLike, bgr: bool = False, exif: bool = False) -> NDArra
         image: a file's path or bytes; a PIL image of a mode whose values are colours (16 bits are cut to 8, alpha is
             dropped); or uint8 of shape H x W or H x W x 1 (grey), H x W x 3, or H x W x 4 (the last is dropped).
         bgr: the channels of the array (or PIL image) are blue, green, red.
-        exif: a file's or PIL image's picture is turned as its camera noted; else an `OrientationWarning` tells.
+        exif: a file's or PIL image's picture is turned as its camera noted; else there is an `OrientationWarning`.
 
     Raises:
         ImageError: it is something else, or cannot be read.

@@ -21,7 +21,7 @@ from .crop import Crop
 from .deconvolutional import Deconvolutional
 from .detection import Detection
 from .elementwise import Activation, Cost, Dropout, L2Norm, Logistic
-from .foreign import refuse_foreign
+from .foreign import refuse_foreign, warn_of_ignored
 from .gaussian_yolo import GaussianYolo
 from .head import GridHead, Head, MaskedHead, NmsOptions
 from .iseg import Iseg
@@ -74,7 +74,8 @@ def make_layer(section: Section, place: Place) -> Layer:
     for array in layer.stored():
         if array.count > INT32_MAX:
             raise section.error(f"[{section.name}] has {array.count} {array.name}, more than Darknet can count")
-    section.mark_used({*section.dialect.without_result(section.kind), "dontload", "numload", "dontloadscales"})
+    everywhere = {option.key for option in section.dialect.everywhere.result}
+    section.mark_used(section.dialect.without_result(section.kind) | everywhere)
     unused = tuple(f"{option.key} = {option.value}{option.comment}" for option in section.unused())
     return dataclasses.replace(layer, unused=unused)
 
@@ -86,5 +87,5 @@ __all__ = [
     "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaskedHead", "MaxPool", "MultiShortcut", "NmsOptions",
     "Normalization", "OpenCvLayer", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route", "RowOptions",
     "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
-    "refuse_foreign",
+    "refuse_foreign", "warn_of_ignored",
 ]  # fmt: skip

@@ -17,7 +17,8 @@ INT32_MAX = 2**31 - 1
 
 
 REACH = 1024
-"""How far options may carry a window beyond its input: more would only cost time and memory."""
+"""How far options may carry a window beyond its input, or a layer without weights enlarge it: more would only cost time
+and memory."""
 
 MOST_ANCHORS = 2**16
 """A head's lists are as long as its cfg says, so that there must be a limit."""
@@ -238,6 +239,13 @@ def within_reach(section: Section, key: str, value: int, needed: int) -> None:
     """Raise `CfgError` if an option is far larger than anything that its input needs."""
     if value > needed + REACH:
         raise section.error(f"{key}={value} is far more than an input of this size needs (at most {needed})", key)
+
+
+def no_more_than(section: Section, key: str, value: int, most: int = REACH) -> int:
+    """``value``, if the option that enlarges a layer's output is not beyond any use."""
+    if value > most:
+        raise section.error(f"{key}={value} is far more than any network has (at most {most})", key)
+    return value
 
 
 def checked_output(section: Section, out: Shape, given: Shape) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .base import Place, Shape, Stored, checked_output, need_image, not_negative, positive
+from .base import Place, Shape, Stored, checked_output, need_image, no_more_than, not_negative, positive
 from .weighted import Weighted, read_activation, read_load_rules
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Deconvolutional(Weighted):
         shape = need_image(section, place)
         n = positive(section, "filters", 1)
         size = positive(section, "size", 1)
-        stride = positive(section, "stride", 1)
+        stride = no_more_than(section, "stride", positive(section, "stride", 1))
         padding = not_negative(section, "padding", 0)
         if section.find_int("pad", 0):
             padding = size // 2

@@ -1,10 +1,15 @@
-"""Options of another Darknet that change the result: refused by name, for ignoring them would give wrong boxes."""
+"""Options of another Darknet that change the result.
+
+AlexeyAB's are refused by name in pjreddie's dialect, for ignoring them would give wrong boxes. Those that only
+pjreddie's Darknet reads are ignored in AlexeyAB's dialect, as his ignores them, with a warning.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB, PJREDDIE
+from ..errors import warn
 from ..formats.cfg import c_float, c_int, to_float32
 
 NOT_COMPUTED = {
@@ -16,6 +21,8 @@ NOT_COMPUTED = {
 """Options of AlexeyAB's dialect that change the result of his GPU code or of bit counts."""
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..dialect import Option
     from ..dialect.rows import Value
     from ..formats.cfg import Section
@@ -42,6 +49,31 @@ def refuse_foreign(section: Section) -> None:
                 f"[{section.name}] {key}={text} {what} an option of {ALEXEYAB.name} that changes the result: "
                 "choose dialect alexeyab", key,
             )  # fmt: skip
+
+
+def warn_of_ignored(sections: Sequence[Section], path: str) -> None:
+    """Warn once of what is ignored in AlexeyAB's dialect though pjreddie's Darknet would compute something else by it.
+
+    Args:
+        sections: of the file; in his dialect nothing is ignored that changes the result.
+        path: the file.
+    """
+    ignored: dict[str, int] = {}
+    lines: list[int] = []
+    for section in sections:
+        if section.dialect is not ALEXEYAB:
+            return
+        for option in {option.key: option for option in reversed(section.options)}.values():
+            row = PJREDDIE.find(section.kind, option.key)
+            if row is None or ALEXEYAB.reads(section.kind, option.key) or _is_neutral(row, section, option.value):
+                continue
+            ignored.setdefault(f"[{section.name}] {option.key}={option.value}", option.line)
+            lines.append(option.line)
+    if ignored:
+        many = len(ignored) - 1
+        others = f" (and of {many} other{'s' * (many > 1)}, up to line {max(lines)})" if many else ""
+        what, line = min(ignored.items(), key=lambda item: item[1])
+        warn(f"{what} is an option of {PJREDDIE.name}{others}: ignored, as {ALEXEYAB.name} does", path, line)
 
 
 def _is_neutral(row: Option, section: Section, text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..formats.cfg import c_float
 from .alexeyab_rows import dimensions
-from .base import Layer, Place, Shape, Stored, checked_output, need_image, positive
+from .base import Layer, Place, Shape, Stored, checked_output, need_image, no_more_than, positive
 from .weighted import read_load_rules
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class History(Layer):
     def parse(cls, section: Section, place: Place) -> History:
         """Read a section."""
         shape = need_image(section, place)
-        steps = positive(section, "history_size", 4)
+        steps = no_more_than(section, "history_size", positive(section, "history_size", 4))
         out = checked_output(section, Shape(shape.c * steps, shape.h, shape.w), shape)
         return cls(index=place.index, line=section.line, input=shape, out=out, steps=steps)
 

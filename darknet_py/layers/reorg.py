@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .alexeyab_rows import dimensions
-from .base import Layer, Place, Shape, checked_output, need_image, not_negative, positive
+from .base import REACH, Layer, Place, Shape, checked_output, need_image, no_more_than, not_negative, positive
 from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Reorg(Layer):
         stride = positive(section, "stride", 1)
         reverse = bool(section.find_int("reverse", 0))
         flatten = bool(section.find_int("flatten", 0))
-        extra = not_negative(section, "extra", 0)
+        extra = no_more_than(section, "extra", not_negative(section, "extra", 0), REACH * shape.size)
         blocks = stride * stride
         if extra:
             out = Shape(shape.size + extra, image=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .alexeyab_rows import dimensions
-from .base import Layer, Place, Shape, checked_output, need_image
+from .base import Layer, Place, Shape, checked_output, need_image, no_more_than
 from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Upsample(Layer):
         if stride == 0:
             raise section.error("stride must not be 0", "stride")
         reverse = stride < 0
-        stride = abs(stride)
+        stride = abs(stride) if reverse else no_more_than(section, "stride", stride)
         if reverse:
             out = Shape(shape.c, shape.h // stride, shape.w // stride)
         else:

@@ -13,13 +13,13 @@ from ..errors import DarknetError, DataError
 from ..evaluate.run import read_list
 from ..formats.atomic import write_text
 from ..formats.data import read_data
-from ..formats.labels import Complaints, read_labelled
+from ..formats.labels import SkippedLines, read_labelled
 from ..formats.text import is_file
 from ..loading import find_data_file
 from ..output.alexeyab import label_file
 from ..terminal import control
 from .open_network import read_classes
-from .prompt import chat
+from .prompt import print_stderr
 
 CELLS = 32
 """Up to this width the input is counted in cells of the output, and anchors have four decimals."""
@@ -72,16 +72,16 @@ def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype
     """Widths and heights in fractions of the image (n x 2), and how many boxes each class has."""
     sizes: list[tuple[float, float]] = []
     counts: Counter[int] = Counter()
-    complaints = Complaints(chat)
+    skipped = SkippedLines(print_stderr)
     for number, image in enumerate(images, start=1):
         labels = label_file(image)
         if not is_file(labels):
             print(f" (no labels: {labels})")
             continue
-        for _, class_id, (_, _, w, h) in read_labelled(labels, complaints):
+        for _, class_id, (_, _, w, h) in read_labelled(labels, skipped):
             if w > 0 and h > 0:
                 sizes.append((w, h))
                 counts[class_id] += 1
         print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="", file=control(sys.stdout))
-    complaints.close()
+    skipped.close()
     return np.array(sizes, np.float64).reshape(-1, 2), counts

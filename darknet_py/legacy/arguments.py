@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..errors import DarknetError
 from ..formats.text import exists
-from .prompt import chat
+from .prompt import print_stderr
 
 _INTEGER = re.compile(r"\s*([+-]?\d+)", re.ASCII)
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
@@ -39,7 +39,7 @@ class Arguments:
             return None
         place = self.words.index(name)
         if place + 1 == len(self.words):
-            chat(f"{name} has no value after it and is ignored")
+            print_stderr(f"{name} has no value after it and is ignored")
             self.words.pop()
             return None
         value = self.words[place + 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +13,16 @@ from ..dialect import ALEXEYAB
 from ..errors import DarknetError, ImageError
 from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
-from ..loading import find_data_file
+from ..loading import LoadOptions, find_data_file
 from ..output.writers import writers_of
 from .detector import print_unread, usage
 from .flags import take_flags
 from .open_network import data_names, find_data, open_network, read_classes
-from .prompt import chat, for_each_image
+from .prompt import for_each_image, print_stderr
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..detector import Detector
     from .arguments import Arguments
 
@@ -55,7 +57,7 @@ def run_classify(arguments: Arguments) -> int:
     return predict_classifier(data, words[1], words[2], words[3:], 5, **flags.engine)
 
 
-def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any) -> int:
+def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Unpack[LoadOptions]) -> int:
     """Top-1 and top-k accuracy over the images of ``valid=`` (``validate_classifier_single``).
 
     Returns:
@@ -73,11 +75,11 @@ def validate_classifier(data: Path, cfg: str, weights: str | None, **engine: Any
         _change_leaves(detector, read_names(find_data_file(options["leaves"], data)))
     wrong: list[ImageError] = []
 
-    def complain(error: ImageError) -> None:
+    def report(error: ImageError) -> None:
         wrong.append(error)
-        chat(f"Error: {error}")
+        print_stderr(f"Error: {error}")
 
-    for line in accuracy_lines(detector, images, labels, classes, read_top(data), complain):
+    for line in accuracy_lines(detector, images, labels, classes, read_top(data), report):
         print(line)
     return int(bool(wrong))
 
@@ -88,11 +90,11 @@ def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
     for number, tree in detector.trees.items():
         leaf = np.array([name in wanted for name in tree.names])
         detector.trees[number] = replace(tree, leaf=leaf)
-        chat(f"Found {int(leaf.sum())} leaves.")
+        print_stderr(f"Found {int(leaf.sum())} leaves.")
 
 
 def predict_classifier(
-    data: Path, cfg: str, weights: str | None, files: Sequence[str], top: int, **engine: Any
+    data: Path, cfg: str, weights: str | None, files: Sequence[str], top: int, **engine: Unpack[LoadOptions]
 ) -> int:  # fmt: skip
     """Name the most probable classes (``predict_classifier``): a line each.
 
@@ -124,7 +126,7 @@ def predict_classifier(
         if network.dialect is ALEXEYAB:
             print(f"{network.input.w} {network.input.h}\n{about}")
         else:
-            chat(about)
+            print_stderr(about)
         for line in writers.classes(found, detector.class_tree, names):
             print(line)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from ..formats.atomic import check_writable, refuse_input
 from ..formats.text import as_found
@@ -17,8 +17,12 @@ from ..video.source import CaptureSettings, find_source
 from .open_network import data_names, open_network
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..detector import Detector
+    from ..loading import LoadOptions
     from ..view import View
+    from .flags import DemoFlags
 
 ALEXEYAB_NMS = 0.45
 """``nms`` of AlexeyAB's demo."""
@@ -28,8 +32,8 @@ EVERYWHERE = "0.0.0.0"
 
 
 def demo(
-    data: Path, cfg: str, weights: str | None, filename: str | None, flags: dict[str, Any], alexeyab: bool,
-    **engine: Any,
+    data: Path, cfg: str, weights: str | None, filename: str | None, flags: DemoFlags, alexeyab: bool,
+    **engine: Unpack[LoadOptions],
 ) -> None:  # fmt: skip
     """Run the demo as Darknet's command line asks for it.
 
@@ -70,16 +74,16 @@ def demo(
     run_demo(detector, source, outputs, view, 1 if alexeyab else flags.get("avg", FRAMES))
 
 
-def _view(detector: Detector, flags: dict[str, Any], alexeyab: bool) -> View:
+def _view(detector: Detector, flags: DemoFlags, alexeyab: bool) -> View:
     """How frames are fitted. AlexeyAB's demo stretches them, and suppresses class by class."""
-    limits = {"thresh": flags.get("thresh", 0.25 if alexeyab else 0.5), "hier_thresh": flags.get("hier", 0.5)}
-    if not alexeyab:
-        return replace(demo_view(detector), **limits, nms=flags.get("nms", NMS))  # any threshold, as Darknet
-    stretch = not (flags.get("letter_box") or detector.network.letter_box)
-    return replace(demo_view(detector, stretch=stretch), **limits, nms=flags.get("nms", ALEXEYAB_NMS))
+    stretch = not (flags.get("letter_box") or detector.network.letter_box) if alexeyab else None
+    return replace(  # any threshold, as Darknet
+        demo_view(detector, stretch=stretch), thresh=flags.get("thresh", 0.25 if alexeyab else 0.5),
+        hier_thresh=flags.get("hier", 0.5), nms=flags.get("nms", ALEXEYAB_NMS if alexeyab else NMS),
+    )  # fmt: skip
 
 
-def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:
+def _outputs(flags: DemoFlags, source: str, alexeyab: bool) -> Outputs:
     prefix, video = flags.get("prefix"), flags.get("out_filename")
     return Outputs(
         video=None if video is None else Path(str(video)),
@@ -98,7 +102,7 @@ def _outputs(flags: dict[str, Any], source: str, alexeyab: bool) -> Outputs:
     )
 
 
-def _text(flags: dict[str, Any]) -> Callable[[TextIO], Output]:
+def _text(flags: DemoFlags) -> Callable[[TextIO], Output]:
     """AlexeyAB's lines, with those about a frame that was sent or written."""
     video = flags.get("out_filename") is not None
     sent = (
@@ -109,9 +113,9 @@ def _text(flags: dict[str, Any]) -> Callable[[TextIO], Output]:
     return lambda stream: AlexeyText(stream, bool(flags.get("ext_output")), sent, video)
 
 
-def _more(flags: dict[str, Any], source: str) -> list[Callable[[Callable[[], None]], Output]]:
+def _more(flags: DemoFlags, source: str) -> list[Callable[[Callable[[], None]], Output]]:
     """AlexeyAB's other outputs."""
-    file, address, limit = (flags.get(name) for name in ("json_file_output", "http_post_host", "time_limit_sec"))
+    file, address, limit = flags.get("json_file_output"), flags.get("http_post_host"), flags.get("time_limit_sec")
     more: list[Callable[[Callable[[], None]], Output]] = []
     if file is not None:
         more.append(lambda stop: JsonArray(str(file)))
@@ -122,7 +126,7 @@ def _more(flags: dict[str, Any], source: str) -> list[Callable[[Callable[[], Non
     return more
 
 
-def _port(flags: dict[str, Any], name: str) -> int | None:
+def _port(flags: DemoFlags, name: Literal["mjpeg_port", "json_port"]) -> int | None:
     """A port; none if the flag is missing or, as AlexeyAB's default, not above 0."""
-    port: int = flags.get(name, -1)
+    port = flags.get(name, -1)
     return port if port > 0 else None

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
 from ..zoo.folders import find_cfg
-from .flags import Flags, take_flags
+from .flags import DemoFlags, Flags, take_flags
 from .open_network import find_data
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
     from .arguments import Arguments
@@ -47,7 +47,7 @@ def run_detector(arguments: Arguments) -> int:
         from .demo import demo
 
         print_unread(files[1:])
-        own = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
+        own: DemoFlags = {"thresh": 0.25 if flags.alexeyab else 0.5, **flags.demo}
         demo(data, cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command == "calc_anchors":
         from .anchors import calc_anchors
@@ -95,7 +95,10 @@ def run_yolo(arguments: Arguments) -> int:
         from .demo import demo
 
         print_unread(files[1:])
-        own = {"thresh": 0.2, **flags.demo}  # its -avg is 1, but Darknet averages over three whatever -avg says
+        own: DemoFlags = {
+            "thresh": 0.2,
+            **flags.demo,
+        }  # its -avg is 1, but Darknet averages over three whatever -avg says
         demo(find_cfg("voc.data"), cfg, weights, _at(files, 0), own, flags.alexeyab, **flags.engine)
     elif command in {"valid", "recall"}:
         from . import evaluation
@@ -123,15 +126,15 @@ def run_detect(arguments: Arguments) -> int:
 
 
 def usage(command: str, rest: str) -> int:
-    """Too few words: says what is missing, and gives the exit code."""
-    chat(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
+    """Too few words: prints what is missing; returns the exit code."""
+    print_stderr(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
     return 1
 
 
 def print_unread(words: Sequence[str]) -> None:
     """Say which words of a command line nothing is done with (Darknet ignores them)."""
     if words:
-        chat(f"not used: {' '.join(words)}")
+        print_stderr(f"not used: {' '.join(words)}")
 
 
 def _print_gpus(arguments: Arguments) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
@@ -18,17 +18,19 @@ from ..evaluate.run import Results, Task, read_list
 from ..evaluate.truth import Truth, find_labels, read_truths
 from ..evaluate.valid import KINDS, check_kind, check_results, write_results
 from ..formats.data import folder_of, read_data, read_map, read_names
-from ..formats.labels import Complaints
+from ..formats.labels import SkippedLines
 from ..formats.text import is_file
-from ..loading import find_data_file
+from ..loading import LoadOptions, find_data_file
 from ..output.alexeyab import label_file, layer_lines
 from ..terminal import control, visible
 from ..zoo.folders import find_cfg
 from .open_network import data_names, open_network
 from .progress import counted
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..network import Network
 
 RECALL_LIST = "data/coco_val_5k.list"
@@ -36,10 +38,12 @@ YOLO_LIST = "data/voc.2007.test"
 """The lists of commands that take no data file."""
 
 GROUP = 4
-"""Darknet says how far it is every so many images."""
+"""Darknet prints its progress every so many images."""
 
 
-def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Any) -> int:
+def valid(
+    data: Path, cfg: str, weights: str, *, outfile: str | None = None, flip: bool = False, **engine: Unpack[LoadOptions]
+) -> int:
     """Write result files for the images of ``valid=`` (``validate_detector``, ``validate_detector_flip``).
 
     The data file's ``eval=`` says which: ``results/comp4_det_test_CLASS.txt`` (voc), ``results/coco_results.json``
@@ -74,7 +78,7 @@ def valid(data: Path, cfg: str, weights: str, *, outfile: str | None = None, fli
     return exit_code(results)
 
 
-def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
+def valid_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     """``yolo valid`` (``validate_yolo``): YOLOv1, VOC's classes, images of ``data/voc.2007.test``; the exit code.
 
     Raises:
@@ -91,7 +95,7 @@ def valid_yolo(cfg: str, weights: str, **engine: Any) -> int:
     return exit_code(results)
 
 
-def recall(cfg: str, weights: str, **engine: Any) -> int:
+def recall(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     """``detector recall`` (``validate_detector_recall``): images of ``data/coco_val_5k.list``, stretched.
 
     Returns:
@@ -102,31 +106,31 @@ def recall(cfg: str, weights: str, **engine: Any) -> int:
     )
 
 
-def recall_yolo(cfg: str, weights: str, **engine: Any) -> int:
+def recall_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     """``yolo recall`` (``validate_yolo_recall``): images of ``data/voc.2007.test``; nothing is suppressed."""
     return _recall(
         cfg, weights, YOLO_LIST, Setting(thresh=0.001, hier=0, nms=0, stretch=True, by_objectness=True), **engine
     )
 
 
-def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Any) -> int:
+def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Unpack[LoadOptions]) -> int:
     images = read_list(listed)
     detector = open_network(cfg, weights, (), **engine)
-    complaints = Complaints(chat)
-    truths, without = read_truths(images, sys.maxsize, wrong=complaints)
+    skipped = SkippedLines(print_stderr)
+    truths, without = read_truths(images, sys.maxsize, wrong=skipped)
     for image in without:
-        chat(f"{image} has no label file: nothing is expected in it")
-    complaints.close()
+        print_stderr(f"{image} has no label file: nothing is expected in it")
+    skipped.close()
     _print_training(detector.network)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     for line in recall_lines(results, truths):
-        chat(line)
+        print_stderr(line)
     return 1 if without else exit_code(results)
 
 
 def detector_map(
     data: Path, cfg: str, weights: str, *, thresh: float = 0.25, iou_thresh: float = 0.5, points: int = 0,
-    letter_box: bool = False, **engine: Any,
+    letter_box: bool = False, **engine: Unpack[LoadOptions],
 ) -> int:  # fmt: skip
     """``detector map`` (AlexeyAB's ``validate_detector_map``), with its printout.
 
@@ -152,12 +156,12 @@ def detector_map(
     for line in layer_lines(detector.network):
         print(line)
     start = time.perf_counter()
-    complaints = Complaints(chat)
-    truths, without = read_truths(images, classes, _find_labels, complaints)
+    skipped = SkippedLines(print_stderr)
+    truths, without = read_truths(images, classes, _find_labels, skipped)
     for image in without:
         print(f"Can't open label file. (This can be normal only if you use MSCOCO): {label_file(image)} ")
-    difficult = _difficult(options, data, images, classes, complaints)
-    complaints.close()
+    difficult = _difficult(options, data, images, classes, skipped)
+    skipped.close()
     setting = Setting(hier=0, stretch=not (letter_box or detector.network.letter_box))
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     found = evaluate(
@@ -167,8 +171,8 @@ def detector_map(
     for line in map_lines(found, names if out is sys.stdout else [visible(name) for name in names]):
         print(line, file=out)
     if found.images < len(images):
-        chat(f"This is the mean of {found.images} images; {len(images) - found.images} could not be read")
-    chat(f"Total Detection Time: {int(time.perf_counter() - start)} Seconds")
+        print_stderr(f"This is the mean of {found.images} images; {len(images) - found.images} could not be read")
+    print_stderr(f"Total Detection Time: {int(time.perf_counter() - start)} Seconds")
     print("\nSet -points flag:")
     print(" `-points 101` for MS COCO ")
     print(" `-points 11` for PascalVOC 2007 (uncomment `difficult` in voc.data) ")
@@ -205,7 +209,7 @@ def _find_labels(image: str) -> Path | None:
 
 
 def _difficult(
-    options: dict[str, str], data: Path, images: Sequence[str], classes: int, complaints: Complaints
+    options: dict[str, str], data: Path, images: Sequence[str], classes: int, skipped: SkippedLines
 ) -> list[Truth] | None:
     if not options.get("difficult"):
         return None
@@ -213,7 +217,7 @@ def _difficult(
     others = read_list(listed)
     if len(others) != len(images):
         raise DataError(f"has {len(others)} images, but the list of valid= has {len(images)}", listed)
-    return read_truths(others, classes, _find_labels, complaints, needed=False)[0]
+    return read_truths(others, classes, _find_labels, skipped, needed=False)[0]
 
 
 def exit_code(results: Results) -> int:
@@ -227,12 +231,12 @@ def _run(task: Task, group: int, total: bool = True) -> Results:
 
     def print_count(done: int) -> None:
         if group and (done % group == 0 or done == count):
-            chat(str(-(-done // group) * group))
+            print_stderr(str(-(-done // group) * group))
 
     with counted(count, "Validating", print_count) as step:
-        results = task.run(step, chat)
+        results = task.run(step, print_stderr)
     if total:
-        chat(f"Total Detection Time: {time.perf_counter() - start:f} Seconds")
+        print_stderr(f"Total Detection Time: {time.perf_counter() - start:f} Seconds")
     return results
 
 
@@ -242,7 +246,7 @@ def _print_training(network: Network) -> None:
     net = network.cfg.net
     defaults = {"learning_rate": 0.001, "momentum": 0.9, "decay": 0.0001}
     rate, momentum, decay = (net.find_float(key, default) for key, default in defaults.items())
-    chat(f"Learning Rate: {rate:g}, Momentum: {momentum:g}, Decay: {decay:g}")
+    print_stderr(f"Learning Rate: {rate:g}, Momentum: {momentum:g}, Decay: {decay:g}")
 
 
 def _voc_names() -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict, cast
 
 from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DarknetError
 from ..formats.cfg import read_cfg
+from ..loading import LoadOptions
 from .arguments import Arguments
-from .prompt import chat
+from .prompt import print_stderr
 
 DIALECT = "DARKNET_PY_DIALECT"
 """Environment variable: ``pjreddie`` or ``alexeyab``, whatever the flags are."""
@@ -31,6 +32,32 @@ ELSEWHERE = {
     "-benchmark_layers": "no times of layers are printed; `darknet-py bench CFG` measures them",
 }
 """Flags whose work is done by a command of our own, which a line on standard error names."""
+
+
+class DemoFlags(TypedDict, total=False):
+    """Flags of ``demo``, by name without the dash; a missing key is a flag not given."""
+
+    thresh: float
+    hier: float
+    nms: float
+    c: int
+    s: int
+    avg: int
+    w: int
+    h: int
+    fps: int
+    mjpeg_port: int
+    json_port: int
+    time_limit_sec: int
+    prefix: str
+    out_filename: str
+    json_file_output: str
+    http_post_host: str
+    fullscreen: bool
+    dont_show: bool
+    ext_output: bool
+    letter_box: bool
+    dontdraw_bbox: bool
 
 
 @dataclass
@@ -61,11 +88,11 @@ class Flags:
     width: int = -1
     height: int = -1
     alexeyab: bool = False
-    demo: dict[str, Any] = field(default_factory=dict)
-    engine: dict[str, Any] = field(default_factory=dict)
+    demo: DemoFlags = field(default_factory=DemoFlags)
+    engine: LoadOptions = field(default_factory=LoadOptions)
 
     def settle(self, cfg: str, alexeyabs: bool = False) -> None:
-        """Decide whose Darknet is meant, once the cfg is known: who nothing else says, its contents do.
+        """Decide whose Darknet is meant, once the cfg is known: where nothing else decides, by its contents.
 
         Args:
             cfg: the network.
@@ -81,9 +108,9 @@ class Flags:
             self.engine["dialect"] = ALEXEYAB.key
 
 
-def take_engine(arguments: Arguments) -> dict[str, Any]:
+def take_engine(arguments: Arguments) -> LoadOptions:
     """Our own flags ``-math`` and ``-threads``."""
-    engine: dict[str, Any] = {}
+    engine: LoadOptions = {}
     math, threads = arguments.text("-math"), arguments.integer("-threads", 0)
     if math is not None:
         engine["math"] = math
@@ -99,7 +126,7 @@ def take_ignored(arguments: Arguments) -> None:
     arguments.integer("-mAP_epochs", 0)
     for name, instead in ELSEWHERE.items():
         if arguments.flag(name):
-            chat(f"{name}: {instead}")
+            print_stderr(f"{name}: {instead}")
     for name in ("-chart", "-gpus"):
         arguments.text(name)
 
@@ -137,9 +164,9 @@ def take_flags(arguments: Arguments) -> Flags:
     return flags
 
 
-def _take_demo(arguments: Arguments) -> dict[str, Any]:
+def _take_demo(arguments: Arguments) -> DemoFlags:
     """What `demo` wants to know; only what was given."""
-    demo: dict[str, Any] = {}
+    demo: dict[str, object] = {}
     for name in ("c", "s", "avg", "w", "h", "fps", "mjpeg_port", "json_port", "avgframes", "time_limit_sec"):
         value = arguments.integer(f"-{name}", 0)
         if f"-{name}" in arguments.given:
@@ -153,7 +180,7 @@ def _take_demo(arguments: Arguments) -> dict[str, Any]:
             demo[name] = True
     if "-benchmark" in arguments.words:
         demo["dont_show"] = True
-    return demo
+    return cast("DemoFlags", demo)
 
 
 def environment_dialect() -> Dialect | None:

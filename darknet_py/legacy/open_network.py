@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import first_names, read_data, read_names, to_int
-from ..loading import find_data_file, load
+from ..loading import LoadOptions, find_data_file, load
 from ..network import read_network
 from ..output.layer_table import printed_table
 from ..warmup import announce_compiling
 from ..zoo.folders import find_cfg
-from .prompt import chat
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..detector import Detector
 
 
@@ -48,7 +50,7 @@ def read_classes(options: dict[str, str], data: Path, default: int) -> int:
     return number
 
 
-def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Any) -> Detector:
+def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: Unpack[LoadOptions]) -> Detector:
     """Load a network (``load_network``).
 
     Args:
@@ -60,17 +62,17 @@ def open_network(cfg: str, weights: str | None, names: Sequence[str], **engine: 
         CfgError, WeightsError, DarknetError: there are no weights (Darknet runs on random ones), or a file cannot be
             used.
     """
-    announce_compiling(chat, sys.stderr)
+    announce_compiling(print_stderr, sys.stderr)
     network = read_network(cfg, dialect=engine.get("dialect", AUTO))
     for line in printed_table(network, verbose=True):
-        chat(line)
+        print_stderr(line)
     if weights is None:
         raise DarknetError(f"{cfg}: needs its weights file, too: ... {cfg} FILE.weights")
-    chat(f"Loading weights from {weights}...", end="")
+    print_stderr(f"Loading weights from {weights}...", end="")
     try:
         detector = load(cfg, weights, names=first_names(names, network.classes), **engine)
     except DarknetError:
-        chat("")
+        print_stderr("")
         raise
-    chat("Done!")
+    print_stderr("Done!")
     return detector

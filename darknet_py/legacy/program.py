@@ -9,7 +9,7 @@ from ..errors import DarknetError
 from ..image.reading import chosen_decoder, reading
 from ..output.streams import prepare_streams
 from .arguments import Arguments
-from .prompt import chat
+from .prompt import print_stderr
 
 HINTS = {
     "speed": "darknet-py bench CFG",
@@ -64,7 +64,7 @@ def run(argv: Sequence[str]) -> int:
     arguments.flag("-nogpu")
     arguments.flag("-cuda_debug_sync")
     if not arguments.words:
-        chat(f"usage: {Path(argv[0]).name} <function>")
+        print_stderr(f"usage: {Path(argv[0]).name} <function>")
         return 0
     command = arguments.words[0]
     if command in {"-h", "-help", "help"} or "--help" in arguments.words:
@@ -73,7 +73,7 @@ def run(argv: Sequence[str]) -> int:
     if command in COMMANDS:
         decoder, exif = arguments.text("-decoder"), arguments.flag("-exif")
         words = {"decoder_words": "-decoder pillow", "exif_words": "-exif"}
-        with reading(decoder=decoder, exif=exif, report=chat, reported=set(), **words):
+        with reading(decoder=decoder, exif=exif, report=print_stderr, reported=set(), **words):
             chosen_decoder(decoder)  # an unknown one is an error before a network is loaded
             return COMMANDS[command](arguments)
     if command in HINTS:

@@ -16,8 +16,8 @@ LONGEST = 500
 """So much of a path is shown in a message."""
 
 
-def chat(text: str, end: str = "\n") -> None:
-    """Something on standard error, at once; nothing where the parent has closed it."""
+def print_stderr(text: str, end: str = "\n") -> None:
+    """Print to standard error, unbuffered; no-op where the parent process has closed it."""
     if sys.stderr is not None:
         print(text, end=end, file=sys.stderr, flush=True)
 
@@ -39,10 +39,10 @@ def for_each_image(files: Sequence[str], work: Callable[[str], None]) -> int:
             work(path)
         except DarknetError as error:
             code = 1
-            chat(_complaint(written, path, error))
+            print_stderr(_error_line(written, path, error))
         except MemoryError:
             code = 1
-            chat(f'Cannot load image "{written}": there is not enough memory for it')
+            print_stderr(f'Cannot load image "{written}": there is not enough memory for it')
     return code
 
 
@@ -122,7 +122,7 @@ class Lines:
         return line
 
 
-def _complaint(written: str, path: str, error: DarknetError) -> str:
+def _error_line(written: str, path: str, error: DarknetError) -> str:
     """Darknet's words for an image that cannot be read, and the reason."""
     if isinstance(error, ImageError) and error.path == path:
         shown = written if len(written) <= LONGEST else f"{written[:LONGEST]}..."

@@ -10,7 +10,7 @@ from ..network import read_network
 from ..output.layer_table import printed_table
 from ..weights import convert, extract
 from .flags import environment_dialect
-from .prompt import chat
+from .prompt import print_stderr
 
 COUNTED = {"convolutional", "connected", "rnn", "gru", "lstm"}
 """The layers whose operations Darknet's ``numops`` counts."""
@@ -20,7 +20,7 @@ def ops(cfg: str) -> None:
     """Print the floating-point operations of one image, two for each multiply-add (``operations``)."""
     network = read_network(cfg, dialect=_dialect())
     for line in printed_table(network, verbose=True):
-        chat(line)
+        print_stderr(line)
     count = 2 * sum(layer.multiply_adds for layer in network.layers if layer.kind in COUNTED)
     print(f"Floating Point Operations: {count}")
     print(f"Floating Point Operations: {to_float32(count) / 1e9:.2f} Bn")
@@ -47,6 +47,6 @@ def _dialect() -> str:
 
 
 def _print_saved(out: str, notes: list[str]) -> None:
-    chat(f"Saving weights to {out}")
+    print_stderr(f"Saving weights to {out}")
     for note in notes:
-        chat(note)
+        print_stderr(note)

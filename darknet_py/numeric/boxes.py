@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..geometry import fitted_size
-from ..typing import Floats
+from ..typing import Array, Floats
 
 f32 = np.float32
 
@@ -128,7 +127,7 @@ class MakefileBoxes:
         result: Floats = (offset + corner) * (image * (f32(1) / f32(side)))
         return result
 
-    def _reciprocal(self, values: NDArray[Any]) -> Floats:
+    def _reciprocal(self, values: Array) -> Floats:
         """1/values in float32: the processor's estimate r, then r + r - x * r * r."""
         x = values.astype(f32)
         r = np.array([self._estimate(value) if value else f32(np.inf) for value in x], f32)

@@ -16,7 +16,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..kernels.runtime.work import PlanKernel
     from ..kernels.vector.tile import Tile
+    from ..typing import Array
 
 
 class ConvolutionKernels(NamedTuple):
@@ -28,9 +30,9 @@ class ConvolutionKernels(NamedTuple):
         depthwise: the same where each channel has one filter of its own; None: `convolution` does that, too.
     """
 
-    pack: Any
-    convolution: Any
-    depthwise: Any = None
+    pack: PlanKernel
+    convolution: PlanKernel
+    depthwise: PlanKernel | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class NumberFormat:
         """Numbers of a vector register (`Tile.lanes` counts float32 values)."""
         return tile.lanes * 4 // self.itemsize
 
-    def view(self, memory: NDArray[np.uint8], offset: int, count: int) -> NDArray[Any]:
+    def view(self, memory: NDArray[np.uint8], offset: int, count: int) -> Array:
         """``count`` numbers from byte ``offset`` of some memory on."""
         return memory[offset : offset + count * self.itemsize].view(self.storage)
 

@@ -15,15 +15,15 @@ from ..formats.text import as_unicode
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
-    from ..detect.tables import FoundObject
+    from ..detect.tables import JsonDetection
 
 
 class FrameEntry(TypedDict):
-    """One image: its number from 1, its name as it was given, what was found in it."""
+    """The entry of one image."""
 
     frame_id: int
     filename: str
-    objects: list[FoundObject]
+    objects: list[JsonDetection]
 
 
 def frame(found: Detections, number: int, filename: str) -> FrameEntry:

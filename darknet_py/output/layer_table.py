@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def printed_table(network: Network, verbose: bool = False) -> list[str]:
-    """The table's lines; ``verbose`` adds what that Darknet says about lines and options that it does not read."""
+    """The table's lines; ``verbose`` adds what that Darknet prints about lines and options that it does not read."""
     notes = [printable(note) for note in network.notes] if verbose else []
     return notes + writers_of(network.dialect).table(network, verbose)

@@ -1,6 +1,7 @@
 """``xnor=1`` convolutions -> steps: the input binarised, then the usual convolution with binarised weights.
 
-Darknet's CPU code multiplies floats there, too: the numbers are +-1 and +-mean, and padding is 0.
+Darknet's CPU code multiplies floats there, too: the numbers are +-1 and +-mean, and padding is 0. Where batch
+normalisation is folded into the weights, that comes first, as in AlexeyAB's Darknet: means are those of folded weights.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from .context import LayerContext
 
 
-def binarized(layer: Convolutional, context: LayerContext) -> tuple[list[Step], LayerContext]:
-    """Steps that binarise a layer's input, one for each image; and what the convolution behind them is made from."""
+def binarized(layer: Convolutional, context: LayerContext) -> tuple[list[Step], Convolutional, LayerContext]:
+    """Steps that binarise each image's input; the convolution behind them, and what it is made from."""
+    profile = context.profile
+    if layer.batch_normalize and profile.folds_normalization(context.part):
+        layer = replace(layer, batch_normalize=False)
+        context = context if context.dry else replace(context, arrays=profile.fold(context.arrays))
     size, images = layer.input.size, context.images
     signs = aligned_floats(images.count * size)
     steps = [
@@ -34,7 +39,7 @@ def binarized(layer: Convolutional, context: LayerContext) -> tuple[list[Step], 
         for image in range(images.count)
     ]  # fmt: skip
     weights = {**context.arrays, "weights": _binarized_weights(layer, context)}
-    return steps, replace(context, sources=[signs], arrays=weights, images=replace(images, next_in=size))
+    return steps, layer, replace(context, sources=[signs], arrays=weights, images=replace(images, next_in=size))
 
 
 def _binarized_weights(layer: Convolutional, context: LayerContext) -> Floats:

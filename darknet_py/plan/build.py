@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
-from .context import LayerContext
+from .context import LayerContext, Store
 from .conv_cut import Images
 from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
 from .ops import make_steps
 from .pool import Schedule, get_pool
+from .room import check_room
 from .states import States
 from .step import share_temporary
 
@@ -43,7 +44,7 @@ class Plan:
         trees: Mapping[int, Tree] | None = None,
         keep: Collection[int] = (),
         images: int = 1,
-        store: dict[int, dict[Any, Floats]] | None = None,
+        store: dict[int, Store] | None = None,
         states: States | None = None,
         dry: bool = False,
     ) -> None:
@@ -68,9 +69,11 @@ class Plan:
         self.images = images
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
-        self.states = States(network) if states is None else states
         self.dry = dry
         self.layout = lay_out(network, self.kept, profile.numbers)
+        if not dry:
+            check_room(network, self.layout, images)
+        self.states = States(network) if states is None else states
         self.arena = aligned_memory(images * self.layout.size)  # each image has a part of its own
         self._made_of = parameters, trees or {}, {} if store is None else store
         self.steps: list[Step] = []

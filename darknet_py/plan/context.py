@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..formats.tree import Tree
+    from ..kernels.runtime.work import PlanKernel
     from ..kernels.vector.tile import Tile
     from ..layers import MaxPool
     from ..numeric.arithmetic import Arithmetic
     from ..typing import Floats
     from .pool import Context
+
+
+Store = dict[Hashable, Any]
+"""Packed weights by what they are packed for, and stores of parts inside a layer by name."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class LayerContext:
     threads: int
     tree: Tree | None = None
     images: Images = ONE
-    store: dict[Any, Any] | None = None
+    store: Store | None = None
     pool: MaxPool | None = None
     states: Sequence[Floats] = ()
     tile: Tile = field(default_factory=lambda: host_tile())
@@ -64,7 +70,7 @@ class LayerContext:
         """The (first) input."""
         return self.sources[0]
 
-    def step(self, kernel: Any, /, **arguments: Any) -> Step:
+    def step(self, kernel: PlanKernel, /, **arguments: Any) -> Step:
         """A step, with temporary memory for all threads (see `Step.of`)."""
         return Step.of(kernel, workers=self.threads, **arguments)
 
@@ -80,7 +86,7 @@ class LayerContext:
             with get_pool(self.threads) as pool:
                 pool.run_step(step, around)
 
-    def stored(self, key: Any, make: Callable[[], Floats]) -> Floats:
+    def stored(self, key: Hashable, make: Callable[[], Floats]) -> Floats:
         """What the store has under a key; made, and put there, if it is not."""
         if self.store is None:
             return make()

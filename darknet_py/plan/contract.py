@@ -5,9 +5,9 @@ The grammar, in the section ``Args`` (a test reads that every kernel keeps it):
     name[, name...]: [written|updated|temporary] type[shape] [or more][, may be other][: text]
 
 ``type`` is float32, int64, ... for arrays (with a shape) and numbers, int, bool, or a class. Extents are Python
-expressions of the arguments, of what the kernel's module has, and of ``workers``; ``count:pitch`` has its parts
-``pitch`` apart. Arrays are flat: a shape says how many values there are. ``written``: nothing is read that the kernel
-has not written; ``updated``: also read; ``temporary``: the values are of no use before or afterwards. ``may be
+expressions of the arguments, of what the kernel's module has, of `SHARED`, and of ``workers``; ``count:pitch`` has its
+parts ``pitch`` apart. Arrays are flat: a shape says how many values there are. ``written``: nothing is read that the
+kernel has not written; ``updated``: also read; ``temporary``: the values are of no use before or afterwards. ``may be
 other``: the two may be the same memory. In the section ``Requires`` stands, line by line, what must be true.
 """
 
@@ -17,9 +17,23 @@ import inspect
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..kernels.conv.convolution import output_plane
+from ..kernels.conv.epilogue import is_finish
+from ..kernels.layers.activations import is_code
 from ..kernels.runtime import work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+    from ..kernels.runtime.work import PlanKernel
+    from .step import Arguments
+
+
+SHARED = {function.__name__: function for function in (work.windows, is_code, is_finish, output_plane)}
+"""Functions that expressions may call in every kernel: its module need not import them for its docstring."""
 
 _ENTRY = re.compile(r"(\w+(?:, \w+)*): (?:(written|updated|temporary) )?(\w+)(\*?)(.*)", re.DOTALL)
 
@@ -48,7 +62,7 @@ class Contract:
 
 
 @cache
-def read_contract(function: Any) -> Contract:
+def read_contract(function: Callable[..., None]) -> Contract:
     """The contract of a kernel's Python function. Raises `ValueError` for a line outside of the grammar."""
     sections = _sections(inspect.getdoc(function) or "")
     arguments: dict[str, Argument] = {}
@@ -120,19 +134,19 @@ def _dimension(text: str) -> tuple[str, str | None]:
     return extent, pitch[0] if pitch else None
 
 
-def evaluate(expression: str, kernel: Any, arguments: dict[str, Any], workers: int) -> Any:
+def evaluate(expression: str, kernel: PlanKernel, arguments: Arguments, workers: int) -> Any:
     """The value of an expression of a contract, for a step's arguments."""
-    names = {**kernel.py_func.__globals__, "windows": work.windows, **arguments, work.WORKERS: workers}
+    names = {**kernel.py_func.__globals__, **SHARED, **arguments, work.WORKERS: workers}
     return eval(_compiled(expression), names)
 
 
 @cache
-def _compiled(expression: str) -> Any:
+def _compiled(expression: str) -> CodeType:
     return compile(expression, f"<{expression}>", "eval")
 
 
 def blocks(
-    argument: Argument, kernel: Any, arguments: dict[str, Any], workers: int
+    argument: Argument, kernel: PlanKernel, arguments: Arguments, workers: int
 ) -> tuple[int, list[tuple[int, int]]]:
     """How many values an array has to have, and first and end of those that a kernel touches.
 

@@ -175,8 +175,7 @@ def _window_extent(shape: ConvShape, channels: int, pieces: Ints, tile: Tile, wh
     """
     count, plane = len(pieces) - 1, WINDOW // channels
     best = (float("inf"), 1, 1)
-    for parts in range(1, 2 if whole else count + 1):
-        together = -(-count // parts)
+    for together in dict.fromkeys(-(-count // parts) for parts in range(1, 2 if whole else count + 1)):
         width = _longest(pieces, together)
         row = _row_length(shape, width, tile)
         rows = max(1, min((plane // row - shape.size) // shape.stride + 1, TILES // together, shape.out_h))
@@ -189,7 +188,7 @@ def _window_extent(shape: ConvShape, channels: int, pieces: Ints, tile: Tile, wh
 
 
 def _longest(pieces: Ints, together: int) -> int:
-    return int(max(pieces[together:] - pieces[:-together]))
+    return int((pieces[together:] - pieces[:-together]).max())
 
 
 def _row_length(shape: ConvShape, longest: int, tile: Tile) -> int:

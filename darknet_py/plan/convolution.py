@@ -31,7 +31,7 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
     Args:
         layer: the layer.
         context: its buffers: the input, (c, h, w) flat, and the output, (n, out_h, out_w) flat, of each image.
-        choose: says with which transform it is computed if the profile allows that, if with any.
+        choose: gives the transform with which it is computed if the profile allows that, if with any.
 
     Raises:
         ValueError: a buffer, or the weights, have another size than the layer says.

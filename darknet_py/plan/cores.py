@@ -17,12 +17,12 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0))
     count = getattr(os, "process_cpu_count", os.cpu_count)() or 1
     if sys.platform == "darwin":
-        return min(count, _fast_cores_of_mac() or count)
+        return min(count, fast_cores_of_mac() or count)
     return count
 
 
-def _fast_cores_of_mac() -> int | None:
-    """Performance cores of Apple's processors; None where macOS tells of no kinds of cores."""
+def fast_cores_of_mac() -> int | None:
+    """Performance cores of Apple's processors; None where macOS reports no kinds of cores."""
     try:
         ask = ctypes.CDLL(None).sysctlbyname
     except (OSError, AttributeError, TypeError):

@@ -52,8 +52,10 @@ def depthwise_step(
         raise ValueError(f"{flat.size} weights are not those of {shape}")
     strip, images = cut_rows(shape), context.images
     singles, doubles = coefficients
+    kernel = context.profile.numbers.kernels.depthwise
+    assert kernel is not None, "goes_by_channel"
     return context.step(
-        context.profile.numbers.kernels.depthwise, out=context.out, source=context.x, weights=flat,
+        kernel, out=context.out, source=context.x, weights=flat,
         singles=singles.reshape(-1), doubles=doubles.reshape(-1), offsets=tap_offsets(shape, strip),
         images=images.count, next_in=images.next_in, next_out=images.next_out, shape=shape, strip=strip,
         finish=finish, tile=tile,

@@ -35,13 +35,13 @@ class Schedule:
         for i, step in enumerate(steps, 1):
             self._fresh[CELLS * i + EXPECTED] = step.tasks + threads
             self._fresh[CELLS * i + COUNT] = step.tasks
-        self._counters = self._fresh.copy()
-        queues = [self._counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
+        self.counters = self._fresh.copy()
+        queues = [self.counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
         self._calls = [(step.kernel, (queue, *step.args)) for step, queue in zip(steps, queues, strict=True)]
 
     def reset(self) -> None:
         """Make it ready for the next run."""
-        self._counters[:] = self._fresh
+        self.counters[:] = self._fresh
 
     def run(self, around: Context, after_step: Callable[[Step], None] | None = None) -> None:
         """One thread's part of a run; ``after_step`` is called when it has done its part of each step."""
@@ -53,7 +53,7 @@ class Schedule:
 
     def abort(self) -> None:
         """Nothing more is to be done: a thread that still runs leaves after the task that it is at."""
-        self._counters[TASKS::CELLS] = 2**40
+        self.counters[TASKS::CELLS] = 2**40
 
 
 class _Worker(threading.Thread):

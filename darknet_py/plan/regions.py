@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from ..typing import Array
+
 
 Tag = tuple["int | str", "int | None"]
 """Whose values: a layer's number (or a word), and the image's."""
 
 
-def address_of(array: NDArray[Any]) -> int:
+def address_of(array: Array) -> int:
     """Where an array starts."""
     return int(array.__array_interface__["data"][0])
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from ..errors import DarknetError
 from ..kernels.runtime.jit import times_compiled
 from .build import Plan
-from .states import States
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from ..numeric.arithmetic import Arithmetic
     from ..parameters import Parameters
     from ..typing import Floats
+    from .context import Store
 
 
 BATCH = 4
@@ -52,6 +52,7 @@ class Runner:
         has_run: whether there is a last run.
         seconds: how long it took, by image.
         states: what recurrent layers keep between runs.
+        plans: by how many images run together; made when they are first needed.
     """
 
     def __init__(
@@ -62,12 +63,12 @@ class Runner:
         self._made_of = network, parameters, profile, threads, trees
         in_place = any(layer.kind not in PACKED and list(layer.stored()) for layer in network.layers)
         self._read_from = parameters.file if in_place else None
-        self._store: dict[int, dict[Any, Floats]] = {}
-        self._plans: dict[int, Plan] = {}
+        self._store: dict[int, Store] = {}
         self._keep = frozenset(keep)
         self._seen: WeakSet[Plan] = WeakSet()
-        self.states = States(network)
-        self._last = self._plan_for(1)
+        self._last = Plan(*self._made_of, self._keep, 1, self._store)
+        self.plans = {1: self._last}
+        self.states = self._last.states
         self.has_run = False
         self.seconds = 0.0
 
@@ -79,7 +80,7 @@ class Runner:
     @property
     def arena_bytes(self) -> int:
         """Memory for activations, of all plans."""
-        return sum(plan.arena_bytes for plan in self._plans.values())
+        return sum(plan.arena_bytes for plan in self.plans.values())
 
     def run(self, inputs: Sequence[Floats]) -> None:
         """Run on inputs (channels x height x width each), together; each gets the same bits as alone."""
@@ -120,7 +121,7 @@ class Runner:
             return
         images = self._last.images  # all of them if the state that the last one met comes from the others
         again = [self._last.input(image).copy() for image in range(images - 1 if self.states.empty else 0, images)]
-        self._plans.clear()
+        self.plans.clear()
         self._keep = wanted
         self._last = self._plan_for(1)
         if self.has_run:
@@ -129,12 +130,12 @@ class Runner:
 
     def resize(self, network: Network) -> None:
         """Go on with the same network at another size, its states 0; if no plan can be made, with the one before."""
-        made_of, states = (network, *self._made_of[1:]), States(network)
-        plan = Plan(*made_of, self._keep, 1, self._store, states)
-        self._made_of, self._plans, self._last, self.has_run = made_of, {1: plan}, plan, False
-        self.states = states
+        made_of = network, *self._made_of[1:]
+        plan = Plan(*made_of, self._keep, 1, self._store)
+        self._made_of, self.plans, self._last, self.has_run = made_of, {1: plan}, plan, False
+        self.states = plan.states
 
     def _plan_for(self, images: int) -> Plan:
-        if images not in self._plans:
-            self._plans[images] = Plan(*self._made_of, self._keep, images, self._store, self.states)
-        return self._plans[images]
+        if images not in self.plans:
+            self.plans[images] = Plan(*self._made_of, self._keep, images, self._store, self.states)
+        return self.plans[images]

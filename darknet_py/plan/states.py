@@ -26,7 +26,7 @@ class States:
             layer.index: tuple(aligned_floats(size) for size in layer.state_sizes) for layer in network.layers
         }
         self._arrays = [array for arrays in self._of_layer.values() for array in arrays]
-        self._before = [array.copy() for array in self._arrays]
+        self._before = [aligned_floats(array.size) for array in self._arrays]
 
     @property
     def empty(self) -> bool:

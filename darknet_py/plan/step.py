@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..kernels.runtime.work import WORKERS
+from ..kernels.runtime.work import WORKERS, PlanKernel
 from .memory import aligned_floats
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+Arguments = dict[str, Any]
+"""A kernel's arguments by name: flat arrays, numbers, named tuples of numbers."""
 
 
 @dataclass
@@ -29,14 +33,14 @@ class Step:
         layer: number of the layer that the step is of.
     """
 
-    kernel: Any
-    arguments: dict[str, Any]
+    kernel: PlanKernel
+    arguments: Arguments
     tasks: int
     workers: int = 1
     layer: int = -1
 
     @classmethod
-    def of(cls, kernel: Any, /, workers: int = 1, **arguments: Any) -> Step:
+    def of(cls, kernel: PlanKernel, /, workers: int = 1, **arguments: Any) -> Step:
         """A step, its arguments bound by name; its tasks and temporary memory are as many as the kernel says.
 
         Temporary memory need not be given; steps that hand it on to each other give the same.
@@ -56,7 +60,7 @@ class Step:
         return cls(kernel, {name: given[name] for name in work.names}, work.tasks(given), workers)
 
     @property
-    def args(self) -> tuple[Any, ...]:
+    def args(self) -> tuple[object, ...]:
         """The arguments in the kernel's order."""
         return tuple(self.arguments.values())
 
@@ -66,7 +70,7 @@ class Step:
         return _name(self.kernel)
 
 
-def _name(kernel: Any) -> str:
+def _name(kernel: PlanKernel) -> str:
     return str(kernel.__name__)
 
 

@@ -6,7 +6,7 @@ Numba checks no bounds: what is wrong here would be silent garbage, or a thread 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def check_step(step: Step) -> Iterator[str]:
         yield f"its sizes do not go together: {error}"
 
 
-def _check_type(argument: Argument, value: Any) -> Iterator[str]:
+def _check_type(argument: Argument, value: object) -> Iterator[str]:
     name, wanted = argument.name, argument.type
     if argument.shape is not None:
         if not isinstance(value, np.ndarray) or value.dtype != wanted:
@@ -79,7 +79,7 @@ def _check_type(argument: Argument, value: Any) -> Iterator[str]:
         yield f"{name} has fields that are no int"
 
 
-def _type_of(value: Any) -> str:
+def _type_of(value: object) -> str:
     return f"array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
@@ -115,7 +115,7 @@ def _overlaps(step: Step, spans: dict[str, Spans]) -> Iterator[str]:
             if other == name or (argument.may_be == other and mine == theirs):
                 continue
             if contract.arguments[other].role != "read" and other < name:
-                continue  # told once
+                continue  # reported once
             if contract.arguments[other].may_be == name and mine == theirs:
                 continue
             if any(a < d and c < b for a, b in mine for c, d in theirs):

@@ -149,14 +149,14 @@ def cut_winograd(
     row = m * (-(-(across + 1) // tile.lanes) * tile.lanes)
     plane = row * ((down if shared else min(rows, down)) * m + 2)
     channels = max(1, min(shape.c, WINDOW // plane))
-    places = np.cumsum([
+    offsets = np.cumsum([
         channels * plane + tile.lanes,  # the window
         0 if shared else positions * shape.c * pitch,
         positions * (rows * across * tile.filters + tile.lanes),
         max(m, tile.lanes) * m * tile.filters,
         tile.filters * m * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0,
     ])  # fmt: skip
-    tiles, sums, pixels, band, end = map(int, places)
+    tiles, sums, pixels, band, end = map(int, offsets)
     cut = WinogradCut(
         across=across, down=down, shared=int(shared), pitch=pitch, channels=channels, row=row, plane=plane,
         tiles=tiles, sums=sums, sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, band=band,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detect.detections import Detections
-    from ..typing import Floats
+    from ..trace import Trace, TracedBox
+    from ..typing import Array, Floats
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def ulps(a: Floats, b: Floats) -> NDArray[np.int64]:
     return distance
 
 
-def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, tolerance: Tolerance) -> ImageResult:
+def compare_trace(ours: Trace, theirs: Trace, math: str, tolerance: Tolerance) -> ImageResult:
     """A trace of this engine against a recorded one, value by value on the way from the file to the boxes."""
     result = ImageResult(str(theirs["image"]), "trace", how=tolerance.exactly)
     profile = "make" if math.startswith("make") else "ieee"
@@ -122,9 +123,7 @@ def compare_trace(ours: dict[str, Any], theirs: dict[str, Any], math: str, toler
 
 
 @np.errstate(all="ignore")
-def expected_boxes(
-    box: NDArray[Any], prob: NDArray[Any], found: Detections, thresh: float, relative: bool
-) -> list[ReferenceBox]:
+def expected_boxes(box: Array, prob: Array, found: Detections, thresh: float, relative: bool) -> list[ReferenceBox]:
     """The reference's boxes in pixels: centre, width, height -> corners, a row for each class above ``thresh``."""
     scale = np.array(found.image_size * 2 if relative else (1, 1, 1, 1), np.float64)
     centre, half = box[:, :2].astype(np.float64), box[:, 2:].astype(np.float64) / 2
@@ -135,7 +134,7 @@ def expected_boxes(
     ]
 
 
-def recorded_arrays(boxes: list[dict[str, Any]], classes: int) -> tuple[Floats, Floats]:
+def recorded_arrays(boxes: Sequence[TracedBox], classes: int) -> tuple[Floats, Floats]:
     """A trace's boxes as arrays: n x 4, n x classes."""
     box = np.array([[float.fromhex(value) for value in entry["box"]] for entry in boxes], np.float32).reshape(-1, 4)
     prob = np.zeros((len(boxes), classes), np.float32)
@@ -145,7 +144,7 @@ def recorded_arrays(boxes: list[dict[str, Any]], classes: int) -> tuple[Floats, 
     return box, prob
 
 
-def recorded(theirs: dict[str, Any], key: str, math: str) -> list[dict[str, Any]] | None:
+def recorded(theirs: Trace, key: str, math: str) -> list[TracedBox] | None:
     """A trace's list of boxes, for the arithmetic profile where it has several."""
     boxes = theirs.get(key)
     if isinstance(boxes, dict):
@@ -155,13 +154,13 @@ def recorded(theirs: dict[str, Any], key: str, math: str) -> list[dict[str, Any]
     return boxes
 
 
-def _box_values(box: dict[str, Any]) -> tuple[list[str], Floats]:
+def _box_values(box: TracedBox) -> tuple[list[str], Floats]:
     """A recorded box's classes, and all its numbers."""
     numbers = [*box["box"], box["objectness"], *box.get("uncertainty", ()), *box["probs"].values()]
     return list(box["probs"]), np.array([float.fromhex(number) for number in numbers], np.float32)
 
 
-def _first_box_difference(ours: list[Any], theirs: list[Any], allowed: int) -> str | None:
+def _first_box_difference(ours: Sequence[TracedBox], theirs: Sequence[TracedBox], allowed: int) -> str | None:
     if len(ours) != len(theirs):
         return f"{len(theirs)} boxes in the reference, {len(ours)} here"
     for number, (a, b) in enumerate(zip(ours, theirs, strict=True)):
@@ -199,6 +198,7 @@ def compare_boxes(found: Detections, reference: Reference, tolerance: Tolerance)
     corners = found.xyxy.astype(np.float64) if reference.relative else clipped(found, reference.margin)
     free = np.ones(len(found), bool)
     for box in sorted(expected, key=lambda box: -box.score):
+        assert box.xyxy is not None
         rivals = np.flatnonzero(free & (names == box.name))
         overlaps = iou(corners[rivals], np.array(box.xyxy))
         best = int(np.argmax(overlaps)) if rivals.size else -1
@@ -236,5 +236,5 @@ def iou(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.floa
     return np.where(same, 1.0, common / np.where(total > 0, total, 1))
 
 
-def _place(corners: Sequence[float] | Any) -> str:
+def _place(corners: Sequence[float]) -> str:
     return "(" + ", ".join(f"{value:.0f}" for value in corners) + ")"

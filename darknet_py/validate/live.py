@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,18 +26,18 @@ from ..view import Fit
 from .compare import ImageResult, LayerResult, Tolerance, ulps
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from ..detect.thresholds import Limits
     from ..detector import Detector
     from ..network import Network
+    from ..typing import Array, JsonObject
 
 TIMEOUT = 3600
 """Seconds that the library may take for all images."""
 
 
 def run_library(
-    library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any]
-) -> Iterator[dict[str, NDArray[Any]]]:
+    library: Path, detector: Detector, images: Sequence[Path], thresholds: Limits
+) -> Iterator[dict[str, Array]]:
     """Run images through a libdarknet.so; yields what it computed for each (see `live_child`).
 
     Raises:
@@ -59,8 +59,8 @@ def run_library(
 
 
 def _run_alexeyabs(
-    library: Path, detector: Detector, images: Sequence[Path], thresholds: dict[str, Any], cuts: Sequence[int]
-) -> Iterator[dict[str, NDArray[Any]]]:
+    library: Path, detector: Detector, images: Sequence[Path], thresholds: Limits, cuts: Sequence[int]
+) -> Iterator[dict[str, Array]]:
     """`run_library` for AlexeyAB's: of the layers ``cuts`` alone, and boxes if the last head is among them."""
     network = detector.network
     view = trace_view(detector, **thresholds).of(network)
@@ -87,7 +87,7 @@ def _cut(network: Network, number: int, folder: Path) -> Path:
 
 
 def first_difference(
-    library: Path, detector: Detector, image: Path, thresholds: dict[str, Any], differing: int, tolerance: Tolerance
+    library: Path, detector: Detector, image: Path, thresholds: Limits, differing: int, tolerance: Tolerance
 ) -> int:
     """The first layer whose output differs from that of AlexeyAB's library, by halving.
 
@@ -108,8 +108,8 @@ def first_difference(
 
 
 def _run_child(
-    module: str, library: Path, detector: Detector, images: Sequence[Path], request: dict[str, Any], folder: str
-) -> Iterator[dict[str, NDArray[Any]]]:
+    module: str, library: Path, detector: Detector, images: Sequence[Path], request: JsonObject, folder: str
+) -> Iterator[dict[str, Array]]:
     """Run a module in a process of its own; yields what it wrote for each image."""
     request = {
         **request, "library": str(library.absolute()), "weights": str(Path(detector.weights or "").absolute()),
@@ -142,7 +142,7 @@ def _what_happened(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def compare_with_library(
-    detector: Detector, image: Path, theirs: dict[str, NDArray[Any]], thresholds: dict[str, Any], tolerance: Tolerance
+    detector: Detector, image: Path, theirs: dict[str, Array], thresholds: Limits, tolerance: Tolerance
 ) -> ImageResult:
     """One image: the picture, the input, every layer and every box, bit for bit (or within ``tolerance.ulp``).
 
@@ -154,8 +154,7 @@ def compare_with_library(
     pixels = load_image(image)
     planar = to_planar(pixels)
     _check(result, "the decoded image", planar, theirs["decoded"], tolerance)
-    limits = {key: thresholds[key] for key in ("thresh", "hier_thresh", "nms")}
-    view = trace_view(detector, **limits)
+    view = trace_view(detector, **thresholds)
     fit = letterbox if view.fit is Fit.LETTERBOX else resize
     _check(result, "the network's input", fit(planar, shape.w, shape.h), theirs["input"], tolerance)
     x = theirs["input"].reshape(3, shape.h, shape.w)[: shape.c]
@@ -180,7 +179,7 @@ def compare_with_library(
     return result
 
 
-def _check(result: ImageResult, what: str, ours: Any, wanted: NDArray[Any], tolerance: Tolerance) -> None:
+def _check(result: ImageResult, what: str, ours: Array, wanted: Array, tolerance: Tolerance) -> None:
     ours = np.asarray(ours).reshape(-1)
     if ours.size != wanted.size:
         result.problems.append(f"{what} has {ours.size} values here, {wanted.size} there")
@@ -189,7 +188,7 @@ def _check(result: ImageResult, what: str, ours: Any, wanted: NDArray[Any], tole
 
 
 def _check_boxes(
-    result: ImageResult, what: str, ours: dict[str, Any], theirs: dict[str, NDArray[Any]], when: str, thresh: float,
+    result: ImageResult, what: str, ours: dict[str, Array], theirs: dict[str, Array], when: str, thresh: float,
     tolerance: Tolerance,
 ) -> None:  # fmt: skip
     """Boxes with a class above the threshold, in order."""

@@ -76,7 +76,7 @@ def boxes(found: Any, count: int, classes: int) -> dict[str, Any]:
 
 
 def run(request: dict[str, Any]) -> None:
-    """Do what the request says."""
+    """Carry out the request."""
     library = ctypes.CDLL(request["library"])
     declare(library)
     network = library.load_network(os.fsencode(request["cfg"]), os.fsencode(request["weights"]), 0)

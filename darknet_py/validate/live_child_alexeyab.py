@@ -60,7 +60,7 @@ def declare(library: Any) -> None:
 
 
 def run(request: dict[str, Any]) -> None:
-    """Do what the request says."""
+    """Carry out the request."""
     library = ctypes.CDLL(request["library"])
     declare(library)
     weights = os.fsencode(request["weights"])

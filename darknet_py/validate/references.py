@@ -1,4 +1,4 @@
-"""Reference detections in all the forms that Darknet pipelines have, told apart by their content."""
+"""Reference detections in all the forms that Darknet pipelines have, recognised by their content."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB, PJREDDIE, Dialect
 from ..errors import DataError
 from ..formats.json_file import items, member, number, printable_text, read_json, shown, text
 from ..formats.text import read_text
 from .trace_fields import check_trace
+
+if TYPE_CHECKING:
+    from ..trace import Trace
+    from ..typing import JsonObject
+
 
 MOST_DIGITS = 9
 """Of a percentage."""
@@ -39,7 +44,7 @@ class ReferenceBox:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a reference says of one image.
+    """What a reference has for one image.
 
     Attributes:
         kind: "trace" (every layer, bit for bit), "text" (names and whole percents, in order) or "boxes".
@@ -57,7 +62,7 @@ class Reference:
     image: str
     source: str
     boxes: list[ReferenceBox] = field(default_factory=list)
-    trace: dict[str, Any] = field(default_factory=dict)
+    trace: Trace = field(default_factory=dict)
     relative: bool = False
     thresh: float | None = None
     margin: int = 0
@@ -109,7 +114,7 @@ def _read_text(content: str, path: Path) -> list[Reference]:
 
 def _read_json(path: Path, names: Sequence[str]) -> list[Reference]:
     document = read_json(path)
-    entries = document if isinstance(document, list) else document.get("images", [document])
+    entries = document.get("images", [document]) if isinstance(document, dict) else document
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise DataError("is no reference: its entries are no objects", path)
     readers: list[tuple[str, Callable[..., Reference]]] = [
@@ -129,12 +134,12 @@ def _read_json(path: Path, names: Sequence[str]) -> list[Reference]:
     raise DataError("is JSON of no known kind: traces, detections (frames with objects) or COCO results", path)
 
 
-def _from_trace(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+def _from_trace(entry: JsonObject, path: Path, names: Sequence[str]) -> Reference:
     check_trace(entry)
-    return Reference("trace", entry["image"], str(path), trace=entry)
+    return Reference("trace", text(entry["image"], "image"), str(path), trace=entry)
 
 
-def _from_frame(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+def _from_frame(entry: JsonObject, path: Path, names: Sequence[str]) -> Reference:
     """``detect --json``, and AlexeyAB's ``-out``."""
     boxes = []
     for found in items(entry["objects"], "objects"):
@@ -146,7 +151,7 @@ def _from_frame(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Refe
     return Reference("boxes", text(member(entry, "filename"), "filename"), str(path), boxes, relative=True)
 
 
-def _from_coco(entry: dict[str, Any], path: Path, names: Sequence[str]) -> Reference:
+def _from_coco(entry: JsonObject, path: Path, names: Sequence[str]) -> Reference:
     """An entry of ``coco_results.json`` (Darknet's ``print_cocos``): a box, and the number of its image."""
     category = entry["category_id"]
     if isinstance(category, bool) or category not in COCO_IDS:

@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dialect import ALEXEYAB
 from ..errors import DarknetError, DataError
 from ..image.load import load_image
 from ..numeric.arithmetic import ARITHMETICS
-from ..trace import trace
+from ..trace import TracedBox, trace
 from .compare import (
     ImageResult,
     Tolerance,
@@ -30,7 +30,9 @@ from .whose import advice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..detect.thresholds import Limits
     from ..detector import Detector
+    from ..typing import Array
 
 _SUFFIXES = ("", ".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp")
 
@@ -43,29 +45,29 @@ class Thresholds:
     hier_thresh: float | None = None
     nms: float | None = None
 
-    def against(self, reference: Reference | None = None) -> dict[str, Any]:
+    def against(self, reference: Reference | None = None) -> Limits:
         """All three."""
-        said = reference.trace if reference is not None else {}
+        known = reference.trace if reference is not None else {}
         fixed = reference.thresh if reference is not None else None
         default = 0.5 if fixed is None else fixed
         return {
-            "thresh": float(said.get("thresh", default) if self.thresh is None else self.thresh),
-            "hier_thresh": float(said.get("hier_thresh", 0.5) if self.hier_thresh is None else self.hier_thresh),
-            "nms": float(said.get("nms", 0.45) if self.nms is None else self.nms),
+            "thresh": float(known.get("thresh", default) if self.thresh is None else self.thresh),
+            "hier_thresh": float(known.get("hier_thresh", 0.5) if self.hier_thresh is None else self.hier_thresh),
+            "nms": float(known.get("nms", 0.45) if self.nms is None else self.nms),
         }
 
 
 def match_images(
-    references: Sequence[Reference], images: Sequence[Path], tell: Callable[[DataError], None] | None = None
+    references: Sequence[Reference], images: Sequence[Path], report: Callable[[DataError], None] | None = None
 ) -> list[tuple[Reference, Path]]:
     """Each reference with its image file.
 
     With ``images``, only references that name one of them are compared (by name, by name without suffix, or by COCO's
     number at the name's end); without, the names in the references are looked for in the working directory and beside
-    the reference. ``tell`` gets the message about an image that is nowhere, and the others are matched.
+    the reference. ``report`` gets the message about an image that is nowhere, and the others are matched.
 
     Raises:
-        DataError: an image is nowhere and there is no ``tell``, or none of the images occurs in the references.
+        DataError: an image is nowhere and there is no ``report``, or none of the images occurs in the references.
     """
     pairs = []
     for reference in references:
@@ -76,9 +78,9 @@ def match_images(
             missing = DataError(
                 f"the image {reference.image[:200]} is neither here nor beside the reference", reference.source
             )
-            if tell is None or len(references) == 1:
+            if report is None or len(references) == 1:
                 raise missing
-            tell(missing)
+            report(missing)
     if not pairs:
         raise DataError("names none of the images", references[0].source if references else None)
     return pairs
@@ -133,14 +135,14 @@ def compare_reference(
     return result
 
 
-def _check_classes(boxes: Sequence[dict[str, Any]], detector: Detector, reference: Reference) -> None:
+def _check_classes(boxes: Sequence[TracedBox], detector: Detector, reference: Reference) -> None:
     classes = detector.network.classes
     largest = max((int(k) for box in boxes for k in box["probs"]), default=0)
     if largest >= classes:
         raise DataError(f"has a box of class {largest}, but the network has {classes} classes", reference.source)
 
 
-def _expect(result: ImageResult, detector: Detector, box: Any, prob: Any, thresh: float) -> None:
+def _expect(result: ImageResult, detector: Detector, box: Array, prob: Array, thresh: float) -> None:
     """Note the reference's boxes, to be drawn. (Those of YOLOv1's head are pixels, others fractions of the image.)"""
     assert result.found is not None
     relative = all(head.kind != "detection" for head in detector.network.heads)
@@ -177,8 +179,8 @@ def compare_library(
 
 
 def _explain(
-    library: Path, detector: Detector, images: Sequence[Path], options: dict[str, Any],
-    computed: Sequence[dict[str, Any]], verdicts: dict[str, list[ImageResult]], tolerance: Tolerance,
+    library: Path, detector: Detector, images: Sequence[Path], options: Limits,
+    computed: Sequence[dict[str, Array]], verdicts: dict[str, list[ImageResult]], tolerance: Tolerance,
 ) -> None:  # fmt: skip
     """Of AlexeyAB's library, which shows heads only: say where the first difference is, and why it may be."""
     if detector.network.dialect is not ALEXEYAB:
@@ -190,9 +192,9 @@ def _explain(
         first = first_difference(library, detector, image, options, layer.index, tolerance)
         kind = detector.network.layers[first].kind
         result.problems.insert(0, f"layer {first} ({kind}) is the first that differs")
-        said = advice(detector.network, bool(theirs["avx"]))
-        if said is not None:
-            result.problems.append(said)
+        reason = advice(detector.network, bool(theirs["avx"]))
+        if reason is not None:
+            result.problems.append(reason)
         return  # the other images differ for the same reason
 
 

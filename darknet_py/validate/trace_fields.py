@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..formats.json_file import items, member, number, text
+from ..typing import JsonObject
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_trace(entry: dict[str, Any]) -> None:
+def check_trace(entry: JsonObject) -> None:
     """Raise ValueError if a field that is used is not what a trace has there."""
     text(member(entry, "image"), "image")
     for name in ("thresh", "hier_thresh", "nms"):
@@ -29,7 +28,7 @@ def check_trace(entry: dict[str, Any]) -> None:
     _check_cuts(entry.get("first_only", {}))
 
 
-def _variants(boxes: Any, name: str) -> list[Any]:
+def _variants(boxes: object, name: str) -> list[object]:
     """The lists of boxes: one, or one for each arithmetic. (Traces of AlexeyAB's have a count and a hash beside.)"""
     if boxes is None:
         return []
@@ -41,7 +40,9 @@ def _variants(boxes: Any, name: str) -> list[Any]:
     return list(boxes.values())
 
 
-def _check_box(box: Any, what: str) -> None:
+def _check_box(box: object, what: str) -> None:
+    if not isinstance(box, dict):
+        raise ValueError(f"{what} is no object")
     for value in items(member(box, "box"), f"{what}.box", 4):
         _check_hex(value, f"{what}.box")
     _check_hex(member(box, "objectness"), f"{what}.objectness")
@@ -56,7 +57,7 @@ def _check_box(box: Any, what: str) -> None:
         _check_hex(value, f"{what}.probs")
 
 
-def _check_cuts(cuts: Any) -> None:
+def _check_cuts(cuts: object) -> None:
     if not isinstance(cuts, dict):
         raise ValueError("first_only is no object")
     for name, count in cuts.items():
@@ -64,7 +65,7 @@ def _check_cuts(cuts: Any) -> None:
             raise ValueError(f"first_only.{name[:40]} is no count")
 
 
-def _check_hex(value: Any, what: str) -> None:
+def _check_hex(value: object, what: str) -> None:
     """A float32 in hexadecimal, as traces have all numbers that must agree bit for bit."""
     try:
         known = float.fromhex(text(value, what))

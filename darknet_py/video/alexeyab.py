@@ -10,15 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import DarknetError
 from ..formats.atomic import check_writable, encode_text
 from ..output.alexeyab import frame_lines, json_text, visible_boxes
 from ..terminal import control
 from .frames import Result
-from .outputs import names_file
+from .outputs import names_file, open_text
 
 if TYPE_CHECKING:
     from ..detect.detections import Detections
@@ -73,8 +72,7 @@ class JsonArray:
         check_writable(path)
         self._path = path
         self._separator = "[\n"
-        with names_file(path):
-            self._stream: IO[str] = Path(path).open("w", encoding="utf-8", newline="\n")  # noqa: SIM115
+        self._stream = open_text(path)
 
     def put(self, result: Result) -> None:
         with names_file(self._path):

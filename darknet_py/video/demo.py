@@ -39,8 +39,9 @@ class Outputs:
         host: the address that they listen on.
         window: show a window.
         fullscreen: a large one.
-        window_needed: that there can be no window is an error; otherwise a line says so.
+        window_needed: that there can be no window is an error; otherwise a line is printed.
         clear: clear the terminal before each frame's lines.
+        follow: what numbers the objects of each result (`track.Follower`).
         text: what the text goes through instead of the lines of the network's Darknet.
         boxes: whether they are drawn into pictures.
         more: further outputs, made with the function that ends the run.
@@ -57,6 +58,7 @@ class Outputs:
     fullscreen: bool = False
     window_needed: bool = True
     clear: bool = False
+    follow: Callable[[Result], Result] | None = None
     text: Callable[[TextIO], Output] | None = None
     boxes: bool = True
     more: Sequence[Callable[[Callable[[], None]], Output]] = ()
@@ -89,9 +91,9 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
     sinks: list[Output] = []
     pipeline = Pipeline(
         source,
-        lambda frame: detector.prepare(frame.pixels, view),
+        lambda frame: averager.prepare(frame.pixels, view),
         lambda frame, x: averager.detect(x, (frame.pixels.shape[1], frame.pixels.shape[0]), adjustable.view),
-        lambda result: _put(sinks, result if outputs.boxes else replace(result, boxes=False)),
+        lambda result: _put(sinks, result, outputs),
     )
     with stopping(pipeline.stop), ExitStack() as stack:
         lines = writers_of(detector.network.dialect).frame
@@ -106,7 +108,9 @@ def run_demo(detector: Detector, source: Source, outputs: Outputs, view: View, a
     return pipeline
 
 
-def _put(sinks: Sequence[Output], result: Result) -> None:
+def _put(sinks: Sequence[Output], result: Result, outputs: Outputs) -> None:
+    result = result if outputs.follow is None else outputs.follow(result)
+    result = result if outputs.boxes else replace(result, boxes=False)
     for sink in sinks:
         sink.put(result)
 

@@ -17,12 +17,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from socketserver import TCPServer
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
 from ..formats.text import as_unicode
 from ..output.json import unicode_only
 from .frames import Result
+
+if TYPE_CHECKING:
+    from ..typing import JsonObject
+
 
 LOCAL = "127.0.0.1"
 BOUNDARY = "mjpegstream"
@@ -63,7 +67,7 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's asks the name service for this machine's name, which can take long
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         with self._lock:
             accepted = len(self._clients) < MOST_CLIENTS
             if accepted:
@@ -95,7 +99,7 @@ class Server(ThreadingHTTPServer):
                 with contextlib.suppress(OSError):
                     request.shutdown(socket.SHUT_RDWR)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: object) -> None:
         if not isinstance(sys.exc_info()[1], OSError):  # a client that went away is no error
             super().handle_error(request, client_address)
 
@@ -165,10 +169,10 @@ class Watch:
             self._changed.wait_for(lambda: self._ended or self._latest is not last)
             return None if self._latest is last else self._latest
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> JsonObject:
         """What the page shows beside the picture."""
         latest = self._latest
-        status: dict[str, Any] = {"title": self.title, "fps": None, "dropped": self._dropped(), "objects": []}
+        status: JsonObject = {"title": self.title, "fps": None, "dropped": self._dropped(), "objects": []}
         if latest is not None:
             height, width = latest.frame.pixels.shape[:2]
             status |= {"frame_id": latest.frame.number, "time": round(latest.frame.time, 3), "width": width}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
 
+if TYPE_CHECKING:
+    from types import ModuleType
 
-def load_cv2(what: str) -> Any:
+
+def load_cv2(what: str) -> ModuleType:
     """The module ``cv2``, with its own messages off: our errors report what failed.
 
     Args:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from ..detect.detections import Detections
 from ..errors import DarknetError
@@ -45,17 +45,25 @@ class Text:
         if self._clear:
             control(self._stream).write(CLEAR)
         head = f"\nFPS:{result.fps:.1f}\nObjects:\n\n"
-        self._stream.write(head + "".join(f"{line}\n" for line in self._lines(result.found, False)))
+        counts = [f"Line {number}: {each.text()}" for number, each in enumerate(result.crossings, start=1)]
+        self._stream.write(head + "".join(f"{line}\n" for line in [*self._lines(result.found, False), *counts]))
         self._stream.flush()
 
     def close(self) -> None:
         """Nothing is left to do."""
 
 
+def open_text(path: str) -> TextIO:
+    """A new text file that stays open. Raises `DarknetError` if it cannot be written."""
+    with names_file(path):
+        return open(path, "w", encoding="utf-8", newline="\n")
+
+
 class JsonLines:
     """A JSON object on a line for each frame, written at once so that others can follow.
 
-    ``{"frame_id", "filename", "time", "objects"}``; the objects are those of `Detections.to_json`.
+    ``{"frame_id", "filename", "time", "objects"}``; the objects are those of `Detections.to_json`. With lines that
+    objects are counted at, a ``"lines"``: for each ``{"right", "left"}``, how many have crossed it so far, by name.
     """
 
     def __init__(self, target: str, source: str) -> None:
@@ -65,13 +73,15 @@ class JsonLines:
             DarknetError: the file cannot be written.
         """
         self._target, self._source = target, source
-        with names_file(target):
-            self._stream: TextIO = sys.stdout if target == "-" else open(target, "w", encoding="utf-8")  # noqa: SIM115
+        self._stream = sys.stdout if target == "-" else open_text(target)
 
     def put(self, result: Result) -> None:
         entry = unicode_only(json_frame(result.found, result.frame.number, self._source))
         objects = entry.pop("objects")
-        line = json.dumps({**entry, "time": round(result.frame.time, 3), "objects": objects}, allow_nan=False)
+        entry["time"] = round(result.frame.time, 3)
+        if result.crossings:
+            entry["lines"] = unicode_only([each.to_json() for each in result.crossings])
+        line = json.dumps({**entry, "objects": objects}, allow_nan=False)
         with names_file(self._target):
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -117,7 +127,7 @@ class Window:
         Raises:
             DarknetError: this OpenCV opens no windows, or there is no display.
         """
-        self._cv2: Any = load_cv2("a window")
+        self._cv2 = load_cv2("a window")
         self._adjustable, self._stop = adjustable, stop
         self._latest: Result | None = None
         if sys.platform.startswith("linux") and not os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
@@ -174,7 +184,7 @@ def check_directory(path: Path) -> None:
 
 @contextmanager
 def names_file(name: str) -> Iterator[None]:
-    """Turn what the system says while ``name`` is written into an error that names it."""
+    """Turn a system error while ``name`` is written into an error that names it."""
     try:
         yield
     except BrokenPipeError:  # the reader of standard output has closed it, which is no error

@@ -140,7 +140,7 @@ class Video(Source):
     ) -> None:
         self.name, self.live = name, live
         self._target, self._settings, self._report = target, settings, report
-        self._cv2: Any = load_cv2("video")
+        self._cv2 = load_cv2("video")
 
     def frames(self) -> Generator[Frame, None, None]:
         capture = self._open()

@@ -8,7 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 ENOUGH = 1.0
 """Seconds within which a second signal is the same one again (shells and `timeout` send it twice), not impatience."""
@@ -26,7 +30,7 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
         return
     came: list[tuple[int, float]] = []
 
-    def strike(number: int, frame: Any) -> None:
+    def strike(number: int, frame: FrameType | None) -> None:
         if came and monotonic() - came[0][1] > ENOUGH:
             raise KeyboardInterrupt
         came.append((number, monotonic()))

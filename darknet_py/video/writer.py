@@ -43,7 +43,7 @@ class VideoFile:
         check_directory(path)
         self._path = path.resolve()
         self._part = self._path.with_name(f"{self._path.stem}.{os.getpid()}.part{self._path.suffix}")
-        self._cv2: Any = load_cv2("writing videos")
+        self._cv2 = load_cv2("writing videos")
         self._source = source
         self._writer: Any = None
         self._size = (0, 0)

@@ -25,12 +25,11 @@ from .npz_member import read_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from numpy.typing import NDArray
+    from types import ModuleType
 
     from ..network import Network
     from ..parameters import Arrays
-    from ..typing import Floats
+    from ..typing import Array, Floats
 
 
 OWN_HEADER = Header(0, 2, 0, 0)
@@ -89,7 +88,7 @@ def _cannot_write(path: str | Path, error: Exception) -> WeightsError:
     return WeightsError(f"cannot write these weights: {getattr(error, 'strerror', None) or error}", path)
 
 
-def _need_safetensors(path: str | Path) -> Any:
+def _need_safetensors(path: str | Path) -> ModuleType:
     try:
         import safetensors.numpy
     except ImportError as error:
@@ -107,7 +106,7 @@ def read_npz(path: str | Path, network: Network) -> tuple[Parameters, list[str]]
         with zipfile.ZipFile(path) as file:
             names = {name.removesuffix(".npy"): name for name in file.namelist()}
 
-            def take(name: str, shape: tuple[int, ...] | None) -> NDArray[Any]:
+            def take(name: str, shape: tuple[int, ...] | None) -> Array:
                 check = None if shape is None else partial(_check, path, name, shape=shape)
                 return read_member(file, names[name], path, name, check)
 
@@ -119,7 +118,7 @@ def read_npz(path: str | Path, network: Network) -> tuple[Parameters, list[str]]
     return _parameters(path, arrays, header)
 
 
-def _npz_header(path: str | Path, take: Callable[[str, None], NDArray[Any]]) -> Header:
+def _npz_header(path: str | Path, take: Callable[[str, None], Array]) -> Header:
     numbers = [*take("header", None).reshape(-1).tolist(), *take("seen", None).reshape(-1).tolist()]
     return _make_header(path, numbers)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
 from ..formats.weights import WeightsReader, too_short
+from ..parameters import ends_at
 from .statistics import Statistics, combine, measure
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def inspect_weights(path: str | Path, network: Network | None = None) -> Weights
         return WeightsInfo(
             str(path), size, reader.header, combine(everything), layers=len(network.layers), arrays=arrays,
             whole=count_whole_layers(network, values), missing=missing, trailing=trailing,
-            ends_in=_find_end(network, values),
+            ends_in=ends_at(network, values, between=""),
         )  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def check_size(path: str | Path, network: Network) -> None:
     """Raise `WeightsError` for a file that is neither a whole one of this network, nor one of its first layers."""
     with WeightsReader(path) as reader:
         left = 4 * network.parameters - reader.remaining
-        problem = _problem(left, max(0, -left), _find_end(network, reader.remaining))
+        problem = _problem(left, max(0, -left), ends_at(network, reader.remaining, between=""))
     if problem:
         raise WeightsError(problem, path)
 
@@ -126,18 +127,6 @@ def count_whole_layers(network: Network, size: int) -> int:
         if size < 0:
             return layer.index
     return len(network.layers)
-
-
-def _find_end(network: Network, size: int) -> str:
-    """The array in which ``size`` bytes of values end; empty if they end after a layer, and hold at least one."""
-    taken = 0
-    for layer in network.layers:
-        for number, array in enumerate(layer.stored()):
-            if taken + 4 * array.count > size:
-                between = number == 0 and 0 < taken == size
-                return "" if between else f"layer {layer.index} ({layer.kind}), {array.name}"
-            taken += 4 * array.count
-    return ""
 
 
 def _read_arrays(network: Network, reader: WeightsReader) -> Iterator[ArrayInfo]:

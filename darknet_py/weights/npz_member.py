@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import WeightsError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from ..typing import Array
 
 MOST_HEADER = 10_000
 """Bytes of an array's header; NumPy reads no longer ones either."""
@@ -28,7 +28,7 @@ Check = Callable[[bool, str, tuple[int, ...]], None]
 """Whether an array is float32, its type in words, its shape -> nothing, or raises."""
 
 
-def read_member(file: zipfile.ZipFile, member: str, path: str | Path, name: str, check: Check | None) -> NDArray[Any]:
+def read_member(file: zipfile.ZipFile, member: str, path: str | Path, name: str, check: Check | None) -> Array:
     """Read an array.
 
     Args:
@@ -59,8 +59,8 @@ def read_member(file: zipfile.ZipFile, member: str, path: str | Path, name: str,
         size = math.prod(found) * dtype.itemsize
         data = source.read(size)
         if len(data) != size or source.read(1):
-            told = f"ends after {len(data)}" if len(data) < size else "goes on after the last"
-            raise WeightsError(f"{name} {told} of {size} bytes", path)
+            length = f"ends after {len(data)}" if len(data) < size else "goes on after the last"
+            raise WeightsError(f"{name} {length} of {size} bytes", path)
     values = np.frombuffer(data, dtype)
     values = values.reshape(found[::-1]).T if fortran else values.reshape(found)
     return values if check is None else np.ascontiguousarray(values, dtype.newbyteorder("="))

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .fetching import complain, fetch, fetch_file, fetch_files, part_file
+    from .fetching import fetch, fetch_file, fetch_files, mismatch, part_file
     from .folders import cache_folder, fetch_folder, find_cfg, find_file, resource_folders
     from .model_files import ModelFiles, locate
     from .naming import find_model, find_network, known_model, model_cfg, network_names
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .registry_file import Model, PackageSource, RemoteFile, Source, UrlSource, get_model, registry, remote_file
 
 _PLACES = {
-    **dict.fromkeys(("complain", "fetch", "fetch_file", "fetch_files", "part_file"), "fetching"),
+    **dict.fromkeys(("mismatch", "fetch", "fetch_file", "fetch_files", "part_file"), "fetching"),
     **dict.fromkeys(("ModelFiles", "locate"), "model_files"),
     **dict.fromkeys(("find_model", "find_network", "known_model", "model_cfg", "network_names"), "naming"),
     **dict.fromkeys(("cache_folder", "fetch_folder", "find_cfg", "find_file", "resource_folders"), "folders"),
@@ -34,8 +34,30 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Model", "ModelFiles", "PackageSource", "Progress", "RemoteFile", "Source", "UrlSource", "cache_folder",
-    "complain", "fetch", "fetch_file", "fetch_files", "fetch_folder", "find_cfg", "find_file", "find_model",
-    "find_network", "get_model", "known_model", "locate", "model_cfg", "network_names", "part_file", "registry",
-    "remote_file", "resource_folders",
+    "Model",
+    "ModelFiles",
+    "PackageSource",
+    "Progress",
+    "RemoteFile",
+    "Source",
+    "UrlSource",
+    "cache_folder",
+    "fetch",
+    "fetch_file",
+    "fetch_files",
+    "fetch_folder",
+    "find_cfg",
+    "find_file",
+    "find_model",
+    "find_network",
+    "get_model",
+    "known_model",
+    "locate",
+    "mismatch",
+    "model_cfg",
+    "network_names",
+    "part_file",
+    "registry",
+    "remote_file",
+    "resource_folders",
 ]  # fmt: skip

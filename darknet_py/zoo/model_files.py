@@ -25,14 +25,14 @@ class ModelFiles:
 def locate(model: Model, fetch_missing: bool = False, progress: Progress | None = None) -> ModelFiles:
     """Find a model's files; fetch those that are nowhere, if asked to.
 
-    What is found is taken as it is; reading it tells whether it fits.
+    What is found is taken as it is; whether it fits shows when it is read.
 
     Raises:
         ModelError: with what is missing and where to put it.
     """
     from .fetching import by_hand, fetch_file
 
-    places: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for file in model.files:
         path = find_file(file.name)
         if path is None:
@@ -41,6 +41,6 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
                     f"{file.name} is not on this machine; `darknet-py fetch {model.name}` brings it, {by_hand(file)}"
                 )
             path = fetch_file(file, progress)
-        places[file.name] = path
-    names = places.get(model.names) or find_cfg(model.names)
-    return ModelFiles(find_cfg(model.cfg), places[model.weights], names, model.dialect)
+        paths[file.name] = path
+    names = paths.get(model.names) or find_cfg(model.names)
+    return ModelFiles(find_cfg(model.cfg), paths[model.weights], names, model.dialect)

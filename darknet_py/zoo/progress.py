@@ -1,4 +1,4 @@
-"""What a download tells about itself."""
+"""Progress of a download."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Model:
         files: what must be fetched to run it, the weights first.
         along: what is fetched along with it, though detecting does without.
         aliases: other names.
-        dialect: whose Darknet it was trained for (a key of `dialect.DIALECTS`); ``auto``: its cfg says it.
+        dialect: whose Darknet it was trained for (a key of `dialect.DIALECTS`); ``auto``: decided by its cfg.
     """
 
     name: str

@@ -15,7 +15,7 @@ from ..version import __version__
 from .patience import Handler, PatientResponse, SecureHandler
 
 _SHOWN = 300
-"""Characters of what a server says that a message shows."""
+"""Characters of a server's text that a message shows."""
 
 TIMEOUT = 20
 """Seconds without an answer after which a source is given up."""
@@ -71,9 +71,9 @@ def ask(url: str, begin: int) -> PatientResponse | Refused:
                 return Refused(_content_range(error.headers.get("Content-Range", ""))[1])
             raise DownloadError(_refusal(error)) from None
     except urllib.error.URLError as error:
-        raise DownloadError(f"cannot be reached: {words(error.reason)}") from None
+        raise DownloadError(f"cannot be reached: {error_text(error.reason)}") from None
     except (http.client.HTTPException, OSError) as error:
-        raise DownloadError(f"gave no answer: {words(error)}") from None
+        raise DownloadError(f"gave no answer: {error_text(error)}") from None
     except ValueError as error:
         raise DownloadError(f"is no address: {error}") from None
     try:
@@ -110,13 +110,13 @@ def total_size(answer: http.client.HTTPResponse) -> int | None:
     return _content_range(answer.headers.get("Content-Range", ""))[1]
 
 
-def words(error: Any) -> str:
-    """What a system's error says, without its number."""
+def error_text(error: Any) -> str:
+    """The message of a system error, without its number."""
     return getattr(error, "strerror", None) or str(error)[:_SHOWN] or type(error).__name__
 
 
 def _content_range(header: str) -> tuple[int | None, int | None]:
-    """First byte and total of ``bytes 5-9/10``, ``bytes 5-9/*`` or ``bytes */10``; None for what is not told."""
+    """First byte and total of ``bytes 5-9/10``, ``bytes 5-9/*`` or ``bytes */10``; None for what is missing."""
     match = re.fullmatch(r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/(?:([0-9]{1,18})|\*)", header.strip())
     begin, total = match.groups() if match else (None, None)
     return None if begin is None else int(begin), None if total is None else int(total)

@@ -17,7 +17,7 @@ class OnnxRuntime:
     """A network in an inference session."""
 
     def __init__(self, job: Job) -> None:
-        runtime: Any = importlib.import_module("onnxruntime")
+        runtime = importlib.import_module("onnxruntime")
         model, self.layers = to_onnx(job.cfg, job.weights, job.dialect)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self.threads = job.threads

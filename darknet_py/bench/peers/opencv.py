@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...layers import Layer
@@ -16,7 +16,7 @@ class OpenCV:
     """A network in ``cv2.dnn``, on its own CPU backend."""
 
     def __init__(self, job: Job) -> None:
-        cv2: Any = importlib.import_module("cv2")
+        cv2 = importlib.import_module("cv2")
         if not hasattr(cv2.dnn, "readNetFromDarknet"):
             raise RuntimeError(f"OpenCV {cv2.__version__} does not read Darknet's files any more: install opencv < 5")
         cv2.setNumThreads(job.threads)

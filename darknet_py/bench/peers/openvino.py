@@ -17,7 +17,7 @@ class OpenVino:
     """A compiled model."""
 
     def __init__(self, job: Job) -> None:
-        openvino: Any = importlib.import_module("openvino")
+        openvino = importlib.import_module("openvino")
         model, self.layers = to_onnx(job.cfg, job.weights, job.dialect)
         core = openvino.Core()
         settings = {

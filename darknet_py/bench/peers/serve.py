@@ -1,4 +1,4 @@
-"""What an engine's process says: lines of JSON, one for each request line.
+"""What an engine's process writes: lines of JSON, one for each request line.
 
 First line in: a `Job` as JSON; out: ``{"engine": name with version, "threads": n}``. Then
 

@@ -4,12 +4,11 @@ darknet-py is imported from where this file lies, without its neighbours in site
 needs comes from this interpreter's own environment.
 """
 
+import importlib.util
 import sys
+from pathlib import Path
 
-del sys.path[0]  # the files here have the names of packages
-
-import importlib.util  # noqa: E402
-from pathlib import Path  # noqa: E402
+del sys.path[0]  # some files here have the names of the packages that they import
 
 
 def _import_darknet_py() -> None:

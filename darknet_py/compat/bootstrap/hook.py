@@ -1,7 +1,7 @@
 """The import hook of processes below ``darknet-py run-script``: their ``cv2`` or ``darknet`` is that of the first one.
 
 It works by itself, without ``darknet_py``, until a process imports what it waits for: a process that has nothing to do
-with Darknet is not held up, and one that cannot have the engine says so.
+with Darknet is not held up, and one that cannot have the engine prints so.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Finder:
         return spec
 
     def has_engine(self) -> bool:
-        """Whether darknet_py can be imported here; says on standard error if not."""
+        """Whether darknet_py can be imported here; if not, prints that to standard error."""
         if importlib.util.find_spec("darknet_py") is None and sys.prefix == self.prefix:
             # The first process ran in the source tree.
             sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")))
@@ -118,7 +118,7 @@ class Finder:
         if not self.has_engine():
             return
         try:
-            from darknet_py.compat.scripts import take_place
+            from darknet_py.compat.flavours import take_place
         except ImportError as error:
             self.warn(f"cannot import darknet_py ({error})")
             return

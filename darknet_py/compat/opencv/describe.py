@@ -1,4 +1,4 @@
-"""What ``cv2.dnn.Net`` tells about itself: layers, shapes, operations, bytes, learned values, the graph."""
+"""What ``cv2.dnn.Net`` reports about itself: layers, shapes, operations, bytes, learned values, the graph."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Description:
         if isinstance(layer, str):
             number = 0 if layer == "_input" else self._numbers.get(layer, -1)
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not 0 <= number <= len(self._parts):
-            raise NotFound(f"the network has no layer {layer!r}; getLayerNames() tells those that it has, from id 1 on")
+            raise NotFound(f"the network has no layer {layer!r}; getLayerNames() lists those that it has, from id 1 on")
         return int(number)
 
 

@@ -229,7 +229,7 @@ class Net(Description):
     def _part(self, name: str) -> Part:
         number = self._numbers.get(name)
         if number is None:
-            raise NotFound(f"the network has no layer '{name}'; getLayerNames() tells those that it has")
+            raise NotFound(f"the network has no layer '{name}'; getLayerNames() lists those that it has")
         return self._parts[number - 1]
 
     def _ready(self) -> Detector:

@@ -60,7 +60,7 @@ def readNet(model: Source, config: Source = "", framework: str | Source = "") ->
 
 
 def is_darknet(model: object, config: object = "", framework: object = "") -> bool:
-    """Whether the arguments of a ``readNet`` mean a Darknet network, as OpenCV tells it."""
+    """Whether the arguments of a ``readNet`` mean a Darknet network, by OpenCV's rule."""
     names = [name for name in (model, config, framework) if isinstance(name, (str, os.PathLike))]
     return any(str(name).endswith((".cfg", ".weights")) or str(name).lower() == "darknet" for name in names)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.base import BaseContext
+from numba.core.typing.context import Context
+from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
 from ...kernels.runtime.borrow import borrow
@@ -146,7 +149,7 @@ def _splat(value: int) -> ir.Constant:
     return ir.Constant(_INTS, [value] * LANES)
 
 
-def _to_bytes(b: Any, x: Any) -> Any:
+def _to_bytes(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """The integer part (of 12 fractional bits), limited to 0 to 255."""
     x = b.ashr(x, _splat(12))
     for sign, limit in (("<", 0), (">", 255)):
@@ -154,7 +157,7 @@ def _to_bytes(b: Any, x: Any) -> Any:
     return b.trunc(x, _BYTES)
 
 
-def _interleaved(b: Any, red: Any, green: Any, blue: Any) -> Any:
+def _interleaved(b: ir.IRBuilder, red: ir.Value, green: ir.Value, blue: ir.Value) -> ir.Value:
     """One vector of red, green, blue, red, ..."""
     index = ir.VectorType(ir.IntType(32), 2 * LANES)
     both = b.shuffle_vector(red, green, ir.Constant(index, list(range(2 * LANES))))
@@ -164,12 +167,14 @@ def _interleaved(b: Any, red: Any, green: Any, blue: Any) -> Any:
 
 
 @intrinsic
-def _ycc_pixels(typingctx: Any, out: Any, start: Any, lines: Any, at: Any, stride: Any) -> Any:
+def _ycc_pixels(
+    typingctx: Context, out: types.Type, start: types.Type, lines: types.Type, at: types.Type, stride: types.Type
+) -> tuple[Signature, Callable[..., ir.Value]]:
     """LANES pixels of `_ycc_row`: three vectors of `lines` (from at + k * stride on) become one of `out`."""
     array = types.Array(types.uint8, 1, "C")
     signature = types.void(array, types.int64, array, types.int64, types.int64)
 
-    def codegen(context: Any, b: Any, signature: Any, args: Any) -> Any:
+    def codegen(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
         out, start, lines, at, stride = args
         source = cgutils.create_struct_proxy(signature.args[2])(context, b, lines).data
         target = cgutils.create_struct_proxy(signature.args[0])(context, b, out).data

@@ -40,10 +40,10 @@ def decode_jpeg(data: bytes, channels: int = 3, name: str | None = None) -> Pixe
         ImageError: stb_image refuses the file, or reads memory that it never wrote, or the file says that it is so
             large that it cannot hold its image.
     """
-    return _Decoder(data, name).decode(channels)
+    return Decoder(data, name).decode(channels)
 
 
-class _Decoder:
+class Decoder:
     def __init__(self, data: bytes, name: str | None) -> None:
         self.reader = Reader(data, name)
         self.bytes = np.frombuffer(data, np.uint8)
@@ -180,7 +180,7 @@ class _Decoder:
                 self.planes, start, component.row, self.coefficients, start, 8 * component.row, steps, *size, scratch
             )
 
-    def _mode(self, channels: int) -> int:
+    def mode_of(self, channels: int) -> int:
         """How the planes become the pixels (``load_jpeg_image``)."""
         count, adobe, to_grey = len(self.frame.components), self.tables.adobe_transform, channels in (1, 2)
         if count == 1:
@@ -195,7 +195,7 @@ class _Decoder:
         return color.GREY if to_grey else color.YCC
 
     def _pixels(self, channels: int) -> Pixels:
-        frame, mode = self.frame, self._mode(channels)
+        frame, mode = self.frame, self.mode_of(channels)
         needed = {color.GREY: [0], color.YCC: [0, 1, 2], color.RGB: [0, 1, 2]}.get(mode, [0, 1, 2, 3])
         starts = self._starts()
         layout = np.array(

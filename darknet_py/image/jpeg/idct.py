@@ -7,12 +7,15 @@ of the arithmetic. LLVM vectors of 8 lanes, one lane a column: LLVM lowers them 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.base import BaseContext
+from numba.core.typing.context import Context
+from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
 _BYTE, _SHORT, _INT = (ir.VectorType(ir.IntType(bits), 8) for bits in (8, 16, 32))
@@ -38,7 +41,9 @@ def _splat(vector: ir.VectorType, value: int) -> ir.Constant:
     return ir.Constant(vector, [value] * 8)
 
 
-def _rotate(b: Any, x: Any, y: Any, first: tuple[int, int], second: tuple[int, int]) -> tuple[Any, Any]:
+def _rotate(
+    b: ir.IRBuilder, x: ir.Value, y: ir.Value, first: tuple[int, int], second: tuple[int, int]
+) -> tuple[ir.Value, ir.Value]:
     """Two weighted sums of 16-bit vectors, in 32 bits."""
     x, y = b.sext(x, _INT), b.sext(y, _INT)
     sums = (
@@ -47,13 +52,13 @@ def _rotate(b: Any, x: Any, y: Any, first: tuple[int, int], second: tuple[int, i
     return next(sums), next(sums)
 
 
-def _clamp(b: Any, x: Any, low: int, high: int) -> Any:
+def _clamp(b: ir.IRBuilder, x: ir.Value, low: int, high: int) -> ir.Value:
     low_vector, high_vector = _splat(x.type, low), _splat(x.type, high)
     x = b.select(b.icmp_signed("<", x, low_vector), low_vector, x)
     return b.select(b.icmp_signed(">", x, high_vector), high_vector, x)
 
 
-def _transform(b: Any, rows: list[Any], bias: int, shift: int) -> list[Any]:
+def _transform(b: ir.IRBuilder, rows: list[ir.Value], bias: int, shift: int) -> list[ir.Value]:
     """One pass over eight 16-bit vectors: each lane is transformed; the results saturate to 16 bits."""
     c, a, d = _ROTATIONS["even"]
     even2, even3 = _rotate(b, rows[2], rows[6], (c, c + a), (c + d, c))
@@ -72,7 +77,7 @@ def _transform(b: Any, rows: list[Any], bias: int, shift: int) -> list[Any]:
     y4, y5 = _rotate(b, b.add(rows[1], rows[7]), b.add(rows[3], rows[5]), (c + a, c), (c, c + d))
     odd = [b.add(y3, y4), b.add(y2, y5), b.add(y1, y5), b.add(y0, y4)]
 
-    out: list[Any] = [None] * 8
+    out: list[ir.Value] = [None] * 8
     for i, (even, other) in enumerate(zip((x0, x1, x2, x3), odd, strict=True)):
         biased = b.add(even, _splat(_INT, bias))
         for place, total in ((i, b.add(biased, other)), (7 - i, b.sub(biased, other))):
@@ -81,7 +86,7 @@ def _transform(b: Any, rows: list[Any], bias: int, shift: int) -> list[Any]:
     return out
 
 
-def _transposed(b: Any, rows: list[Any]) -> list[Any]:
+def _transposed(b: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
     """An 8 x 8 matrix of 16-bit numbers, in three rounds of interleaving rows i and i + 4."""
     low, high = ([half + 8 * side for half in range(start, start + 4) for side in (0, 1)] for start in (0, 4))
     masks = [ir.Constant(ir.VectorType(ir.IntType(32), 8), order) for order in (low, high)]
@@ -91,13 +96,15 @@ def _transposed(b: Any, rows: list[Any]) -> list[Any]:
 
 
 @intrinsic
-def idct(typingctx: Any, plane: Any, start: Any, stride: Any, block: Any, at: Any) -> Any:
+def idct(
+    typingctx: Context, plane: types.Type, start: types.Type, stride: types.Type, block: types.Type, at: types.Type
+) -> tuple[Signature, Callable[..., ir.Value]]:
     """Transform ``block[at : at + 64]`` (int16, row by row) into the 8 x 8 bytes of ``plane`` from ``start`` on."""
     signature = types.void(
         types.Array(types.uint8, 1, "C"), types.int64, types.int64, types.Array(types.int16, 1, "C"), types.int64
     )
 
-    def codegen(context: Any, b: Any, signature: Any, args: Any) -> Any:
+    def codegen(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
         plane, start, stride, block, at = args
         source = cgutils.create_struct_proxy(signature.args[3])(context, b, block).data
         target = cgutils.create_struct_proxy(signature.args[0])(context, b, plane).data

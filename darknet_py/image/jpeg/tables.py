@@ -28,11 +28,11 @@ ZIGZAG_ENTRIES = 64 + 15
 
 def _make_zigzag() -> NDArray[np.int64]:
     """Place (row * 8 + column) of the k-th coefficient of a block, going up and down its anti-diagonals."""
-    places = sorted(
+    positions = sorted(
         ((row, column) for row in range(8) for column in range(8)),
         key=lambda place: (sum(place), place[0] if sum(place) % 2 else place[1]),
     )
-    order = [8 * row + column for row, column in places]
+    order = [8 * row + column for row, column in positions]
     return np.array(order + [order[-1]] * (ZIGZAG_ENTRIES - 64), np.int64)
 
 

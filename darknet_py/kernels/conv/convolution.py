@@ -9,7 +9,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
-from .epilogue import finish_filters, finish_pixels, is_finish  # noqa: F401 (for `Requires` in a docstring)
+from .epilogue import finish_filters, finish_pixels
 from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_window

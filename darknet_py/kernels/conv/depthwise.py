@@ -12,7 +12,7 @@ import numpy as np
 
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
-from ..runtime.work import plan_kernel, windows  # noqa: F401 (for `Requires` in a docstring)
+from ..runtime.work import plan_kernel
 from ..vector.simd import (
     add_product,
     even_lanes,
@@ -25,7 +25,7 @@ from ..vector.simd import (
     store,
     store_first,
 )  # fmt: skip
-from .epilogue import finish_pixels, is_finish  # noqa: F401 (for `Requires` in a docstring)
+from .epilogue import finish_pixels
 from .pack import pixels_of_row
 
 VECTORS = 4

@@ -12,8 +12,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
-from .convolution import output_plane  # noqa: F401 (for the shapes in a docstring)
-from .epilogue import finish_filters, is_finish  # noqa: F401 (for `Requires` in a docstring)
+from .epilogue import finish_filters
 from .multiply import multiply_filters
 from .pack import copy_window
 from .pool import pool_rows

@@ -11,7 +11,7 @@ import numpy as np
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import activate
 
 ROWS = 8
 """Outputs that one task of ``connected`` computes side by side."""

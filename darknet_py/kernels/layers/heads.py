@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..runtime.atomic import next_task
 from ..runtime.work import plan_kernel
-from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import activate
 
 
 @plan_kernel(tasks=lambda codes: codes.size)

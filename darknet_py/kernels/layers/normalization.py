@@ -10,7 +10,7 @@ from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.libm import pow
 from ..runtime.work import plan_kernel
-from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import activate
 
 
 @kernel

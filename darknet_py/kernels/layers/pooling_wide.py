@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
-from ..runtime.work import plan_kernel, windows  # noqa: F401 (for `Requires` in a docstring)
+from ..runtime.work import plan_kernel
 from ..vector.simd import larger, load, load_between, pointer, shifted, splat, store, store_first
 from .pooling import LOWEST
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .activations import activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import activate
 
 BLOCK = 256
 """Values that one task computes."""

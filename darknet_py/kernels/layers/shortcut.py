@@ -10,7 +10,7 @@ from ..runtime.jit import kernel
 from ..runtime.libm import expf
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, splat, store
-from .activations import LINEAR, activate, activate_values, is_code  # noqa: F401 (for `Requires` in a docstring)
+from .activations import LINEAR, activate, activate_values
 
 PART = 2048
 """Values that are still in the nearest cache when they are activated."""

@@ -91,22 +91,22 @@ class SealedFiles:
 
     def load(self, key: Any) -> Any:
         """What was saved under ``key``; None if nothing was, or it is damaged."""
-        name = self._entries().get(key)
+        name = self.entries().get(key)
         return None if name is None else _unseal(os.path.join(self._folder, name), (self._stamp, key))
 
     def save(self, key: Any, data: Any) -> None:
         """Keep ``data`` under ``key``. Raises OSError if it cannot be written."""
-        entries = self._entries()
+        entries = self.entries()
         name = entries.get(key) or self._name(key)
         self._write(os.path.join(self._folder, name), (self._stamp, key), data)
         if entries.get(key) != name:
-            self._write(self._index, self._stamp, {**self._entries(), key: name})
+            self._write(self._index, self._stamp, {**self.entries(), key: name})
 
     def flush(self) -> None:
         """Forget all entries."""
         self._write(self._index, self._stamp, {})
 
-    def _entries(self) -> dict[Any, str]:
+    def entries(self) -> dict[Any, str]:
         """Key -> name of its file; empty if there is no index, or one of other sources."""
         return _unseal(self._index, self._stamp) or {}
 
@@ -120,7 +120,7 @@ class SealedFiles:
         part = f"{path}.tmp.{uuid.uuid4().hex[:16]}"
         try:
             with open(part, "wb") as file:
-                file.write(_seal(body))
+                file.write(seal(body))
                 file.write(body)
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)  # no file takes the place of a folder
@@ -130,12 +130,12 @@ class SealedFiles:
                 os.unlink(part)
 
 
-def _seal(body: bytes | memoryview) -> bytes:
+def seal(body: bytes | memoryview) -> bytes:
     """What stands before ``body``: its hash, pickled, so that Numba reads it as the version of another Numba."""
     return pickle.dumps(f"sha256 {hashlib.sha256(body).hexdigest()}", protocol=4)
 
 
-_SEAL = len(_seal(b""))
+_SEAL = len(seal(b""))
 
 
 def _unseal(path: str, about: Any) -> Any:
@@ -145,7 +145,7 @@ def _unseal(path: str, about: Any) -> Any:
             return None
         content = memoryview(Path(path).read_bytes())
         body = content[_SEAL:]
-        if content[:_SEAL] != _seal(body):
+        if content[:_SEAL] != seal(body):
             return None
         found, data = pickle.loads(body)
     except Exception:  # unpickling raises anything; what was written by a version of other types is nothing, too

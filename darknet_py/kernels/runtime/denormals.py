@@ -89,8 +89,8 @@ CONTROL_WORD = CONTROL_WORDS.get(ARCHITECTURE)
 def denormals_as_zero(flush: bool) -> Iterator[None]:
     """While inside, denormal operands and results of this thread's floating-point arithmetic count as zero, or do not.
 
-    All else is as IEEE 754 has it by default: results are rounded to the nearest number, and NumPy says nothing of what
-    overflows or is no number, as C says nothing. Whatever was set before is set again afterwards.
+    All else is as IEEE 754 has it by default: results are rounded to the nearest number, and NumPy gives no warning of
+    overflow and NaN, as C gives none. Whatever was set before is set again afterwards.
     """
     with np.errstate(all="ignore"):
         if CONTROL_WORD is None:
@@ -101,16 +101,16 @@ def denormals_as_zero(flush: bool) -> Iterator[None]:
 
 def _with_word(control: ControlWord, flush: bool) -> Iterator[None]:
     word = np.empty(1, np.int64)
-    _read_control(word)
+    read_control(word)
     before = int(word[0])
     wanted = before & ~(control.flush | control.others) | (control.flush if flush else 0)
     if wanted != before:
-        _write_control(wanted)
+        write_control(wanted)
     try:
         yield
     finally:
         if wanted != before:
-            _write_control(before)
+            write_control(before)
 
 
 @intrinsic
@@ -133,7 +133,7 @@ def _write(typingctx: Any, word: Any) -> Any:
 
 
 @kernel
-def _read_control(out):
+def read_control(out):
     """The control word of this thread.
 
     Args:
@@ -143,7 +143,7 @@ def _read_control(out):
 
 
 @kernel
-def _write_control(word):
+def write_control(word):
     """Set the control word of this thread.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Work:
 
 
 def windows(extent: int, size: int, stride: int) -> int:
-    """How many windows of ``size``, ``stride`` apart, an extent has, as C divides (for ``Requires`` in docstrings)."""
+    """How many windows of ``size``, ``stride`` apart, an extent has, as C divides (for docstrings)."""
     rest = extent - size
     return (rest // stride if rest >= 0 else -(-rest // stride)) + 1
 
@@ -67,9 +67,19 @@ def argument_names(function: Any) -> tuple[str, ...]:
     return tuple(code.co_varnames[: code.co_argcount])
 
 
+class PlanKernel(Protocol):
+    """A kernel as `plan_kernel` makes it: compiled, and with what a plan asks about its work."""
+
+    __name__: str
+    py_func: Callable[..., None]
+    work: Work
+
+    def __call__(self, queue: object, *arguments: object) -> None: ...
+
+
 def plan_kernel(
     *, tasks: Callable[..., int], temporary: Mapping[str, Callable[..., int]] = MappingProxyType({})
-) -> Callable[[Callable[..., None]], Any]:
+) -> Callable[[Callable[..., None]], PlanKernel]:
     """Decorator of a kernel that a plan's threads run together, by tasks (see `kernels.runtime.atomic`).
 
     Args:
@@ -78,14 +88,14 @@ def plan_kernel(
             stands for the number of threads.
     """
 
-    def decorate(function: Callable[..., None]) -> Any:
+    def decorate(function: Callable[..., None]) -> PlanKernel:
         queue, *names = argument_names(function)
         work = Work(tuple(names), Formula(tasks), {name: Formula(count) for name, count in temporary.items()})
         for formula in (work.tasks, *work.temporary.values()):
             unknown = set(formula.names) - {*names, WORKERS}
             if queue != "queue" or unknown or not set(work.temporary) <= set(names):
                 raise TypeError(f"{function.__name__}: its counts ask for arguments that it does not have: {unknown}")
-        dispatcher = kernel(function)
+        dispatcher: PlanKernel = kernel(function)
         dispatcher.work = work
         return dispatcher
 

@@ -23,13 +23,13 @@ def matches_library() -> bool:
     tile = host_tile()
     x = np.stack([spread * 170 - 85, np.exp(spread * 41 - 20.5)]).astype(np.float32)  # COUNT is whole vectors
     found, wanted = np.zeros_like(x), np.zeros_like(x)
-    _both(found[0], found[1], wanted[0], wanted[1], x[0], x[1], tile)
+    evaluate(found[0], found[1], wanted[0], wanted[1], x[0], x[1], tile)
     unsure = np.isnan(found)
     return bool(unsure.mean() < 0.01 and np.array_equal(found[~unsure], wanted[~unsure]))
 
 
 @kernel
-def _both(exps, logs, own_exps, own_logs, x, y, tile):
+def evaluate(exps, logs, own_exps, own_logs, x, y, tile):
     """The functions in vectors, and the C library's.
 
     Args:

@@ -10,6 +10,7 @@ from ... import layers
 from . import convolutional, elementwise, heads, moves, pooling, recurrent, weighted
 
 if TYPE_CHECKING:
+    from ...kernels.runtime.work import PlanKernel
     from ..context import LayerContext
     from ..step import Step
 
@@ -59,7 +60,7 @@ HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], list[Any]]] = {
 }
 """By layer class."""
 
-OWN_KERNELS: dict[str, Any] = {}
+OWN_KERNELS: dict[str, PlanKernel] = {}
 """By activation that a program has brought along (`extend.add_activation`): what computes it, as a step of its own."""
 
 
@@ -74,7 +75,7 @@ def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     return [*steps, *_own_activation(OWN_KERNELS[activation], layer.out.size, context)]
 
 
-def _own_activation(kernel: Any, count: int, context: LayerContext) -> list[Step]:
+def _own_activation(kernel: PlanKernel, count: int, context: LayerContext) -> list[Step]:
     """An activation in place, of one image after the other."""
     starts = [image * context.images.next_out for image in range(context.images.count)]
     outputs = [context.out[start : start + count] for start in starts]

@@ -26,7 +26,7 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
         return [*before, *blur_steps(layer, replace(context, sources=[sharp], inner=rest))]
     steps: list[Step] = []
     if layer.xnor:
-        steps, context = binarized(layer, context)
+        steps, layer, context = binarized(layer, context)
     shares = _channel_shares(layer, context)
     if unrolls(layer):
         before, context = _unrolled(layer, context)

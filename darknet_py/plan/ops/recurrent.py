@@ -20,6 +20,7 @@ from .convolutional import convolutional_steps
 from .weighted import connected_steps
 
 if TYPE_CHECKING:
+    from ...kernels.runtime.work import PlanKernel
     from ...layers import ConvLstm, Crnn, Gru, Lstm, Recurrent, Rnn
     from ...typing import Floats
     from ..context import LayerContext
@@ -54,7 +55,7 @@ class _Parts:
             )
             self.steps += _PARTS[type(part)](part, context)
 
-    def between(self, kernel: Any, *names: str, **arguments: Any) -> None:
+    def between(self, kernel: PlanKernel, *names: str, **arguments: Any) -> None:
         """A kernel of `kernels.layers.recurrent`; it gets the outputs of the named parts, too."""
         self.steps.append(self.context.step(kernel, **{name: self.out[name] for name in names}, **arguments))
 

@@ -1,0 +1,348 @@
+"""Archives: a row a picture in Parquet files, runs that are killed and go on, `DetectBatch` in other processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darknet_py.batch import DetectBatch
+from darknet_py.detector import Detector
+from darknet_py.errors import DarknetError, FileError
+from darknet_py.loading import load
+
+from .program import ask, failure
+from .systems import need_posix
+from .test_cli import OWN, REPOSITORY
+
+pa = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
+
+from darknet_py.batch.archive import PART, Archive, read_archive  # noqa: E402
+from darknet_py.batch.facts import Facts  # noqa: E402
+from darknet_py.batch.rows import failed_row, schema, to_table  # noqa: E402
+
+NAMES = ["ant", "bee", "cat"]
+QUIET = ("--parquet", "out", "-q")
+
+
+@pytest.fixture(scope="module")
+def photos(net: Path) -> Path:
+    """A folder of its own with a network and 9 pictures, of which two cannot be read."""
+    folder = net / "photos"
+    folder.mkdir()
+    for number in range(7):
+        shutil.copy(net / "photo.png", folder / f"{number}.png")
+    (folder / "3x.png").write_bytes(b"\x89PNG\r\n\x1a\n garbage")
+    (folder / "9.jpg").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def out(net: Path) -> Path:
+    """Where an archive goes; nothing is there."""
+    shutil.rmtree(net / "out", ignore_errors=True)
+    return net / "out"
+
+
+def batch(net: Path, **words: Any) -> DetectBatch:
+    return DetectBatch(
+        str(net / "net.cfg"), str(net / "net.weights"), names=tuple(NAMES), **{"thresh": 0.3, "threads": 1, **words}
+    )
+
+
+def all_paths(photos: Path) -> list[str]:
+    return [str(path) for path in sorted(photos.iterdir())]
+
+
+def archived(folder: Path) -> list[dict[str, Any]]:
+    return sorted(read_archive(folder).to_pylist(), key=lambda row: str(row["path"]))
+
+
+def test_a_row_for_each_picture_with_the_very_numbers(net: Path, photos: Path, out: Path) -> None:
+    answer = ask("detect", "photos", *OWN, "--parquet", "out", cwd=net)
+    assert answer.code == 1 and answer.out == ""
+    assert answer.err.splitlines()[-2:] == [
+        "Rows: 9 new ones in out, 2 of them could not be read", "Error: 2 of 9 images could not be read",
+    ]  # fmt: skip
+    assert answer.err.count("Error: photos/") == 2
+    assert sorted(path.name for path in out.iterdir()) == [".lock", "part-000001.parquet", "run.json"]
+    rows = archived(out)
+    assert [row["path"] for row in rows] == [f"photos/{name}" for name in sorted(os.listdir(photos))]
+    found = load(net / "net.cfg", net / "net.weights", names=NAMES).detect(net / "photo.png", thresh=0.3)
+    for row in rows:
+        good = row["path"] not in ("photos/3x.png", "photos/9.jpg")
+        assert row["ok"] == good and (row["error"] is None) == good
+        assert (row["width"], row["height"]) == ((90, 60) if good else (None, None))
+        assert row["name"] == (found.names if good else [])
+        if good:
+            assert np.array_equal(np.array(row["confidence"], np.float32), found.confidence)
+            assert np.array_equal(np.array(row["box"], np.float32), found.box)
+            assert row["class_id"] == found.class_id.tolist() and row["box_id"] == found.box_id.tolist()
+    run = json.loads((out / "run.json").read_text())
+    assert {(row["model"], row["settings"]) for row in rows} == {(run["model_hash"], run["settings_hash"])}
+    assert read_archive(out).schema == schema()
+
+
+def test_a_finished_run_has_nothing_left_to_do(net: Path, photos: Path, out: Path) -> None:
+    assert ask("detect", "photos", *OWN, *QUIET, "--resume", cwd=net).code == 1, "nothing to go on with: begun"
+    before = archived(out)
+    assert "go on with it (--resume)" in failure("detect", "photos", *OWN, *QUIET, cwd=net)
+    again = ask("detect", "photos", "photos/0.png", *OWN, "--parquet", "out", "--resume", cwd=net)
+    assert again == (0, "", "out: goes on with 9 pictures that are done\nRows: 0 new ones in out\n")
+    assert archived(out) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--thresh", ".4"], "thresh was 0.3, and is 0.4 now"),
+        (["--classes", "cat"], "classes was null, and is [2] now"),
+        (["--tiles", "2x2"], "tiles was null, and is"),
+        (["--size", "32"], "size was 64 x 64 x 3, and is 32 x 32 x 3 now"),
+        (["--stretch"], "fit was letterbox, and is stretch now"),
+        (["--exif"], "exif was false, and is true now"),
+        (["--weights", "other.weights"], "weights was sha256"),
+        (["--names", "other.names"], "names was sha256"),
+    ],
+)
+def test_a_run_of_something_else_does_not_go_on(
+    net: Path,
+    photos: Path,
+    out: Path,
+    words: list[str],
+    message: str,
+) -> None:
+    data = bytearray((net / "net.weights").read_bytes())
+    data[-1] ^= 1
+    (net / "other.weights").write_bytes(data)
+    (net / "other.names").write_text("ant\nbee\ndog\n")
+    ask("detect", "photos/0.png", *OWN, *QUIET, cwd=net)
+    before = archived(out)
+    told = failure("detect", "photos/1.png", *OWN, *QUIET, "--resume", *words, cwd=net)
+    assert told.startswith("Error: out: its results are made of something else: ") and message in told
+    assert archived(out) == before
+
+
+def test_relative_paths_are_of_the_folder_where_it_was_begun(
+    net: Path,
+    photos: Path,
+    out: Path,
+    tmp_path: Path,
+) -> None:
+    ask("detect", "photos/0.png", *OWN, *QUIET, cwd=net)
+    shutil.copytree(photos, tmp_path / "photos")
+    own = [str(net / word) if word.startswith("net.") else word for word in OWN]
+    told = failure("detect", "photos", *own, "--parquet", out, "--resume", cwd=tmp_path)
+    assert f"was begun in the folder {net}" in told
+    assert ask("detect", tmp_path / "photos" / "0.png", *own, "--parquet", out, "--resume", cwd=tmp_path).code == 0
+    assert len(archived(out)) == 2
+
+
+def test_what_does_not_go_together(net: Path, photos: Path) -> None:
+    for words in (["--json", "-"], ["-o", "x"], ["--tree-path"], ["--percentages"]):
+        assert "--parquet goes without" in failure("detect", "photos", *OWN, *QUIET, *words, cwd=net, code=2)
+    assert "--resume goes with --parquet" in failure("detect", "photos", *OWN, "--resume", cwd=net, code=2)
+    assert "pictures that are files" in failure("detect", "-", *OWN, *QUIET, cwd=net, code=2)
+    (net / "file").write_text("")
+    assert "file: cannot be written" in failure("detect", "photos", *OWN, "--parquet", "file", "-q", cwd=net)
+
+
+FACTS = Facts({"weights": "a"}, {"thresh": 0.5})
+
+
+def row(path: str, facts: Facts = FACTS) -> dict[str, Any]:
+    return failed_row(path, DarknetError("no"), facts.hashes)
+
+
+def test_parts_appear_whole_and_each_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darknet_py.batch.archive.PICTURES", 3)
+    with Archive(tmp_path / "out", FACTS) as archive:
+        assert archive.missing(["/a", "/b", "/a"]) == ["/a", "/b"]
+        for path in ("/a", "/b", "/a", "/c", "/d", "/b"):
+            archive.add(row(path))
+        assert [path.name for path in sorted((tmp_path / "out").glob("part*"))] == ["part-000001.parquet"]
+        with pytest.raises(FileError, match="another run writes"):
+            need_posix()
+            Archive(tmp_path / "out", FACTS, resume=True)
+    assert [each["path"] for each in archived(tmp_path / "out")] == ["/a", "/b", "/c", "/d"]
+    with pytest.raises(ZeroDivisionError), Archive(tmp_path / "out", FACTS, resume=True) as archive:
+        assert archive.missing(["/c", "/e", "/f"]) == ["/e", "/f"]
+        archive.add(row("/e"))
+        raise ZeroDivisionError  # what was done by then is there
+    assert [each["path"] for each in archived(tmp_path / "out")] == ["/a", "/b", "/c", "/d", "/e"]
+    with (
+        Archive(tmp_path / "out", FACTS, resume=True) as archive,
+        pytest.raises(FileError, match="the workers have other"),
+    ):
+        archive.add(row("/g", Facts({"weights": "b"}, {})))
+
+
+def test_files_that_are_not_whole_are_named(tmp_path: Path) -> None:
+    with Archive(tmp_path / "out", FACTS) as archive:
+        archive.add(row("/a"))
+    part = tmp_path / "out" / "part-000001.parquet"
+    whole = part.read_bytes()
+    (tmp_path / "out" / "part-000002.parquet.77.part").write_bytes(whole[:50])  # of a run that was killed
+    for broken in (whole[:-9], b"", b"PAR1"):
+        part.write_bytes(broken)
+        with pytest.raises(FileError, match=r"part-000001.parquet: is no whole part .*delete it"):
+            Archive(tmp_path / "out", FACTS, resume=True)
+    part.write_bytes(whole)
+    (tmp_path / "out" / "part-000007.parquet").write_bytes(whole)
+    with pytest.raises(FileError, match=r"part-000007.parquet: has rows of pictures that other parts have, too"):
+        Archive(tmp_path / "out", FACTS, resume=True)
+    (tmp_path / "out" / "part-000007.parquet").unlink()
+    with Archive(tmp_path / "out", FACTS, resume=True) as archive:
+        archive.add(row("/b"))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        ".lock", "part-000001.parquet", "part-000002.parquet", "run.json",
+    }  # fmt: skip
+    (tmp_path / "out" / "run.json").write_text("{")
+    with pytest.raises(DarknetError, match=r"run.json:1: is not JSON"):
+        Archive(tmp_path / "out", FACTS, resume=True)
+    (tmp_path / "out" / "run.json").unlink()
+    with pytest.raises(FileError, match=r"no run.json"):
+        Archive(tmp_path / "out", FACTS, resume=True)
+    with pytest.raises(FileError, match="no part"):
+        read_archive(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_is_stopped_goes_on(
+    net: Path,
+    photos: Path,
+    out: Path,
+    number: signal.Signals,
+    tmp_path: Path,
+) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    for count in range(12):
+        shutil.copy(net / "photo.png", many / f"{count:02d}.png")
+    shutil.copy(photos / "3x.png", many / "05.png")
+    expected = ask("detect", many, *OWN, "--parquet", tmp_path / "whole", "-q", cwd=net)
+    assert expected.code == 1
+    (many / "08.png").unlink()
+    os.mkfifo(many / "08.png")  # nobody ever writes to it: the run stops there
+    code = "import darknet_py.batch.archive as a; a.PICTURES = 2; from darknet_py.cli import main; main()"
+    files = [str(many / f"{count:02d}.png") for count in range(12)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "detect", *files, *OWN, "--parquet", str(out)],
+        cwd=net, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "05.png" not in (line := process.stderr.readline()):
+        assert line, "it ended before the first pictures"
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 143)
+    before = {path.name: path.read_bytes() for path in out.glob("part*.parquet")}
+    assert before and 2 <= len(read_archive(out)) < 12
+    (many / "08.png").unlink()
+    shutil.copy(net / "photo.png", many / "08.png")
+    answer = ask("detect", *files, *OWN, "--parquet", out, "--resume", "-q", cwd=net)
+    assert answer.code in (0, 1)  # 1 if the broken picture was left
+    assert archived(out) == archived(tmp_path / "whole")
+    assert all((out / name).read_bytes() == data for name, data in before.items()), "what was there stays"
+    assert all(PART.fullmatch(path.name) or path.name in (".lock", "run.json") for path in out.iterdir())
+
+
+def test_importing_and_pickling_needs_no_engine(net: Path) -> None:
+    code = (
+        "import pickle, sys; from darknet_py.batch import DetectBatch; "
+        "one = DetectBatch('a.cfg', 'a.weights', classes='dog', zones=['0,0,1,1']); "
+        "assert pickle.loads(pickle.dumps(one)) == one and hash(one); "
+        "print([name for name in ('numba', 'numpy', 'pyarrow', 'darknet_py.detector') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+def test_detect_batch_takes_paths_and_tables(net: Path, photos: Path) -> None:
+    paths, detect = all_paths(photos), batch(net)
+    rows = detect(paths)
+    assert [row["path"] for row in rows] == paths and [row["ok"] for row in rows].count(False) == 2
+    assert detect({"path": np.array(paths, object)}) == to_table(rows)
+    contents = {"path": paths, "bytes": [Path(path).read_bytes() for path in paths]}
+    other = detect(pa.table(contents))
+    assert other.drop(["error"]) == to_table(rows).drop(["error"])
+    assert detect([]) == [] and detect({"path": []}).num_rows == 0
+    assert pickle.loads(pickle.dumps(detect)).worker() is detect.worker(), "one network in a process"
+
+
+def test_detect_batch_has_the_options_of_the_command(net: Path, photos: Path, out: Path) -> None:
+    words = ["--classes", "cat", "--zone", "0,0,.8,1", "--min-size", "1%", "--clip", "--tiles", "2x1", "--nms", ".3"]
+    ask("detect", "photos", *OWN, *QUIET, *words, cwd=net)
+    detect = batch(net, classes="cat", zones=["0,0,.8,1"], min_size="1%", clip=True, tiles="2x1", nms=0.3)
+    expected = detect([str(photos / Path(row["path"]).name) for row in archived(out)])
+    for one, two in zip(archived(out), expected, strict=True):
+        for name in ("path", "error"):
+            one.pop(name), two.pop(name)
+        assert one == {**two, "confidence": one["confidence"], "box": one["box"]}
+        assert np.array_equal(np.float32(one["confidence"]), np.float32(two["confidence"]))
+        assert np.array_equal(np.float32(one["box"]), np.float32(two["box"]))
+
+
+def test_addresses_are_opened_by_fsspec(net: Path, photos: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    with fsspec.open("memory://bucket/0.png", "wb") as file:
+        file.write((photos / "0.png").read_bytes())
+    good, missing, unknown = batch(net)(["memory://bucket/0.png", "memory://bucket/1.png", "nowhere://x/1.png"])
+    (expected,) = batch(net)([str(photos / "0.png")])
+    assert {**good, "path": ""} == {**expected, "path": ""}
+    assert not missing["ok"] and missing["error"].startswith("memory://bucket/1.png: cannot be read")
+    assert not unknown["ok"] and "nowhere" in unknown["error"]
+
+
+def test_a_network_that_cannot_be_loaded_ends_it(net: Path) -> None:
+    with pytest.raises(DarknetError, match="cannot read"):
+        DetectBatch(str(net / "net.cfg"), "nowhere.weights")(["a.png"])
+    with pytest.raises(DarknetError, match="Did you mean cat"):
+        batch(net, classes="catt")(["a.png"])
+
+
+def test_a_picture_that_is_too_large_is_a_row(
+    net: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare = Detector.prepare
+
+    def small_memory(self: Detector, pixels: Any, view: Any = None) -> Any:
+        if pixels.shape == (60, 91, 3):
+            raise MemoryError
+        return prepare(self, pixels, view)
+
+    monkeypatch.setattr(Detector, "prepare", small_memory)
+    from PIL import Image
+
+    Image.new("RGB", (91, 60)).save(net / "large.png")
+    rows = batch(net)([str(photos / "0.png"), str(net / "large.png"), str(photos / "1.png")])
+    assert [row["ok"] for row in rows] == [True, False, True] and "memory" in rows[1]["error"]
+
+
+def _rows_of(work: tuple[DetectBatch, list[str]]) -> list[dict[str, Any]]:
+    return work[0].rows(work[1])
+
+
+@pytest.mark.slow
+def test_other_processes_give_the_same_bits(net: Path, photos: Path) -> None:
+    paths, detect = all_paths(photos), batch(net)
+    with contextlib.closing(multiprocessing.get_context("spawn").Pool(2)) as pool:
+        parts = pool.map(_rows_of, [(detect, paths[start : start + 2]) for start in range(0, len(paths), 2)])
+        pool.terminate()
+    assert [row for part in parts for row in part] == detect.rows(paths)
