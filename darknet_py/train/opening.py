@@ -170,7 +170,8 @@ class Plan:
         asked = self.asked
         return {
             "the cfg": file_sha256(self.network.path), "the set of pictures": contents(self.samples),
-            "--seed": asked.seed, "--math": asked.math, "--rand": asked.darknets_rand, "--sizes": list(asked.sizes or ()),
+            "--seed": asked.seed, "--math": asked.math, "--rand": asked.darknets_rand,
+            "--sizes": list(asked.sizes or ()),
             "--darknet-deltas": asked.darknet_deltas, "--paper-class-objectness": asked.class_objectness,
         }  # fmt: skip
 
