@@ -70,6 +70,39 @@ def test_folder_to_csv(network: list[str], tmp_path: Path, capsys: pytest.Captur
     assert "broken.jpg" in capsys.readouterr().err
 
 
+def test_archive(network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow")
+    fsspec = pytest.importorskip("fsspec")
+    for photo in PHOTOS.glob("*.jpg"):
+        (tmp_path / "photos" / photo.stem).mkdir(parents=True)
+        shutil.copy(photo, tmp_path / "photos" / photo.stem)
+        with fsspec.open(f"memory://examples/{photo.name}", "wb") as file:
+            file.write(photo.read_bytes())
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    words = [*network, "--thresh", THRESH]
+    example("archive").main([str(tmp_path / "photos"), str(tmp_path / "a"), *words])
+    example("archive").main([str(tmp_path / "photos"), str(tmp_path / "a"), *words, "--resume"])
+    example("archive").main(["memory://examples", str(tmp_path / "b"), *words])
+    first, again, store = capsys.readouterr().out.splitlines()
+    assert first.startswith("4 pictures") and first.endswith("4 new, 1 could not be read")
+    assert again.startswith("4 pictures") and again.endswith("0 new, 0 could not be read")
+    assert store.startswith("3 pictures") and store.endswith("3 new, 0 could not be read")
+    with pytest.raises(SystemExit, match="go on with it"):
+        example("archive").main([str(tmp_path / "photos"), str(tmp_path / "a"), *words])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_archive_on_a_cluster(
+    network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    module = pytest.importorskip({"dask": "distributed"}.get(engine, engine))
+    example("archive").main([str(PHOTOS), str(tmp_path / "a"), *network, f"--{engine}", "local", "--workers", "2"])
+    assert "3 pictures" in capsys.readouterr().out
+    if engine == "ray":
+        module.shutdown()
+
+
 def test_crop_objects(network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example("crop_objects").main([str(PHOTOS / "coffee.jpg"), str(tmp_path / "crops"), *network, "--thresh", THRESH])
     named = capsys.readouterr().out.splitlines()
@@ -147,12 +180,14 @@ def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_every_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\]\(([^)]+)\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
-    assert listed == {
-        path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".js", ".ipynb")
-    }
+    programs = {path for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".js", ".ipynb")}
+    listed = {name for name in listed if not name.startswith("..")}
+    assert listed == {path.relative_to(EXAMPLES).as_posix() for path in programs}
     tests = Path(__file__).read_text(encoding="utf-8")
     for name in listed - {"tour.ipynb"}:
-        called = f'example("{name[:-3]}")' if name.endswith(".py") else f'EXAMPLES / "{name}"'
+        called = (
+            f'example("{Path(name).with_suffix("").as_posix()}")' if name.endswith(".py") else f'EXAMPLES / "{name}"'
+        )
         assert called in tests, name
 
 

@@ -158,14 +158,14 @@ def test_broken_off_with_dropout_and_other_sizes(rand: bool, tmp_path: Path) -> 
     cfg = CLASSIFIER.replace("channels=3", "channels=3\nrandom=1")
     asked = {"darknets_rand": rand, "sizes": (32, 96)}
     with open_set(tmp_path, cfg, **asked) as training:
-        training.session._resizing = Resizing(32, 96, 3, ends_large=False)
+        training.session.resizing = Resizing(32, 96, 3, ends_large=False)
         sizes = [done.size for done in training.run()]
     whole = (tmp_path / "backup/net_final.weights").read_bytes()
     assert len(set(sizes)) > 1
     (tmp_path / "backup/net_final.weights").unlink()
     for stop in (2, 5, 8):
         with open_set(tmp_path, cfg, resume=stop > 2, **asked) as training:
-            training.session._resizing = Resizing(32, 96, 3, ends_large=False)
+            training.session.resizing = Resizing(32, 96, 3, ends_large=False)
             for done in training.run():
                 assert done.size == sizes[done.number - 1]
                 if done.number == stop:

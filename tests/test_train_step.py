@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darknet_py.kernels.vector.tile import AVX2, SSE, Tile
 from darknet_py.loading import load
 from darknet_py.network import read_network
 from darknet_py.plan.verify import check_step
@@ -202,6 +203,28 @@ def test_region_loss_is_that_of_the_twin(tmp_path: Path, seen: int) -> None:
     assert result.lines[0].startswith("Region Avg IOU: 0.") and result.lines[0].endswith(",  count: 4")
 
 
+TREE = "thing -1\nground -1\ndog 0\ncat 0\nbird 0\nhound 2\nterrier 2\n"
+
+
+def test_class_only_images_teach_a_path_of_the_tree(tmp_path: Path) -> None:
+    (tmp_path / "net.tree").write_text(TREE)
+    head = REGION.replace("filters=16", "filters=24").replace("classes=3", "classes=7") + "tree=net.tree\n"
+    trainer = make(tmp_path, NET + STRIDE + head)
+    y = boxes(trainer, [(999999.0,) * 4 + (5.0,)], BOXES[1])
+    result = trainer.step(images(trainer), y)
+    out, delta = trainer.plan.output(2).reshape(2, 2, 12, 24), np.zeros((2, 12, 24), f32)
+    path = out[0, :, 4] * (out[0, :, 10] * out[0, :, 7] * out[0, :, 5])
+    best = np.unravel_index(np.argmax(path), path.shape)
+    delta[:, 4] = f32(0.7) * -out[0, :, 4]
+    delta[best[0], 4, best[1]] = 0
+    for k in (5, 6, 7, 8, 9, 10, 11):  # the groups of thing, dog and hound
+        delta[best[0], k, best[1]] = f32(2) * (f32(k in (5, 7, 10)) - out[0, best[0], k, best[1]])
+    slope = (f32(1) - out[0]) * out[0]
+    delta[:, [0, 1, 4]] *= slope[:, [0, 1, 4]]
+    np.testing.assert_array_equal(trainer.plan.delta(2)[: delta.size], delta.reshape(-1))
+    assert result.lines[0].endswith("count: 1")
+
+
 def test_yolo_loss_is_that_of_the_twin(tmp_path: Path) -> None:
     trainer = make(tmp_path, NET + STRIDE + YOLO)
     y = boxes(trainer, *BOXES)
@@ -267,6 +290,21 @@ def test_fast_is_near_and_the_same_with_any_number_of_threads(tmp_path: Path) ->
             wanted = exact.updates[index][name]
             np.testing.assert_allclose(found, wanted, atol=2e-4 * np.abs(wanted).max())
             assert (found != wanted).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tile", [SSE, AVX2], ids=["4 lanes", "8 lanes"])
+def test_any_length_of_vectors_gives_the_same_bits(tmp_path: Path, tile: Tile) -> None:
+    text = NET + GROUPS + POOL + POINT + STRIDE + COST
+    results = []
+    for given in (tile, None):
+        trainer = make(tmp_path, text, tile=given)
+        for call in range(2):
+            trainer.step(images(trainer, call), values(trainer, call))
+        results.append(trainer.updates)
+    for one, other in zip(*results, strict=True):
+        for name, found in one.items():
+            np.testing.assert_array_equal(found, other[name])
 
 
 def test_what_was_saved_goes_on_to_the_same_bits(tmp_path: Path) -> None:

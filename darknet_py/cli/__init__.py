@@ -25,6 +25,7 @@ from .guard import keep_inputs
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
     "demo": "Detect the objects in a video, from a file, a camera or an address.",
+    "serve": "Answer detection requests of camera systems over HTTP, with a page to try pictures on.",
     "classify": "Name the most probable classes of images.",
     "evaluate": "Measure how good a detector is: average precision over labelled images, with curves.",
     "fetch": "Fetch the files of released models, or list them.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from .truth import class_map, truth_of
 
 if TYPE_CHECKING:
     from ..formats.tree import Tree
+    from ..kernels.vector.tile import Tile
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
     from ..typing import Floats, Ints
@@ -49,12 +50,14 @@ class Computing:
         class_objectness: what the best anchor's objectness is pulled up to in an image of which only the class is known
             (the paper, section 4: .3), and all others are left alone; 0: as Darknet, which pulls all others down and
             leaves the best one alone.
+        tile: shape of the micro-kernels.
     """
 
     profile: Arithmetic
     threads: int
     overwrites: bool = False
     class_objectness: float = 0.0
+    tile: Tile = field(default_factory=host_tile)
 
 
 class TrainPlan:
@@ -93,7 +96,6 @@ class TrainPlan:
         check_trainable(network)
         self.network, self.batch, self._computing = network, batch, computing
         self._made_of = arrays, updates, seen, trees or {}
-        self._tile = host_tile()
         self.truth = aligned_floats(batch * truth_of(network).length)
         self._owners = _owners(network)
         self._allocate()
@@ -131,8 +133,8 @@ class TrainPlan:
                 source_deltas=[self.delta(source) for source in layer.sources],
                 out=self.output(index), delta=self.delta(index), arrays=arrays[index], updates=updates[index],
                 truth=self.truth, seen=seen, room=self._room, overwrites=computing.overwrites,
-                shared=self._is_shared(index), profile=computing.profile, tile=self._tile, threads=computing.threads,
-                class_objectness=computing.class_objectness,
+                shared=self._is_shared(index), profile=computing.profile, tile=computing.tile,
+                threads=computing.threads, class_objectness=computing.class_objectness,
                 tree=trees.get(index), map=class_map(network, layer),
             ),
         )  # fmt: skip
@@ -233,7 +235,7 @@ def memory_of(network: Network, batch: int, computing: Computing) -> int:
 def room_of(network: Network, computing: Computing) -> int:
     """Values of the memory that all layers share."""
     rooms = [
-        ROOMS[type(layer)](layer, computing.profile, host_tile(), computing.threads)
+        ROOMS[type(layer)](layer, computing.profile, computing.tile, computing.threads)
         for layer in network.layers if type(layer) in ROOMS
     ]  # fmt: skip
     return max(rooms, default=0)

@@ -99,7 +99,7 @@ class Session:
         self.max_batches = max_batches
         self.count = 0
         self.average = np.float32(-1)
-        self._resizing = resizing
+        self.resizing = resizing
         self._begun = 0
         self._before: RandomState | None = None
         self._is_new_size = False
@@ -163,10 +163,10 @@ class Session:
 
     def _begin(self) -> None:
         self._before = self.loader.random.state
-        self._is_new_size = self._resizing is not None and self._begun % self._resizing.every == 0
-        if self._resizing is not None and self._is_new_size:
+        self._is_new_size = self.resizing is not None and self._begun % self.resizing.every == 0
+        if self.resizing is not None and self._is_new_size:
             number = self.trainer.batch_number + self._begun - self.count
-            size = self._resizing.draw(self.loader.random, number, self.max_batches)
+            size = self.resizing.draw(self.loader.random, number, self.max_batches)
             self.loader.resize(size, size)
         self._begun += 1
         self.loader.start()

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..dialect import AUTO, PJREDDIE
 from ..errors import DarknetError
+from ..kernels.vector.tile import host_tile
 from ..loading import load_trees
 from ..network import read_network
 from ..numeric.arithmetic import get_arithmetic
@@ -25,6 +26,7 @@ from .truth import truth_of
 from .update import Updates
 
 if TYPE_CHECKING:
+    from ..kernels.vector.tile import Tile
     from ..network import Network
     from ..typing import Floats
 
@@ -78,6 +80,7 @@ class Trainer:
         random: GlibcRandom | None = None,
         darknet_deltas: bool = False,
         class_objectness: float = 0.0,
+        tile: Tile | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         """
@@ -92,6 +95,7 @@ class Trainer:
             darknet_deltas: 1x1 convolutions overwrite the delta of their input, as in Darknet's CPU code, which loses
                 what other layers that read it give back.
             class_objectness: of a [region] with a tree: see `plan.Computing`.
+            tile: shape of the micro-kernels; that for this processor by default.
             callbacks: called after each step.
 
         Raises:
@@ -104,8 +108,9 @@ class Trainer:
         self.random = GlibcRandom(1) if random is None else random
         self.callbacks = list(callbacks)
         self._computing = Computing(
-            get_arithmetic(math, network.dialect), threads or usable_cores(), darknet_deltas, class_objectness
-        )
+            get_arithmetic(math, network.dialect), threads or usable_cores(), darknet_deltas, class_objectness,
+            tile or host_tile(),
+        )  # fmt: skip
         self._trees = load_trees(network)
         self._seen = np.array([seen], np.int64)
         self.arrays = [

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..layers.activations import LEAKY, LINEAR, activate, is_code  # noqa: F401 (for `Requires` in a docstring)
+from ..layers.activations import LEAKY, LINEAR, activate
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.libm import pow

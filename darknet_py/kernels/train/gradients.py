@@ -22,7 +22,6 @@ from ..layers.activations import (
     STAIR,
     TANH,
     activate,
-    is_code,  # noqa: F401 (for `Requires` in a docstring)
 )
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
