@@ -230,10 +230,18 @@ class Detector:
         return boxes
 
     def _with_paths(self, found: Detections, output: Floats) -> Detections:
-        return replace(found, tree_paths=self._tree_paths(found, output))
+        return replace(found, tree_paths=self.tree_paths(found, output))
 
-    def _tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
-        """For each row the nodes from the root of the WordTree to its class."""
+    def tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
+        """For each row the nodes from the root of the WordTree to its class.
+
+        Args:
+            found: what `detections` gave.
+            output: the output of the network's one head that it was given.
+
+        Raises:
+            DarknetError: the network has no WordTree, or several heads.
+        """
         head = self.network.heads[0]
         tree = self.trees.get(head.index)
         if tree is None or len(self.network.heads) > 1:

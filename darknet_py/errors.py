@@ -89,6 +89,10 @@ class ImageError(FileError):
     """An image that cannot be decoded."""
 
 
+class PictureTooLarge(ImageError):
+    """An image that has more pixels than this process reads."""
+
+
 class ModelError(DarknetError):
     """A released model that is unknown, or whose files cannot be found or fetched."""
 

@@ -41,6 +41,7 @@ ROWS = [
     {"evaluate"},
     {"train"},
     {"video"},
+    {"serve"},
     {"compat"},
     {"legacy"},
     {"cli"},

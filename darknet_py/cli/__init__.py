@@ -25,9 +25,11 @@ from .guard import keep_inputs
 COMMANDS = {
     "detect": "Detect the objects in images: print them, draw them, write JSON.",
     "demo": "Detect the objects in a video, from a file, a camera or an address.",
+    "serve": "Answer detection requests of camera systems over HTTP, with a page to try pictures on.",
     "classify": "Name the most probable classes of images.",
     "evaluate": "Measure how good a detector is: average precision over labelled images, with curves.",
     "fetch": "Fetch the files of released models, or list them.",
+    "train": "Train a detector or a classifier with labelled pictures, as Darknet does.",
     "anchors": "Find anchors for a data set: k-means over the boxes of its labels.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "warmup": "Compile all kernels now, so that no later command has to.",

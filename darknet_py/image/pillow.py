@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ImageError
 from .channels import to_channels
 from .orientation import UPRIGHT
+from .reading import check_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +75,7 @@ def pixels_of(image: Image, channels: int = 3, name: str | None = None) -> Pixel
         ImageError: the mode has no such values, or the image cannot be read.
     """
     with _errors_as_ours(name):
+        check_pixels(*image.size, name)
         image.load()
         if image.mode in _DEEP or image.mode == "I":
             return to_channels(_high_bytes(np.asarray(image), image.mode, name), channels or 1)

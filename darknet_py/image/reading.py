@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..errors import ImageError, OrientationWarning
+from ..errors import ImageError, OrientationWarning, PictureTooLarge
 
 DECODERS = ("stb", "pillow")
 
@@ -25,6 +25,7 @@ class Reading:
     Attributes:
         decoder: "stb" or "pillow"; None: what the environment says, or "stb".
         exif: whether pictures are turned as the camera noted.
+        most_pixels: larger pictures are refused as soon as the file has said its size; None: Darknet's limits alone.
         decoder_words, exif_words: what one types here to have Pillow decode, and to have pictures turned.
         report: takes a line about a picture that is not turned; None: Python's `warnings` do.
         reported: lines that ``report`` was called with; each is reported once.
@@ -32,6 +33,7 @@ class Reading:
 
     decoder: str | None = None
     exif: bool = False
+    most_pixels: int | None = None
     decoder_words: str = 'decoder="pillow"'
     exif_words: str = "exif=True"
     report: Callable[[str], None] | None = None
@@ -68,6 +70,17 @@ def chosen_decoder(decoder: str | None) -> str:
     if decoder not in DECODERS:
         raise ImageError(f"{where}{decoder!r}: choose one of {', '.join(DECODERS)}")
     return decoder
+
+
+def check_pixels(width: int, height: int, name: str | None) -> None:
+    """Refuse a picture of more pixels than the process reads (`Reading.most_pixels`), before memory is taken for it.
+
+    Raises:
+        PictureTooLarge: it has.
+    """
+    most = _current.most_pixels
+    if most is not None and width * height > most:
+        raise PictureTooLarge(f"says that it has {width} x {height} pixels; here pictures have at most {most}", name)
 
 
 def unusual() -> dict[str, object]:

@@ -15,7 +15,7 @@ from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
 from ..loading import LoadOptions, find_data_file
 from ..output.writers import writers_of
-from .detector import print_unread, usage
+from .detector import print_unread, train_words, usage
 from .flags import take_flags
 from .open_network import data_names, find_data, open_network, read_classes
 from .prompt import for_each_image, print_stderr
@@ -33,17 +33,22 @@ def run_classifier(arguments: Arguments) -> int:
     flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < 4:
-        return usage("classifier", "[predict/valid] [data] [cfg] [weights] [image]")
+        return usage("classifier", "[train/predict/valid] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3]
     weights, files = (words[4] if len(words) > 4 else None), words[5:]
-    if command in {"predict", "valid"}:
+    if command in {"predict", "valid", "train"}:
         flags.settle(cfg)
     if command == "predict":
         return predict_classifier(data, cfg, weights, files, top, **flags.engine)
     elif command == "valid":
         print_unread(files)
         return validate_classifier(data, cfg, weights, **flags.engine)
-    raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
+    elif command == "train":
+        from .train import train_classifier
+
+        print_unread(files)
+        return train_classifier(data, train_words(cfg, weights, flags))
+    raise DarknetError(f"classifier {command}: darknet-py has classifier train, predict and valid")
 
 
 def run_classify(arguments: Arguments) -> int:

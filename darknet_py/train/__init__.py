@@ -28,9 +28,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .opening import open_training
     from .trainer import StepResult, Trainer
 
-_PLACES = {"StepResult": "trainer", "Trainer": "trainer"}
+_PLACES = {"StepResult": "trainer", "Trainer": "trainer", "open_training": "opening"}
 
 
 def __getattr__(name: str) -> Any:
@@ -42,4 +43,4 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-__all__ = ["StepResult", "Trainer"]
+__all__ = ["StepResult", "Trainer", "open_training"]

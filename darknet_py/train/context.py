@@ -42,6 +42,7 @@ class LayerContext:
         overwrites: 1x1 convolutions overwrite the delta of their input, as Darknet's CPU code does.
         shared: other layers have put deltas into its input's before.
         profile, tile, threads: how convolutions are computed.
+        class_objectness: what [region] makes of an image of a class only: see `plan.Computing`.
         tree: its WordTree.
         map: its classes for those of the labels.
     """
@@ -63,6 +64,7 @@ class LayerContext:
     profile: Arithmetic
     tile: Tile
     threads: int
+    class_objectness: float = 0.0
     tree: Tree | None = None
     map: Ints | None = None
 

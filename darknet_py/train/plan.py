@@ -47,12 +47,16 @@ class Computing:
         profile: the arithmetic.
         threads: how many threads run a step.
         overwrites: 1x1 convolutions overwrite the delta of their input, as Darknet's CPU code does.
+        class_objectness: what the best anchor's objectness is pulled up to in an image of which only the class is known
+            (the paper, section 4: .3), and all others are left alone; 0: as Darknet, which pulls all others down and
+            leaves the best one alone.
         tile: shape of the micro-kernels.
     """
 
     profile: Arithmetic
     threads: int
     overwrites: bool = False
+    class_objectness: float = 0.0
     tile: Tile = field(default_factory=host_tile)
 
 
@@ -130,7 +134,8 @@ class TrainPlan:
                 out=self.output(index), delta=self.delta(index), arrays=arrays[index], updates=updates[index],
                 truth=self.truth, seen=seen, room=self._room, overwrites=computing.overwrites,
                 shared=self._is_shared(index), profile=computing.profile, tile=computing.tile,
-                threads=computing.threads, tree=trees.get(index), map=class_map(network, layer),
+                threads=computing.threads, class_objectness=computing.class_objectness,
+                tree=trees.get(index), map=class_map(network, layer),
             ),
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ Darknet's do, or have one each.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from ..kernels.train import random as kernels
 from ..typing import Floats
+
+_HALF = np.float32(2**31)
 
 
 class RandomState(NamedTuple):
@@ -27,7 +30,43 @@ class RandomState(NamedTuple):
     spare: tuple[float, ...]
 
 
-class GlibcRandom:
+class Numbers:
+    """Darknet's functions on top of whatever gives the numbers of ``rand()``; all results are float32 as Darknet's."""
+
+    def rand(self) -> int:
+        """The next number, from 0 to 2**31 - 1."""
+        raise NotImplementedError
+
+    def uniform(self, low: float, high: float) -> np.float32:
+        """A number from ``low`` to ``high``, which may stand the other way round (``rand_uniform``); one draw."""
+        first, last = np.float32(low), np.float32(high)
+        if last < first:
+            first, last = last, first
+        number: np.float32 = np.float32(self.rand()) / _HALF * (last - first) + first
+        return number
+
+    def scale(self, most: float) -> np.float32:
+        """A factor from 1 / ``most`` to ``most`` (``rand_scale``); two draws."""
+        factor = self.uniform(1, most)
+        return factor if self.rand() % 2 else np.float32(1.0 / float(factor))
+
+    def integer(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``, both included (``rand_int``); one draw."""
+        low, high = min(low, high), max(low, high)
+        return self.rand() % (high - low + 1) + low
+
+
+class Drawn(Numbers):
+    """Numbers that were drawn before, for who works on them elsewhere."""
+
+    def __init__(self, numbers: NDArray[np.int32]) -> None:
+        self._numbers: Iterator[int] = iter(numbers.tolist())
+
+    def rand(self) -> int:
+        return next(self._numbers)
+
+
+class GlibcRandom(Numbers):
     """glibc's ``srand`` and ``rand`` (its default, TYPE_3), and Darknet's functions on top of it.
 
     Attributes:
@@ -45,28 +84,12 @@ class GlibcRandom:
         kernels.start(self.ring, seed & 0xFFFFFFFF)
 
     def rand(self) -> int:
-        """The next number, from 0 to 2**31 - 1."""
         return int(kernels.rand(self.ring))
 
-    def uniform(self, low: float, high: float) -> np.float32:
-        """A number from ``low`` to ``high`` (float32; they may stand the other way round); one draw."""
-        number: np.float32 = np.float32(kernels.uniform(self.ring, np.float32(low), np.float32(high)))
-        return number
-
     def normal(self) -> np.float32:
-        """A number from the normal distribution; two draws each second time."""
+        """A number from the normal distribution (Box-Muller, as Darknet); two draws each second time."""
         number: np.float32 = np.float32(kernels.normal(self.ring, self.spare))
         return number
-
-    def scale(self, most: float) -> np.float32:
-        """A factor from 1 / ``most`` to ``most`` (Darknet's ``rand_scale``); two draws."""
-        factor = self.uniform(1, most)
-        return factor if self.rand() % 2 else np.float32(1.0 / float(factor))
-
-    def integer(self, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``, both included (Darknet's ``rand_int``); one draw."""
-        low, high = min(low, high), max(low, high)
-        return self.rand() % (high - low + 1) + low
 
     def draw(self, count: int) -> NDArray[np.int32]:
         """The next ``count`` numbers, int32[count]."""

@@ -79,6 +79,7 @@ class Trainer:
         math: str = "ieee",
         random: GlibcRandom | None = None,
         darknet_deltas: bool = False,
+        class_objectness: float = 0.0,
         tile: Tile | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
@@ -93,6 +94,7 @@ class Trainer:
             random: the stream for the network's own draws; one with seed 1 by default.
             darknet_deltas: 1x1 convolutions overwrite the delta of their input, as in Darknet's CPU code, which loses
                 what other layers that read it give back.
+            class_objectness: of a [region] with a tree: see `plan.Computing`.
             tile: shape of the micro-kernels; that for this processor by default.
             callbacks: called after each step.
 
@@ -106,8 +108,8 @@ class Trainer:
         self.random = GlibcRandom(1) if random is None else random
         self.callbacks = list(callbacks)
         self._computing = Computing(
-            get_arithmetic(math, network.dialect), threads or usable_cores(), darknet_deltas,
-            tile=tile or host_tile(),
+            get_arithmetic(math, network.dialect), threads or usable_cores(), darknet_deltas, class_objectness,
+            tile or host_tile(),
         )  # fmt: skip
         self._trees = load_trees(network)
         self._seen = np.array([seen], np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImageError
-from ..reading import try_pillow
+from ..reading import check_pixels, try_pillow
 
 MOST_BYTES = (1 << 31) - 1
 """Size of the largest picture (stb_image counts in int)."""
@@ -87,6 +87,7 @@ class Reader:
         size = f"{width} x {height} pixels"
         if width <= 0 or height <= 0:
             self.fail(f"says that it has {size}")
+        check_pixels(width, height, self.name)
         if width * height * channels > most_samples:
             self.fail(f"says that it has {size}, more than Darknet reads")
         if width * height > LARGE and max(least_bytes, 1) > self.left:

@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from ...errors import ImageError
-from ..reading import try_pillow
+from ..reading import check_pixels, try_pillow
 from .tables import HuffmanTables, QuantTables
 
 SOF_SEQUENTIAL, SOF_EXTENDED, SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -245,6 +245,7 @@ def read_frame(reader: Reader, marker: int, asked: int) -> Frame:
         reader.fail(f"has {count} components; Darknet reads 1, 3 or 4")
     if length != 8 + 3 * count:
         reader.fail("has a frame header of a wrong length")
+    check_pixels(width, height, reader.name)
     components = [_read_component(reader) for _ in range(count)]
     if width * height * max(count, asked) > MOST_VALUES - 1:
         reader.fail(f"says that it has {width} x {height} pixels, more than Darknet reads")

@@ -12,7 +12,8 @@ from ..runtime.jit import kernel
 from ..runtime.libm import cos, log, sin
 
 _HALF = np.float32(2**31)
-_TWO_PI = 6.2831853071795864769252866
+_TWO_PI = np.float64(np.float32(2 * np.pi))
+"""Darknet's constant is a float."""
 
 
 @kernel

@@ -73,7 +73,8 @@ def region_loss(queue, delta, cost, sums, out, truth, anchors, scales, seen, cla
         out: float32[shape.images, shape.n, 5 + shape.classes, shape.h, shape.w]: the layer's output
         truth: float32[shape.images, shape.rows, 5]: centre, size, class; a row whose x is 0 is the end
         anchors: float32[shape.n, 2]
-        scales: float32[6]: thresh, and the scales of coordinates, objects, no objects, classes and masks
+        scales: float32[6]: thresh; the scales of coordinates, objects, no objects and classes; the objectness that an
+            image of a class only is to have at its best anchor (the paper's .3), or 0 for what Darknet does
         seen: int64[1]: images of all calls, this one's included
         classes_map: int64[classes_map.size]: class of the network for a class of the labels; empty: the same
         parent: int32[parent.size]: of each node of the tree; empty: no tree
@@ -118,7 +119,7 @@ def _class_only(delta, sums, out, truth, scales, parent, offset, size, shape, im
             for k in range(shape.n * plane):
                 place = _place(shape, image, k // plane, k % plane)
                 objectness = out[place + 4 * plane]
-                delta[place + 4 * plane] = scales[3] * (ZERO - objectness)
+                delta[place + 4 * plane] = ZERO if scales[5] > ZERO else scales[3] * (ZERO - objectness)
                 probability = ONE
                 node = number
                 while node >= 0:
@@ -129,7 +130,8 @@ def _class_only(delta, sums, out, truth, scales, parent, offset, size, shape, im
                     most, best = probability, k
             place = _place(shape, image, best // plane, best % plane)
             _tree_deltas(delta, sums, out, place + 5 * plane, plane, number, parent, offset, size, scales[4])
-            delta[place + 4 * plane] = ZERO
+            objectness = out[place + 4 * plane]
+            delta[place + 4 * plane] = scales[2] * (scales[5] - objectness) if objectness < scales[5] else ZERO
             sums[CLASS_COUNT] += ONE
             return True
     return False

@@ -36,7 +36,7 @@ def region_passes(layer: Region, context: LayerContext) -> Passes:
     scales = np.array(
         [section.find_float("thresh", 0.5)]
         + [section.find_float(key, 1.0) for key in ("coord_scale", "object_scale", "noobject_scale", "class_scale")]
-        + [0.0], np.float32,
+        + [context.class_objectness], np.float32,
     )  # fmt: skip
     shape = kernels.RegionShape(
         images=context.batch, n=layer.n, w=layer.w, h=layer.h, classes=layer.classes,

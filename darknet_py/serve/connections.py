@@ -1,0 +1,75 @@
+"""Connections that come to an end: slow clients, many clients, and a server that stops."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .limits import Limits
+from .metrics import Metrics
+
+LINGER = 0.25
+"""Seconds that an idle connection stays open when the server stops: a request may be on its way."""
+
+
+def connection_class(limits: Limits, metrics: Metrics) -> type[H11Protocol]:
+    """uvicorn's connection with bounds.
+
+    uvicorn itself waits as long as a client likes for a request, and turns new clients away where there are too many.
+    Here a request must have arrived within `Limits.seconds` (`close_late`), and where there are too many connections
+    the one is closed that has waited longest for its client.
+    """
+
+    class Connection(H11Protocol):
+        waits_since: float
+        """Since when the client is to send something: its request, or what is left of it."""
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.waits_since = time.monotonic()
+            if len(self.connections) > limits.connections:
+                open_ones = [each for each in self.connections if not each.transport.is_closing()]
+                waiting = [each for each in open_ones if isinstance(each, Connection) and each.waits]
+                if len(open_ones) > limits.connections:
+                    min(waiting, key=lambda each: each.waits_since, default=self).transport.abort()
+            metrics.connections.set(len(self.connections))
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            metrics.connections.set(len(self.connections))
+
+        @property
+        def waits(self) -> bool:
+            """Whether the next move is the client's: no request yet, or an unfinished body."""
+            cycle = self.cycle
+            return cycle is None or cycle.response_complete or cycle.more_body
+
+        def on_response_complete(self) -> None:
+            self.waits_since = time.monotonic()
+            super().on_response_complete()
+
+        def shutdown(self) -> None:
+            if self.cycle is None or self.cycle.response_complete:
+                self.loop.call_later(LINGER, self._shutdown_now)
+            else:
+                super().shutdown()
+
+        def _shutdown_now(self) -> None:
+            if not self.transport.is_closing():
+                super().shutdown()
+
+        def close_late(self, now: float) -> None:
+            """Drop a client whose request is not there in its time: each byte begins a socket's own timeout anew."""
+            if self.waits and now - self.waits_since > limits.seconds + 1:
+                self.transport.abort()
+
+    return Connection
+
+
+def close_late(connections: Any) -> None:
+    """Drop all clients that take too long; to be called every second."""
+    now = time.monotonic()
+    for connection in list(connections):
+        connection.close_late(now)
