@@ -28,7 +28,7 @@ from darknet_py.output.alexeyab import json_text
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
-from .program import failure
+from .program import answer, failure
 from .systems import ANY_BYTES, need_posix
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
@@ -68,16 +68,24 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def darknet(
-    *words: object, cwd: Path, stdin: str | None = None, code: int = 0, program: str = "./darknet", **more: str
+    *words: object, cwd: Path, stdin: str | None = None, code: int = 0, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``./darknet WORDS``; a traceback is never an answer."""
     result = subprocess.run(
-        [program, *map(str, words)], cwd=cwd, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+        ["./darknet", *map(str, words)], cwd=cwd, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), **more}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert result.returncode == code, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
     assert "Traceback" not in result.stderr
     return result
+
+
+def called(*words: object, cwd: Path, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+    """The same within this process."""
+    done = answer(*words, cwd=cwd, program="./darknet", stdin=stdin.encode())
+    out, err = done.out.decode(), done.err.decode()
+    assert (done.code or 0) == code, f"exit code {done.code}\n{out}\n{err}"
+    return subprocess.CompletedProcess(["darknet", *map(str, words)], code, out, err)
 
 
 def without_times(text: str) -> str:
@@ -296,7 +304,7 @@ def test_an_image_that_cannot_be_read_does_not_end_the_others(root: Path, child:
 
 
 def test_end_of_input_without_a_path(root: Path) -> None:
-    found = darknet("detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", cwd=root, stdin="")
+    found = called("detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", cwd=root, stdin="")
     assert found.stdout == "Enter Image Path: "
 
 
@@ -334,42 +342,39 @@ def test_paths_and_names_of_any_bytes(root: Path) -> None:
 
 def test_classifier_predict_prints_darknets_lines(root: Path) -> None:
     words = ("classifier", "predict", "classifier.data", "classifier.cfg", "classifier.weights")
-    found = darknet(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\n")
+    found = called(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\n")
     assert found.stdout == CLASSIFIED
     assert "astronaut.jpg: Predicted in " in found.stderr
-    assert len(darknet(*words, "coffee.jpg", "-t", 5, cwd=root).stdout.splitlines()) == 5
-    assert "-t -1" in darknet(*words, "coffee.jpg", "-t", -1, cwd=root, code=1).stderr
+    assert len(called(*words, "coffee.jpg", "-t", 5, cwd=root).stdout.splitlines()) == 5
+    assert "-t -1" in called(*words, "coffee.jpg", "-t", -1, cwd=root, code=1).stderr
 
 
 def test_classify_takes_five_classes(root: Path, tmp_path: Path) -> None:
     (tmp_path / "cfg").mkdir()
     (tmp_path / "cfg" / "imagenet1k.data").write_text(f"names = {root}/classifier.names\n")
-    found = darknet(
-        "classify", root / "classifier.cfg", root / "classifier.weights", root / "coffee.jpg", cwd=tmp_path,
-        program=str(root / "darknet"),
-    )  # fmt: skip
+    found = called("classify", root / "classifier.cfg", root / "classifier.weights", root / "coffee.jpg", cwd=tmp_path)
     assert len(found.stdout.splitlines()) == 5
 
 
 def test_yolo_test_prints_darknets_lines(root: Path) -> None:
-    found = darknet("yolo", "test", "v1.cfg", "v1.weights", "coffee.jpg", "-thresh", ".5", cwd=root)
+    found = called("yolo", "test", "v1.cfg", "v1.weights", "coffee.jpg", "-thresh", ".5", cwd=root)
     assert without_times(found.stdout) == YOLO_V1_LINES
 
 
 def test_partial_writes_the_first_layers(root: Path, tmp_path: Path) -> None:
-    darknet("partial", "yolo.cfg", "yolo.weights", tmp_path / "part", 1, cwd=root)
+    called("partial", "yolo.cfg", "yolo.weights", tmp_path / "part", 1, cwd=root)
     whole = (root / "yolo.weights").read_bytes()
     assert (tmp_path / "part").read_bytes()[20:] == whole[20 : 20 + 4 * (8 + 8 * 27)]
 
 
 def test_ops_denormalize_and_reset(root: Path, tmp_path: Path) -> None:
     cfg = REPOSITORY / "cfg" / "yolov3-tiny.cfg"
-    found = darknet("ops", cfg, cwd=root)
+    found = called("ops", cfg, cwd=root)
     assert found.stdout == "Floating Point Operations: 5564961792\nFloating Point Operations: 5.56 Bn\n"
     write_synth(write_cfg(tmp_path, YOLO.replace("filters=8", "filters=8\nbatch_normalize=1")), tmp_path / "w")
     for command, more in (("denormalize", -3 * 8), ("reset", 0)):
         out = tmp_path / f"{command}.weights"
-        darknet(command, "net.cfg", "w", out, cwd=tmp_path, program=str(root / "darknet"))
+        called(command, "net.cfg", "w", out, cwd=tmp_path)
         assert out.stat().st_size == (tmp_path / "w").stat().st_size + 4 * more
     assert sorted(path.name for path in tmp_path.iterdir()) == ["denormalize.weights", "net.cfg", "reset.weights", "w"]
 
@@ -377,7 +382,7 @@ def test_ops_denormalize_and_reset(root: Path, tmp_path: Path) -> None:
 @pytest.mark.network
 def test_released_weights_print_darknets_lines(released: Path, root: Path) -> None:
     words = ("detect", REPOSITORY / "cfg" / "yolov3-tiny.cfg", released, "-thresh", ".05")
-    found = darknet(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\ncoffee.jpg\n")
+    found = called(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\ncoffee.jpg\n")
     assert without_times(found.stdout) == RELEASED
 
 
@@ -389,7 +394,7 @@ def test_alexeyabs_lines_json_and_labels(released: Path, root: Path, tmp_path: P
     (tmp_path / "coffee.jpg").symlink_to(PHOTOS / "coffee.jpg")
     data = tmp_path / "coco.data"
     data.write_text(f"names = {REPOSITORY}/cfg/coco.names\n")
-    found = darknet(
+    found = called(
         "detector", "test", data, REPOSITORY / "cfg" / "yolov3-tiny.cfg", released, "-thresh", ".05", "-ext_output",
         "-dont_show", "-out", "found.json", "-save_labels", cwd=tmp_path, stdin="coffee.jpg\ncoffee.jpg\n",
         program=str(root / "darknet"),
@@ -438,14 +443,14 @@ def test_calc_anchors(root: Path, tmp_path: Path) -> None:
     (tmp_path / "train.list").write_text("".join(f"{number}.jpg\n" for number in range(5)))
     (tmp_path / "my.data").write_text("classes = 3\ntrain = train.list\n")
     words = ("detector", "calc_anchors", "my.data", "-num_of_clusters", 2, "-width")
-    found = darknet(*words, 416, "-height", 416, cwd=tmp_path, program=str(root / "darknet"))
+    found = called(*words, 416, "-height", 416, cwd=tmp_path)
     anchors = (tmp_path / "anchors.txt").read_text()
     assert re.fullmatch(r" 4\d, 8\d, 2\d\d,2\d\d|( 4\d), ?( 8\d|9\d), ?2\d\d,20\d", anchors)
     assert f"anchors = {anchors}\n" in found.stdout
     assert "counters_per_class = 2, 2, 0" in found.stdout
     assert (tmp_path / "counters_per_class.txt").read_text() == "counters_per_class = 2, 2, 0"
     assert re.search(r"avg IoU = \d\d\.\d\d %", found.stdout)
-    darknet(*words, 13, "-height", 13, cwd=tmp_path, program=str(root / "darknet"))
+    called(*words, 13, "-height", 13, cwd=tmp_path)
     assert re.fullmatch(r"1\.\d{4},2\.\d{4}, 6\.\d{4},6\.\d{4}", (tmp_path / "anchors.txt").read_text())
 
 
