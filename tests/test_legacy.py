@@ -397,7 +397,6 @@ def test_alexeyabs_lines_json_and_labels(released: Path, root: Path, tmp_path: P
     found = called(
         "detector", "test", data, REPOSITORY / "cfg" / "yolov3-tiny.cfg", released, "-thresh", ".05", "-ext_output",
         "-dont_show", "-out", "found.json", "-save_labels", cwd=tmp_path, stdin="coffee.jpg\ncoffee.jpg\n",
-        program=str(root / "darknet"),
     )  # fmt: skip
     assert without_times(found.stdout) == f"Enter Image Path: {ALEXEYABS}" * 2 + "Enter Image Path: "
     document = json.loads((tmp_path / "found.json").read_text())
