@@ -40,6 +40,12 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="AP by the area under the curve, by VOC 2007's 11 recalls, or by COCO's 101.",
 )
+@click.option(
+    "--found",
+    type=PATH,
+    metavar="DIR",
+    help="Take what was found from an archive (`detect --thresh .005 --parquet DIR`), not from the network.",
+)
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @stretch
@@ -51,7 +57,7 @@ PATH = click.Path(path_type=Path)
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
-    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Any,
+    skip_bad: bool, found: Path | None, plot: Path | None, json_file: str | None, **options: Any,
 ) -> None:  # fmt: skip
     """Measure how good a detector is: average precision of each class over a set of labelled images.
 
@@ -90,10 +96,15 @@ def evaluate(
         complaints.close()
     view = detector.view
     stretches = detector.network.stretches if stretch is None else stretch
-    task = Task(detector, paths, listed, Setting(stretch=stretches, filter=view.filter, tiles=view.tiles))
-    with counted(len(paths), "Evaluating") as step:
-        results = task.run(step, lambda text: click.echo(text, err=True))
-    found = evaluate_found(
+    setting = Setting(stretch=stretches, filter=view.filter, tiles=view.tiles)
+    if found is not None:
+        from ..evaluate.archived import archived
+
+        results = archived(found, paths, detector, setting)
+    else:
+        with counted(len(paths), "Evaluating") as step:
+            results = Task(detector, paths, listed, setting).run(step, lambda text: click.echo(text, err=True))
+    measured = evaluate_found(
         results,
         truths,
         classes,
@@ -104,17 +115,17 @@ def evaluate(
         filter=view.filter,
     )
     class_names = detector.names or [str(number) for number in range(classes)]
-    for line in table_lines(found, class_names, found.images):
+    for line in table_lines(measured, class_names, measured.images):
         click.echo(line, err=json_file == "-")
     if plot is not None:
         from ..evaluate.plot import write_plot
 
-        title = f"{Path(detector.network.path).stem}, {found.images} images of {Path(listed).name}"
-        write_plot(found, class_names, title, plot)
+        title = f"{Path(detector.network.path).stem}, {measured.images} images of {Path(listed).name}"
+        write_plot(measured, class_names, title, plot)
     if json_file:
-        write_json(json_file, document(found, class_names, found.images))
-    if found.images < len(paths):
-        raise click.ClickException(f"{len(paths) - found.images} of {len(paths)} images could not be read")
+        write_json(json_file, document(measured, class_names, measured.images))
+    if measured.images < len(paths):
+        raise click.ClickException(f"{len(paths) - measured.images} of {len(paths)} images could not be read")
 
 
 def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:

@@ -52,9 +52,9 @@ class Setting:
     def view(self, class_map: NDArray[np.int32] | None = None) -> View:
         """The same as a view; of a map the entries that Darknet reads."""
         return View(
-            # For a stretched image as large as the input nothing is undone: its boxes are fractions of any picture.
             fit=Fit.STRETCH if self.stretch else Fit.LETTERBOX,
-            asked=Asked.INPUT if self.stretch and not self.pixels else Asked.IMAGE,
+            # Fractions are of any picture, whatever size is asked for, but for YOLOv1's: the view knows (None).
+            asked=Asked.IMAGE if self.pixels else None,
             thresh=self.thresh,
             hier_thresh=self.hier,
             nms=self.nms,
