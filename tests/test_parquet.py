@@ -39,7 +39,7 @@ from darknet_py.batch.archive import PART, Archive, read_archive  # noqa: E402
 from darknet_py.batch.facts import Facts  # noqa: E402
 from darknet_py.batch.rows import failed_row, schema, to_table  # noqa: E402
 from darknet_py.evaluate.archived import archived as archived_found  # noqa: E402
-from darknet_py.evaluate.found import Setting  # noqa: E402
+from darknet_py.evaluate.found import Setting, unit_of  # noqa: E402
 from darknet_py.evaluate.run import Task  # noqa: E402
 
 NAMES = ["ant", "bee", "cat"]
@@ -355,7 +355,8 @@ def test_an_evaluation_of_an_archive_is_that_of_the_network(photos: Path, tmp_pa
     cfg = write_cfg(tmp_path, text)
     write_synth(cfg, tmp_path / "net.weights")
     detector, paths = load(cfg, tmp_path / "net.weights"), all_paths(photos)
-    setting = Setting(stretch=detector.view.of(detector.network).fit is Fit.STRETCH)
+    network = detector.network
+    setting = Setting(stretch=detector.view.of(network).fit is Fit.STRETCH, asked=unit_of(network))
     detect = DetectBatch(str(cfg), str(tmp_path / "net.weights"), thresh=0.005)
     with Archive(tmp_path / "out", detect.worker().facts) as archive:
         for row in detect.rows(paths):

@@ -66,7 +66,7 @@ def evaluate(
     the exit code is then 1. With --classes, --zone and sizes, only objects count that they let through.
     """
     from ..evaluate.average_precision import evaluate as evaluate_found
-    from ..evaluate.found import Setting
+    from ..evaluate.found import Setting, unit_of
     from ..evaluate.report import document, table_lines
     from ..evaluate.run import Task
     from ..evaluate.truth import find_labels, read_truths
@@ -96,7 +96,8 @@ def evaluate(
         complaints.close()
     view = detector.view
     stretches = detector.network.stretches if stretch is None else stretch
-    setting = Setting(stretch=stretches, filter=view.filter, tiles=view.tiles)
+    asked = unit_of(detector.network)
+    setting = Setting(stretch=stretches, filter=view.filter, tiles=view.tiles, asked=asked)
     if found is not None:
         from ..evaluate.archived import archived
 
