@@ -24,7 +24,7 @@ from .inference import find_boxes, find_candidates, find_in_regions, network_inp
 from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
-from .view import DEFAULT, View, fit_of
+from .view import DEFAULT, Fit, View, fit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -317,10 +317,16 @@ class Detector:
         layer = self.network.output_layer
         pixels = as_pixels(image, bgr, exif)
         with self.lock:
-            self._runner.run([self.prepare(pixels)])
+            self._runner.run([self.prepare(pixels, self.class_view)])
             output = self._runner.output(layer.index).copy()
         check_finite(self.network, layer, output)
-        return best_classes(output, top, self.names, self.class_tree)
+        return best_classes(output, top, self.names, self.class_tree, self.network.dialect.inner_classes)
+
+    @property
+    def class_view(self) -> View:
+        """How `classify` fits an image."""
+        crops = self.view.fit is None and self.network.dialect.crops
+        return replace(self.view, fit=Fit.CROP) if crops else self.view
 
     @property
     def class_tree(self) -> Tree | None:

@@ -16,7 +16,7 @@ from .detect.detections import Detections
 from .detect.filters import NO_FILTER
 from .detect.finite import check_boxes
 from .detect.tiles import join
-from .image.letterbox import letterbox_pixels, resize_pixels
+from .image.letterbox import crop_pixels, letterbox_pixels, resize_pixels
 from .plan.runner import in_groups
 from .view import Fit, View
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .typing import Floats, Pixels
 
 
-_FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels}
+_FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels, Fit.CROP: crop_pixels}
 
 
 def network_input(network: Network, pixels: Pixels, view: View) -> Floats:

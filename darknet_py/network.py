@@ -153,7 +153,11 @@ def read_network(
     Raises:
         CfgError: with file and line.
     """
-    cfg = read_cfg(path, dialect)
+    return build_network(read_cfg(path, dialect), cutoff, size)
+
+
+def build_network(cfg: Cfg, cutoff: int | None = None, size: tuple[int, int] | None = None) -> Network:
+    """The graph of a cfg that was read before; as `read_network`."""
     _log.info("%s: %s: %s", printable(cfg.path), cfg.dialect.name, cfg.reason)
     warn_of_ignored([cfg.net, *cfg.layers], cfg.path)
     shape = _read_net(cfg.net)
@@ -162,7 +166,7 @@ def read_network(
         raise cfg.net.error("the network has no layers")
     if cutoff is not None:
         if not 1 <= cutoff <= len(sections):
-            raise CfgError(f"cutoff={cutoff}: the network has layers 1 to {len(sections)}", path)
+            raise CfgError(f"cutoff={cutoff}: the network has layers 1 to {len(sections)}", cfg.path)
         sections = sections[:cutoff]
     if size is None:
         return _build(cfg, shape, sections)

@@ -70,7 +70,7 @@ def load_parameters(network: Network, path: str | Path, partial: bool = False) -
         stored: Arrays = {}
         for array in layer.stored():
             what = f"layer {layer.index} ({layer.kind}), {array.name}"
-            stored[array.name] = _from_file(array, reader.take(array.count, what), reader.header.transposed)
+            stored[array.name] = from_file(array, reader.take(array.count, what), reader.header.transposed)
             last = f"layer {layer.index} ({layer.kind})"
         arrays.append(stored)
     if not partial or reader.has_fifth_int:
@@ -161,7 +161,7 @@ def _is_transposed(array: Stored, header: bool) -> bool:
     return array.transposed == "always" or (array.transposed == "header" and header)
 
 
-def _from_file(array: Stored, values: NDArray[np.float32], header: bool) -> NDArray[np.float32]:
+def from_file(array: Stored, values: NDArray[np.float32], header: bool) -> NDArray[np.float32]:
     """An array in the order of use; ``header``: the file's header says that it is transposed."""
     if _is_transposed(array, header):
         values = np.ascontiguousarray(values.reshape(-1, array.shape[0]).T)
@@ -169,7 +169,7 @@ def _from_file(array: Stored, values: NDArray[np.float32], header: bool) -> NDAr
 
 
 def _for_file(array: Stored, values: NDArray[np.float32], header: bool) -> NDArray[np.float32]:
-    """The way back from `_from_file`."""
+    """The way back from `from_file`."""
     if _is_transposed(array, header):
         values = values.reshape(array.shape[0], -1).T
     return np.ascontiguousarray(values, np.float32)

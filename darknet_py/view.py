@@ -26,6 +26,8 @@ class Fit(Enum):
     """Scaled as a whole, grey above and below or left and right (``letterbox_image``)."""
     STRETCH = "stretch"
     """Width and height scaled each for itself (``resize_image``), as AlexeyAB's Darknet does."""
+    CROP = "crop"
+    """Scaled to the network's width on its shorter side, and the middle cut out, as his classifiers see it."""
 
 
 class Asked(Enum):

@@ -68,3 +68,13 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "net.names").write_text("ant\nbee\ncat\n")
     Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(folder / "photo.png")
     return folder
+
+
+@pytest.fixture
+def weights(cfg: Path) -> Path:
+    """Stand-in weights beside the file that a test file's own fixture ``cfg`` gives."""
+    from darknet_py.synth import write_synth
+
+    path = cfg.with_name("net.weights")
+    write_synth(cfg, path)
+    return path

@@ -32,6 +32,16 @@ def net(c: int, h: int, w: int, *sections: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+CONV = "conv filters={} size=3 stride={} pad=1 batch_normalize=1 activation=leaky"
+TINY = net(
+    3, 64, 96, CONV.format(8, 1), "maxpool size=2 stride=2", CONV.format(16, 2), "maxpool size=2 stride=1",
+    "conv filters=24 size=1 activation=linear", "yolo classes=3 num=3 mask=0,1,2 anchors=9,9,20,30,50,50",
+    "route layers=3", "upsample stride=2", "route layers=-1,1", CONV.format(9, 1),
+    "conv filters=16 size=1 activation=linear", "yolo classes=3 num=3 mask=0,1 anchors=9,9,20,30,50,50",
+)  # fmt: skip
+"""Two heads, the second behind a route and an upsampling."""
+
+
 def build(folder: Path, text: str, seed: int = 7, **options: Any) -> Detector:
     """A network with stand-in weights."""
     cfg = write_cfg(folder, text)

@@ -20,7 +20,7 @@ import pytest
 from darknet_py.errors import CfgError
 from darknet_py.image.letterbox import letterbox_pixels, resize_pixels
 from darknet_py.image.load import load_image
-from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, ZEN4, Tile, host_tile
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.parameters import Parameters, load_parameters, save_parameters
@@ -145,7 +145,7 @@ def test_two_swapped_integers_are_found(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("tile", "threads"), [(tile, n) for tile, n in ((AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5))], ids=str
+    ("tile", "threads"), [(tile, n) for tile, n in ((AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5), (ZEN4, 2))], ids=str
 )
 @pytest.mark.parametrize("name", GOLDENS)
 def test_golden_with_any_vectors_and_threads(

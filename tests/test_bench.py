@@ -84,11 +84,19 @@ def test_the_ceiling_is_a_speed_that_grows_only(ceiling: Ceiling) -> None:
     assert ceiling.limit == 2 * ceiling.single
 
 
+def test_the_micro_kernel_stands_beside_the_ceiling(ceiling: Ceiling) -> None:
+    assert 0.1 * ceiling.single < ceiling.micro_kernel < 1.5 * ceiling.single
+    document_of = document(describe_machine(), ceiling, [])
+    assert document_of["ceiling"]["micro_kernel"] == ceiling.micro_kernel
+    text = "\n".join(machine_lines(describe_machine(), ceiling))
+    assert "in registers" in text and "convolutions alone" in text
+
+
 def test_every_layer_with_work_has_a_time(result: Result) -> None:
     network = result.network
     shown = {time.layer.index: time for time in result.layers}
-    # The first pooling is part of the convolution before it; everything else has a step of its own.
-    assert set(shown) == {layer.index for layer in network.layers} - {1}
+    # The first pooling is part of the convolution before it, and the route's sources write into it themselves.
+    assert set(shown) == {layer.index for layer in network.layers} - {1, 6}
     assert shown[0].with_next and not shown[2].with_next
     assert all(time.seconds > 0 for time in result.layers)
     assert sum(time.layer.multiply_adds for time in result.layers) == network.multiply_adds

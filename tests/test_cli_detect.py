@@ -219,7 +219,7 @@ def test_every_help_has_examples(tmp_path: Path, words: str) -> None:
     [
         ("detct photo.png", "Did you mean detect"),
         ("predict photo.png", "Did you mean darknet-py classify?"),
-        ("train net.cfg", "Training is not what this is for"),
+        ("finetune net.cfg", "Did you mean darknet-py train?"),
         ("photo.png", "darknet-py detect photo.png"),
         ("weights inf net.weights", "Did you mean info?"),
         ("detect photo.png -thresh .3", "Did you mean --thresh?"),

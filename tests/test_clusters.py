@@ -18,7 +18,7 @@ pytest.importorskip("pyarrow", reason="archives need pyarrow")
 
 from darknet_py.batch.archive import Archive, read_archive
 from darknet_py.batch.on_dask import detect_on_dask, in_chunks
-from darknet_py.batch.on_ray import check_cluster, detect_on_ray
+from darknet_py.batch.on_ray import Call, check_cluster, detect_on_ray
 
 PICTURES = 120
 
@@ -136,6 +136,19 @@ def test_ray(ray: Any, photos: list[str], detect: DetectBatch, expected: list[An
         return detect_on_ray(photos, detect, tmp_path / "out", workers=2, batch_size=3, resume=resume)
 
     interrupted_resumed_and_robbed(run, tmp_path / "out", expected, actors)
+
+
+@pytest.mark.slow
+def test_ray_that_reads_the_files(ray: Any, photos: list[str], detect: DetectBatch, expected: list[Any]) -> None:
+    check_cluster(1, reading=True)
+    files = ray.data.read_binary_files(photos[:50:5], include_paths=True)
+    rows = files.map_batches(
+        Call, fn_constructor_args=(detect,), batch_size=4, batch_format="pyarrow", concurrency=1, num_cpus=1
+    ).take_all()
+    found = {row["path"]: row for row in rows}
+    assert sorted(found) == photos[:50:5]
+    for row in expected[:50:5]:
+        assert list(found[row["path"]]["confidence"]) == row["confidence"]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
 from darknet_py.kernels.layers.activations import CODES, activate
 from darknet_py.kernels.runtime.atomic import CELLS, new_queue
-from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, ZEN4, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import conv_cut
@@ -29,7 +29,7 @@ from tests import naive
 Floats = NDArray[np.float32]
 
 UNEVEN = Tile(lanes=8, rows=3, vectors=2, columns=7)
-TILES = [AVX512, AVX2, SSE, NEON, UNEVEN]
+TILES = [AVX512, ZEN4, AVX2, SSE, NEON, UNEVEN]
 
 
 def each_tile(tiles: list[Tile]) -> list[Any]:
@@ -355,14 +355,16 @@ print(host_tile())
 
 
 @pytest.mark.parametrize(
-    ("cpu", "tile"), [("skylake-avx512", AVX512), ("haswell", AVX2), ("sandybridge", AVX), ("nehalem", SSE)]
+    ("cpu", "tile"),
+    [("skylake-avx512", AVX512), ("znver4", ZEN4), ("haswell", AVX2), ("sandybridge", AVX), ("nehalem", SSE)],
 )
 def test_tile_follows_the_processor(cpu: str, tile: Tile, repository: Any) -> None:
     import llvmlite.binding as llvm
 
     if not llvm.get_process_triple().startswith("x86_64"):
         pytest.skip("names of x86-64 processors")
-    features = {"skylake-avx512": "+avx,+avx2,+fma,+avx512f", "haswell": "+avx,+avx2,+fma", "sandybridge": "+avx"}
+    long = "+avx,+avx2,+fma,+avx512f"
+    features = {"skylake-avx512": long, "znver4": long, "haswell": "+avx,+avx2,+fma", "sandybridge": "+avx"}
     environment = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features.get(cpu, ""), "PATH": "/usr/bin"}
     result = subprocess.run(
         [sys.executable, "-c", HOST], capture_output=True, text=True, check=True, cwd=repository, env=environment

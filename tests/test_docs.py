@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from darknet_py.cli import COMMANDS
+from darknet_py.version import __version__
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = sorted(
     [
-        *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")),
+        *(
+            REPOSITORY / name
+            for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
+        ),
         *(REPOSITORY / "docs").glob("*.md"),
     ]
 )
@@ -33,6 +37,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if not link.startswith("http"):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_citation_has_the_version_and_the_paper() -> None:
+    text = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in text
+    assert "YOLO9000: Better, Faster, Stronger" in text and "doi: " in text
 
 
 def test_commands_in_the_readme_exist() -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from darknet_py.image.load import load_image
+from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
+from .program import run
 from .test_wordtree import TEXT as TREE_CFG
 from .test_wordtree import TREE
 
@@ -62,6 +68,39 @@ def test_folder_to_csv(network: list[str], tmp_path: Path, capsys: pytest.Captur
     assert {row["file"] for row in rows} == {"astronaut.jpg", "chelsea.jpg", "coffee.jpg"}
     assert all(float(row["confidence"]) >= float(THRESH) and float(row["left"]) < float(row["right"]) for row in rows)
     assert "broken.jpg" in capsys.readouterr().err
+
+
+def test_archive(network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow")
+    fsspec = pytest.importorskip("fsspec")
+    for photo in PHOTOS.glob("*.jpg"):
+        (tmp_path / "photos" / photo.stem).mkdir(parents=True)
+        shutil.copy(photo, tmp_path / "photos" / photo.stem)
+        with fsspec.open(f"memory://examples/{photo.name}", "wb") as file:
+            file.write(photo.read_bytes())
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    words = [*network, "--thresh", THRESH]
+    example("archive").main([str(tmp_path / "photos"), str(tmp_path / "a"), *words])
+    example("archive").main([str(tmp_path / "photos"), str(tmp_path / "a"), *words, "--resume"])
+    example("archive").main(["memory://examples", str(tmp_path / "b"), *words])
+    first, again, store = capsys.readouterr().out.splitlines()
+    assert first.startswith("4 pictures") and first.endswith("4 new, 1 could not be read")
+    assert again.startswith("4 pictures") and again.endswith("0 new, 0 could not be read")
+    assert store.startswith("3 pictures") and store.endswith("3 new, 0 could not be read")
+    with pytest.raises(SystemExit, match="go on with it"):
+        example("archive").main([str(tmp_path / "photos"), str(tmp_path / "a"), *words])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_archive_on_a_cluster(
+    network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    module = pytest.importorskip({"dask": "distributed"}.get(engine, engine))
+    example("archive").main([str(PHOTOS), str(tmp_path / "a"), *network, f"--{engine}", "local", "--workers", "2"])
+    assert "3 pictures" in capsys.readouterr().out
+    if engine == "ray":
+        module.shutdown()
 
 
 def test_crop_objects(network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +180,66 @@ def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_every_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\]\(([^)]+)\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
-    assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")}
+    programs = {path for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".js", ".ipynb")}
+    listed = {name for name in listed if not name.startswith("..") and not name.endswith("/")}
+    assert listed == {path.relative_to(EXAMPLES).as_posix() for path in programs}
     tests = Path(__file__).read_text(encoding="utf-8")
     for name in listed - {"tour.ipynb"}:
-        assert f'example("{Path(name).stem}")' in tests, name
+        called = (
+            f'example("{Path(name).with_suffix("").as_posix()}")' if name.endswith(".py") else f'EXAMPLES / "{name}"'
+        )
+        assert called in tests, name
+
+
+def node_with(*packages: str) -> bool:
+    """Whether Node is here, and finds these packages (``NODE_PATH`` says where they are installed)."""
+    wanted = ";".join(f"require.resolve('{package}')" for package in packages)
+    node = shutil.which("node")
+    return node is not None and subprocess.run([node, "-e", wanted], capture_output=True).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not node_with("@opencvjs/node", "onnxruntime-node"), reason="needs Node with @opencvjs/node and onnxruntime-node"
+)
+def test_decoded_boxes_in_javascript(tmp_path: Path) -> None:
+    """The objects that both engines find are those of the same loop over `compat.opencv`'s rows."""
+    from darknet_py.compat import opencv
+
+    cfg = REPOSITORY / "cfg" / "yolov4-tiny.cfg"
+    write_synth(cfg, tmp_path / "w")
+    run("weights", "convert", "w", "m.onnx", "--cfg", cfg, "--decoded", cwd=tmp_path)
+    picture = Image.open(PHOTOS / "chelsea.jpg").convert("RGB").resize((416, 416))
+    picture.save(tmp_path / "p.ppm")
+    net = opencv.readNetFromDarknet(str(cfg), str(tmp_path / "w"))
+    net.setInput(np.asarray(picture, np.float32).transpose(2, 0, 1)[None] / np.float32(255))
+    rows = np.concatenate(net.forward(net.getUnconnectedOutLayersNames()))
+    scores = rows[:, 5:].max(axis=1)
+    best = rows[scores > 0.68][np.argsort(-scores[scores > 0.68])]
+    command = ["node", str(EXAMPLES / "decoded_boxes.js"), "m.onnx", "p.ppm", "--thresh", "0.68", "--nms", "1"]
+    for words in ([], ["--onnxruntime"]):
+        done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        found = np.array([[float(number) for number in line.split()] for line in done.stdout.splitlines()])
+        assert len(found) == len(best) > 2
+        assert found[:, 0].tolist() == best[:, 5:].argmax(axis=1).tolist()
+        np.testing.assert_allclose(found[:, 1], best[:, 5:].max(axis=1), atol=2e-4)
+        left, top = best[:, 0] - best[:, 2] / 2, best[:, 1] - best[:, 3] / 2
+        wanted = 416 * np.stack([left, top, best[:, 2], best[:, 3]], axis=1)
+        np.testing.assert_allclose(found[:, 2:], wanted, rtol=1e-3, atol=0.2)
+
+
+def test_coloured_shapes_are_the_same_everywhere(tmp_path: Path) -> None:
+    shapes = example("training/shapes")
+    shapes.main([str(tmp_path), "--train", "2", "--valid", "1", "--joint", "1"])
+    labels = "".join(path.read_text() for path in sorted((tmp_path / "labels").iterdir()))
+    # Rows of random numbers and sums of float64, rounded to bytes: no library may change them.
+    digest = hashlib.sha256(labels.encode())
+    for path in sorted((tmp_path / "images").iterdir()):
+        digest.update(load_image(path).tobytes())
+    assert digest.hexdigest() == "d256712ca0abb9372c37cbe2b0d48e5fa1463d185ea681cf319d3d2a42506931"
+    assert (tmp_path / "labels/class_0000.txt").read_text().split()[1:] == ["0"] * 4
+    network = read_network(EXAMPLES / "training/shapes-tree.cfg")
+    assert network.classes == len(shapes.TREE) == 13
+    for name in ("yolo", "region"):
+        assert read_network(EXAMPLES / f"training/shapes-{name}.cfg").classes == len(shapes.NAMES)

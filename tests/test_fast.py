@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darknet_py.kernels.conv.winograd_code import F2, F4, Winograd
-from darknet_py.kernels.vector.tile import AVX2, AVX512, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, SSE, ZEN4, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load
 from darknet_py.numeric.arithmetic import PROFILES
@@ -23,7 +23,7 @@ from tests.nets import net, write_cfg
 from tests.test_convolution import SHAPES, UNEVEN, Conv, Floats, Pool, each_tile, fast, make_arrays, plain
 
 FAST = PROFILES["fast"]
-TILES = [AVX512, AVX2, SSE, UNEVEN]
+TILES = [AVX512, ZEN4, AVX2, SSE, UNEVEN]
 
 TILED = [
     Conv(20, 13, 13, 40, 3, pad=1),

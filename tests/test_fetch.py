@@ -18,7 +18,7 @@ from darknet_py.errors import ModelError
 from darknet_py.zoo import RemoteFile, UrlSource, fetch_file, request
 from darknet_py.zoo.request import DownloadError, SaferRedirects
 
-from .web import BODY, NAME, Page, Recorder, Web, after, files, put_part, remote, serve
+from .web import BODY, NAME, Page, Recorder, Web, after, fetch_below, files, put_part, remote, serve
 
 
 @pytest.fixture
@@ -29,13 +29,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where fetched files go. Nothing of the user's is touched, and no proxy is asked."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(tmp_path / "fetched"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
-    return tmp_path / "fetched"
+    return fetch_below(tmp_path, monkeypatch)
 
 
 def test_a_file_comes_whole_and_leaves_nothing_beside_it(web: Web, folder: Path) -> None:

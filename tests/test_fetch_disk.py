@@ -19,7 +19,7 @@ from darknet_py.errors import ModelError
 from darknet_py.zoo import fetch_file, fetching, find_file, lock
 
 from .waiting import wait_until
-from .web import BODY, NAME, Page, Recorder, Web, after, environment, files, put_part, remote, serve
+from .web import BODY, NAME, Page, Recorder, Web, after, environment, fetch_below, files, put_part, remote, serve
 
 SHA256 = hashlib.sha256(BODY).hexdigest()
 BY_HAND = (
@@ -37,13 +37,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where fetched files go. Nothing of the user's is touched, and no proxy is asked."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(tmp_path / "fetched"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
-    return tmp_path / "fetched"
+    return fetch_below(tmp_path, monkeypatch)
 
 
 def program(web: Web) -> list[str]:

@@ -12,7 +12,7 @@ from darknet_py.errors import ModelError
 from darknet_py.zoo import UrlSource, fetch_file, remote_file
 from darknet_py.zoo.download import OVERLAP
 
-from .web import BODY, NAME, Page, Recorder, Web, after, files, put_part, remote, serve
+from .web import BODY, NAME, Page, Recorder, Web, after, fetch_below, files, put_part, remote, serve
 
 OTHER = b"\0" * 16 + random.Random(8).randbytes(len(BODY) - 16)
 SPLIT = 600_000
@@ -26,13 +26,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where fetched files go. Nothing of the user's is touched, and no proxy is asked."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(tmp_path / "fetched"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
-    return tmp_path / "fetched"
+    return fetch_below(tmp_path, monkeypatch)
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(web: Web, folder: Path) -> None:

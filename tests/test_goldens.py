@@ -15,7 +15,7 @@ import pytest
 from darknet_py.errors import CfgError
 from darknet_py.formats.hashes import file_sha256
 from darknet_py.image.load import load_image
-from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, ZEN4, Tile, host_tile
 from darknet_py.loading import load
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
@@ -125,7 +125,7 @@ def test_golden_of_our_photographs(tmp_path: Path, name: str, profile: str) -> N
     ("tile", "threads"),
     [
         pytest.param(tile, threads, marks=[] if tile == host_tile() else pytest.mark.slow)
-        for tile, threads in ((AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5))
+        for tile, threads in ((AVX2, 1), (SSE, 3), (NEON, 7), (AVX512, 5), (ZEN4, 2))
     ],
     ids=str,
 )

@@ -13,11 +13,16 @@ from darknet_py.kernels.layers.pooling import LOWEST, maxpool
 from darknet_py.kernels.layers.pooling_wide import framed, maxpool_wide
 from darknet_py.kernels.layers.shortcut import shortcut
 from darknet_py.kernels.runtime.atomic import new_queue
-from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+
+from .test_convolution import each_tile
 
 Floats = NDArray[np.float32]
 
 TILES = [AVX512, AVX2, SSE, NEON]
+OWN_AND_ALL = pytest.mark.parametrize(
+    "tiles", [[host_tile()], pytest.param(TILES, marks=pytest.mark.slow)], ids=["own", "all"]
+)
 
 
 def values(rng: np.random.Generator, *shape: int) -> Floats:
@@ -46,12 +51,16 @@ def surrounded(x: Floats) -> Floats:
     return around[32:-32]
 
 
+@OWN_AND_ALL
 @settings(max_examples=150, deadline=None)
 @given(
-    st.integers(1, 40), st.integers(1, 100), st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.integers(0, 6),
-    st.sampled_from(TILES), st.integers(0, 2**32 - 1),
+    st.data(), st.integers(1, 40), st.integers(1, 100), st.integers(1, 6), st.integers(1, 3), st.integers(1, 3),
+    st.integers(0, 6), st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_maxpool(h: int, w: int, size: int, stride_x: int, stride_y: int, pad: int, tile: Tile, seed: int) -> None:
+def test_maxpool(
+    tiles: list[Tile], data: st.DataObject, h: int, w: int, size: int, stride_x: int, stride_y: int, pad: int, seed: int
+) -> None:
+    tile = data.draw(st.sampled_from(tiles))
     x = values(np.random.default_rng(seed), 2, h, w)
     out_h, out_w, offset = (h + pad - size) // stride_y + 1, (w + pad - size) // stride_x + 1, -(pad // 2)
     if min(out_h, out_w) < 1:
@@ -64,13 +73,17 @@ def test_maxpool(h: int, w: int, size: int, stride_x: int, stride_y: int, pad: i
     assert out.tobytes() == wanted.tobytes()
 
 
+@OWN_AND_ALL
 @settings(max_examples=150, deadline=None)
 @given(
-    st.integers(1, 40), st.integers(1, 60), st.integers(1, 17), st.integers(0, 18), st.sampled_from(TILES),
+    st.data(), st.integers(1, 40), st.integers(1, 60), st.integers(1, 17), st.integers(0, 18),
     st.sampled_from(["any", "zeros", "nans"]), st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_wide_windows(h: int, w: int, size: int, pad: int, tile: Tile, kind: str, seed: int) -> None:
+def test_wide_windows(
+    tiles: list[Tile], data: st.DataObject, h: int, w: int, size: int, pad: int, kind: str, seed: int
+) -> None:
     """Among few different values most windows have their maximum several times; between +0 and -0 the first counts."""
+    tile = data.draw(st.sampled_from(tiles))
     rng = np.random.default_rng(seed)
     x = values(rng, 2, h, w)
     if kind == "zeros":
@@ -88,7 +101,7 @@ def test_wide_windows(h: int, w: int, size: int, pad: int, tile: Tile, kind: str
     assert out.tobytes() == plain_maxpool(x, out_h, out_w, size, 1, 1, offset).tobytes()
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("activation", ["linear", "leaky", "relu", "logistic"])
 @pytest.mark.parametrize("added_c", [2, 3, 5])
 def test_shortcut_of_equal_maps(tile: Tile, activation: str, added_c: int) -> None:

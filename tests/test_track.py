@@ -14,6 +14,7 @@ from darknet_py.detect.detections import Detections
 from darknet_py.detect.zones import make_line
 from darknet_py.errors import DarknetError
 from darknet_py.image.draw import draw_detections
+from darknet_py.output.writers import WRITERS
 from darknet_py.video.frames import Frame, Result
 from darknet_py.video.outputs import JsonLines, Text
 from darknet_py.video.track import Follower, LineCounter, Tracker
@@ -125,7 +126,7 @@ def test_what_is_no_line(line: str) -> None:
 
 def test_text_json_and_picture_have_numbers_and_counts(tmp_path: Path) -> None:
     follow, text = Follower(["0,.5,1,.5", ".5,0,.5,1"]), io.StringIO()
-    printed, lines = Text(text, False), JsonLines(str(tmp_path / "found.jsonl"), "film")
+    printed, lines = Text(text, False, WRITERS["darknet"].frame), JsonLines(str(tmp_path / "found.jsonl"), "film")
     for number in range(1, 8):
         found = seen((0.3, 0.2 + 0.1 * number, 0), (0.8, 0.9 - 0.1 * number, 1))
         result = follow(Result(Frame(number, number / 10, PIXELS), found, 10.0))
@@ -136,6 +137,7 @@ def test_text_json_and_picture_have_numbers_and_counts(tmp_path: Path) -> None:
         "car: 50% #1\nperson: 50% #2\nLine 1: 1 to the right (car 1), 1 to the left (person 1)\n"
         "Line 2: 0 to the right, 0 to the left\n"
     )
+    assert list(WRITERS["alexeyab"].frame(result.found, False)) == ["car: 50% #1", "person: 50% #2"]
     entries = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
     assert [[each["track_id"] for each in entry["objects"]] for entry in entries] == [[1, 2]] * 7
     assert entries[0]["lines"] == [{"right": {}, "left": {}}] * 2

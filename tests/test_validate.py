@@ -13,11 +13,15 @@ from PIL import Image
 
 from darknet_py.detector import Detector
 from darknet_py.errors import DataError
+from darknet_py.image.letterbox import resize, to_planar
+from darknet_py.image.load import load_image
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
+from darknet_py.trace import trace_view
 from darknet_py.validate.compare import Tolerance, iou, ulps
 from darknet_py.validate.live import run_library
 from darknet_py.validate.references import read_references
+from darknet_py.validate.run import Thresholds, compare_library
 
 from .nets import net, write_cfg
 from .program import failure, run
@@ -275,6 +279,41 @@ def test_a_library_that_is_no_darknet(folder: Path) -> None:
     assert result.stderr.count("\n") == 1 and "load_network" in result.stderr
     (folder / "text.so").write_text("no library")
     assert run("validate", "b.png", "--against", "text.so", *OWN, cwd=folder, code=1).stderr.count("\n") == 1
+
+
+def as_his_library(detector: Detector, image: Path, **thresholds: float) -> dict[str, Any]:
+    """What a strict build of AlexeyAB's Darknet gives for an image: the same as here."""
+    view, network = trace_view(detector, **thresholds), detector.network
+    planar = to_planar(load_image(image))
+    x = resize(planar, network.input.w, network.input.h)
+    outputs = detector.predict(x.astype(np.float32))
+    size = (planar.shape[2], planar.shape[1])
+    boxes = detector.boxes(outputs, size, view)
+    layers = {f"layer{head.index}": output.reshape(-1) for head, output in zip(network.heads, outputs, strict=True)}
+    after = {f"after_{name}": getattr(boxes, name).copy() for name in ("box", "objectness", "prob")}
+    picture = {"decoded": planar.reshape(-1), "input": x.reshape(-1), "size": np.array(size), "avx": np.array(False)}
+    return {**picture, **layers, **after}
+
+
+def test_boxes_alone_that_differ_are_explained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stock build of AlexeyAB's Darknet: the layers are the same, the boxes' sizes 1 ulp off."""
+    detector = load(folder / "net.cfg", folder / "net.weights", dialect="alexeyab")
+    thresholds = Thresholds(thresh=0.3)
+    image = folder / "b.png"
+    theirs = as_his_library(detector, image, **thresholds.against())
+    monkeypatch.setattr("darknet_py.validate.run.run_library", lambda *_: iter([theirs]))
+    compared = [Path("libdarknet.so"), lambda math: detector, [image], thresholds, Tolerance()]
+    assert compare_library(*compared)["ieee"][0].problems == []
+    sizes = theirs["after_box"][:, 2:]
+    theirs["after_box"][:, 2:] = np.nextafter(sizes, np.float32(0))
+    boxes, advice = compare_library(*compared)["ieee"][0].problems
+    assert boxes == "boxes: number 0 is 1 ulp off"
+    assert "boxes whose width and height are 1 ulp off" in advice and "OPENMP=0" in advice
+    theirs["after_box"][:, 2:] = sizes
+    theirs = as_his_library(detector, image, **thresholds.against())
+    theirs["decoded"][0] += 1
+    (decoded,) = compare_library(*compared)["ieee"][0].problems
+    assert decoded.startswith("the decoded image is up to"), "which says nothing of how the library was built"
 
 
 def libdarknet(kind: str) -> Path:

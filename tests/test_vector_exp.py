@@ -15,6 +15,8 @@ from darknet_py.kernels.vector.exp import exp_of
 from darknet_py.kernels.vector.simd import load, pointer
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile
 
+from .test_convolution import each_tile
+
 Floats = NDArray[np.float32]
 
 TILES = [AVX512, AVX2, SSE, NEON]
@@ -73,7 +75,7 @@ def assert_same_bits(found: Floats, wanted: Floats, x: Floats) -> None:
     assert not differ.any(), (x[differ][:3], found[differ][:3], wanted[differ][:3])
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 def test_same_bits_as_the_c_library(tile: Tile) -> None:
     x = hard_values()
     found, wanted = np.zeros_like(x), np.zeros_like(x)
@@ -82,7 +84,7 @@ def test_same_bits_as_the_c_library(tile: Tile) -> None:
     assert_same_bits(found, wanted, x)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 def test_logistic_with_a_rest_that_is_no_vector(tile: Tile) -> None:
     x = hard_values()[: -tile.lanes - 3]
     found, wanted = np.zeros_like(x), np.zeros_like(x)
@@ -107,7 +109,7 @@ def test_every_eleventh_float(tile: Tile) -> None:
         assert_same_bits(found, wanted, x)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 def test_softmax_of_whole_blocks_and_rests(tile: Tile, temperature: float) -> None:
     """Values of some cells go through vectors, those of the others one by one: they must not differ."""

@@ -15,8 +15,10 @@ from darknet_py.kernels.runtime.libm import expf, logf
 from darknet_py.kernels.vector import library
 from darknet_py.kernels.vector.expf import LOWEST, expf_or_nan, logf_or_nan
 from darknet_py.kernels.vector.simd import load, pointer, store
-from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, Tile
+from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, Tile, host_tile
 from darknet_py.numeric import arithmetic
+
+from .test_convolution import each_tile
 
 Floats = NDArray[np.float32]
 
@@ -69,7 +71,7 @@ def compare_functions(x: Floats, tile: Tile) -> None:
 
 
 @matching
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 def test_functions_at_spread_floats(tile: Tile) -> None:
     compare_functions(floats(0, 2**32, 12_343), tile)
     compare_functions(floats(0x3F780000, 0x3F880000, 11), tile)  # around 1, where logarithms are small
@@ -106,7 +108,7 @@ def same(found: Floats, wanted: Floats) -> NDArray[np.bool_]:
 
 @matching
 @pytest.mark.parametrize("name", EXACT)
-@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 def test_bits_of_the_scalar_twins(tile: Tile, name: str) -> None:
     x = hard_values()
     wanted = np.zeros_like(x)
@@ -160,6 +162,14 @@ def test_another_library_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         library.matches_library.cache_clear()
 
 
+FUSED = [
+    host_tile().contracted,
+    *(
+        pytest.param(tile, marks=pytest.mark.slow)
+        for tile in (AVX512.contracted, AVX2.contracted)
+        if tile != host_tile().contracted
+    ),
+]
 TRUE = {
     "mish/fast": lambda x: x * np.tanh(np.log1p(np.exp(np.minimum(x, 40)))),
     "swish/fast": lambda x: x / (1 + np.exp(-x)),
@@ -168,7 +178,7 @@ TRUE = {
 
 
 @pytest.mark.parametrize("name", TRUE)
-@pytest.mark.parametrize("tile", [AVX512, AVX512.contracted, AVX2.contracted, SSE], ids=str)
+@pytest.mark.parametrize("tile", [*each_tile([AVX512, SSE]), *FUSED], ids=str)
 def test_fast_forms(tile: Tile, name: str) -> None:
     x = np.concatenate([np.linspace(-80, 80, 100_001), np.geomspace(1e-30, 1, 1001)]).astype(np.float32)
     x = np.concatenate([x, -x])

@@ -28,13 +28,6 @@ def cfg(tmp_path: Path) -> Path:
     return write_cfg(tmp_path, TEXT)
 
 
-@pytest.fixture
-def weights(cfg: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "net.weights"
-    write_synth(cfg, path)
-    return path
-
-
 def header(major: int, minor: int, seen: bytes) -> bytes:
     return struct.pack("<iii", major, minor, 0) + seen
 

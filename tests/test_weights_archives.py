@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from darknet_py.errors import WeightsError
-from darknet_py.synth import write_synth
 from darknet_py.weights import convert
 
 from .nets import write_cfg
@@ -24,13 +23,6 @@ from .test_weights_convert import TEXT
 @pytest.fixture
 def cfg(tmp_path: Path) -> Path:
     return write_cfg(tmp_path, TEXT)
-
-
-@pytest.fixture
-def weights(cfg: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "net.weights"
-    write_synth(cfg, path)
-    return path
 
 
 def changed(path: Path, **change: Any) -> Path:

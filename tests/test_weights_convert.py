@@ -40,13 +40,6 @@ def cfg(tmp_path: Path) -> Path:
     return write_cfg(tmp_path, TEXT)
 
 
-@pytest.fixture
-def weights(cfg: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "net.weights"
-    write_synth(cfg, path)
-    return path
-
-
 int32 = st.integers(-(2**31), 2**31 - 1)
 versions = st.one_of(st.sampled_from([(0, 1), (0, 2), (1001, 0), (0, 5000)]), st.tuples(int32, int32))
 

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darknet_py.network import read_network
-from darknet_py.synth import write_synth
 from darknet_py.weights import Statistics, combine, inspect_weights, measure
 from darknet_py.weights import statistics as module
 from darknet_py.zoo.identify import find_release, hash_weights
@@ -32,13 +31,6 @@ FIRST = 4 * (4 * 4 + 4 * 27)
 @pytest.fixture
 def cfg(tmp_path: Path) -> Path:
     return write_cfg(tmp_path, TEXT)
-
-
-@pytest.fixture
-def weights(cfg: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "net.weights"
-    write_synth(cfg, path)
-    return path
 
 
 def test_statistics_of_special_values() -> None:

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from darknet_py.zoo import Progress, RemoteFile, UrlSource, download
 
 BODY = b"\0" * 16 + random.Random(7).randbytes(1_000_003)
@@ -160,6 +162,16 @@ def remote(*urls: str | tuple[str, ...], body: bytes = BODY, known: bool = True)
 def after(have: int) -> str:
     """The Range header that continues a download of so many bytes."""
     return f"bytes={have - download.OVERLAP}-"
+
+
+def fetch_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder; returns where fetched files go. Nothing of the user's is touched, and no proxy is asked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DARKNET_PY_WEIGHTS", str(tmp_path / "fetched"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("DARKNET_PY_MIRROR", raising=False)
+    return tmp_path / "fetched"
 
 
 def put_part(folder: Path, content: bytes) -> Path:

@@ -1,20 +1,22 @@
-"""The ceiling: how fast the convolution's micro-kernels run alone, on data that never leaves the first cache."""
+"""The ceiling: how fast the processor multiplies and adds in registers; and how near the micro-kernels come to it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.conv.multiply import multiply_filters, multiply_pixels
+from ..kernels.conv.multiply import AHEAD, multiply_filters, multiply_pixels
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.work import plan_kernel
 from ..kernels.vector.simd import pointer
 from ..kernels.vector.tile import host_tile
 from ..plan.pool import get_pool
 from ..plan.step import Step
+from .registers import CHAINS, multiply_and_add
 
 if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
 DEPTH = 192
 """How many k a block has: so many that its beginning and end hardly count, and still all is in the first cache."""
 
-SLICE = 0.02
-"""Seconds that one measurement takes, about."""
+SLICES = ((0.001, 20), (0.01, 5))
+"""Seconds that one slice of a measurement takes, about, and how many there are: of one thread, and of several, which
+have to be woken. The quickest counts: on a machine that others use, too, undisturbed times are short ones."""
 
 
 @plan_kernel(tasks=lambda blocks: blocks)
-def _pixels(queue, sums, weights, pixels, offsets, blocks, tile):
+def run_pixels(queue, sums, weights, pixels, offsets, blocks, tile):
     """Blocks of sums, again and again in the same place.
 
     Args:
@@ -42,14 +45,13 @@ def _pixels(queue, sums, weights, pixels, offsets, blocks, tile):
         return
     own = pointer(sums, worker * area)
     while next_task(queue) >= 0:
-        for _ in range(64):
-            multiply_pixels(
-                tile, tile.vectors, own, True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), DEPTH
-            )
+        multiply_pixels(
+            tile, tile.vectors, own, True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), DEPTH
+        )
 
 
 @plan_kernel(tasks=lambda blocks: blocks)
-def _filters(queue, sums, weights, pixels, offsets, blocks, tile):
+def run_filters(queue, sums, weights, pixels, offsets, blocks, tile):
     """Blocks of sums, again and again in the same place.
 
     Args:
@@ -65,25 +67,24 @@ def _filters(queue, sums, weights, pixels, offsets, blocks, tile):
     own = pointer(sums, worker * area)
     start = pointer(weights, 0)
     while next_task(queue) >= 0:
-        for _ in range(64):
-            multiply_filters(
-                tile, tile.columns, own, True, start, pointer(pixels, 0), pointer(offsets, 0), DEPTH, start, 0
-            )
+        multiply_filters(tile, tile.columns, own, True, start, pointer(pixels, 0), pointer(offsets, 0), DEPTH, start, 0)
 
 
 @dataclass
 class Ceiling:
-    """Multiply-adds per second of the micro-kernels alone: the best seen so far.
+    """Multiply-adds per second: the best seen so far.
 
     Attributes:
         threads: how many threads ``together`` is of.
-        single: of one thread.
-        together: of ``threads`` threads at once.
+        single: of one thread, in registers only.
+        together: of ``threads`` threads at once, in registers only.
+        micro_kernel: of the convolution's micro-kernels on one thread, on data that never leaves the first cache.
     """
 
     threads: int
     single: float = 0.0
     together: float = 0.0
+    micro_kernel: float = 0.0
 
     @property
     def limit(self) -> float:
@@ -92,34 +93,56 @@ class Ceiling:
 
     def measure(self) -> None:
         """Measure again, for a few hundredths of a second: other work on the machine only ever takes away."""
-        self.single = max(self.single, _speed(1))
-        self.together = max(self.together, _speed(self.threads) if self.threads > 1 else self.single)
+        self.single = max(self.single, _in_registers(1))
+        self.together = max(self.together, _in_registers(self.threads) if self.threads > 1 else self.single)
+        self.micro_kernel = max(self.micro_kernel, _of_micro_kernels())
 
 
-def _speed(threads: int) -> float:
-    """Multiply-adds per second of the faster micro-kernel on that many threads."""
+def _in_registers(threads: int) -> float:
+    """Multiply-adds per second without memory."""
+    tile, times = host_tile(), 1000
+    values = np.ones(threads * CHAINS * tile.lanes, np.float32)
+
+    def make(blocks: int) -> Step:
+        return Step.of(multiply_and_add, values=values, times=times, blocks=blocks, tile=tile)
+
+    return CHAINS * tile.lanes * times * _blocks_per_second(make, threads)
+
+
+def _of_micro_kernels() -> float:
+    """Multiply-adds per second of the faster micro-kernel."""
     tile = host_tile()
-    ways = ((_pixels, tile.rows * tile.pixels, tile.rows), (_filters, tile.columns * tile.filters, tile.filters))
-    return max(_speed_of(kernel, area, width, tile, threads) for kernel, area, width in ways)
+    ways = ((run_pixels, tile.rows * tile.pixels, tile.rows), (run_filters, tile.columns * tile.filters, tile.filters))
+    return max(_speed_of(kernel, area, width, tile) for kernel, area, width in ways)
 
 
-def _speed_of(kernel: Any, area: int, width: int, tile: Tile, threads: int) -> float:
+def _speed_of(kernel: Any, area: int, width: int, tile: Tile) -> float:
     random = np.random.RandomState(0)
     weights = random.uniform(0.5, 1, DEPTH * width).astype(np.float32)
     pixels = random.uniform(0.5, 1, 16 * tile.pixels).astype(np.float32)
-    offsets = np.arange(DEPTH, dtype=np.int64) % 8 * tile.lanes
-    sums = np.zeros(threads * area, np.float32)
+    offsets = np.arange(DEPTH + AHEAD, dtype=np.int64) % 8 * tile.lanes
+    sums = np.zeros(area, np.float32)
+
+    def make(blocks: int) -> Step:
+        return Step.of(kernel, sums=sums, weights=weights, pixels=pixels, offsets=offsets, blocks=blocks, tile=tile)
+
+    return area * DEPTH * _blocks_per_second(make, 1)
+
+
+def _blocks_per_second(make: Callable[[int], Step], threads: int) -> float:
+    """Of a step of some blocks: in the quickest of short slices."""
+    wanted, slices = SLICES[threads > 1]
     with get_pool(threads) as pool:
 
         def seconds(blocks: int) -> float:
-            step = Step.of(kernel, sums=sums, weights=weights, pixels=pixels, offsets=offsets, blocks=blocks, tile=tile)
+            step = make(blocks)
             start = perf_counter()
             pool.run_step(step)
             return perf_counter() - start
 
         seconds(1)  # compiles, wakes the threads
         blocks = threads
-        while (took := seconds(blocks)) < SLICE / 4:
+        while (took := seconds(blocks)) < wanted / 4:
             blocks *= 2
-        blocks = max(threads, round(blocks * SLICE / took))
-        return blocks * 64 * area * DEPTH / seconds(blocks)
+        blocks = max(threads, round(blocks * wanted / took))
+        return blocks / min(seconds(blocks) for _ in range(slices))

@@ -29,6 +29,7 @@ COMMANDS = {
     "classify": "Name the most probable classes of images.",
     "evaluate": "Measure how good a detector is: average precision over labelled images, with curves.",
     "fetch": "Fetch the files of released models, or list them.",
+    "train": "Train a detector or a classifier with labelled pictures, as Darknet does.",
     "anchors": "Find anchors for a data set: k-means over the boxes of its labels.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "warmup": "Compile all kernels now, so that no later command has to.",
@@ -38,6 +39,7 @@ COMMANDS = {
     "synth": "Write stand-in weights for a network whose weights one does not have.",
     "record": "Record what this engine computes, as a reference for validate.",
     "trace": "Run one image and print a hash of every layer's output.",
+    "trace-training": "Run training calls and print a hash of every gradient and parameter.",
     "validate": "Compare this engine with reference detections or another Darknet, bit for bit.",
 }
 """Command -> its one-line help, shown by the group without importing the command."""

@@ -51,9 +51,9 @@ def bench(
 ) -> None:  # fmt: skip
     """Measure how fast the networks CFG... run: every layer, and the whole.
 
-    The percentages are of the ceiling: the convolution's exact micro-kernel alone, on data in the first cache, measured
-    meanwhile. Other engines run the same network on the same input, turn by turn with this one; "times ours" is the
-    median over the rounds of their time by ours.
+    The percentages are of the ceiling: multiplications and additions in registers only, each rounded, measured
+    meanwhile; the convolution's inner loop alone stands beside it. Other engines run the same network on the same
+    input, turn by turn with this one; "times ours" is the median over the rounds of their time by ours.
     """
     from ..bench.against import parse_peers
     from ..bench.ceiling import Ceiling

@@ -52,16 +52,17 @@ def classify(
 ) -> None:  # fmt: skip
     """Name the most probable classes of each IMAGE (a file, a directory of files, or - for standard input).
 
-    Prints what Darknet's `classifier predict` prints: a line per class with its probability; to standard error, a line
-    per image.
+    Prints what `classifier predict` of the network's Darknet prints: a line per class with its probability; to standard
+    error, a line per image.
     """
-    from ..output.text import class_lines, predicted_line
+    from ..output.writers import writers_of
 
     files, bad = find_all(images)
     detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
     count = top or _top_of(data)
     detector.check_classifies()
     note_missing_names(detector)
+    writers = writers_of(detector.network.dialect)
     results: list[JsonObject] = []
     failed = 0
     with _kept(json_file, results), progress(len(files), "Classifying") as step:
@@ -75,11 +76,12 @@ def classify(
                 step([f"Error: {error}"], error=True)
                 continue
             results.append({"filename": str(file), "classes": [best._asdict() for best in found]})
-            about = predicted_line(str(file), detector.seconds)
+            about = writers.predicted(str(file), detector.seconds)
+            lines = writers.classes(found, detector.class_tree, detector.names)
             if json_file == "-":
-                step([about, *class_lines(found)], error=True)
+                step([about, *lines], error=True)
             else:
-                step(class_lines(found), about)
+                step(lines, about)
     conclude(failed, bad, len(files))
 
 

@@ -32,7 +32,8 @@ WORDS = {
     "download": "fetch", "get": "fetch", "list": "fetch --list", "models": "fetch --list", "speed": "bench",
     "benchmark": "bench", "compile": "warmup", "table": "summary", "info": "weights info", "layers": "summary",
     "convert": "weights convert", "export": "weights convert", "onnx": "weights convert", "run": "detect",
-    "compare": "validate", "hash": "trace", "script": "run-script", "kmeans": "anchors", "calc_anchors": "anchors",
+    "training": "train", "finetune": "train", "fit": "train", "compare": "validate", "hash": "trace",
+    "script": "run-script", "kmeans": "anchors", "calc_anchors": "anchors",
 }  # fmt: skip
 """What others call our commands."""
 
@@ -82,8 +83,6 @@ def command(*, examples: Sequence[str], **attributes: Any) -> Callable[..., clic
 
 
 def _meant(word: str, known: Sequence[str], path: str) -> str:
-    if word.casefold() in {"train", "training", "finetune", "fit"}:
-        return " Training is not what this is for: train with Darknet, and the weights run here."
     other = WORDS.get(word.casefold(), "")
     if other.partition(" ")[0] in known:
         return f" Did you mean {path} {other}?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from .options import UNIT, EngineOptions, engine, stretch, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ..evaluate.average_precision import Evaluation
+    from ..evaluate.truth import Truth
 
 
 PATH = click.Path(path_type=Path)
@@ -44,6 +48,12 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="AP by the area under the curve, by VOC 2007's 11 recalls, or by COCO's 101.",
 )
+@click.option(
+    "--found",
+    type=PATH,
+    metavar="DIR",
+    help="Take what was found from an archive (`detect --thresh .005 --parquet DIR`), not from the network.",
+)
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @stretch
@@ -55,7 +65,7 @@ PATH = click.Path(path_type=Path)
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
-    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
+    skip_bad: bool, found: Path | None, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
 ) -> None:  # fmt: skip
     """Measure how good a detector is: average precision of each class over a set of labelled images.
 
@@ -64,11 +74,8 @@ def evaluate(
     the exit code is then 1. With --classes, --zone and sizes, only objects count that they let through.
     """
     from ..evaluate.average_precision import evaluate as evaluate_found
-    from ..evaluate.found import Setting
-    from ..evaluate.report import document, table_lines
+    from ..evaluate.found import Setting, unit_of
     from ..evaluate.run import Task
-    from ..evaluate.truth import find_labels, read_truths
-    from ..formats.labels import SkippedLines
     from ..legacy.progress import counted
 
     if plot is not None:
@@ -85,19 +92,19 @@ def evaluate(
     detector = open_detector(model, cfg, weights, names, data, **options)
     note_missing_names(detector)
     classes = detector.network.classes
-    skipped = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
-    truths, without = read_truths(paths, classes, find_labels, skipped)
-    if without:
-        click.echo(f"{len(without)} of {len(paths)} images have no label file, {without[0]} first", err=True)
-    hard = None if others is None else read_truths(others, classes, find_labels, skipped, needed=False)[0]
-    if skipped is not None:
-        skipped.close()
+    truths, hard = _read_labels(paths, others, classes, skip_bad)
     view = detector.view
     stretches = detector.network.stretches if stretch is None else stretch
-    task = Task(detector, paths, listed, Setting(stretch=stretches, filter=view.filter, tiles=view.tiles))
-    with counted(len(paths), "Evaluating") as step:
-        results = task.run(step, lambda text: click.echo(text, err=True))
-    found = evaluate_found(
+    asked = unit_of(detector.network)
+    setting = Setting(stretch=stretches, filter=view.filter, tiles=view.tiles, asked=asked)
+    if found is not None:
+        from ..evaluate.archived import archived
+
+        results = archived(found, paths, detector, setting)
+    else:
+        with counted(len(paths), "Evaluating") as step:
+            results = Task(detector, paths, listed, setting).run(step, lambda text: click.echo(text, err=True))
+    measured = evaluate_found(
         results,
         truths,
         classes,
@@ -108,17 +115,41 @@ def evaluate(
         filter=view.filter,
     )
     class_names = detector.names or [str(number) for number in range(classes)]
-    for line in table_lines(found, class_names, found.images):
+    title = f"{Path(detector.network.path).stem}, {measured.images} images of {Path(listed).name}"
+    _write(measured, class_names, title, plot, json_file)
+    if measured.images < len(paths):
+        raise click.ClickException(f"{len(paths) - measured.images} of {len(paths)} images could not be read")
+
+
+def _read_labels(
+    paths: list[str], others: list[str] | None, classes: int, skip_bad: bool
+) -> tuple[list[Truth], list[Truth] | None]:
+    """The objects of the images, and of the list of those that need not be found."""
+    from ..evaluate.truth import find_labels, read_truths
+    from ..formats.labels import SkippedLines
+
+    skipped = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
+    truths, without = read_truths(paths, classes, find_labels, skipped)
+    if without:
+        click.echo(f"{len(without)} of {len(paths)} images have no label file, {without[0]} first", err=True)
+    hard = None if others is None else read_truths(others, classes, find_labels, skipped, needed=False)[0]
+    if skipped is not None:
+        skipped.close()
+    return truths, hard
+
+
+def _write(found: Evaluation, names: Sequence[str], title: str, plot: Path | None, json_file: str | None) -> None:
+    """The table, the curves and the JSON."""
+    from ..evaluate.report import document, table_lines
+
+    for line in table_lines(found, names, found.images):
         click.echo(line, err=json_file == "-")
     if plot is not None:
         from ..evaluate.plot import write_plot
 
-        title = f"{Path(detector.network.path).stem}, {found.images} images of {Path(listed).name}"
-        write_plot(found, class_names, title, plot)
+        write_plot(found, names, title, plot)
     if json_file:
-        write_json(json_file, document(found, class_names, found.images))
-    if found.images < len(paths):
-        raise click.ClickException(f"{len(paths) - found.images} of {len(paths)} images could not be read")
+        write_json(json_file, document(found, names, found.images))
 
 
 def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:

@@ -26,7 +26,7 @@ class Classification(NamedTuple):
 
 @denormals_as_zero(False)
 def best_classes(
-    output: NDArray[np.float32], top: int, names: Sequence[str] = (), tree: Tree | None = None
+    output: NDArray[np.float32], top: int, names: Sequence[str] = (), tree: Tree | None = None, inner: bool = False
 ) -> list[Classification]:
     """The ``top`` classes, most probable first; equal ones as Darknet's ``top_k`` leaves them.
 
@@ -36,13 +36,15 @@ def best_classes(
         names: class names; a class without one is called by its number.
         tree: with a WordTree, the outputs are probabilities given the parent: they are multiplied down from the roots,
             and only leaves count (``hierarchy_predictions``).
+        inner: the tree's other nodes count, too.
     """
     probability = output.copy()
     if tree is not None:
         for node, parent in enumerate(tree.parent):
             if parent >= 0:
                 probability[node] *= probability[parent]
-        probability[~tree.leaf] = 0
+        if not inner:
+            probability[~tree.leaf] = 0
     order = _top_k(probability, top)
     return [Classification(names[i] if i < len(names) else str(i), float(probability[i]), i) for i in order]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import DarknetError
 from . import picture, tables
 from .filters import clipped, make_filter
+from .merging import merge_detections
 from .thresholds import check_threshold
 
 if TYPE_CHECKING:
@@ -137,31 +138,7 @@ class Detections:
         Raises:
             DarknetError: there is no part, or they are of different images or classes.
         """
-        given = list(parts)
-        if not given:
-            raise DarknetError("Detections.merge: there is nothing to merge")
-        full = [part for part in given if len(part)] or given[:1]
-        first = full[0]
-        for other in full:
-            for what, one, two in zip(
-                ("image_size", "classes", "class_names"), first._facts(), other._facts(), strict=False
-            ):
-                if one != two:
-                    raise DarknetError(f"Detections.merge: {what} of the parts differ")
-            if bool(first.tree_paths) != bool(other.tree_paths):
-                raise DarknetError("Detections.merge: some parts have tree paths, others have none")
-            if bool(first.track_ids) != bool(other.track_ids):
-                raise DarknetError("Detections.merge: some parts have track numbers, others have none")
-        ids, next_id = [], 0
-        for part in full:
-            ids.append(part.box_id + (next_id - part.box_id.min(initial=0)))
-            next_id = int(ids[-1].max(initial=next_id - 1)) + 1
-        return cls(
-            np.concatenate([part.box for part in full]), np.concatenate([part.confidence for part in full]),
-            np.concatenate([part.class_id for part in full]), np.concatenate(ids), first.image_size, first.classes,
-            first.class_names, [path for part in full for path in part.tree_paths],
-            [number for part in full for number in part.track_ids], first.source,
-        )  # fmt: skip
+        return merge_detections(cls, list(parts))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Detections):
@@ -170,11 +147,12 @@ class Detections:
             np.array_equal(getattr(self, field), getattr(other, field), equal_nan=field in ("box", "confidence"))
             for field in ("box", "confidence", "class_id", "box_id")
         )
-        return same and self._facts() == other._facts()
+        return same and self.facts() == other.facts()
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _facts(self) -> tuple[object, ...]:
+    def facts(self) -> tuple[object, ...]:
+        """What is not in arrays: image size, classes, their names, tree paths, track numbers."""
         paths = tuple(tuple(path) for path in self.tree_paths)
         return tuple(self.image_size), self.classes, tuple(self.class_names), paths, tuple(self.track_ids)
 
@@ -333,13 +311,4 @@ class Detections:
         Raises:
             DarknetError: the package ``supervision`` is not installed.
         """
-        try:
-            import supervision
-        except ImportError as error:
-            raise DarknetError("to_supervision() needs the package supervision: pip install supervision") from error
-        return supervision.Detections(
-            xyxy=self.xyxy.copy(),
-            confidence=self.confidence.copy(),
-            class_id=self.class_id.copy(),
-            data={"class_name": np.array(self.names, dtype=str)},
-        )
+        return tables.supervision_detections(self)

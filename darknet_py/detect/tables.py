@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
+
+from ..errors import DarknetError
 
 if TYPE_CHECKING:
     from typing_extensions import NotRequired
@@ -95,6 +97,20 @@ def columns(found: Detections) -> Columns:
         "box_id": found.box_id.tolist(),
         **({"track_id": [int(number) for number in found.track_ids]} if found.track_ids else {}),
     }  # fmt: skip
+
+
+def supervision_detections(found: Detections) -> Any:
+    """`Detections.to_supervision`."""
+    try:
+        import supervision
+    except ImportError as error:
+        raise DarknetError("to_supervision() needs the package supervision: pip install supervision") from error
+    return supervision.Detections(
+        xyxy=found.xyxy.copy(),
+        confidence=found.confidence.copy(),
+        class_id=found.class_id.copy(),
+        data={"class_name": np.array(found.names, dtype=str)},
+    )
 
 
 def _coordinates(box: Floats) -> Coordinates:

@@ -204,6 +204,8 @@ ALEXEYAB = Dialect(
         "normalize_channels_softmax_maxval": _CONVOLUTIONS,
     },
     stretches=True,
+    crops=True,
+    inner_classes=True,
     strided_1x1=True,
     batchnorm_biases=True,
     flat_regions=True,

@@ -58,6 +58,8 @@ class Dialect:
         everywhere: what is read in every layer's section besides.
         only_in: activations that work in these kinds of sections only; elsewhere that Darknet gives zeros.
         stretches: images are stretched to the network's size, unless the cfg has ``letter_box=1``.
+        crops: a classifier sees the middle of an image whose shorter side has the network's width; else all of it.
+        inner_classes: nodes of a WordTree that are no leaves are classes of a classifier, too.
         strided_1x1: a 1x1 convolution skips pixels as its stride says; else it reads on as its input lies in memory.
         flat_regions: ``[region]`` puts the values of a cell side by side, and all its boxes have objectness 1.
         nms_kinds: non-maximum suppression is of the kind that the last head asks for.
@@ -73,6 +75,8 @@ class Dialect:
     everywhere: SectionOptions = field(default_factory=SectionOptions)
     only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stretches: bool = False
+    crops: bool = False
+    inner_classes: bool = False
     strided_1x1: bool = False
     batchnorm_biases: bool = False
     flat_regions: bool = False

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..detect.classify import best_classes
 from ..errors import DarknetError, ImageError
-from ..image.letterbox import resize_pixels
+from ..image.letterbox import crop_pixels, resize_pixels
 from ..image.load import load_image
+from ..output.writers import writers_of
 from .files import c_float
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ def accuracy_lines(
     detector: Detector, images: Sequence[str], labels: Sequence[str], classes: int, top: int,
     wrong: Callable[[ImageError], None],
 ) -> Iterator[str]:  # fmt: skip
-    """Two lines for each image, about it and about all up to it.
+    """Lines for each image, about it (in pjreddie's dialect) and about all up to it.
 
     An image's class is the first label that is part of its path (ImageNet's ``n02110185``). It is cropped to its middle
-    square and stretched to the input's size.
+    square and stretched to the input's size; in AlexeyAB's dialect scaled and then cropped (`view.Fit.CROP`).
 
     Args:
         detector: a classifier.
@@ -51,7 +52,8 @@ def accuracy_lines(
         raise DarknetError(f"{classes} classes, but {len(labels)} labels and {size} outputs of {network.path}")
     if not 0 < top <= classes:
         raise DarknetError(f"top = {top} of {classes} classes")
-    tree = detector.class_tree
+    tree, writers = detector.class_tree, writers_of(network.dialect)
+    yield from writers.before_accuracy
     first, among = f32(0), f32(0)
     number = -1
     for image in images:
@@ -66,15 +68,21 @@ def accuracy_lines(
         first += f32(best[0] == class_id)
         among += f32(class_id in best)
         count = f32(number + 1)
-        yield f"{image}, {class_id}, {c_float(float(probability[0]))}, {c_float(float(probability[1:2].sum()))}, "
+        if writers.tells_guesses:
+            second = c_float(float(probability[1:2].sum()))
+            yield f"{image}, {class_id}, {c_float(float(probability[0]))}, {second}, "
         yield f"{number}: top 1: {float(first / count):f}, top {top}: {float(among / count):f}"
 
 
 def _predict(detector: Detector, image: str, tree: Tree | None) -> NDArray[np.float32]:
     """All probabilities; with a WordTree, of its leaves alone."""
     shape = detector.network.input
-    pixels = center_crop(load_image(image))
-    [output] = detector.predict(resize_pixels(pixels, shape.w, shape.h)[: shape.c])
+    pixels = load_image(image)
+    if detector.network.dialect.crops:
+        x = crop_pixels(pixels, shape.w, shape.h)
+    else:
+        x = resize_pixels(center_crop(pixels), shape.w, shape.h)
+    [output] = detector.predict(x[: shape.c])
     probability = output.reshape(-1)
     if tree is not None:
         every = best_classes(probability, len(probability), (), tree)

@@ -25,6 +25,7 @@ class Labelled(NamedTuple):
     number: int
     class_id: int
     box: Box
+    text: str = ""
 
 
 Wrong = Callable[[DataError], None]
@@ -82,7 +83,7 @@ def _label(text: str, path: str | Path, number: int, classes: int | None) -> Lab
         raise DataError(f"'{text.strip()[:60]}' is no label; a line is: class x y width height", path, number)
     if classes is not None and class_id >= classes:
         raise DataError(f"class {class_id}: the network has classes 0 to {classes - 1}", path, number)
-    return Labelled(number, class_id, checked(box, path, number))
+    return Labelled(number, class_id, checked(box, path, number), text)
 
 
 def checked(box: Box, path: str | Path, line: int | None = None, what: str = "") -> Box:

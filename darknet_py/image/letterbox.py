@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Planar = NDArray[np.float32]
 
-_TABLE = (np.arange(256) / 255.0).astype(np.float32)
+BYTES = (np.arange(256) / 255.0).astype(np.float32)
 """A byte as float: ``(float)byte / 255.`` is a division of doubles, rounded to float."""
 
 _GREY = np.float32(0.5)
@@ -33,7 +33,7 @@ def to_planar(pixels: Pixels) -> Planar:
     pixels = _checked(pixels, np.uint8)
     height, width, channels = pixels.shape
     out = np.empty((channels, height, width), np.float32)
-    to_planes(out.reshape(-1), pixels.reshape(-1), _TABLE, channels)
+    to_planes(out.reshape(-1), pixels.reshape(-1), BYTES, channels)
     return out
 
 
@@ -54,6 +54,19 @@ def resize_pixels(pixels: Pixels, w: int, h: int) -> Planar:
     out = np.empty((pixels.shape[2], *_checked_size(w, h)), np.float32)
     _resize_into(out, pixels, 0, 0, w, h)
     return out
+
+
+def crop_pixels(pixels: Pixels, w: int, h: int) -> Planar:
+    """H x W x C bytes -> C x h x w float32: the middle of the image, scaled to ``w`` on its shorter side.
+
+    Source: ``resize_min`` and ``crop_image`` of AlexeyAB's Darknet. Beyond the scaled image its border goes on.
+    """
+    height, width = pixels.shape[:2]
+    new_w, new_h = (w, height * w // width) if width < height else (width * w // height, w)
+    image = to_planar(pixels) if (new_w, new_h) == (width, height) else resize_pixels(pixels, new_w, new_h)
+    rows, columns = (np.arange(side) + int((new - side) / 2) for side, new in ((h, new_h), (w, new_w)))
+    cropped = image[:, rows.clip(0, new_h - 1)[:, None], columns.clip(0, new_w - 1)]
+    return np.ascontiguousarray(cropped)
 
 
 def letterbox(image: Planar, w: int, h: int) -> Planar:
@@ -93,7 +106,7 @@ def _resize_into(out: Planar, image: Array, left: int, top: int, w: int, h: int)
     lines = np.empty(2 * w, np.float32)
     with denormals_as_zero(False):  # and rounded to nearest, whatever a library in this process has left behind
         columns_between(index, weight, width, w, source.step)
-        resize_into(out.reshape(-1), target, image.reshape(-1), source, channels, _TABLE, index, weight, lines)
+        resize_into(out.reshape(-1), target, image.reshape(-1), source, channels, BYTES, index, weight, lines)
 
 
 def _checked(image: Array, dtype: type) -> Array:

@@ -78,10 +78,11 @@ def _read_boxes(images: list[str]) -> tuple[np.ndarray[tuple[int, int], np.dtype
         if not is_file(labels):
             print(f" (no labels: {labels})")
             continue
-        for _, class_id, (_, _, w, h) in read_labelled(labels, skipped):
+        for label in read_labelled(labels, skipped):
+            _, _, w, h = label.box
             if w > 0 and h > 0:
                 sizes.append((w, h))
-                counts[class_id] += 1
+                counts[label.class_id] += 1
         print(f"\r loaded \t image: {number} \t box: {len(sizes)}", end="", file=control(sys.stdout))
     skipped.close()
     return np.array(sizes, np.float64).reshape(-1, 2), counts

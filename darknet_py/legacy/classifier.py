@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..dialect import ALEXEYAB
 from ..errors import DarknetError, ImageError
 from ..formats.data import read_data, read_names, read_top
 from ..image.load import load_image
 from ..loading import LoadOptions, find_data_file
-from ..output.text import class_lines, predicted_line
-from .detector import print_unread, usage
+from ..output.writers import writers_of
+from .detector import print_unread, train_words, usage
 from .flags import take_flags
 from .open_network import data_names, find_data, open_network, read_classes
 from .prompt import for_each_image, print_stderr
@@ -32,17 +33,22 @@ def run_classifier(arguments: Arguments) -> int:
     flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < 4:
-        return usage("classifier", "[predict/valid] [data] [cfg] [weights] [image]")
+        return usage("classifier", "[train/predict/valid] [data] [cfg] [weights] [image]")
     command, data, cfg = words[1], Path(words[2]), words[3]
     weights, files = (words[4] if len(words) > 4 else None), words[5:]
-    if command in {"predict", "valid"}:
+    if command in {"predict", "valid", "train"}:
         flags.settle(cfg)
     if command == "predict":
         return predict_classifier(data, cfg, weights, files, top, **flags.engine)
     elif command == "valid":
         print_unread(files)
         return validate_classifier(data, cfg, weights, **flags.engine)
-    raise DarknetError(f"classifier {command}: darknet-py has classifier predict and classifier valid")
+    elif command == "train":
+        from .train import train_classifier
+
+        print_unread(files)
+        return train_classifier(data, train_words(cfg, weights, flags))
+    raise DarknetError(f"classifier {command}: darknet-py has classifier train, predict and valid")
 
 
 def run_classify(arguments: Arguments) -> int:
@@ -95,7 +101,9 @@ def _change_leaves(detector: Detector, names: Sequence[str]) -> None:
 def predict_classifier(
     data: Path, cfg: str, weights: str | None, files: Sequence[str], top: int, **engine: Unpack[LoadOptions]
 ) -> int:  # fmt: skip
-    """Name the most probable classes (``predict_classifier``): a line each, the time on standard error.
+    """Name the most probable classes (``predict_classifier``): a line each.
+
+    The time is on standard error, in AlexeyAB's dialect on standard output, behind the size of the input.
 
     Args:
         data: names the class names, and how many are wanted.
@@ -114,10 +122,17 @@ def predict_classifier(
     detector = open_network(cfg, weights, names, **engine)
     detector.check_classifies()
 
+    network = detector.network
+    writers = writers_of(network.dialect)
+
     def work(path: str) -> None:
         found = detector.classify(load_image(path), count)
-        print_stderr(predicted_line(path, detector.seconds))
-        for line in class_lines(found):
+        about = writers.predicted(path, detector.seconds)
+        if network.dialect is ALEXEYAB:
+            print(f"{network.input.w} {network.input.h}\n{about}")
+        else:
+            print_stderr(about)
+        for line in writers.classes(found, detector.class_tree, names):
             print(line)
 
     return for_each_image(files, work)

@@ -15,12 +15,12 @@ from .prompt import print_stderr
 
 if TYPE_CHECKING:
     from .arguments import Arguments
+    from .train import Words
 
-KNOWN = {"test", "demo", "valid", "valid2", "recall", "map"}
+KNOWN = {"test", "train", "demo", "valid", "valid2", "recall", "map"}
 """Commands with a network."""
 
 NOT_HERE = {
-    "train": "training is not what darknet-py is for",
     "draw": "this is for training",
     "extract": "Darknet itself has it commented out",
     "censor": "Darknet itself has it commented out",
@@ -34,7 +34,9 @@ def run_detector(arguments: Arguments) -> int:
     flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < (3 if words[1:2] == ["calc_anchors"] else 4):
-        return usage("detector", "[test/valid/valid2/recall/demo/map/calc_anchors] [data] [cfg] [weights] [image]")
+        return usage(
+            "detector", "[train/test/valid/valid2/recall/demo/map/calc_anchors] [data] [cfg] [weights] [image]"
+        )
     command, data, cfg = words[1], Path(words[2]), words[3] if len(words) > 3 else ""
     weights, files = _at(words, 4), words[5:]
     if command in KNOWN and cfg:
@@ -43,6 +45,11 @@ def run_detector(arguments: Arguments) -> int:
         from .detect import test_detector
 
         return test_detector(data, cfg, weights, files, flags)
+    elif command == "train":
+        from .train import train_detector
+
+        print_unread(files)
+        return train_detector(data, train_words(cfg, weights, flags))
     elif command == "demo":
         from .demo import demo
 
@@ -82,7 +89,7 @@ def run_yolo(arguments: Arguments) -> int:
     flags = take_flags(arguments)
     words = arguments.positions()
     if len(words) < 3:
-        return usage("yolo", "[test/valid/recall/demo] [cfg] [weights] [image]")
+        return usage("yolo", "[train/test/valid/recall/demo] [cfg] [weights] [image]")
     command, cfg = words[1], words[2]
     if command in KNOWN:
         flags.settle(cfg)
@@ -91,6 +98,11 @@ def run_yolo(arguments: Arguments) -> int:
         from .detect import test_yolo
 
         return test_yolo(cfg, weights, files, flags)
+    elif command == "train":
+        from .train import train_yolo
+
+        print_unread(files)
+        return train_yolo(train_words(cfg, weights, flags))
     elif command == "demo":
         from .demo import demo
 
@@ -125,6 +137,13 @@ def run_detect(arguments: Arguments) -> int:
     return test_detector(find_data("cfg/coco.data"), words[1], words[2], words[3:], flags)
 
 
+def train_words(cfg: str, weights: str | None, flags: Flags) -> Words:
+    """What stands behind ``train``."""
+    from .train import Words
+
+    return Words(cfg, weights, flags.clear, flags.seed, flags.engine)
+
+
 def usage(command: str, rest: str) -> int:
     """Too few words: prints what is missing; returns the exit code."""
     print_stderr(f"usage: {Path(sys.argv[0]).name} {command} {rest}")
@@ -138,10 +157,15 @@ def print_unread(words: Sequence[str]) -> None:
 
 
 def _print_gpus(arguments: Arguments) -> None:
-    """Darknet prints the GPUs that it is to use; here there are none."""
+    """Darknet prints the GPUs that it is to use; here there are none.
+
+    Its build without any trains with the sum of the rates of several: two updates for each line that it prints.
+    """
     gpus = arguments.text("-gpus")
     if gpus is not None:
         print(gpus)
+        if "," in gpus and "train" in arguments.words:
+            print_stderr(f"-gpus {gpus}: there is no GPU; the learning rate is that of the cfg")
 
 
 def _at(words: Sequence[str], place: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The flags of ``detector``, ``detect`` and ``yolo``: pjreddie's, AlexeyAB's, and three of our own."""
+"""The flags of ``detector``, ``detect`` and ``yolo``: pjreddie's, AlexeyAB's, and a few of our own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALEXEYABS = (
 )  # fmt: skip
 """Flags that only AlexeyAB's Darknet has."""
 
-WITHOUT_EFFECT = ("-clear", "-map", "-show", "-show_imgs", "-topk", "-dontuse_opencv", "-cuda_debug_sync")
+WITHOUT_EFFECT = ("-map", "-show", "-show_imgs", "-topk", "-dontuse_opencv", "-cuda_debug_sync")
 """Flags without a value that are for training, a window or a GPU."""
 
 ELSEWHERE = {
@@ -70,6 +70,7 @@ class Flags:
         letter_box, ext_output, save_labels: AlexeyAB's.
         iou_thresh, points: of ``map``.
         clusters, width, height: of ``calc_anchors``.
+        clear, seed: of ``train``; the latter is our own.
         alexeyab: whether AlexeyAB's Darknet is meant.
         demo: flags of ``demo``, by name without the dash.
         engine: ``math``, ``threads`` and ``dialect``, for `darknet_py.load`.
@@ -87,6 +88,8 @@ class Flags:
     clusters: int = 5
     width: int = -1
     height: int = -1
+    clear: bool = False
+    seed: int | None = None
     alexeyab: bool = False
     demo: DemoFlags = field(default_factory=DemoFlags)
     engine: LoadOptions = field(default_factory=LoadOptions)
@@ -152,6 +155,9 @@ def take_flags(arguments: Arguments) -> Flags:
     flags.points = arguments.integer("-points", 0)
     flags.clusters = arguments.integer("-num_of_clusters", 5)
     flags.width, flags.height = arguments.integer("-width", -1), arguments.integer("-height", -1)
+    flags.clear = arguments.flag("-clear")
+    seed = arguments.integer("-seed", 0)
+    flags.seed = seed if "-seed" in arguments.given else None
     flags.save_labels = arguments.flag("-save_labels")
     flags.letter_box = bool(demo.get("letter_box"))
     flags.ext_output = bool(demo.get("ext_output"))

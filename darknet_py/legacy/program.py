@@ -30,9 +30,9 @@ HINTS = {
 HELP = """Darknet's command line, answered by darknet-py:
 
   detect CFG WEIGHTS [IMAGE]
-  detector test|valid|valid2|recall|demo|map|calc_anchors DATA CFG [WEIGHTS] [IMAGE]
-  yolo test|valid|recall|demo CFG WEIGHTS [IMAGE]
-  classifier predict|valid DATA CFG WEIGHTS [IMAGE]
+  detector test|train|valid|valid2|recall|demo|map|calc_anchors DATA CFG [WEIGHTS] [IMAGE]
+  yolo test|train|valid|recall|demo CFG [WEIGHTS] [IMAGE]
+  classifier predict|train|valid DATA CFG [WEIGHTS] [IMAGE]
   classify CFG WEIGHTS [IMAGE]
   ops CFG
   partial CFG WEIGHTS OUT LAYERS
@@ -40,9 +40,9 @@ HELP = """Darknet's command line, answered by darknet-py:
   reset CFG WEIGHTS OUT.weights
 
 Without IMAGE, paths are read from standard input. Flags: -thresh -hier -nms -out -t -c -s -avg -prefix -ext_output
--dont_show -save_labels -letter_box -iou_thresh -points -out_filename -mjpeg_port -json_port ..., and our own
--math ieee|make|make-own|fast, -threads N, -decoder stb|pillow (WebP, TIFF, AVIF), -exif (pictures turned as their
-cameras noted). All other commands: darknet-py --help
+-dont_show -save_labels -letter_box -iou_thresh -points -out_filename -mjpeg_port -json_port ..., -clear, and our
+own -math ieee|make|make-own|fast, -threads N, -seed N (of train), -decoder stb|pillow (WebP, TIFF, AVIF), -exif
+(pictures turned as their cameras noted). All other commands: darknet-py --help
 """
 
 

@@ -14,8 +14,10 @@ from .alexeyab_table import alexeyabs_table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..detect.classify import Classification
     from ..detect.detections import Detections
     from ..dialect import Dialect
+    from ..formats.tree import Tree
     from ..network import Network
 
 
@@ -30,6 +32,10 @@ class Writers:
         rows: the rows of what was found and their lines, in the order of the lines; with the flag in his form with
             places, if he has one.
         frame: the lines of a demo's frame, likewise.
+        classes: lines about a classifier's best classes, with its WordTree, if it has one, and all names.
+        files: writers of files besides pictures, if he has such files.
+        before_accuracy: what ``classifier valid`` prints first.
+        tells_guesses: it also prints a line about each image.
     """
 
     table: Callable[[Network, bool], list[str]]
@@ -37,7 +43,10 @@ class Writers:
     predicted: Callable[[str, float], str]
     rows: Callable[[Detections, bool], Iterable[tuple[int, str]]]
     frame: Callable[[Detections, bool], Iterable[str]]
+    classes: Callable[[Sequence[Classification], Tree | None, Sequence[str]], list[str]]
     files: FileWriters | None = None
+    before_accuracy: tuple[str, ...] = ()
+    tells_guesses: bool = True
 
     def lines(self, found: Detections, places: bool = False) -> list[str]:
         """The lines about an image."""
@@ -75,11 +84,12 @@ WRITERS: dict[str, Writers] = {
     PJREDDIE.key: Writers(
         table=layer_table, before_image=lambda network: (), predicted=text.predicted_line,
         rows=lambda found, places: enumerate(text.darknet_lines(found)),
-        frame=lambda found, places: text.darknet_lines(found),
+        frame=lambda found, places: text.darknet_lines(found), classes=lambda found, *_: text.class_lines(found),
     ),
     ALEXEYAB.key: Writers(
         table=alexeyabs_table, before_image=alexeyab.layer_lines, predicted=alexeyab.predicted_line,
-        rows=alexeyab.object_rows, frame=alexeyab.frame_lines, files=ALEXEYABS_FILES,
+        rows=alexeyab.object_rows, frame=alexeyab.frame_lines, classes=alexeyab.class_lines,
+        files=ALEXEYABS_FILES, before_accuracy=(" TOP calculation...", ""), tells_guesses=False,
     ),
 }  # fmt: skip
 """Writers by the dialect's key: nothing else chooses a text by dialect."""

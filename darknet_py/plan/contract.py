@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernels.conv.convolution import output_plane
 from ..kernels.conv.epilogue import is_finish
+from ..kernels.conv.multiply import AHEAD
 from ..kernels.layers.activations import is_code
 from ..kernels.runtime import work
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from .step import Arguments
 
 
-SHARED = {function.__name__: function for function in (work.windows, is_code, is_finish, output_plane)}
-"""Functions that expressions may call in every kernel: its module need not import them for its docstring."""
+SHARED: dict[str, object] = {
+    "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "output_plane": output_plane,
+}  # fmt: skip
+"""What expressions may name in every kernel: its module need not import that for its docstring."""
 
 _ENTRY = re.compile(r"(\w+(?:, \w+)*): (?:(written|updated|temporary) )?(\w+)(\*?)(.*)", re.DOTALL)
 
@@ -136,7 +139,7 @@ def _dimension(text: str) -> tuple[str, str | None]:
 
 def evaluate(expression: str, kernel: PlanKernel, arguments: Arguments, workers: int) -> Any:
     """The value of an expression of a contract, for a step's arguments."""
-    names = {**kernel.py_func.__globals__, **SHARED, **arguments, work.WORKERS: workers}
+    names = {**SHARED, **kernel.py_func.__globals__, **arguments, work.WORKERS: workers}
     return eval(_compiled(expression), names)
 
 

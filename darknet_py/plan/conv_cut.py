@@ -10,6 +10,7 @@ import numpy as np
 
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
+from ..kernels.conv.multiply import AHEAD
 
 if TYPE_CHECKING:
     from ..kernels.conv.convolution import ConvShape
@@ -21,7 +22,7 @@ DEPTH = 576
 """About how many k one part has. Longer parts read and write the waiting sums less often; shorter ones keep the weights
 of a block and the pixels it meets in the nearest cache."""
 
-NEAREST = 4500
+NEAREST = 3000
 """Most values that the weights of a block may have on one part of k where vectors are shorter than 16 lanes: there they
 must come from the nearest cache. (The products of long vectors leave time for the second one.)"""
 
@@ -201,6 +202,11 @@ def offsets(shape: ConvShape, cut: Cut) -> Ints:
     """Where in the window (or the input) each (channel, ky, kx) finds the pixels of a piece."""
     c, ky, kx = np.meshgrid(np.arange(cut.channels), *[np.arange(shape.size)] * 2, indexing="ij")
     if cut.row == 0:
-        return (c * shape.plane).reshape(-1)
+        return with_room((c * shape.plane).reshape(-1))
     width = cut.row // min(shape.stride, shape.size)
-    return (c * cut.plane + ky * cut.row + kx % shape.stride * width + kx // shape.stride).reshape(-1)
+    return with_room((c * cut.plane + ky * cut.row + kx % shape.stride * width + kx // shape.stride).reshape(-1))
+
+
+def with_room(table: Ints) -> Ints:
+    """A table of offsets with the entries behind it that the micro-kernels read and do not use."""
+    return np.append(table, np.zeros(AHEAD, np.int64))

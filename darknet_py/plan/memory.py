@@ -14,6 +14,7 @@ from ..errors import DarknetError
 from ..numeric.number_format import FLOAT32
 from .fusion import pooled_convolutions
 from .inner import inner_size
+from .joins import find_joins, first_value, writers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..layers import Layer
     from ..network import Network
     from ..numeric.number_format import NumberFormat
+    from .joins import Joins
 
 ALIGNMENT = 128
 """Buffers start at multiples of this many bytes: two cache lines."""
@@ -68,6 +70,7 @@ class Layout:
         size: the arena's size in bytes.
         pools: convolutions whose buffer holds their output as the pooling of that number makes it.
         owners: by layer number the layer whose buffer holds its output.
+        joins: owners that write into the buffer of a route.
         numbers: what the buffers hold.
         inner: room inside layers (`plan.inner`), by number.
     """
@@ -76,6 +79,7 @@ class Layout:
     size: int
     pools: dict[int, int]
     owners: dict[int, int]
+    joins: Joins
     numbers: NumberFormat
     inner: dict[int, Buffer]
 
@@ -83,6 +87,10 @@ class Layout:
     def count(self) -> int:
         """The arena's size in numbers."""
         return self.size // self.numbers.itemsize
+
+    def writers(self, layers: tuple[Layer, ...], number: int) -> set[int]:
+        """The layers whose steps write a layer's output (-1: the network's input)."""
+        return writers(layers, self.joins, self.owners, number)
 
 
 def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int]:
@@ -112,38 +120,78 @@ def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLO
     layers = network.layers
     pools = pooled_convolutions(network, keep)
     owner = owners(layers, pools)
-    end = len(layers)
-    last_use = {INPUT: end}
-    for layer in layers:
-        for source in layer.sources:
-            holder = owner[source]
-            last_use[holder] = max(last_use.get(holder, 0), layer.index)
-    for number in keep:
-        last_use[owner[number]] = end
-    room_left = _Room()
-    ending: dict[int, list[tuple[int, int]]] = {}
+    joins = find_joins(layers, owner)
+    last_use = _last_uses(layers, keep, owner, joins)
+    arena = _Arena(numbers)
     buffers: dict[int, Buffer] = {}
     inner: dict[int, Buffer] = {}
-    total = 0
-    for number in range(INPUT, end):
-        if owner[number] == number:
+
+    def place(number: int) -> Buffer:
+        """Where the output of a layer that owns its buffer lies; that of a join before all of its sources."""
+        if number not in buffers:
             count = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
-            room = -(-count * numbers.itemsize // ALIGNMENT) * ALIGNMENT
-            offset = room_left.take(room)
-            ending.setdefault(last_use.get(number, number), []).append((offset, room))
-            buffers[number] = Buffer(offset, count)
-            total = max(total, offset + room)
+            if number in joins:
+                route, source = joins[number]
+                first = first_value(layers, layers[route], source)
+                buffers[number] = Buffer(place(route).offset + first * numbers.itemsize, count)
+            else:
+                buffers[number] = arena.take(count, last_use.get(number, number))
+        return buffers[number]
+
+    for number in range(INPUT, len(layers)):
+        if owner[number] == number:
+            place(number)
         else:
             buffers[number] = handed_on(layers[number], buffers[layers[number].sources[0]], numbers)
         count = inner_size(layers[number]) if number >= 0 else 0
         if count:
-            room = -(-count * numbers.itemsize // ALIGNMENT) * ALIGNMENT
-            inner[number] = Buffer(room_left.take(room), count)
-            ending.setdefault(number, []).append((inner[number].offset, room))
-            total = max(total, inner[number].offset + room)
-        for offset, room in ending.pop(number, ()):
-            room_left.give(offset, room)
-    return Layout(buffers, total, pools, owner, numbers, inner)
+            inner[number] = arena.take(count, number)
+        arena.give_back(number)
+    return Layout(buffers, arena.size, pools, owner, joins, numbers, inner)
+
+
+def _last_uses(
+    layers: tuple[Layer, ...], keep: Collection[int], owner: Mapping[int, int], joins: Joins
+) -> dict[int, int]:
+    """By layer that has a stretch of the arena of its own: the last layer that needs what lies there."""
+
+    def holder(number: int) -> int:
+        number = owner[number]
+        while number in joins:
+            number = joins[number][0]
+        return number
+
+    end = len(layers)
+    last_use = {INPUT: end}
+    for layer in layers:
+        for used in (layer.index, *layer.sources):
+            last_use[holder(used)] = max(last_use.get(holder(used), 0), layer.index)
+    for number in keep:
+        last_use[holder(number)] = end
+    return last_use
+
+
+class _Arena:
+    """Takes room for buffers, and back behind the layer that needs them last."""
+
+    def __init__(self, numbers: NumberFormat) -> None:
+        self.size = 0
+        self._numbers = numbers
+        self._left = _Room()
+        self._ending: dict[int, list[tuple[int, int]]] = {}
+
+    def take(self, count: int, last: int) -> Buffer:
+        """Room for so many numbers, until ``last``."""
+        room = -(-count * self._numbers.itemsize // ALIGNMENT) * ALIGNMENT
+        offset = self._left.take(room)
+        self._ending.setdefault(last, []).append((offset, room))
+        self.size = max(self.size, offset + room)
+        return Buffer(offset, count)
+
+    def give_back(self, number: int) -> None:
+        """What nobody needs behind a layer."""
+        for offset, room in self._ending.pop(number, ()):
+            self._left.give(offset, room)
 
 
 class _Room:

@@ -57,7 +57,11 @@ def _line(number: str, layer: Layer, kernel: str, place: str, tasks: str, how: s
 
 def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     """What the plan keeps: name, bytes, description."""
-    yield "arena", plan.arena_bytes, f"{len(set(plan.layout.owners.values()))} buffers for each image"
+    yield (
+        "arena",
+        plan.arena_bytes,
+        f"{len(set(plan.layout.owners.values()) - set(plan.layout.joins))} buffers for each image",
+    )
     temporary: dict[str, int] = {}
     packed: dict[int, int] = {}
     for step in plan.steps:
@@ -87,6 +91,8 @@ def _why_none(plan: Plan, layer: Layer) -> str:
         if pool == layer.index:
             return f"done by the step of layer {convolutional}"
     number = plan.layout.owners[layer.index]
+    if number == layer.index:
+        return f"its sources lie side by side, from byte {plan.layout.buffers[number].offset:,} on"
     whole = plan.layout.buffers[layer.index] == plan.layout.buffers[number]
     return f"{'a view' if whole else 'a part'} of {f'layer {number}' if number >= 0 else 'the input'}"
 

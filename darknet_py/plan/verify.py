@@ -12,6 +12,7 @@ import numpy as np
 
 from ..kernels.runtime.work import WORKERS
 from .contract import Argument, blocks, evaluate, read_contract
+from .joins import read_by
 from .memory import INPUT
 from .regions import Regions, Tag, address_of
 
@@ -159,8 +160,9 @@ class _Order:
                 self.regions.write(start, end, tag)
 
     def _sources(self, layer: Layer) -> set[int]:
-        """The layers whose buffers hold a layer's inputs."""
-        return {self.plan.layout.owners[source] for source in layer.sources}
+        """The layers that write a layer's inputs."""
+        layers, layout = self.plan.network.layers, self.plan.layout
+        return {writer for source in layer.sources for writer in layout.writers(layers, source)}
 
     def _image(self, address: int) -> int | None:
         """The image whose part of the arena an address is in."""
@@ -182,23 +184,24 @@ class _Order:
     def check_sources(self) -> Iterator[str]:
         """Each layer that has steps must have read all of its inputs, of each image (losses read none)."""
         layers = self.plan.network.layers
-        losses = {layer.index for layer in layers if layer.loss}
+        layout, losses = self.plan.layout, {layer.index for layer in layers if layer.loss}
         for number in sorted({step.layer for step in self.plan.steps} - losses):
             for image in range(self.plan.images):
                 found = {holder for holder, _ in self.read.get((number, image), set())}
-                for source in sorted(self._sources(layers[number]) - found):
+                needed = read_by(layers[number], layers, layout.joins, layout.owners)
+                for source in sorted(needed - found):
                     yield f"layer {number} of image {image} does not read what layer {source} wrote"
 
     def check_kept(self) -> Iterator[str]:
         """The outputs that can be asked for must be there at the end."""
         plan = self.plan
         for number in sorted(plan.kept):
-            holder = plan.layout.owners[number]
+            holders = plan.layout.writers(plan.network.layers, number)
             for image in range(plan.images):
                 output = plan.output(number, image)
                 start = address_of(output)
                 found = self.regions.holders(start, start + output.nbytes)
-                if found != {(holder, image)}:
+                if found != {(holder, image) for holder in holders}:
                     yield f"the output of layer {number}, image {image}, is not there at the end"
 
 

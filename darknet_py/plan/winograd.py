@@ -10,6 +10,7 @@ import numpy as np
 from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4
 from ..kernels.conv.winograd_pack import pack_winograd
+from .conv_cut import with_room
 from .memory import aligned_floats, frozen
 from .step import Step
 
@@ -124,7 +125,8 @@ def _steps_of_some(
     common = {"source": context.x, "shape": shape, "cut": cut, "transform": transform, "tile": tile}
     last = context.step(
         winograd, out=context.out, weights=weights, singles=singles.reshape(-1), doubles=doubles.reshape(-1),
-        tasks=tasks.reshape(-1), offsets=np.arange(shape.c, dtype=np.int64) * cut.pitch, finish=finish, **common,
+        tasks=tasks.reshape(-1), offsets=with_room(np.arange(shape.c, dtype=np.int64) * cut.pitch), finish=finish,
+        **common,
     )  # fmt: skip
     if not cut.shared:
         return [last]
@@ -180,7 +182,7 @@ def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, tile: Til
         Step.of(
             pack_winograd, packed=out, weights=frozen(weights),
             matrix=np.ascontiguousarray(transform.matrices[1].reshape(-1)), n=shape.n, c=shape.c,
-            inputs=transform.inputs, block=tile.filters,
+            inputs=transform.inputs, block=tile.filters, tile=tile,
         )
     )  # fmt: skip
     return out

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 TIMEOUT = 3600
 """Seconds that the library may take for all images."""
 
+DECODED, INPUT = "the decoded image", "the network's input"
+"""What is compared before the network: a difference there says nothing of how it was built."""
+
 
 def run_library(
     library: Path, detector: Detector, images: Sequence[Path], thresholds: Limits
@@ -153,10 +156,10 @@ def compare_with_library(
     shape = detector.network.input
     pixels = load_image(image)
     planar = to_planar(pixels)
-    _check(result, "the decoded image", planar, theirs["decoded"], tolerance)
+    _check(result, DECODED, planar, theirs["decoded"], tolerance)
     view = trace_view(detector, **thresholds)
     fit = letterbox if view.fit is Fit.LETTERBOX else resize
-    _check(result, "the network's input", fit(planar, shape.w, shape.h), theirs["input"], tolerance)
+    _check(result, INPUT, fit(planar, shape.w, shape.h), theirs["input"], tolerance)
     x = theirs["input"].reshape(3, shape.h, shape.w)[: shape.c]
     detector.keep_outputs(range(len(detector.network.layers)))
     outputs = detector.predict(np.ascontiguousarray(x))

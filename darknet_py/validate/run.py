@@ -23,7 +23,7 @@ from .compare import (
     recorded,
     recorded_arrays,
 )  # fmt: skip
-from .live import compare_with_library, first_difference, run_library
+from .live import DECODED, INPUT, compare_with_library, first_difference, run_library
 from .references import Reference
 from .whose import advice
 
@@ -186,12 +186,13 @@ def _explain(
     if detector.network.dialect is not ALEXEYAB:
         return
     for image, theirs, result in zip(images, computed, verdicts["ieee"], strict=True):
-        layer = next((layer for layer in result.layers if not layer.equal), None)
-        if layer is None:
+        if all(problem.startswith((DECODED, INPUT)) for problem in result.problems):
             continue
-        first = first_difference(library, detector, image, options, layer.index, tolerance)
-        kind = detector.network.layers[first].kind
-        result.problems.insert(0, f"layer {first} ({kind}) is the first that differs")
+        layer = next((layer for layer in result.layers if not layer.equal), None)
+        if layer is not None:
+            first = first_difference(library, detector, image, options, layer.index, tolerance)
+            kind = detector.network.layers[first].kind
+            result.problems.insert(0, f"layer {first} ({kind}) is the first that differs")
         reason = advice(detector.network, bool(theirs["avx"]))
         if reason is not None:
             result.problems.append(reason)

@@ -43,7 +43,10 @@ def advice(network: Network, avx: bool) -> str | None:
     strict = 'only a build without -Ofast, AVX and OpenMP (OPTS="-O2 -ffp-contract=off", AVX=0, OPENMP=0) gives his '
     strict += "source's own bits"
     if not avx:
-        return f"{strict}; his stock build agrees with it in networks of leaky convolutions with new_coords"
+        return (
+            f"{strict}; his stock build has the same layers in networks of leaky convolutions with new_coords, and "
+            "boxes whose width and height are 1 ulp off"
+        )
     if any(isinstance(layer, MaxPool) and _struck(layer) for layer in network.layers):
         return (
             "it was built with AVX=1, whose max pooling with stride 1 is wrong in the first columns, and this network "

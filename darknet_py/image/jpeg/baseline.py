@@ -13,9 +13,8 @@ from .bits import (
     PREDICTION,
     TRUNCATED,
     decode_mean,
-    find_code,
-    refill,
-    signed_bits,
+    next_code,
+    next_value,
 )
 from .tables import ZIGZAG, ZIGZAG_ENTRIES
 
@@ -43,11 +42,7 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
     block[0] = state[PREDICTION + component] * steps[step]
     k = 1
     while k < 64:
-        if bits < 16:
-            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-        entry = find_code(buffer, lookup, codes, ac_table)
-        buffer <<= entry & 31
-        bits -= entry & 31
+        entry, position, buffer, bits, marker = next_code(data, position, buffer, bits, marker, lookup, codes, ac_table)
         value = entry >> 16
         if value != 0:
             k += entry >> 8 & 15
@@ -61,11 +56,7 @@ def decode_block(block, state, data, lookup, codes, steps, component, dc_table, 
                     status = BAD_CODE
                 break
             k += run
-            if bits < size:
-                position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-            value = signed_bits(buffer, size)
-            buffer <<= size
-            bits -= size
+            value, position, buffer, bits, marker = next_value(data, position, buffer, bits, marker, size)
         block[ZIGZAG[k]] = value * steps[step + k]
         k += 1
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker

@@ -153,6 +153,37 @@ def unsigned_bits(buffer, size):
 
 
 @kernel(forceinline=True)
+def next_code(data, position, buffer, bits, marker, lookup, codes, table):
+    """The table's entry for the code that comes next, 0 if there is none; and the reader's numbers behind the code.
+
+    Args:
+        data: uint8[...]: the file
+        position, buffer, bits, marker: int: as for `refill`
+        lookup: int32[...]: of `HuffmanTables`, all tables
+        codes: int32[...]: of `HuffmanTables`, all tables
+        table: int: its number
+    """
+    if bits < 16:
+        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+    entry = find_code(buffer, lookup, codes, table)
+    return entry, position, buffer << (entry & 31), bits - (entry & 31), marker
+
+
+@kernel(forceinline=True)
+def next_value(data, position, buffer, bits, marker, size):
+    """The coefficient of 1 <= size <= 15 bits that comes next; and the reader's numbers behind it.
+
+    Args:
+        data: uint8[...]: the file
+        position, buffer, bits, marker: int: as for `refill`
+        size: int
+    """
+    if bits < size:
+        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+    return signed_bits(buffer, size), position, buffer << size, bits - size, marker
+
+
+@kernel(forceinline=True)
 def decode_mean(state, data, lookup, codes, component, table):
     """Add the difference that comes next to the component's prediction. Returns a status.
 
@@ -165,18 +196,11 @@ def decode_mean(state, data, lookup, codes, component, table):
         table: int: number of its Huffman table
     """
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
-    if bits < 16:
-        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-    entry = find_code(buffer, lookup, codes, table)
+    entry, position, buffer, bits, marker = next_code(data, position, buffer, bits, marker, lookup, codes, table)
     size = entry >> 8
     status = OK if entry != 0 and size < 16 else BAD_CODE
-    buffer <<= entry & 31
-    bits -= entry & 31
     if status == OK and size != 0:
-        if bits < size:
-            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-        state[PREDICTION + component] += signed_bits(buffer, size)
-        buffer <<= size
-        bits -= size
+        value, position, buffer, bits, marker = next_value(data, position, buffer, bits, marker, size)
+        state[PREDICTION + component] += value
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
     return status

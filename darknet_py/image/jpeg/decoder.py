@@ -119,9 +119,9 @@ class Decoder:
         self.state[POSITION] = self.reader.position
         huffman, interval = self.tables.huffman, self.tables.restart_interval or 1 << 31
         tables = (huffman.lookup, huffman.codes, self.tables.quant.steps)
-        band = (kind, header.first, header.last, header.low)
+        band = scan.Band(kind, header.first, header.last, header.low)
         buffers = (self.planes, self.coefficients, self.state, self.bytes)
-        status = scan.decode_scan(*buffers, *tables, parts, *band, wide, high, interval)
+        status = scan.decode_scan(*buffers, *tables, parts, band, scan.Extent(wide, high, interval))
         self.reader.position = int(self.state[POSITION])
         if status == BAD_CODE:
             self.reader.fail("has broken data")

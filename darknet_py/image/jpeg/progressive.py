@@ -18,8 +18,9 @@ from .bits import (
     TRUNCATED,
     decode_mean,
     find_code,
+    next_code,
+    next_value,
     refill,
-    signed_bits,
     unsigned_bits,
 )
 from .tables import ZIGZAG
@@ -84,13 +85,9 @@ def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, s
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     k = first
     while k <= last:
-        if bits < 16:
-            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-        entry = find_code(buffer, lookup, codes, table)
+        entry, position, buffer, bits, marker = next_code(data, position, buffer, bits, marker, lookup, codes, table)
         if entry == 0:
             return BAD_CODE
-        buffer <<= entry & 31
-        bits -= entry & 31
         value = entry >> 16
         if value != 0:
             k += entry >> 8 & 15
@@ -107,11 +104,7 @@ def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, s
                 bits -= run
                 break
             k += run
-            if bits < size:
-                position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-            value = signed_bits(buffer, size)
-            buffer <<= size
-            bits -= size
+            value, position, buffer, bits, marker = next_value(data, position, buffer, bits, marker, size)
         coefficients[at + ZIGZAG[k]] = value << shift
         k += 1
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker

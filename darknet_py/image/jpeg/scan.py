@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ...kernels.runtime.borrow import borrow
 from ...kernels.runtime.jit import kernel
 from .baseline import decode_block
@@ -30,10 +32,25 @@ SEQUENTIAL, FIRST_DC, REFINE_DC, FIRST_AC, REFINE_AC = range(5)
 """Kinds of scan."""
 
 
+class Band(NamedTuple):
+    """Which coefficients a scan has: those from first to last in zigzag order, their bits from number shift on."""
+
+    kind: int
+    first: int
+    last: int
+    shift: int
+
+
+class Extent(NamedTuple):
+    """A scan's size in units, and how many of them stand between restart markers."""
+
+    wide: int
+    high: int
+    interval: int
+
+
 @kernel
-def decode_scan(
-    planes, coefficients, state, data, lookup, codes, steps, parts, kind, first, last, shift, wide, high, interval
-):
+def decode_scan(planes, coefficients, state, data, lookup, codes, steps, parts, band, extent):
     """One scan. The state's position is where its data start. Returns a status.
 
     Args:
@@ -46,21 +63,17 @@ def decode_scan(
         codes: int32[...]: of `HuffmanTables`, all tables
         steps: int32[...]: of all quantisation tables
         parts: int64[n, 8]: one row for each component of the scan
-        kind: int: of scan
-        first, last, shift: int: which coefficients, and from which bit on
-        wide, high: int: the scan's size in units
-        interval: int: units between restart markers
+        band: Band
+        extent: Extent
     """
     planes, coefficients, state, data = borrow(planes), borrow(coefficients), borrow(state), borrow(data)
     lookup, codes, steps, parts = borrow(lookup), borrow(codes), borrow(steps), borrow(parts)
     _reset(state)
-    left = interval
-    for y in range(high):
-        for x in range(wide):
+    left = extent.interval
+    for y in range(extent.high):
+        for x in range(extent.wide):
             for p in range(parts.shape[0]):
-                status = _decode_unit(
-                    planes, coefficients, state, data, lookup, codes, steps, parts, p, kind, first, last, shift, x, y
-                )
+                status = _decode_unit(planes, coefficients, state, data, lookup, codes, steps, parts, p, band, x, y)
                 if status != OK:
                     return status
             left -= 1
@@ -73,9 +86,9 @@ def decode_scan(
                     # No restart marker where one should be: stb_image leaves the rest as it is, too.
                     if state[MARKER] == FILE_END:
                         return TRUNCATED
-                    return OK if y == high - 1 and x == wide - 1 else UNFINISHED
+                    return OK if y == extent.high - 1 and x == extent.wide - 1 else UNFINISHED
                 _reset(state)
-                left = interval
+                left = extent.interval
     return OK
 
 
@@ -95,15 +108,13 @@ def _reset(state):
 
 
 @kernel(forceinline=True)
-def _decode_unit(
-    planes, coefficients, state, data, lookup, codes, steps, parts, p, kind, first, last, shift, unit_x, unit_y
-):
+def _decode_unit(planes, coefficients, state, data, lookup, codes, steps, parts, p, band, unit_x, unit_y):
     """One component's blocks of one unit. Returns a status.
 
     Args:
         planes, coefficients, state, data, lookup, codes, steps, parts: any: as for `decode_scan`
         p: int: number of the component in the scan
-        kind, first, last, shift: int: as for `decode_scan`
+        band: Band
         unit_x, unit_y: int: column and row of the unit
     """
     component, row, start = parts[p, COMPONENT], parts[p, ROW], parts[p, START]
@@ -112,19 +123,23 @@ def _decode_unit(
     for y in range(unit_y * down, (unit_y + 1) * down):
         for x in range(unit_x * across, (unit_x + 1) * across):
             at = start + row * y + 64 * x
-            if kind == SEQUENTIAL:
+            if band.kind == SEQUENTIAL:
                 status, filled = decode_block(
                     coefficients, state, data, lookup, codes, steps, component, dc_table, ac_table, quant_table
                 )
                 _to_pixels(planes, start + 8 * (row * y + x), row, coefficients, filled == 0)
-            elif kind == FIRST_DC:
-                status = first_dc(coefficients, at, state, data, lookup, codes, component, dc_table, shift)
-            elif kind == REFINE_DC:
-                status = refine_dc(coefficients, at, state, data, shift)
-            elif kind == FIRST_AC:
-                status = first_ac(coefficients, at, state, data, lookup, codes, ac_table, first, last, shift)
+            elif band.kind == FIRST_DC:
+                status = first_dc(coefficients, at, state, data, lookup, codes, component, dc_table, band.shift)
+            elif band.kind == REFINE_DC:
+                status = refine_dc(coefficients, at, state, data, band.shift)
+            elif band.kind == FIRST_AC:
+                status = first_ac(
+                    coefficients, at, state, data, lookup, codes, ac_table, band.first, band.last, band.shift
+                )
             else:
-                status = refine_ac(coefficients, at, state, data, lookup, codes, ac_table, first, last, shift)
+                status = refine_ac(
+                    coefficients, at, state, data, lookup, codes, ac_table, band.first, band.last, band.shift
+                )
             if status != OK:
                 return status
     return OK

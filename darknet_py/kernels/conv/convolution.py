@@ -10,6 +10,7 @@ from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
 from .epilogue import finish_filters, finish_pixels
+from .fetch import fetch_before
 from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_window
@@ -152,7 +153,7 @@ def convolution(
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: image; group; first block of filters and the one behind
             the last; the same of rows, of pieces
         pieces: int64[pieces.size]: columns of the output at which the pieces of a row start, and out_w
-        offsets: int64[cut.channels, shape.size, shape.size]: where each tap lies in the window
+        offsets: int64[cut.channels * shape.size * shape.size + AHEAD]: where each tap lies in the window
         shape: ConvShape
         cut: Cut
         finish: Finish
@@ -280,6 +281,8 @@ def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
     if cut.way == FILTERS:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.
         ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
+        far = length if cut.row == 0 else 0
+        fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
         multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step)
         if last:
             finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)

@@ -11,10 +11,11 @@ from numba.extending import intrinsic
 
 from ..vector.llvm import INT, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
 from ..vector.tile import Tile
+from .fetch import FURTHER
 
-FURTHER = 32
-"""How far away the pixels of pieces to come are, in values. They are asked for early, because the channels of an input
-that is read as it lies, by a 1x1 convolution, are too far apart for the processor to guess them."""
+AHEAD = 2
+"""How many k before its use an offset is loaded: in the same step, the loads that depend on it would wait. So tables of
+offsets have as many entries more, of any value."""
 
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
@@ -26,23 +27,25 @@ def multiply_pixels(
 ) -> Any:
     """``sums[r, j] += weights[k, r] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
 
-    sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows); offsets: int64.
-    ``vectors`` is 1 .. ``tile.vectors``; all their lanes are read.
+    sums: pointer to (rows, vectors * lanes), taken as +0 if ``fresh``; weights: (depth, rows); offsets: int64 (depth +
+    AHEAD,). ``vectors`` is 1 .. ``tile.vectors``; all their lanes are read.
     """
     shape = tile.value
 
     def emit(builder: Any, function: Any, vectors: int) -> None:
-        _, sums, fresh, weights, pixels, offsets, depth = function.args
+        _, sums, fresh, weights, pixels, offsets, depth, *again = function.args
 
-        def operands(k: Any) -> tuple[Any, Any]:
-            lines = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
-            return lines, builder.gep(weights, [builder.mul(k, INT(shape.rows))])
+        def operands(k: Any, offset: Any) -> tuple[Any, list[Any]]:
+            place = builder.mul(k, INT(shape.rows))
+            return builder.gep(pixels, [offset]), [builder.gep(start, [place]) for start in [weights, *again][:vectors]]
 
-        _loop(builder, (sums, fresh, depth), operands, shape, vectors, shape.rows)
+        _loop(builder, (sums, fresh, depth, offsets), operands, shape, vectors, shape.rows)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}"
-        builder.call(_switched(builder.module, name, shape.vectors, emit), args[1:])
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}_{shape.embedded}"
+        again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
+        function = _switched(builder.module, name, shape.vectors, emit, [_FLOATS] * len(again))
+        builder.call(function, [*args[1:], *again])
         return context.get_dummy_value()
 
     int64 = types.int64
@@ -56,26 +59,29 @@ def multiply_filters(
 ) -> Any:  # fmt: skip
     """``sums[j, f] += weights[k, f] * pixels[offsets[k] + j]`` for k = 0 .. depth - 1 in this order, each rounded.
 
-    sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: int64.
-    ``count`` is 1 .. ``tile.columns``. Meanwhile the cache is asked for ``ahead[k * step]``, which may lie anywhere,
-    and for `FURTHER` pixels.
+    sums: pointer to (count, filters), taken as +0 if ``fresh``; weights: (depth, filters); offsets: (depth + AHEAD,) of
+    int64. ``count`` is 1 .. ``tile.columns``. If the tile `fetches_within`, the cache is meanwhile asked for
+    ``ahead[k * step]``, which may lie anywhere, and for `FURTHER` pixels.
     """
     shape = tile.value
 
     def emit(builder: Any, function: Any, count: int) -> None:
-        _, sums, fresh, weights, pixels, offsets, depth, ahead, step = function.args
+        _, sums, fresh, weights, pixels, offsets, depth, ahead, step, *again = function.args
 
-        def operands(k: Any) -> tuple[Any, Any]:
-            fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
-            pixel = builder.gep(pixels, [builder.load(builder.gep(offsets, [k]))])
-            fetch_line(builder, builder.gep(pixel, [INT(FURTHER)]))
-            return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), pixel
+        def operands(k: Any, offset: Any) -> tuple[Any, list[Any]]:
+            found = [builder.gep(start, [offset]) for start in (pixels, *again)]
+            if shape.fetches_within:
+                fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
+                fetch_line(builder, builder.gep(found[0], [INT(FURTHER)]))
+            return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), found
 
-        _loop(builder, (sums, fresh, depth), operands, shape, shape.filters // shape.lanes, count)
+        _loop(builder, (sums, fresh, depth, offsets), operands, shape, shape.filters // shape.lanes, count)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}"
-        builder.call(_switched(builder.module, name, shape.columns, emit, [_FLOATS, INT]), args[1:])
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}_{shape.embedded}"
+        again = [args[5]] * (shape.filters // shape.lanes - 1 if shape.embedded else 0)
+        function = _switched(builder.module, name, shape.columns, emit, [_FLOATS, INT] + [_FLOATS] * len(again))
+        builder.call(function, [*args[1:], *again])
         return context.get_dummy_value()
 
     int64 = types.int64
@@ -102,16 +108,21 @@ def _switched(
 
 
 def _loop(
-    builder: Any, state: tuple[Any, Any, Any], operands: Callable[[Any], tuple[Any, Any]], tile: Tile, vectors: int,
-    scalars: int,
+    builder: Any, state: tuple[Any, Any, Any, Any], operands: Callable[[Any, Any], tuple[Any, list[Any]]], tile: Tile,
+    vectors: int, scalars: int,
 ) -> None:  # fmt: skip
-    """``sums`` (scalars, vectors) += products of what lies at the two addresses that ``operands`` gives for each k."""
-    sums, fresh, depth = state
+    """``sums`` (scalars, vectors) += products of what lies at the addresses that ``operands`` gives for k and offset.
+
+    The second one is a list: with `Tile.embedded` the scalars' address comes once for each vector, as values that the
+    compiler does not know to be equal. It would else read a scalar once, into a register, for all vectors.
+    """
+    sums, fresh, depth, offsets = state
     lanes = tile.lanes
     vector = ir.VectorType(ir.FloatType(), lanes)
     places = [builder.gep(sums, [INT(i * lanes)]) for i in range(scalars * vectors)]
     entry = builder.block
     resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
+    loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
     builder.cbranch(fresh, loop, resume)
     builder.position_at_end(resume)
     spilled = [load_vector(builder, place, lanes) for place in places]
@@ -121,19 +132,26 @@ def _loop(
     k = builder.phi(INT)
     k.add_incoming(INT(0), entry)
     k.add_incoming(INT(0), resume)
+    coming = [builder.phi(INT) for _ in loaded]
+    for phi, value in zip(coming, loaded, strict=True):
+        phi.add_incoming(value, entry)
+        phi.add_incoming(value, resume)
     before = []
     for value in spilled:
         phi = builder.phi(vector)
         phi.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
         phi.add_incoming(value, resume)
         before.append(phi)
-    many, single = operands(k)
+    last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
+    for phi, value in zip(coming, [*coming[1:], last], strict=True):
+        phi.add_incoming(value, loop)
+    many, singles = operands(k, coming[0])
     lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
     after = []
     for s in range(scalars):
-        one = broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes)
+        ones = [broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes) for single in singles]
         for v, line in enumerate(lines):
-            sum_ = before[s * vectors + v]
+            one, sum_ = ones[v % len(ones)], before[s * vectors + v]
             if tile.contract:
                 after.append(fused_multiply_add(builder, one, line, sum_))
             else:

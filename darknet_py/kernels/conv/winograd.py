@@ -13,6 +13,7 @@ from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
 from .epilogue import finish_filters
+from .fetch import fetch_before
 from .multiply import multiply_filters
 from .pack import copy_window
 from .pool import pool_rows
@@ -166,7 +167,7 @@ def winograd(
         scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: first block of filters and the one behind the last, the
             same of rows of tiles
-        offsets: int64[shape.c]: multiples of cut.pitch
+        offsets: int64[shape.c + AHEAD]: multiples of cut.pitch
         shape: ConvShape: with the size and the stride of tiles
         cut: WinogradCut
         finish: Finish
@@ -180,7 +181,7 @@ def winograd(
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
-        offsets.max() == (shape.c - 1) * cut.pitch
+        offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
@@ -237,10 +238,11 @@ def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile
         )
         for piece in range(pieces):
             first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
-            ahead = shifted(weights, (tile.filters + step * piece) * shape.c)
+            ahead, pixels = shifted(weights, (tile.filters + step * piece) * shape.c), shifted(mine, first)
+            fetch_before(tile, ahead, step * shape.c, pixels, first, end - first, offsets, shape.c)
             multiply_filters(
-                tile, end - first, shifted(sums, first * tile.filters), True, weights, shifted(mine, first), offsets,
-                shape.c, ahead, step,
+                tile, end - first, shifted(sums, first * tile.filters), True, weights, pixels, offsets, shape.c, ahead,
+                step,
             )  # fmt: skip
         weights = shifted(weights, shape.c * tile.filters)
 

@@ -137,7 +137,7 @@ def local(queue, out, x, weights, biases, scratch, n, c, h, w, out_h, out_w, siz
         place = next_task(queue)
         if place < 0:
             return
-        _gather(scratch, start, x, c, h, w, place // out_w * stride - pad, place % out_w * stride - pad, size)
+        gather(scratch, start, x, 0, c, h, w, place // out_w * stride - pad, place % out_w * stride - pad, size)
         for f in range(n):
             scratch[start + k + f] = biases[f * locations + place]
         _sums(scratch, start + k, n, weights, place * n * k, k, scratch, start)
@@ -146,13 +146,14 @@ def local(queue, out, x, weights, biases, scratch, n, c, h, w, out_h, out_w, siz
 
 
 @kernel
-def _gather(scratch, start, x, c, h, w, top, left, size):
+def gather(scratch, start, x, first, c, h, w, top, left, size):
     """The window at (top, left) of all channels, zeros outside, in the order (channel, row, column).
 
     Args:
         scratch: written float32[...]
         start: int: where in it the window goes
-        x: float32[c, h, w]
+        x: float32[first + c * h * w] or more
+        first: int: where in it the image is
         c, h, w: int
         top, left: int: row and column of the window's corner; they may lie outside
         size: int: side of the window
@@ -163,5 +164,5 @@ def _gather(scratch, start, x, c, h, w, top, left, size):
             for m in range(size):
                 column = left + m
                 inside = 0 <= y < h and 0 <= column < w
-                scratch[start] = x[(channel * h + y) * w + column] if inside else np.float32(0)
+                scratch[start] = x[first + (channel * h + y) * w + column] if inside else np.float32(0)
                 start += 1

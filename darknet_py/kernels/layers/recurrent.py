@@ -18,7 +18,26 @@ BLOCK = 256
 LARGEST = np.float32(np.finfo(np.float32).max)
 
 
-@plan_kernel(tasks=lambda state: -(-state.size // BLOCK))
+def _blocks_of_state(state):
+    return -(-state.size // BLOCK)
+
+
+def _blocks_of_cell(cell):
+    return -(-cell.size // BLOCK)
+
+
+@kernel(forceinline=True)
+def _next_block(queue, size):
+    """First and end of the values of the next task; below 0 if there is none.
+
+    Args:
+        size: int: how many values there are
+    """
+    first = next_task(queue) * BLOCK
+    return first, min(first + BLOCK, size)
+
+
+@plan_kernel(tasks=_blocks_of_state)
 def add_to_state(queue, state, a, b, keep):
     """state = (state if keep, else 0) + a + b.
 
@@ -28,16 +47,15 @@ def add_to_state(queue, state, a, b, keep):
         keep: bool
     """
     while True:
-        block = next_task(queue)
-        if block < 0:
+        first, end = _next_block(queue, state.size)
+        if first < 0:
             return
-        first = block * BLOCK
-        for i in range(first, min(first + BLOCK, state.size)):
+        for i in range(first, end):
             before = state[i] if keep else np.float32(0)
             state[i] = (before + a[i]) + b[i]
 
 
-@plan_kernel(tasks=lambda state: -(-state.size // BLOCK))
+@plan_kernel(tasks=_blocks_of_state)
 def gru_gates(queue, update, forgot, state, uz, wz, ur, wr, logistic):
     """update = logistic(uz + wz); forgot = state * logistic(ur + wr).
 
@@ -51,16 +69,15 @@ def gru_gates(queue, update, forgot, state, uz, wz, ur, wr, logistic):
         is_code(logistic)
     """
     while True:
-        block = next_task(queue)
-        if block < 0:
+        first, end = _next_block(queue, state.size)
+        if first < 0:
             return
-        first = block * BLOCK
-        for i in range(first, min(first + BLOCK, state.size)):
+        for i in range(first, end):
             update[i] = activate(uz[i] + wz[i], logistic)
             forgot[i] = state[i] * activate(ur[i] + wr[i], logistic)
 
 
-@plan_kernel(tasks=lambda state: -(-state.size // BLOCK))
+@plan_kernel(tasks=_blocks_of_state)
 def gru_output(queue, out, state, update, uh, wh, code):
     """out = state = update * state + (1 - update) * activation(uh + wh).
 
@@ -76,18 +93,17 @@ def gru_output(queue, out, state, update, uh, wh, code):
     """
     one = np.float32(1)
     while True:
-        block = next_task(queue)
-        if block < 0:
+        first, end = _next_block(queue, state.size)
+        if first < 0:
             return
-        first = block * BLOCK
-        for i in range(first, min(first + BLOCK, state.size)):
+        for i in range(first, end):
             new = activate(uh[i] + wh[i], code)
             value = update[i] * state[i] + (one - update[i]) * new
             state[i] = value
             out[i] = value
 
 
-@plan_kernel(tasks=lambda cell: -(-cell.size // BLOCK))
+@plan_kernel(tasks=_blocks_of_cell)
 def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo, logistic, tanh):
     """A step of the cells, then of the output.
 
@@ -104,11 +120,10 @@ def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo, logist
         is_code(logistic) and is_code(tanh)
     """
     while True:
-        block = next_task(queue)
-        if block < 0:
+        first, end = _next_block(queue, cell.size)
+        if first < 0:
             return
-        first = block * BLOCK
-        for i in range(first, min(first + BLOCK, cell.size)):
+        for i in range(first, end):
             added = activate(wi[i] + ui[i], logistic) * activate(wg[i] + ug[i], tanh)
             value = cell[i] * activate(wf[i] + uf[i], logistic) + added
             cell[i] = value
@@ -117,7 +132,7 @@ def lstm_output(queue, out, cell, hidden, uf, ui, ug, uo, wf, wi, wg, wo, logist
             out[i] = result
 
 
-@plan_kernel(tasks=lambda cell: -(-cell.size // BLOCK))
+@plan_kernel(tasks=_blocks_of_cell)
 def conv_lstm_cells(queue, cell, uf, ui, ug, wf, wi, wg, vf, vi, peephole, logistic, tanh):
     """cell = cell * logistic(wf + uf [+ vf]) + logistic(wi + ui [+ vi]) * tanh(wg + ug).
 
@@ -132,11 +147,10 @@ def conv_lstm_cells(queue, cell, uf, ui, ug, wf, wi, wg, vf, vi, peephole, logis
         is_code(logistic) and is_code(tanh)
     """
     while True:
-        block = next_task(queue)
-        if block < 0:
+        first, end = _next_block(queue, cell.size)
+        if first < 0:
             return
-        first = block * BLOCK
-        for i in range(first, min(first + BLOCK, cell.size)):
+        for i in range(first, end):
             f, g = wf[i] + uf[i], wi[i] + ui[i]
             if peephole:
                 f += vf[i]
@@ -145,7 +159,7 @@ def conv_lstm_cells(queue, cell, uf, ui, ug, wf, wi, wg, vf, vi, peephole, logis
             cell[i] = cell[i] * activate(f, logistic) + added
 
 
-@plan_kernel(tasks=lambda cell: -(-cell.size // BLOCK))
+@plan_kernel(tasks=_blocks_of_cell)
 def conv_lstm_output(queue, out, hidden, cell, uo, wo, vo, peephole, constrain, logistic, tanh):
     """out = hidden = logistic(wo + uo [+ vo]) * tanh(cell); then the cells are kept within +-constrain.
 
@@ -164,11 +178,10 @@ def conv_lstm_output(queue, out, hidden, cell, uo, wo, vo, peephole, constrain, 
         is_code(logistic) and is_code(tanh)
     """
     while True:
-        block = next_task(queue)
-        if block < 0:
+        first, end = _next_block(queue, cell.size)
+        if first < 0:
             return
-        first = block * BLOCK
-        for i in range(first, min(first + BLOCK, cell.size)):
+        for i in range(first, end):
             o = wo[i] + uo[i]
             if peephole:
                 o += vo[i]

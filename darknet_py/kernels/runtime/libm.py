@@ -32,11 +32,41 @@ def _opaque_call(builder: Any, name: str, function_type: Any, args: Any) -> Any:
 def exp(typingctx: Any, x: Any) -> Any:
     """``double exp(double)``."""
 
+    return types.float64(types.float64), _of_doubles("exp", 1)
+
+
+@intrinsic
+def log(typingctx: Any, x: Any) -> Any:
+    """``double log(double)``."""
+    return types.float64(types.float64), _of_doubles("log", 1)
+
+
+@intrinsic
+def sin(typingctx: Any, x: Any) -> Any:
+    """``double sin(double)``."""
+    return types.float64(types.float64), _of_doubles("sin", 1)
+
+
+@intrinsic
+def cos(typingctx: Any, x: Any) -> Any:
+    """``double cos(double)``."""
+    return types.float64(types.float64), _of_doubles("cos", 1)
+
+
+@intrinsic
+def pow(typingctx: Any, x: Any, y: Any) -> Any:
+    """``double pow(double, double)``."""
+    return types.float64(types.float64, types.float64), _of_doubles("pow", 2)
+
+
+def _of_doubles(name: str, count: int) -> Any:
+    """Code that calls a function of doubles."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         double = ir.DoubleType()
-        return _opaque_call(builder, "exp", ir.FunctionType(double, [double]), args)
+        return _opaque_call(builder, name, ir.FunctionType(double, [double] * count), args)
 
-    return types.float64(types.float64), codegen
+    return codegen
 
 
 @intrinsic
@@ -71,17 +101,6 @@ def _of_floats(name: str, count: int) -> Any:
         return _opaque_call(builder, name, ir.FunctionType(single, [single] * count), args)
 
     return codegen
-
-
-@intrinsic
-def pow(typingctx: Any, x: Any, y: Any) -> Any:
-    """``double pow(double, double)``."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        double = ir.DoubleType()
-        return _opaque_call(builder, "pow", ir.FunctionType(double, [double, double]), args)
-
-    return types.float64(types.float64, types.float64), codegen
 
 
 KINDS = {

@@ -17,7 +17,8 @@ class Tile:
     With pixels in the lanes a block is ``rows`` filters x ``vectors`` of pixels; with filters in the lanes it is
     ``columns`` pixels x 2 vectors of filters. The sums, one step's operands and a product have to fit the registers.
     ``fused``: the processor has fused multiply-add. ``contract``: sums of products are made with it, which changes
-    their bits (profile ``fast``); else their every step rounds.
+    their bits (profile ``fast``); else their every step rounds. ``embedded``: a scalar is read by each multiplication,
+    as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
     """
 
     lanes: int
@@ -26,6 +27,7 @@ class Tile:
     columns: int
     fused: bool = False
     contract: bool = False
+    embedded: bool = False
 
     @property
     def contracted(self) -> Tile:
@@ -42,8 +44,14 @@ class Tile:
         """Filters of a block with filters in the lanes."""
         return self.lanes * 2
 
+    @property
+    def fetches_within(self) -> bool:
+        """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
+        return self.lanes >= 16
+
 
 AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)
+ZEN4 = replace(AVX512, embedded=True)
 AVX2 = Tile(lanes=8, rows=4, vectors=2, columns=6, fused=True)
 AVX = Tile(lanes=8, rows=4, vectors=2, columns=6)
 SSE = Tile(lanes=4, rows=4, vectors=2, columns=6)
@@ -52,10 +60,10 @@ NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True)
 
 def host_tile() -> Tile:
     """The shape for the processor that Numba compiles for."""
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
     enabled = features.split(",")
     if "+avx512f" in enabled:
-        return AVX512
+        return ZEN4 if name == "znver4" else AVX512
     if "+avx" in enabled:
         return AVX2 if "+fma" in enabled else AVX
     return NEON if triple.startswith(("aarch64", "arm64")) else SSE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.layers import rearrange
+from ..regions import address_of
 from ..step import Step
 
 if TYPE_CHECKING:
@@ -39,14 +40,16 @@ def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
 
 
 def route_steps(layer: Route, context: LayerContext) -> list[Step]:
-    """The sources one behind the other, or the same part of each; a single one is handed on where it lies."""
+    """The sources one behind the other, or the same part of each; what lies where it belongs is not copied."""
     if len(context.sources) == 1:
         return []
     steps, first = [], 0
     for source in context.sources:
         size = source.size // layer.groups
         start = layer.group_id * size
-        steps.append(copy_step(context.out[first : first + size], source[start : start + size]))
+        part = context.out[first : first + size]
+        if address_of(part) != address_of(source):
+            steps.append(copy_step(part, source[start : start + size]))
         first += size
     return steps
 

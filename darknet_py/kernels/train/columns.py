@@ -1,0 +1,238 @@
+"""A convolution's input unrolled by cells, its columns folded back (``im2col_cpu``, ``col2im_cpu``); packing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
+from ..runtime.work import plan_kernel
+from ..vector.simd import load_between, pointer, shifted, splat, store
+from ..vector.transpose import store_transposed
+
+BLOCK = 128
+"""Cells of a row of the output that one task unrolls."""
+
+TOGETHER = 8
+"""Blocks of filters of one task of `pack_columns`: the rows of its matrix lie far apart."""
+
+SQUARE = 256
+"""Room for as many vectors as a vector has lanes."""
+
+
+def count_cells(shape):
+    """Cells of an output's channel."""
+    return shape.out_h * shape.out_w
+
+
+def count_taps(shape):
+    """Products of which an output is the sum."""
+    return shape.c * shape.size * shape.size
+
+
+@plan_kernel(
+    tasks=lambda shape: shape.groups * shape.out_h * -(-shape.out_w // BLOCK),
+    temporary={"scratch": lambda workers: workers * SQUARE},
+)
+def unroll_cells(queue, out, x, scratch, shape, tile):
+    """For each cell of the output what its taps see, in the order (channel, ky, kx); 0 in the padding.
+
+    Args:
+        out: written float32[shape.groups, count_cells(shape), count_taps(shape)]
+        x: float32[shape.groups:shape.group, shape.c:shape.plane, shape.h, shape.w] or more
+        scratch: temporary float32[workers, SQUARE]: what a vector of taps sees, for a vector of cells
+        shape: ConvShape
+        tile: Tile
+
+    Requires:
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        tile.lanes * tile.lanes <= SQUARE
+    """
+    worker = join(queue, scratch.size // SQUARE)
+    if worker < 0:
+        return
+    square = pointer(scratch, worker * SQUARE)
+    taps, blocks = shape.c * shape.size * shape.size, (shape.out_w + BLOCK - 1) // BLOCK
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        row, first = task // blocks, task % blocks * BLOCK
+        source = pointer(x, row // shape.out_h * shape.group)
+        for column in range(first, min(first + BLOCK, shape.out_w), tile.lanes):
+            width = min(tile.lanes, shape.out_w - column)
+            target = pointer(out, (row * shape.out_w + column) * taps)
+            for tap in range(0, taps, tile.lanes):
+                count = min(tile.lanes, taps - tap)
+                _see(tile, square, source, shape, tap, count, row % shape.out_h, column)
+                store_transposed(tile, shifted(target, tap), taps, square, tile.lanes, width, count)
+
+
+@kernel
+def _see(tile, square, source, shape, first, count, row, column):
+    """What some taps see of the cells from a column of an output's row on, a vector for each tap.
+
+    Args:
+        tile: Tile
+        square: written float32*
+        source: float32*: a group's first channel
+        shape: ConvShape
+        first, count: int: number of the first tap, and how many
+        row, column: int: of the output
+    """
+    size, stride, lanes = shape.size, shape.stride, tile.lanes
+    channel, ky, kx = first // (size * size), first // size % size, first % size
+    zero = splat(tile, np.float32(0))
+    for i in range(count):
+        y, left = row * stride + ky - shape.pad, column * stride + kx - shape.pad
+        line = shifted(source, channel * shape.plane + y * shape.w)
+        vector = shifted(square, i * lanes)
+        if y < 0 or y >= shape.h:
+            store(vector, 0, zero)
+        elif stride == 1:
+            low, high = min(max(-left, 0), lanes), min(max(shape.w - left, 0), lanes)
+            store(vector, 0, load_between(tile, line, left, low, max(low, high)))
+        else:
+            for j in range(lanes):
+                at = left + j * stride
+                vector[j] = line[at] if 0 <= at < shape.w else np.float32(0)
+        kx += 1
+        if kx == size:
+            kx, ky = 0, ky + 1
+            if ky == size:
+                ky, channel = 0, channel + 1
+
+
+@plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
+def pack_rows(queue, packed, weights, filters, depth, part, rows, tile):
+    """As `pack_weights` of the convolution, quick where filters are long and few: through squares of the registers.
+
+    Args:
+        packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]
+        weights: float32[weights.size // (filters * depth), filters, depth]
+        filters: int: filters of a group
+        depth: int: weights of a filter
+        part: int: the depth is cut into parts of this length; the last may be shorter
+        rows: int: filters of a block
+        tile: Tile
+    """
+    blocks, lanes = (filters + rows - 1) // rows, tile.lanes
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        group, block = task // blocks, task % blocks
+        first = group * filters + block * rows
+        present = min(rows, filters - block * rows)
+        for k0 in range(0, depth, part):
+            length = min(part, depth - k0)
+            at = group * blocks * rows * depth + blocks * rows * k0 + block * rows * length
+            for f in range(0, rows, lanes):
+                count = min(lanes, rows - f)
+                whole = 0
+                if f + count <= present and (first + f + lanes) * depth <= weights.size:
+                    whole = length // lanes * lanes
+                for k in range(0, whole, lanes):
+                    store_transposed(
+                        tile, pointer(packed, at + k * rows + f), rows,
+                        pointer(weights, (first + f) * depth + k0 + k), depth, lanes, count,
+                    )  # fmt: skip
+                for k in range(whole, length):
+                    for r in range(f, f + count):
+                        value = weights[(first + r) * depth + k0 + k] if r < present else np.float32(0)
+                        packed[at + k * rows + r] = value
+
+
+@plan_kernel(
+    tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // (rows * TOGETHER))
+)
+def pack_columns(queue, packed, weights, filters, depth, part, rows):
+    """As `pack_weights` of the convolution, of a matrix whose columns are to be the filters.
+
+    Args:
+        packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]
+        weights: float32[weights.size // (filters * depth), depth, filters]
+        filters: int: filters of a group
+        depth: int: weights of a filter
+        part: int: the depth is cut into parts of this length; the last may be shorter
+        rows: int: filters of a block
+    """
+    blocks = (filters + rows - 1) // rows
+    shares = (blocks + TOGETHER - 1) // TOGETHER
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        group, first = task // shares, task % shares * TOGETHER
+        for k0 in range(0, depth, part):
+            length = min(part, depth - k0)
+            start = group * blocks * rows * depth + blocks * rows * k0
+            for k in range(length):
+                for block in range(first, min(first + TOGETHER, blocks)):
+                    source = (group * depth + k0 + k) * filters + block * rows
+                    at = start + (block * length + k) * rows
+                    present = min(rows, filters - block * rows)
+                    for r in range(present):
+                        packed[at + r] = weights[source + r]
+                    for r in range(present, rows):
+                        packed[at + r] = np.float32(0)
+
+
+@plan_kernel(tasks=lambda shape: shape.groups * shape.c)
+def fold_columns(queue, out, columns, shape, tap_step, cell_step):
+    """Each tap's values are added to the pixels that it sees, tap by tap.
+
+    Args:
+        out: updated float32[shape.groups:shape.group, shape.c:shape.plane, shape.h, shape.w] or more
+        columns: float32[shape.groups * count_taps(shape) * count_cells(shape)]
+        shape: ConvShape
+        tap_step, cell_step: int: values from one (group, channel, ky, kx) to the next in ``columns``, and from a cell
+
+    Requires:
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        shape.groups == 1 or cell_step == 1
+        (tap_step, cell_step) in ((count_cells(shape), 1), (1, count_taps(shape)))
+    """
+    size, stride = shape.size, shape.stride
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        plane = task // shape.c * shape.group + task % shape.c * shape.plane
+        for tap in range(size * size):
+            ky, kx = tap // size - shape.pad, tap % size - shape.pad
+            source = (task * size * size + tap) * tap_step
+            first = 0 if kx >= 0 else (-kx + stride - 1) // stride
+            last = min(shape.out_w, (shape.w - 1 - kx) // stride + 1) if kx < shape.w else 0
+            for row in range(shape.out_h):
+                y = row * stride + ky
+                if y < 0 or y >= shape.h:
+                    continue
+                at, cell = plane + y * shape.w + kx, source + row * shape.out_w * cell_step
+                if stride == 1 and cell_step == 1:
+                    for i in range(first, last):
+                        out[at + i] += columns[cell + i]
+                else:
+                    for i in range(first, last):
+                        out[at + i * stride] += columns[cell + i * cell_step]
+
+
+@plan_kernel(tasks=lambda c: c)
+def turn_filters(queue, out, weights, n, c, taps):
+    """Filters turned by half a turn, with inputs for outputs.
+
+    Args:
+        out: written float32[c, n, taps]
+        weights: float32[n, c, taps]
+        n, c: int: filters and channels
+        taps: int: of a channel
+    """
+    while True:
+        channel = next_task(queue)
+        if channel < 0:
+            return
+        for f in range(n):
+            for tap in range(taps):
+                out[(channel * n + f) * taps + tap] = weights[(f * c + channel) * taps + taps - 1 - tap]

@@ -1,0 +1,71 @@
+"""What the micro-kernels' loops are made of, as compiled for processors that need not be this one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from darknet_py.kernels.runtime.processor import ARCHITECTURE
+
+pytestmark = pytest.mark.skipif(ARCHITECTURE != "x86-64", reason="names of x86-64 processors")
+
+COMPILE = """
+import numba
+from numba import typeof, types
+from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
+from darknet_py.kernels.vector.simd import pointer
+from darknet_py.kernels.vector.tile import host_tile
+
+@numba.njit
+def filters(tile, count, sums, weights, pixels, offsets, depth):
+    start = pointer(weights, 0)
+    multiply_filters(
+        tile, count, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start, depth
+    )
+
+@numba.njit
+def pixels(tile, count, sums, weights, pixels, offsets, depth):
+    multiply_pixels(
+        tile, count, pointer(sums, 0), True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), depth
+    )
+
+floats, ints, tile = types.float32[::1], types.int64[::1], host_tile()
+for function in (filters, pixels):
+    function.compile((typeof(tile), types.int64, floats, floats, floats, ints, types.int64))
+    print("".join(function.inspect_asm().values()))
+"""
+
+LONG = "+sse4.2,+avx,+avx2,+fma,+avx512f,+avx512vl,+avx512bw,+avx512dq"
+SHORT = "+sse4.2,+avx,+avx2,+fma"
+
+
+def loops(assembly: str) -> list[str]:
+    """The blocks that jump to their own start and multiply vectors."""
+    found = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)(?:.*\n))*?.*\bj\w+\s+\1\n)", assembly, re.MULTILINE)
+    return [body for _, body in found if re.search(r"\bvmulps\b", body)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cpu", "features", "register", "count"),
+    [("znver4", LONG, "zmm", 16), ("skylake-avx512", LONG, "zmm", 16), ("haswell", SHORT, "ymm", 8)],
+)
+def test_inner_loops(cpu: str, features: str, register: str, count: int, repository: Any) -> None:
+    environment = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "PATH": "/usr/bin"}
+    result = subprocess.run(
+        [sys.executable, "-c", COMPILE], capture_output=True, text=True, check=True, cwd=repository, env=environment
+    )  # fmt: skip
+
+    found = loops(result.stdout)
+    assert len(found) >= count, "each number of columns, and of vectors of pixels, has a loop of its own"
+    for loop in found:
+        assert f"%{register}" in loop
+        assert "%rsp" not in loop, "sums leave the registers"
+        assert register == "zmm" or "prefetch" not in loop
+        assert not re.search(r"vfn?m(add|sub)", loop), "each product is rounded"
+        if cpu == "znver4":  # there, broadcasting into a register takes arithmetic units' time
+            assert "vbroadcastss" not in loop and "{1to16}" in loop
