@@ -37,6 +37,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 from darknet_py.batch.archive import PART, Archive, read_archive  # noqa: E402
 from darknet_py.batch.facts import Facts  # noqa: E402
+from darknet_py.batch.node import machine_lock, warmed  # noqa: E402
 from darknet_py.batch.rows import failed_row, schema, to_table  # noqa: E402
 from darknet_py.evaluate.archived import archived as archived_found  # noqa: E402
 from darknet_py.evaluate.found import Setting, unit_of  # noqa: E402
@@ -229,12 +230,12 @@ def test_files_that_are_not_whole_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [9, signal.SIGTERM])
 def test_a_run_that_is_stopped_goes_on(
     net: Path,
     photos: Path,
     out: Path,
-    number: signal.Signals,
+    number: int,
     tmp_path: Path,
 ) -> None:
     many = tmp_path / "many"
@@ -257,7 +258,7 @@ def test_a_run_that_is_stopped_goes_on(
         assert line, "it ended before the first pictures"
     process.send_signal(number)
     process.communicate(timeout=120)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 143)
+    assert process.returncode == (-9 if number == 9 else 143)
     before = {path.name: path.read_bytes() for path in out.glob("part*.parquet")}
     assert before and 2 <= len(read_archive(out)) < 12
     (many / "08.png").unlink()
@@ -315,6 +316,36 @@ def test_addresses_are_opened_by_fsspec(net: Path, photos: Path) -> None:
     assert {**good, "path": ""} == {**expected, "path": ""}
     assert not missing["ok"] and missing["error"].startswith("memory://bucket/1.png: cannot be read")
     assert not unknown["ok"] and "nowhere" in unknown["error"]
+
+
+def test_kernels_are_compiled_by_one_process_of_a_machine(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr("darknet_py.warmup.cache_folder", lambda: tmp_path)
+    monkeypatch.setattr("darknet_py.warmup.read_pictures", lambda: read.append("read"))
+    detector = load(net / "net.cfg", net / "net.weights")
+    warmed(detector)
+    warmed(detector)
+    assert read == ["read"] and len(list(tmp_path.glob("warm-*"))) == 1
+    code = """
+import os, sys
+from darknet_py.batch.node import machine_lock
+print("waits", flush=True)
+with machine_lock("test"):
+    print(os.path.exists(sys.argv[1]))
+"""
+    need_posix()
+    with machine_lock("test"):
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / "before"], env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert other.stdout is not None and other.stdout.readline() == "waits\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.5)
+        (tmp_path / "before").touch()
+    assert other.communicate(timeout=60)[0] == "True\n"
 
 
 def test_a_network_that_cannot_be_loaded_ends_it(net: Path) -> None:

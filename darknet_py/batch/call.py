@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .facts import Facts
     from .rows import Row
     from .worker import Worker
 
@@ -87,6 +88,13 @@ class DetectBatch:
         """The rows of pictures, whose files' contents may be given. Raises `DarknetError`: no network."""
         return list(self.worker().rows(paths, contents))
 
+    def facts(self) -> Facts:
+        """What the rows depend on; the network is loaded for it, and let go. Raises `DarknetError` if it cannot be."""
+        from .worker import load_worker
+
+        with _LOCK:
+            return (_WORKERS.get(self) or load_worker(self)).facts
+
     def worker(self) -> Worker:
         """The loaded network of this process. Raises `DarknetError` if it cannot be loaded."""
         from .worker import load_worker
@@ -94,7 +102,7 @@ class DetectBatch:
         with _LOCK:
             if self not in _WORKERS:
                 _WORKERS.clear()  # one network at a time: who alternates between two keeps two processes
-                _WORKERS[self] = load_worker(self)
+                _WORKERS[self] = load_worker(self, warm=True)
             return _WORKERS[self]
 
 

@@ -46,7 +46,7 @@ def detect_on_ray(
         ray.init()
     check_cluster(workers, threads)
     detect = replace(detect, threads=threads)
-    with Archive(folder, detect.worker().facts, resume) as archive:
+    with Archive(folder, detect.facts(), resume) as archive:
         missing = archive.missing(paths)
         if not missing:
             return archive
