@@ -67,9 +67,8 @@ def out(net: Path) -> Path:
 
 
 def batch(net: Path, **words: Any) -> DetectBatch:
-    return DetectBatch(
-        str(net / "net.cfg"), str(net / "net.weights"), names=tuple(NAMES), **{"thresh": 0.3, "threads": 1, **words}
-    )
+    given = {"weights": net / "net.weights", "names": NAMES, "thresh": 0.3, "threads": 1, **words}
+    return DetectBatch(str(net / "net.cfg"), **given)
 
 
 def all_paths(photos: Path) -> list[str]:
@@ -229,6 +228,31 @@ def test_files_that_are_not_whole_are_named(tmp_path: Path) -> None:
         read_archive(tmp_path)
 
 
+def test_a_full_disk_ends_it_and_loses_nothing_that_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **words: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Archive(tmp_path / "out", FACTS) as archive:
+        archive.add(row("/a"))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(FileError, match="cannot be written: No space left"),
+    ):
+        patch.setattr(parquet, "write_table", full)
+        with Archive(tmp_path / "out", FACTS, resume=True) as archive:
+            archive.add(row("/b"))
+    with Archive(tmp_path / "out", FACTS, resume=True) as archive:
+        assert archive.missing(["/a", "/b"]) == ["/b"]
+
+
+def test_without_pyarrow_it_says_what_to_install(
+    net: Path, photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "install darknet-py's extra [parquet]" in failure("detect", "photos", *OWN, *QUIET, cwd=net)
+    assert not out.exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("number", [9, signal.SIGTERM])
 def test_a_run_that_is_stopped_goes_on(
@@ -292,6 +316,8 @@ def test_detect_batch_takes_paths_and_tables(net: Path, photos: Path) -> None:
     assert other.drop(["error"]) == to_table(rows).drop(["error"])
     assert detect([]) == [] and detect({"path": []}).num_rows == 0
     assert pickle.loads(pickle.dumps(detect)).worker() is detect.worker(), "one network in a process"
+    assert hash(batch(net, zones=[[0, 0, 1, 1]], classes=["cat", 1], size=[32, 32])), "lists become tuples"
+    assert batch(net, weights=None, zones=[[0, 0, 1, 1]]).zones == ((0, 0, 1, 1),)
 
 
 def test_detect_batch_has_the_options_of_the_command(net: Path, photos: Path, out: Path) -> None:

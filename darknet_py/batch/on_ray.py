@@ -59,9 +59,12 @@ def detect_on_ray(
             )
             .iter_batches(batch_size=None, batch_format="pyarrow")
         )  # fmt: skip
-        for table in tables:
-            for row in table.to_pylist():
-                archive.add(row)
+        try:
+            for table in tables:
+                for row in table.to_pylist():
+                    archive.add(row)
+        except ray.exceptions.RayError as error:
+            raise DarknetError(f"Ray: {_cause(error)}") from error
     return archive
 
 
@@ -97,6 +100,17 @@ def check_cluster(workers: int, threads: int = 1, reading: bool = False) -> None
             f"{workers} actors of {threads} CPUs each{rest}: this Ray cluster has {there:g} CPUs, and Ray would wait "
             f"for ever; take {max(int((there - reading) // threads), 0)} actors, or ray.init(num_cpus=...) for more"
         )
+
+
+def _cause(error: BaseException) -> str:
+    """What went wrong in a worker: the innermost error's line."""
+    while True:
+        inner = getattr(error, "cause", None) or error.__cause__
+        if not isinstance(inner, BaseException) or inner is error:
+            break
+        error = inner
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def _ray() -> Any:
