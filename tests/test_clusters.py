@@ -125,7 +125,7 @@ def without_files(patch: pytest.MonkeyPatch, detect: DetectBatch) -> DetectBatch
 def test_dask_workers_without_the_files(
     client: Any, photos: list[str], detect: DetectBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DarknetError, match="nowhere[.]weights: cannot read"):
+    with pytest.raises(DarknetError, match=r"nowhere.weights: cannot read"):
         detect_on_dask(client, photos, without_files(monkeypatch, detect), tmp_path / "out")
 
 
@@ -158,7 +158,7 @@ def test_ray(ray: Any, photos: list[str], detect: DetectBatch, expected: list[An
 def test_ray_workers_without_the_files(
     ray: Any, photos: list[str], detect: DetectBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DarknetError, match="nowhere[.]weights: cannot read"):
+    with pytest.raises(DarknetError, match=r"nowhere.weights: cannot read"):
         detect_on_ray(photos, without_files(monkeypatch, detect), tmp_path / "out", workers=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -102,15 +103,14 @@ def check_cluster(workers: int, threads: int = 1, reading: bool = False) -> None
         )
 
 
-def _cause(error: BaseException) -> str:
-    """What went wrong in a worker: the innermost error's line."""
-    while True:
-        inner = getattr(error, "cause", None) or error.__cause__
-        if not isinstance(inner, BaseException) or inner is error:
-            break
-        error = inner
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+_ERROR = re.compile(r"^(?!ray\.)[\w.]*\w(?:Error|Exception): (.+)$", re.MULTILINE)
+"""Python's last line about an error that is none of Ray's own, in the text of one that is."""
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong in a worker: the line of the first error there."""
+    found = _ERROR.search(str(error))
+    return found[1] if found else (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _ray() -> Any:
