@@ -116,10 +116,8 @@ def _run(plan: Plan, words: Words, saving: Saving) -> int:
         session = training.session
         nothing = not options.max_batches and not classifies  # Darknet writes its last file then
         if nothing or session.is_done():
-            print_stderr(
-                f"batch {session.trainer.batch_number} is not before max_batches={options.max_batches}: there is "
-                "nothing to train; -clear starts at 0"
-            )
+            number = session.trainer.batch_number
+            print_stderr(f"batch {number} is not before max_batches={options.max_batches}: -clear starts at 0")
         with stopping(training.stop):
             for done in training.run(0 if nothing else None):
                 for line in iteration_lines(done, plan, len(plan.samples.paths)):

@@ -171,7 +171,8 @@ class Plan:
         return {
             "the cfg": file_sha256(self.network.path), "the set of pictures": contents(self.samples),
             "--seed": asked.seed, "--math": asked.math, "--rand": asked.darknets_rand,
-            "--sizes": list(asked.sizes or ()), "--darknet-deltas": asked.darknet_deltas, "--paper-class-objectness": asked.class_objectness,
+            "--sizes": list(asked.sizes or ()),
+            "--darknet-deltas": asked.darknet_deltas, "--paper-class-objectness": asked.class_objectness,
         }  # fmt: skip
 
 
