@@ -11,6 +11,7 @@ from pathlib import Path
 from darknet_py.synth import write_synth
 
 from .nets import net, write_cfg
+from .program import answer
 from .systems import need_posix
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
@@ -70,6 +71,14 @@ def darknet(
     assert result.returncode == code, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
     assert "Traceback" not in result.stderr
     return result
+
+
+def called(*words: object, cwd: Path, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+    """The same within this process."""
+    done = answer(*words, cwd=cwd, program="./darknet", stdin=stdin.encode())
+    out, err = done.out.decode(), done.err.decode()
+    assert (done.code or 0) == code, f"exit code {done.code}\n{out}\n{err}"
+    return subprocess.CompletedProcess(["darknet", *map(str, words)], code, out, err)
 
 
 def without_times(text: str) -> str:

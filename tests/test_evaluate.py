@@ -18,11 +18,12 @@ from PIL import Image
 from darknet_py.errors import DataError
 from darknet_py.evaluate.classifier import center_crop
 from darknet_py.evaluate.files import c_float, coco_id, coco_text, image_id
-from darknet_py.evaluate.found import average_mirrored
-from darknet_py.evaluate.run import read_list
+from darknet_py.evaluate.found import Setting, average_mirrored, unit_of
+from darknet_py.evaluate.run import Task, read_list
 from darknet_py.evaluate.truth import NOTHING, read_truth, read_truths
 from darknet_py.image.load import load_image
 from darknet_py.layers import Yolo
+from darknet_py.loading import load
 from darknet_py.network import read_network
 from darknet_py.synth import write_synth
 
@@ -358,6 +359,23 @@ def test_evaluate_prints_draws_and_writes_json(root: Path) -> None:
     run("evaluate", *OWN, "--data", "voc.data", "--stretch", "--plot", "a.png", cwd=root)
     with Image.open(root / "a.png") as picture:
         assert picture.format == "PNG"
+
+
+def test_boxes_of_yolov1_are_fractions_as_labels_are(root: Path) -> None:
+    detector = load(root / "v1.cfg", root / "v1.weights")
+    image = str(sorted((root / "images").glob("*.jpg"))[0])
+    for stretch in (True, False):
+        setting = Setting(thresh=0.1, stretch=stretch, asked=unit_of(detector.network))
+        (found,) = Task(detector, [image], "a list", setting).run()
+        plain = detector.detect(image, thresh=0.1, stretch=stretch)
+        assert found is not None and np.array_equal(found.box[found.row], plain.box) and len(plain)
+    for line in ("map", "evaluate"):
+        words = (
+            ["detector", "map", "voc.data", "v1.cfg", "v1.weights"]
+            if line == "map"
+            else ["evaluate", "--cfg", "v1.cfg", "--weights", "v1.weights", "--images", "val.list"]
+        )
+        assert run(*words, cwd=root).stdout
 
 
 @pytest.mark.parametrize(

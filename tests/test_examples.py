@@ -181,7 +181,7 @@ def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def test_every_example_is_listed_and_tested() -> None:
     listed = set(re.findall(r"\]\(([^)]+)\)", (EXAMPLES / "README.md").read_text(encoding="utf-8")))
     programs = {path for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".js", ".ipynb")}
-    listed = {name for name in listed if not name.startswith("..")}
+    listed = {name for name in listed if not name.startswith("..") and not name.endswith("/")}
     assert listed == {path.relative_to(EXAMPLES).as_posix() for path in programs}
     tests = Path(__file__).read_text(encoding="utf-8")
     for name in listed - {"tour.ipynb"}:

@@ -23,6 +23,7 @@ from .darknet_folder import (
     PHOTOS,
     REPOSITORY,
     YOLO,
+    called,
     darknet,
     make_folder,
     without_times,
@@ -37,10 +38,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("darknet"))
 
 
-def test_without_a_command(root: Path) -> None:
+def test_without_a_command(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert darknet(cwd=root).stderr == "usage: darknet <function>\n"
     assert "detector test|valid" in darknet("--help", cwd=root).stdout
-    assert run(["darknet", "detector", "test", "--help"]) == 0
+    assert run(["darknet", "detector", "test", "--help"]) == 0  # it sets up its streams: those of capsys
+    assert "detector test|valid" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_an_image_that_cannot_be_read_does_not_end_the_others(root: Path, child:
 
 
 def test_end_of_input_without_a_path(root: Path) -> None:
-    found = darknet("detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", cwd=root, stdin="")
+    found = called("detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", cwd=root, stdin="")
     assert found.stdout == "Enter Image Path: "
 
 
@@ -197,42 +199,39 @@ def test_paths_and_names_of_any_bytes(root: Path) -> None:
 
 def test_classifier_predict_prints_darknets_lines(root: Path) -> None:
     words = ("classifier", "predict", "classifier.data", "classifier.cfg", "classifier.weights")
-    found = darknet(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\n")
+    found = called(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\n")
     assert found.stdout == CLASSIFIED
     assert "astronaut.jpg: Predicted in " in found.stderr
-    assert len(darknet(*words, "coffee.jpg", "-t", 5, cwd=root).stdout.splitlines()) == 5
-    assert "-t -1" in darknet(*words, "coffee.jpg", "-t", -1, cwd=root, code=1).stderr
+    assert len(called(*words, "coffee.jpg", "-t", 5, cwd=root).stdout.splitlines()) == 5
+    assert "-t -1" in called(*words, "coffee.jpg", "-t", -1, cwd=root, code=1).stderr
 
 
 def test_classify_takes_five_classes(root: Path, tmp_path: Path) -> None:
     (tmp_path / "cfg").mkdir()
     (tmp_path / "cfg" / "imagenet1k.data").write_text(f"names = {root}/classifier.names\n")
-    found = darknet(
-        "classify", root / "classifier.cfg", root / "classifier.weights", root / "coffee.jpg", cwd=tmp_path,
-        program=str(root / "darknet"),
-    )  # fmt: skip
+    found = called("classify", root / "classifier.cfg", root / "classifier.weights", root / "coffee.jpg", cwd=tmp_path)
     assert len(found.stdout.splitlines()) == 5
 
 
 def test_yolo_test_prints_darknets_lines(root: Path) -> None:
-    found = darknet("yolo", "test", "v1.cfg", "v1.weights", "coffee.jpg", "-thresh", ".5", cwd=root)
+    found = called("yolo", "test", "v1.cfg", "v1.weights", "coffee.jpg", "-thresh", ".5", cwd=root)
     assert without_times(found.stdout) == YOLO_V1_LINES
 
 
 def test_partial_writes_the_first_layers(root: Path, tmp_path: Path) -> None:
-    darknet("partial", "yolo.cfg", "yolo.weights", tmp_path / "part", 1, cwd=root)
+    called("partial", "yolo.cfg", "yolo.weights", tmp_path / "part", 1, cwd=root)
     whole = (root / "yolo.weights").read_bytes()
     assert (tmp_path / "part").read_bytes()[20:] == whole[20 : 20 + 4 * (8 + 8 * 27)]
 
 
 def test_ops_denormalize_and_reset(root: Path, tmp_path: Path) -> None:
     cfg = REPOSITORY / "cfg" / "yolov3-tiny.cfg"
-    found = darknet("ops", cfg, cwd=root)
+    found = called("ops", cfg, cwd=root)
     assert found.stdout == "Floating Point Operations: 5564961792\nFloating Point Operations: 5.56 Bn\n"
     write_synth(write_cfg(tmp_path, YOLO.replace("filters=8", "filters=8\nbatch_normalize=1")), tmp_path / "w")
     for command, more in (("denormalize", -3 * 8), ("reset", 0)):
         out = tmp_path / f"{command}.weights"
-        darknet(command, "net.cfg", "w", out, cwd=tmp_path, program=str(root / "darknet"))
+        called(command, "net.cfg", "w", out, cwd=tmp_path)
         assert out.stat().st_size == (tmp_path / "w").stat().st_size + 4 * more
     assert sorted(path.name for path in tmp_path.iterdir()) == ["denormalize.weights", "net.cfg", "reset.weights", "w"]
 
@@ -240,7 +239,7 @@ def test_ops_denormalize_and_reset(root: Path, tmp_path: Path) -> None:
 @pytest.mark.network
 def test_released_weights_print_darknets_lines(released: Path, root: Path) -> None:
     words = ("detect", REPOSITORY / "cfg" / "yolov3-tiny.cfg", released, "-thresh", ".05")
-    found = darknet(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\ncoffee.jpg\n")
+    found = called(*words, cwd=root, stdin="astronaut.jpg\nchelsea.jpg\ncoffee.jpg\n")
     assert without_times(found.stdout) == RELEASED
 
 

@@ -15,7 +15,7 @@ from darknet_py.output.writers import WRITERS
 from .darknet_folder import (
     PHOTOS,
     REPOSITORY,
-    darknet,
+    called,
     make_folder,
     without_times,
 )
@@ -31,10 +31,9 @@ def test_alexeyabs_lines_json_and_labels(released: Path, root: Path, tmp_path: P
     (tmp_path / "coffee.jpg").symlink_to(PHOTOS / "coffee.jpg")
     data = tmp_path / "coco.data"
     data.write_text(f"names = {REPOSITORY}/cfg/coco.names\n")
-    found = darknet(
+    found = called(
         "detector", "test", data, REPOSITORY / "cfg" / "yolov3-tiny.cfg", released, "-thresh", ".05", "-ext_output",
         "-dont_show", "-out", "found.json", "-save_labels", cwd=tmp_path, stdin="coffee.jpg\ncoffee.jpg\n",
-        program=str(root / "darknet"),
     )  # fmt: skip
     assert without_times(found.stdout) == f"Enter Image Path: {ALEXEYABS}" * 2 + "Enter Image Path: "
     document = json.loads((tmp_path / "found.json").read_text())
@@ -80,14 +79,14 @@ def test_calc_anchors(root: Path, tmp_path: Path) -> None:
     (tmp_path / "train.list").write_text("".join(f"{number}.jpg\n" for number in range(5)))
     (tmp_path / "my.data").write_text("classes = 3\ntrain = train.list\n")
     words = ("detector", "calc_anchors", "my.data", "-num_of_clusters", 2, "-width")
-    found = darknet(*words, 416, "-height", 416, cwd=tmp_path, program=str(root / "darknet"))
+    found = called(*words, 416, "-height", 416, cwd=tmp_path)
     anchors = (tmp_path / "anchors.txt").read_text()
     assert re.fullmatch(r" 4\d, 8\d, 2\d\d,2\d\d|( 4\d), ?( 8\d|9\d), ?2\d\d,20\d", anchors)
     assert f"anchors = {anchors}\n" in found.stdout
     assert "counters_per_class = 2, 2, 0" in found.stdout
     assert (tmp_path / "counters_per_class.txt").read_text() == "counters_per_class = 2, 2, 0"
     assert re.search(r"avg IoU = \d\d\.\d\d %", found.stdout)
-    darknet(*words, 13, "-height", 13, cwd=tmp_path, program=str(root / "darknet"))
+    called(*words, 13, "-height", 13, cwd=tmp_path)
     assert re.fullmatch(r"1\.\d{4},2\.\d{4}, 6\.\d{4},6\.\d{4}", (tmp_path / "anchors.txt").read_text())
 
 

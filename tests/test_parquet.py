@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,15 @@ from darknet_py.batch import DetectBatch
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, FileError
 from darknet_py.loading import load
+from darknet_py.synth import write_synth
+from darknet_py.view import Fit
 
+from .nets import net as net_text
+from .nets import write_cfg
 from .program import ask, failure
 from .systems import need_posix
-from .test_cli import OWN, REPOSITORY
+from .test_cli import NET, OWN, REPOSITORY
+from .test_legacy import YOLO_V1
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -32,6 +38,9 @@ parquet = pytest.importorskip("pyarrow.parquet")
 from darknet_py.batch.archive import PART, Archive, read_archive  # noqa: E402
 from darknet_py.batch.facts import Facts  # noqa: E402
 from darknet_py.batch.rows import failed_row, schema, to_table  # noqa: E402
+from darknet_py.evaluate.archived import archived as archived_found  # noqa: E402
+from darknet_py.evaluate.found import Setting, unit_of  # noqa: E402
+from darknet_py.evaluate.run import Task  # noqa: E402
 
 NAMES = ["ant", "bee", "cat"]
 QUIET = ("--parquet", "out", "-q")
@@ -333,6 +342,54 @@ def test_a_picture_that_is_too_large_is_a_row(
     Image.new("RGB", (91, 60)).save(net / "large.png")
     rows = batch(net)([str(photos / "0.png"), str(net / "large.png"), str(photos / "1.png")])
     assert [row["ok"] for row in rows] == [True, False, True] and "memory" in rows[1]["error"]
+
+
+REGION = net_text(
+    3, 64, 64, "conv filters=24 size=3 stride=8 pad=1 activation=linear",
+    "region classes=3 num=3 coords=4 softmax=1 anchors=1,1.5,3,3,5,4",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [NET, REGION, YOLO_V1])
+def test_an_evaluation_of_an_archive_is_that_of_the_network(photos: Path, tmp_path: Path, text: str) -> None:
+    cfg = write_cfg(tmp_path, text)
+    write_synth(cfg, tmp_path / "net.weights")
+    detector, paths = load(cfg, tmp_path / "net.weights"), all_paths(photos)
+    network = detector.network
+    setting = Setting(stretch=detector.view.of(network).fit is Fit.STRETCH, asked=unit_of(network))
+    detect = DetectBatch(str(cfg), str(tmp_path / "net.weights"), thresh=0.005)
+    with Archive(tmp_path / "out", detect.worker().facts) as archive:
+        for row in detect.rows(paths):
+            archive.add(row)
+    expected = Task(detector, paths, "a list", setting).run()
+    for one, two in zip(archived_found(tmp_path / "out", paths, detector, setting), expected, strict=True):
+        assert (one is None) == (two is None)
+        if one is not None and two is not None:
+            assert one.as_lists() == two.as_lists() and len(one.score)
+    with pytest.raises(FileError, match=r"has no row of 1 of 1 images, other.png first"):
+        archived_found(tmp_path / "out", ["other.png"], detector, setting)
+    with pytest.raises(FileError, match=r"thresh was 0.005, and is 0.1 now"):
+        archived_found(tmp_path / "out", paths, detector, replace(setting, thresh=0.1))
+
+
+def test_evaluate_found(net: Path, photos: Path, out: Path) -> None:
+    for path in photos.iterdir():
+        path.with_suffix(".txt").write_text("2 .5 .5 .4 .4\n0 .2 .2 .1 .1\n")
+    try:
+        (net / "val.list").write_text(
+            "".join(f"photos/{path.name}\n" for path in photos.iterdir() if "png" in path.name)
+        )
+        own = OWN[:-2]
+        words = ["evaluate", *own, "--images", "val.list", "--thresh", ".1", "--iou-thresh", ".2"]
+        expected = ask(*words, cwd=net)
+        ask("detect", "photos", *own, "--thresh", ".005", *QUIET, cwd=net)
+        found = ask(*words, "--found", "out", cwd=net)
+        assert (found.code, found.out) == (expected.code, expected.out) and "mAP" in found.out
+        assert "classes was null" in failure(*words, "--found", "out", "--classes", "cat", cwd=net)
+        assert "run.json: cannot read" in failure(*words, "--found", "photos", cwd=net)
+    finally:
+        for path in photos.glob("*.txt"):
+            path.unlink()
 
 
 def _rows_of(work: tuple[DetectBatch, list[str]]) -> list[dict[str, Any]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -230,6 +232,31 @@ def test_many_connections_do_not_keep_a_good_client_out(strict: Running) -> None
     finally:
         for client in others:
             client.close()
+
+
+def test_clients_that_do_not_take_their_answer_are_dropped(strict: Running, models: dict[str, Model]) -> None:
+    tensor = {"name": "input", "datatype": "FP32", "shape": [60, 3, 96, 96]}
+    tensor["parameters"] = {"binary_data_size": 60 * 3 * 96 * 96 * 4}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    size = len(head) + 60 * 3 * 96 * 96 * 4
+    with running(models, Limits(seconds=0.5)) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        path, length = "/v2/models/net/infer", f"Inference-Header-Content-Length: {len(head)}"
+        client.sendall(request_head(size, path, length) + head + bytes(size - len(head)))
+        wait_until(lambda: b'darknet_pictures_total{model="net"} 60.0' in server.service.metrics.text())
+        wait_until(lambda: 0 < server.service.bodies.bytes < size)
+        wait_until(lambda: server.service.bodies.bytes == 0 and not server.server.server_state.connections)
+        assert len(read_all(client)) < 60 * 24 * 24 * 24 * 4
+
+
+def test_json_that_would_become_large(strict: Running) -> None:
+    with_room = b'{"inputs": [' + b"[]," * 1_000_000 + b"[]]}"
+    for path in ("/v2/models/net/infer", "/detect"):
+        assert strict.ask("POST", path, b'{"a": [' + b"{}," * 60_000 + b"{}]}").status == 400
+        with running(strict.service.engine.models) as server:
+            answer = server.ask("POST", path, with_room)
+        assert answer.status == 413 and "values" in answer.json["error"]
 
 
 def test_rubbish_is_answered_with_400(strict: Running) -> None:
@@ -526,3 +553,47 @@ def test_only_networks_that_detect(tmp_path: Path) -> None:
     write_synth(write_cfg(tmp_path, net(3, 8, 8, "connected output=4", "softmax")), tmp_path / "net.weights")
     with pytest.raises(DarknetError, match="gives no boxes"):
         Model("net", load(tmp_path / "net.cfg", tmp_path / "net.weights"))
+
+
+# what stands beside it
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "darknet-py.service"])
+def test_the_examples_use_options_that_there_are(name: str) -> None:
+    from darknet_py.cli.serve import serve
+
+    text = (REPOSITORY / "examples" / "serve" / name).read_text(encoding="utf-8")
+    known = {option for parameter in serve.params for option in parameter.opts}
+    [line] = [line for line in text.splitlines() if re.match("ENTRYPOINT|ExecStart=", line)]
+    used = set(re.findall(r"--[a-z-]+", line))
+    assert len(used) >= 2 and used <= known
+    assert "USER darknet" in text or "DynamicUser=yes" in text, "not as root"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    text = (REPOSITORY / "examples" / "serve" / "darknet-py.service").read_text(encoding="utf-8")
+    unit = tmp_path / "darknet-py.service"
+    unit.write_text(text.replace("/opt/darknet-py/bin/darknet-py serve", "/bin/true"), encoding="utf-8")
+    result = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0 and "darknet-py.service" not in result.stderr, result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it reads /proc")
+def test_the_load_script(tmp_path: Path) -> None:
+    script = [sys.executable, str(REPOSITORY / "benchmarks" / "serve_load.py")]
+    results = {}
+    for words in (("stop", "--rounds", "2"), ("memory", "--requests", "2000"), ("hostile", "--seconds", "2")):
+        command = [*script, words[0], str(PHOTO), *words[1:]]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        results[words[0]] = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line[:1] == "|"][
+            2:
+        ]
+    [[_, answered, _, lost, codes]] = results["stop"]
+    assert int(answered) >= 400 and (lost, codes) == ("0", "0")
+    sizes = [float(row[1].removesuffix(" MB")) for row in results["memory"]]
+    assert sizes[-1] < sizes[1] + 20
+    assert len(results["hostile"]) == 7
+    assert all(int(row[1]) > 0 and row[2] == "0" for row in results["hostile"])

@@ -48,6 +48,12 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="AP by the area under the curve, by VOC 2007's 11 recalls, or by COCO's 101.",
 )
+@click.option(
+    "--found",
+    type=PATH,
+    metavar="DIR",
+    help="Take what was found from an archive (`detect --thresh .005 --parquet DIR`), not from the network.",
+)
 @click.option("--skip-bad", is_flag=True,
               help="Leave out label lines that are wrong, and name them, instead of refusing the labels.")  # fmt: skip
 @stretch
@@ -59,7 +65,7 @@ PATH = click.Path(path_type=Path)
 def evaluate(
     model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     images: Path | None, difficult: Path | None, thresh: float, iou_thresh: float, points: str, stretch: bool | None,
-    skip_bad: bool, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
+    skip_bad: bool, found: Path | None, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
 ) -> None:  # fmt: skip
     """Measure how good a detector is: average precision of each class over a set of labelled images.
 
@@ -68,7 +74,7 @@ def evaluate(
     the exit code is then 1. With --classes, --zone and sizes, only objects count that they let through.
     """
     from ..evaluate.average_precision import evaluate as evaluate_found
-    from ..evaluate.found import Setting
+    from ..evaluate.found import Setting, unit_of
     from ..evaluate.run import Task
     from ..legacy.progress import counted
 
@@ -89,10 +95,16 @@ def evaluate(
     truths, hard = _read_labels(paths, others, classes, skip_bad)
     view = detector.view
     stretches = detector.network.stretches if stretch is None else stretch
-    task = Task(detector, paths, listed, Setting(stretch=stretches, filter=view.filter, tiles=view.tiles))
-    with counted(len(paths), "Evaluating") as step:
-        results = task.run(step, lambda text: click.echo(text, err=True))
-    found = evaluate_found(
+    asked = unit_of(detector.network)
+    setting = Setting(stretch=stretches, filter=view.filter, tiles=view.tiles, asked=asked)
+    if found is not None:
+        from ..evaluate.archived import archived
+
+        results = archived(found, paths, detector, setting)
+    else:
+        with counted(len(paths), "Evaluating") as step:
+            results = Task(detector, paths, listed, setting).run(step, lambda text: click.echo(text, err=True))
+    measured = evaluate_found(
         results,
         truths,
         classes,
@@ -103,10 +115,10 @@ def evaluate(
         filter=view.filter,
     )
     class_names = detector.names or [str(number) for number in range(classes)]
-    title = f"{Path(detector.network.path).stem}, {found.images} images of {Path(listed).name}"
-    _write(found, class_names, title, plot, json_file)
-    if found.images < len(paths):
-        raise click.ClickException(f"{len(paths) - found.images} of {len(paths)} images could not be read")
+    title = f"{Path(detector.network.path).stem}, {measured.images} images of {Path(listed).name}"
+    _write(measured, class_names, title, plot, json_file)
+    if measured.images < len(paths):
+        raise click.ClickException(f"{len(paths) - measured.images} of {len(paths)} images could not be read")
 
 
 def _read_labels(

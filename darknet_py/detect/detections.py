@@ -152,7 +152,7 @@ class Detections:
     __hash__ = None  # type: ignore[assignment]
 
     def facts(self) -> tuple[object, ...]:
-        """What is not in arrays: image size, classes, their names, tree paths."""
+        """What is not in arrays: image size, classes, their names, tree paths, track numbers."""
         paths = tuple(tuple(path) for path in self.tree_paths)
         return tuple(self.image_size), self.classes, tuple(self.class_names), paths, tuple(self.track_ids)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..detect.tiles import Tiles
     from ..detector import Detector
     from ..layers import Head
+    from ..network import Network
     from ..typing import Floats, Pixels
 
 
@@ -36,6 +37,7 @@ class Setting:
         mirrored: the outputs for the image and for its mirror image are averaged (``valid2``).
         classes: only the first classes take part, as many as this.
         filter, tiles: as of a view.
+        asked: the size of the picture that boxes are asked for; None: the input's or the image's, by the others.
     """
 
     thresh: float = 0.005
@@ -48,13 +50,14 @@ class Setting:
     classes: int | None = None
     filter: Filter = NO_FILTER
     tiles: Tiles | None = None
+    asked: Asked | None = None
 
     def view(self, class_map: NDArray[np.int32] | None = None) -> View:
         """The same as a view; of a map the entries that Darknet reads."""
         return View(
-            # For a stretched image as large as the input nothing is undone: its boxes are fractions of any picture.
             fit=Fit.STRETCH if self.stretch else Fit.LETTERBOX,
-            asked=Asked.INPUT if self.stretch and not self.pixels else Asked.IMAGE,
+            # For a stretched image as large as the input nothing is undone: its boxes are fractions of any picture.
+            asked=self.asked or (Asked.INPUT if self.stretch and not self.pixels else Asked.IMAGE),
             thresh=self.thresh,
             hier_thresh=self.hier,
             nms=self.nms,
@@ -64,6 +67,11 @@ class Setting:
             filter=self.filter,
             tiles=self.tiles,
         )
+
+
+def unit_of(network: Network) -> Asked | None:
+    """What size to ask for where boxes must be fractions, as labels are: YOLOv1's are multiples of what is asked."""
+    return Asked.UNIT if any(head.asks_unit for head in network.heads) else None
 
 
 FoundLists = TypedDict(

@@ -12,7 +12,7 @@ from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
 from ..evaluate.average_precision import Evaluation, evaluate
 from ..evaluate.files import c_float
-from ..evaluate.found import Setting
+from ..evaluate.found import Setting, unit_of
 from ..evaluate.recall import recall_lines
 from ..evaluate.run import Results, Task, read_list
 from ..evaluate.truth import Truth, find_labels, read_truths
@@ -162,7 +162,8 @@ def detector_map(
         print(f"Can't open label file. (This can be normal only if you use MSCOCO): {label_file(image)} ")
     difficult = _difficult(options, data, images, classes, skipped)
     skipped.close()
-    setting = Setting(hier=0, stretch=not (letter_box or detector.network.letter_box))
+    stretch = not (letter_box or detector.network.letter_box)
+    setting = Setting(hier=0, stretch=stretch, asked=unit_of(detector.network) if stretch else None)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     found = evaluate(
         results, truths, classes, thresh=thresh, iou_thresh=iou_thresh, points=points, difficult=difficult

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -22,25 +20,32 @@ MOST_PARTS = 32
 MOST_HEADER = 4096
 """Bytes of the headers of a part."""
 LONGEST_FIELD = 16384
+MOST_VALUES = 1_000_000
+"""In a JSON document."""
 
 
 class Bodies:
-    """Reads bodies; all that are in memory at a time stay below a bound."""
+    """Reads bodies; all that are in memory at a time, answers included, stay below a bound.
+
+    Attributes:
+        bytes: how many there are now.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._held = 0
+        self.bytes = 0
 
-    @contextmanager
-    def hold(self) -> Iterator[_Held]:
-        """Account for what is read inside, until the end."""
-        held = _Held()
-        try:
-            yield held
-        finally:
-            self._held -= held.bytes
+    def hold(self) -> Held:
+        """An account of what one request keeps in memory; `Held.release` closes it."""
+        return Held(self)
 
-    async def read(self, request: Request, held: _Held) -> bytes:
+    def change(self, by: int) -> None:
+        """Count bytes. Raises `Refused` (503) if there are too many."""
+        if by > 0 and self.bytes + by > self._limits.bodies:
+            raise Refused(503, "too many large requests at a time: try again later", {"Retry-After": "1"})
+        self.bytes += by
+
+    async def read(self, request: Request, held: Held) -> bytes:
         """The body, whole.
 
         Raises:
@@ -62,7 +67,7 @@ class Bodies:
             ) from None
         return b"".join(parts)
 
-    async def _collect(self, request: Request, held: _Held, parts: list[bytes]) -> None:
+    async def _collect(self, request: Request, held: Held, parts: list[bytes]) -> None:
         more = True
         while more:
             message = await request.receive()
@@ -71,18 +76,28 @@ class Bodies:
             part, more = message.get("body", b""), message.get("more_body", False)
             if held.bytes + len(part) > self._limits.body:
                 raise Refused(413, f"the body has more than {self._limits.body} bytes")
-            if self._held + len(part) > self._limits.bodies:
-                raise Refused(503, "too many large requests at a time: try again later", {"Retry-After": "1"})
-            held.bytes += len(part)
-            self._held += len(part)
+            held.set(held.bytes + len(part))
             parts.append(part)
 
 
-@dataclass
-class _Held:
-    """Bytes of one body."""
+class Held:
+    """Bytes that one request keeps in memory.
 
-    bytes: int = 0
+    Attributes:
+        bytes: how many.
+    """
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies, self.bytes = bodies, 0
+
+    def set(self, count: int) -> None:
+        """From now on it is so many bytes. Raises `Refused` (503) if that is too much beside what others keep."""
+        self._bodies.change(count - self.bytes)
+        self.bytes = count
+
+    def release(self) -> None:
+        """Nothing is kept any more."""
+        self.set(0)
 
 
 @dataclass
@@ -194,7 +209,9 @@ class _Multipart:
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises `Refused` (400)."""
+    """A JSON object. Raises `Refused`: 400, it is none; 413, it would become many times larger in memory."""
+    if sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise Refused(413, f"the JSON has more than {MOST_VALUES} values; tensors can be sent as binary data")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

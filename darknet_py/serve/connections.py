@@ -10,6 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .limits import Limits
 from .metrics import Metrics
 
+ANSWER = 3
+"""A client has so many times `Limits.seconds` to take an answer."""
+
 LINGER = 0.25
 """Seconds that an idle connection stays open when the server stops: a request may be on its way."""
 
@@ -25,6 +28,8 @@ def connection_class(limits: Limits, metrics: Metrics) -> type[H11Protocol]:
     class Connection(H11Protocol):
         waits_since: float
         """Since when the client is to send something: its request, or what is left of it."""
+        unsent_since: float | None = None
+        """Since when it has not taken all of an answer."""
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -61,8 +66,19 @@ def connection_class(limits: Limits, metrics: Metrics) -> type[H11Protocol]:
                 super().shutdown()
 
         def close_late(self, now: float) -> None:
-            """Drop a client whose request is not there in its time: each byte begins a socket's own timeout anew."""
-            if self.waits and now - self.waits_since > limits.seconds + 1:
+            """Drop a client whose request is not there in its time, or that does not take its answer.
+
+            Each byte begins a socket's own timeout anew.
+            """
+            if self.transport.get_write_buffer_size() == 0:
+                self.unsent_since = None
+            elif self.unsent_since is None:
+                self.unsent_since = now
+            if self.unsent_since is not None:
+                late = now - self.unsent_since > ANSWER * limits.seconds
+            else:
+                late = self.waits and now - self.waits_since > limits.seconds + 1
+            if late:
                 self.transport.abort()
 
     return Connection

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,13 +17,17 @@ from ..errors import ImageError, PictureTooLarge, printable
 from .limits import Gone, Limits, Refused
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from .access import Access
-    from .bodies import Bodies
+    from .bodies import Bodies, Held
     from .engine import Engine, Found
     from .metrics import Metrics
     from .urls import Urls
 
-_Value = TypeVar("_Value")
+PIECE = 1 << 18
+"""Bytes of an answer that are sent at once."""
+
 Handler = Callable[[Request], Awaitable[Response]]
 ErrorForm = Callable[[int, str], Any]
 """A status and a line -> the document that a protocol has for it."""
@@ -86,14 +90,15 @@ class Protocol:
         return JSONResponse(self._error(status, message), status, headers)
 
 
-async def body_of(request: Request, service: Service, work: Callable[[bytes], Awaitable[_Value]]) -> _Value:
-    """Read the body, and do what is to be done with it unless the client goes away meanwhile.
+async def body_of(request: Request, service: Service, work: Callable[[bytes], Awaitable[Response]]) -> Response:
+    """The answer to a request's body, unless the client goes away meanwhile.
 
     Raises:
         Gone: it did.
         Refused: as `Bodies.read`.
     """
-    with service.bodies.hold() as held:
+    held = service.bodies.hold()
+    try:
         body = await service.bodies.read(request, held)
         working = asyncio.ensure_future(work(body))
         gone = asyncio.ensure_future(_disconnected(request))
@@ -101,12 +106,39 @@ async def body_of(request: Request, service: Service, work: Callable[[bytes], Aw
             await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 raise Gone
-            return working.result()
+            answer = working.result()
         finally:
             for task in (gone, working):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
+        return _Sent(answer, held)
+    except BaseException:
+        held.release()
+        raise
+
+
+class _Sent(Response):
+    """An answer that is sent in pieces, as fast as the client takes it, and is accounted for until then."""
+
+    def __init__(self, answer: Response, held: Held) -> None:
+        self.status_code, self.body, self.raw_headers = answer.status_code, answer.body, answer.raw_headers
+        self.background = None
+        held.set(len(self.body))
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            body = memoryview(self.body)
+            for place in range(0, len(body), PIECE):
+                more = place + PIECE < len(body)
+                piece = bytes(body[place : place + PIECE])
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+            if not body:
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._held.release()
 
 
 async def _disconnected(request: Request) -> None:

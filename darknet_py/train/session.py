@@ -84,6 +84,7 @@ class Session:
         max_batches: updates of the whole training; 0 for no end.
         count: iterations so far.
         average: running average of the loss; -1 before the first.
+        resizing: how sizes are drawn; None for one size.
     """
 
     def __init__(self, trainer: Trainer, loader: Loader, max_batches: int, resizing: Resizing | None = None) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..formats.cfg import read_cfg
 from ..layers import LAYERS
 from ..numeric.arithmetic import get_arithmetic
 
@@ -89,7 +88,7 @@ def rewrite_cfg(network: Network, *removed: str) -> bytes | None:
     kinds = {kind for kind, layer in LAYERS[network.dialect.key].items() if layer.folds}
     lines = {
         option.line
-        for section in read_cfg(network.path, network.dialect.key).layers
+        for section in (network.cfg.layers if network.cfg else ())
         if section.kind in kinds
         for option in section.options
         if option.key in removed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ..formats.cfg import read_cfg
 from ..network import Network
 
 if TYPE_CHECKING:
@@ -19,10 +18,9 @@ def as_saved(network: Network, whole: bool = False) -> tuple[Network, list[str]]
     only: such a layer's weights are written unflipped, and the batch normalisation of every layer that has one is
     written.
     """
-    sections = read_cfg(network.path, network.dialect.key).layers
     kept: list[Layer] = []
     notes = []
-    for layer, section in zip(network.layers, sections, strict=False):
+    for layer, section in zip(network.layers, network.sections, strict=True):
         if not whole and section.find_int("dontsave", 0):
             notes += [f"layer {layer.index} ({layer.kind}) is not written: dontsave=1"] if layer.stored() else []
             continue

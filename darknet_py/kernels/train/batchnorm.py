@@ -15,6 +15,7 @@ from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.libm import pow
 from ..runtime.work import plan_kernel
+from .gradients import multiply_range
 
 EPSILON = np.float64(np.float32(0.000001))
 """Added to the root of the variance, going forward."""
@@ -24,6 +25,9 @@ GRADIENT_EPSILON = np.float32(0.00001)
 
 SIDE_BY_SIDE = 4
 """Channels of one task of `normalize_batch`."""
+
+PART = 2048
+"""Values that are still in the nearest cache when their sums are taken."""
 
 ZERO = np.float32(0)
 
@@ -172,47 +176,101 @@ def _finish(out, normalized, first, cells, scale, bias, code):
             out[i] = activate(normalized[i] * scale + bias, code)
 
 
-@plan_kernel(tasks=lambda scales: scales.size)
-def batch_gradient(queue, delta, x, normalized, mean, variance, scales, bias_updates, scale_updates, images, cells):
-    """From the deltas of normalised and scaled values to those of ``x``, in place; updates of biases and scales.
+@plan_kernel(tasks=lambda scales: -(-scales.size // 2))
+def batch_gradient(
+    queue, delta, out, x, normalized, mean, variance, scales, bias_updates, scale_updates, images, cells, code
+):
+    """From the deltas of the output to those of ``x``, in place; updates of biases and scales.
 
     Args:
         delta: updated float32[images, scales.size, cells]
+        out: float32[images, scales.size, cells]: the output, after the activation
         x, normalized: float32[images, scales.size, cells]
         mean, variance: float32[scales.size]: the batch's
         scales: float32[scales.size]
         bias_updates, scale_updates: updated float32[scales.size]
         images: int
         cells: int: values of a channel
+        code: int: number of the activation
+
+    Requires:
+        is_code(code)
     """
-    channels, count = scales.size, images * cells
+    channels = scales.size
     while True:
-        channel = next_task(queue)
-        if channel < 0:
+        task = next_task(queue)
+        if task < 0:
             return
+        channel = 2 * task
+        count = min(2, channels - channel)
+        by_scale, mean_delta, variance_delta = ZERO, ZERO, ZERO
+        by_scale1, mean_delta1, variance_delta1 = ZERO, ZERO, ZERO
         centre, scale = mean[channel], scales[channel]
-        spread = np.float64(variance[channel] + GRADIENT_EPSILON)
-        by_scale = np.float32(0)
-        mean_delta = np.float32(0)
-        variance_delta = np.float32(0)
+        centre1, scale1 = mean[channel + count - 1], scales[channel + count - 1]
         for image in range(images):
-            first = (image * channels + channel) * cells
-            by_bias = np.float32(0)
-            for i in range(first, first + cells):
-                by_bias += delta[i]
-                by_scale += delta[i] * normalized[i]
-                scaled = delta[i] * scale
-                mean_delta += scaled
-                variance_delta += scaled * (x[i] - centre)
-                delta[i] = scaled
+            by_bias, by_bias1 = ZERO, ZERO
+            begin = (image * channels + channel) * cells
+            for first in range(begin, begin + cells, PART):
+                last = min(first + PART, begin + cells)
+                multiply_range(delta, out, first, last, code)
+                if count == 1:
+                    for i in range(first, last):
+                        d = delta[i]
+                        by_bias += d
+                        by_scale += d * normalized[i]
+                        scaled = d * scale
+                        mean_delta += scaled
+                        variance_delta += scaled * (x[i] - centre)
+                        delta[i] = scaled
+                    continue
+                multiply_range(delta, out, first + cells, last + cells, code)
+                for i in range(first, last):  # two channels: their sums wait for each other's additions
+                    k = i + cells
+                    d, e = delta[i], delta[k]
+                    by_bias += d
+                    by_bias1 += e
+                    by_scale += d * normalized[i]
+                    by_scale1 += e * normalized[k]
+                    scaled, scaled1 = d * scale, e * scale1
+                    mean_delta += scaled
+                    mean_delta1 += scaled1
+                    variance_delta += scaled * (x[i] - centre)
+                    variance_delta1 += scaled1 * (x[k] - centre1)
+                    delta[i], delta[k] = scaled, scaled1
             bias_updates[channel] += by_bias
+            if count == 2:
+                bias_updates[channel + 1] += by_bias1
         scale_updates[channel] += by_scale
-        root = math.sqrt(spread)
-        mean_delta = np.float32(mean_delta * (-1.0 / root))
-        variance_delta = np.float32(variance_delta * (-0.5 * pow(spread, -1.5)))
-        slope = np.float64(variance_delta) * 2.0
-        shift = np.float64(mean_delta / np.float32(count))
-        for image in range(images):
-            first = (image * channels + channel) * cells
-            for i in range(first, first + cells):
-                delta[i] = np.float32(delta[i] / root + slope * np.float64(x[i] - centre) / count + shift)
+        _finish_gradient(
+            delta, x, centre, variance[channel], mean_delta, variance_delta, channel, channels, images, cells
+        )
+        if count == 2:
+            channel += 1
+            scale_updates[channel] += by_scale1
+            _finish_gradient(
+                delta, x, centre1, variance[channel], mean_delta1, variance_delta1, channel, channels, images, cells
+            )
+
+
+@kernel
+def _finish_gradient(delta, x, centre, variance, mean_delta, variance_delta, channel, channels, images, cells):
+    """The deltas of one channel's values (``mean_delta_cpu``, ``variance_delta_cpu``, ``normalize_delta_cpu``).
+
+    Args:
+        delta: updated float32[...]: those of the normalised values
+        x: float32[...]
+        centre, variance: float32: the batch's
+        mean_delta, variance_delta: float32: sums
+        channel, channels, images, cells: int: number of the channel, and how many there are of each
+    """
+    count = images * cells
+    spread = np.float64(variance + GRADIENT_EPSILON)
+    root = math.sqrt(spread)
+    mean_delta = np.float32(mean_delta * (-1.0 / root))
+    variance_delta = np.float32(variance_delta * (-0.5 * pow(spread, -1.5)))
+    slope = np.float64(variance_delta) * 2.0
+    shift = np.float64(mean_delta / np.float32(count))
+    for image in range(images):
+        first = (image * channels + channel) * cells
+        for i in range(first, first + cells):
+            delta[i] = np.float32(delta[i] / root + slope * np.float64(x[i] - centre) / count + shift)

@@ -103,13 +103,25 @@ def multiply_gradient(queue, delta, out, code):
         task = next_task(queue)
         if task < 0:
             return
-        first, last = task * BLOCK, min((task + 1) * BLOCK, delta.size)
-        if code == LEAKY:
-            for i in range(first, last):
-                delta[i] = delta[i] if out[i] > 0 else delta[i] * TENTH
-        elif code != LINEAR:
-            for i in range(first, last):
-                delta[i] *= gradient(out[i], code)
+        multiply_range(delta, out, task * BLOCK, min((task + 1) * BLOCK, delta.size), code)
+
+
+@kernel
+def multiply_range(delta, out, first, last, code):
+    """As `multiply_gradient`, of some values.
+
+    Args:
+        delta: updated float32[...]
+        out: float32[...]
+        first, last: int: the first value, and the one behind the last
+        code: int: number of the activation
+    """
+    if code == LEAKY:
+        for i in range(first, last):
+            delta[i] = delta[i] if out[i] > 0 else delta[i] * TENTH
+    elif code != LINEAR:
+        for i in range(first, last):
+            delta[i] *= gradient(out[i], code)
 
 
 @plan_kernel(tasks=lambda out: -(-out.size // BLOCK))

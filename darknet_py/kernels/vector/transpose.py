@@ -8,7 +8,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .llvm import INT, INT32, first_lanes, load_vector, store_some
+from .llvm import INT, INT32, first_lanes, load_vector, store_some, store_vector
+
+_UNMASKED = 8
+"""Most lanes of vectors that are stored in parts of 4, 2 and 1 lanes: processors with longer ones have fast masks."""
 
 _FLOATS = ir.FloatType().as_pointer()
 
@@ -41,16 +44,69 @@ def _function(module: Any, lanes: int) -> Any:
     function.attributes.add("noinline")
     out, plane, source, pitch, rows, columns = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    vectors = [load_vector(builder, builder.gep(source, [builder.mul(pitch, INT(c))]), lanes) for c in range(lanes)]
-    half = lanes // 2
-    index = ir.VectorType(INT32, lanes)
-    orders = [ir.Constant(index, [i // 2 + i % 2 * lanes + start for i in range(lanes)]) for start in (0, half)]
-    for _ in range(lanes.bit_length() - 1):  # each round is one perfect shuffle of all lanes * lanes numbers
-        pairs = [(vectors[i], vectors[i + half]) for i in range(half)]
-        vectors = [builder.shuffle_vector(a, b, order) for a, b in pairs for order in orders]
+    read = [load_vector(builder, builder.gep(source, [builder.mul(pitch, INT(c))]), lanes) for c in range(lanes)]
+    vectors = _transposed(builder, read)
+    places = [builder.gep(out, [builder.mul(plane, INT(r))]) for r in range(lanes)]
+    if lanes <= _UNMASKED:
+        _store_parts(builder, vectors, places, builder.icmp_signed("==", rows, INT(lanes)), columns)
     mask = first_lanes(builder, columns, lanes)
-    for r, vector in enumerate(vectors):
+    for r, (vector, place) in enumerate(zip(vectors, places, strict=True)):
         with builder.if_then(builder.icmp_signed(">", rows, INT(r)), likely=True):
-            store_some(builder, vector, builder.gep(out, [builder.mul(plane, INT(r))]), mask)
+            store_some(builder, vector, place, mask)
     builder.ret_void()
     return function
+
+
+def _transposed(builder: Any, columns: list[Any]) -> list[Any]:
+    """The rows of a square of numbers: first of its squares of 4 x 4, by shuffles within four lanes; then these."""
+    lanes = len(columns)
+    quarters = range(0, lanes, 4)
+    halves = [[q + i // 2 + i % 2 * lanes + start for q in quarters for i in range(4)] for start in (0, 2)]
+    pairs = [[q + i + j * lanes + start for q in quarters for j in (0, 1) for i in (0, 1)] for start in (0, 2)]
+    rows: list[list[Any]] = [[], [], [], []]
+    for q in quarters:
+        a, b, c, d = columns[q : q + 4]
+        for half in (0, 1):
+            left, right = _shuffled(builder, a, b, halves[half]), _shuffled(builder, c, d, halves[half])
+            for row in (0, 1):
+                rows[2 * half + row].append(_shuffled(builder, left, right, pairs[row]))
+    ordered = [_side_by_side(builder, row) for row in rows]
+    return [ordered[r % 4][r // 4] for r in range(lanes)]
+
+
+def _side_by_side(builder: Any, vectors: list[Any]) -> list[Any]:
+    """The first four lanes of each vector one behind the other, then the second four, and so on."""
+    if len(vectors) == 1:
+        return vectors
+    lanes = vectors[0].type.count
+    split = [[i for q in range(first, 2 * lanes, 8) for i in range(q, q + 4)] for first in (0, 4)]
+    couples = list(zip(vectors[::2], vectors[1::2], strict=True))
+    even, odd = ([_shuffled(builder, a, b, order) for a, b in couples] for order in split)
+    together = zip(_side_by_side(builder, even), _side_by_side(builder, odd), strict=True)
+    return [vector for couple in together for vector in couple]
+
+
+def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(order)), order))
+
+
+def _store_parts(builder: Any, vectors: list[Any], places: list[Any], whole: Any, columns: Any) -> None:
+    """Store all rows if the block is ``whole``, and return; else go on behind this code."""
+    lanes = len(vectors)
+    usual, rest = builder.append_basic_block("usual"), builder.append_basic_block("rest")
+    builder.cbranch(whole, usual, rest)
+    builder.position_at_end(usual)
+    switch = builder.switch(columns, rest)
+    for count in range(1, lanes + 1):
+        block = builder.append_basic_block(f"columns{count}")
+        switch.add_case(INT(count), block)
+        builder.position_at_end(block)
+        for vector, place in zip(vectors, places, strict=True):
+            first = 0
+            for width in (8, 4, 2, 1):
+                if count & width:
+                    part = _shuffled(builder, vector, vector, list(range(first, first + width)))
+                    store_vector(builder, part, builder.gep(place, [INT(first)]))
+                    first += width
+        builder.ret_void()
+    builder.position_at_end(rest)

@@ -33,15 +33,13 @@ def normalized_passes(layer: Weighted, context: LayerContext, raw: Floats, chann
     """
     code, cells, batch = CODES[layer.activation], layer.out.size // channels, context.batch
     delta = context.own_delta
-    back = [context.step(gradients.multiply_gradient, delta=delta, out=context.out, code=code)]
     if not layer.batch_normalize:
-        back.append(
-            context.step(
-                gradients.sum_biases, updates=context.updates["biases"], delta=delta, images=batch, channels=channels,
-                cells=cells,
-            )
+        slope = context.step(gradients.multiply_gradient, delta=delta, out=context.out, code=code)
+        sums = context.step(
+            gradients.sum_biases, updates=context.updates["biases"], delta=delta, images=batch, channels=channels,
+            cells=cells,
         )  # fmt: skip
-        return Passes(backward=back)
+        return Passes(backward=[slope, sums])
     check_batchnorm(layer, context, cells)
     arrays, updates = context.arrays, context.updates
     normalized = aligned_floats(raw.size)
@@ -51,11 +49,9 @@ def normalized_passes(layer: Weighted, context: LayerContext, raw: Floats, chann
         rolling_mean=arrays["rolling_mean"], rolling_variance=arrays["rolling_variance"], scales=arrays["scales"],
         biases=arrays["biases"], images=batch, cells=cells, code=code,
     )  # fmt: skip
-    back.append(
-        context.step(
-            batchnorm.batch_gradient, delta=delta, x=raw, normalized=normalized, mean=mean, variance=variance,
-            scales=arrays["scales"], bias_updates=updates["biases"], scale_updates=updates["scales"], images=batch,
-            cells=cells,
-        )
+    back = context.step(
+        batchnorm.batch_gradient, delta=delta, out=context.out, x=raw, normalized=normalized, mean=mean,
+        variance=variance, scales=arrays["scales"], bias_updates=updates["biases"], scale_updates=updates["scales"],
+        images=batch, cells=cells, code=code,
     )  # fmt: skip
-    return Passes([forward], back, statistics={"mean": mean, "variance": variance})
+    return Passes([forward], [back], statistics={"mean": mean, "variance": variance})
