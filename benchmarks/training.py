@@ -1,8 +1,8 @@
 """Trains the coloured shapes of examples/training and puts the curves beside Darknet's.
 
-    python benchmarks/training.py [--seeds 1,2] [--iterations 900] [--cfgs yolo,region]
+    python benchmarks/training.py [--seeds 1,2,3] [--iterations 900] [--cfgs yolo,region] [--keep]
 
-Writes benchmarks/results/training.json, prints the table of docs/training.md, and draws docs/images/training.svg.
+--keep goes on with the runs that are there. Writes benchmarks/results/training.json, prints the table of docs/training.md, and draws docs/images/training.svg.
 Darknet's figures (its own random order, one core) are of two runs each: [yolo] of the program as it stands, [region] of
 one whose backward pass was mended, since the one on the CPU is empty.
 """
@@ -118,18 +118,22 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--iterations", type=int, default=900)
     parser.add_argument("--cfgs", default="yolo,region")
+    parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args()
-    runs: list[dict[str, Any]] = []
+    results = ROOT / "benchmarks/results/training.json"
+    runs: list[dict[str, Any]] = json.loads(results.read_text())["runs"] if asked.keep else []
     with tempfile.TemporaryDirectory() as temporary:
         shapes.write(Path(temporary))
         for name in asked.cfgs.split(","):
             for seed in map(int, asked.seeds.split(",")):
+                if any((own["cfg"], own["seed"]) == (name, seed) for own in runs):
+                    continue
                 runs.append(run(name, seed, asked.iterations, Path(temporary)))
                 document = json.dumps({"runs": runs, "darknet": DARKNET}, indent=1)
-                (ROOT / "benchmarks/results/training.json").write_text(document + "\n")
+                results.write_text(document + "\n")
                 draw(runs, ROOT / "docs/images/training.svg")
     print("\n".join(table(runs)))
 

@@ -193,7 +193,7 @@ def test_a_loss_that_is_no_number_is_explained(tmp_path: Path) -> None:
             TrainingError, match=r"loss is \S+ in batch \d: .* layer \d .*pictures: .*\.png.*learning_rate"
         ):
             list(training.run())
-    # What was saved before can be used.
+    # What was saved before can be used; parameters that are no numbers are not written.
     if (tmp_path / "backup/net.backup").exists():
         assert load_state(state_path(tmp_path / "backup/net.backup")).meta["count"] >= 1
     assert not (tmp_path / "backup/net_final.weights").exists()
@@ -243,3 +243,26 @@ def test_from_python(unbroken: Path) -> None:
     assert numbers == list(range(1, 9))
     with open_training(unbroken / "set.data", unbroken / "net.cfg", resume=True, seed=3, report=quiet) as training:
         assert training.session.is_done()
+
+
+def test_parameters_that_are_no_numbers_are_not_written(tmp_path: Path) -> None:
+    with open_set(tmp_path) as training:
+        list(training.run(1))
+        before = {path.name: path.read_bytes() for path in (tmp_path / "backup").iterdir()}
+        training.session.trainer.arrays[2]["weights"][0] = np.nan
+        with pytest.raises(TrainingError, match=r"after batch 1 weights of layer 2 \(convolutional\) are not finite"):
+            training.checkpoint()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "backup").iterdir()} == before
+
+
+def test_a_loss_that_explodes_is_reported_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    with open_set(tmp_path) as training:
+        training.report = said.append
+        list(training.run(1))
+        done = training.session._iterate(last=True)
+        for loss in (1.0, 900.0, 5000.0, 6000.0):
+            training._watch(replace(done, loss=np.float32(loss), average=np.float32(1)))
+    notes = [line for line in said if line.startswith("Note: ")]
+    assert len(notes) == 1
+    assert "batch 2, 5e+03, is more than 1000 times" in notes[0] and "of layer " in notes[0]
