@@ -2,7 +2,8 @@
 
     python benchmarks/training.py [--seeds 1,2,3] [--iterations 900] [--cfgs yolo,region] [--keep]
 
---keep goes on with the runs that are there. Writes benchmarks/results/training.json, prints the table of docs/training.md, and draws docs/images/training.svg.
+--keep goes on with the runs that are there. Writes benchmarks/results/training.json, prints the table of
+docs/training.md, and draws docs/images/training.svg.
 Darknet's figures (its own random order, one core) are of two runs each: [yolo] of the program as it stands, [region] of
 one whose backward pass was mended, since the one on the CPU is empty.
 """
