@@ -133,7 +133,7 @@ class Training:
         """
         saved = drawn = time.monotonic()
         for done in self.session.run(iterations):
-            self._watch(done)
+            self.watch(done)
             score = self._score(done)
             self.history.append(
                 (done.number, float(done.loss), float(done.average), float(done.rate), done.size[0], score)
@@ -178,7 +178,7 @@ class Training:
         if behind is not None:
             self._save(f"{behind}.weights")
 
-    def _watch(self, done: Iteration) -> None:
+    def watch(self, done: Iteration) -> None:
         """Say so, once, if the loss grows out of all proportion."""
         self._lowest = min(self._lowest, float(done.average))
         if not self._warned and float(done.loss) > EXPLODES * self._lowest:
