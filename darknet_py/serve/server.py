@@ -132,7 +132,7 @@ def run_server(
             server.run(sockets=[listening])
     finally:
         sys.setswitchinterval(before)
-        service.engine.stop()
+        service.close()
 
 
 def warm(service: Service) -> None:

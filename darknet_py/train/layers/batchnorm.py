@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.layers.activations import CODES
-from ...kernels.train import batchnorm, gradients
+from ...kernels.train import batchnorm, batchnorm_fast, gradients
 from ...plan.memory import aligned_floats
 from ..context import Passes
 
@@ -41,6 +41,8 @@ def normalized_passes(layer: Weighted, context: LayerContext, raw: Floats, chann
         )  # fmt: skip
         return Passes(backward=[slope, sums])
     check_batchnorm(layer, context, cells)
+    if not context.profile.exact and layer.activation in ("leaky", "linear"):
+        return _fast_passes(context, raw, channels, code)
     arrays, updates = context.arrays, context.updates
     normalized = aligned_floats(raw.size)
     mean, variance = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
@@ -53,5 +55,24 @@ def normalized_passes(layer: Weighted, context: LayerContext, raw: Floats, chann
         batchnorm.batch_gradient, delta=delta, out=context.out, x=raw, normalized=normalized, mean=mean,
         variance=variance, scales=arrays["scales"], bias_updates=updates["biases"], scale_updates=updates["scales"],
         images=batch, cells=cells, code=code,
+    )  # fmt: skip
+    return Passes([forward], [back], statistics={"mean": mean, "variance": variance})
+
+
+def _fast_passes(context: LayerContext, raw: Floats, channels: int, code: int) -> Passes:
+    """Batch normalisation with its sums in vectors."""
+    arrays, updates = context.arrays, context.updates
+    mean, variance = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+    facts = {
+        "out": context.out, "x": raw, "mean": mean, "variance": variance, "scales": arrays["scales"],
+        "images": context.batch, "cells": raw.size // (context.batch * channels), "code": code, "tile": context.tile,
+    }  # fmt: skip
+    forward = context.step(
+        batchnorm_fast.normalize_batch_fast, rolling_mean=arrays["rolling_mean"],
+        rolling_variance=arrays["rolling_variance"], biases=arrays["biases"], **facts,
+    )  # fmt: skip
+    back = context.step(
+        batchnorm_fast.batch_gradient_fast, delta=context.own_delta, bias_updates=updates["biases"],
+        scale_updates=updates["scales"], **facts,
     )  # fmt: skip
     return Passes([forward], [back], statistics={"mean": mean, "variance": variance})

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ...typing import Doubles, Floats, Ints
 
 
+USUAL_THREADS = 4
+"""For so many threads transforms are chosen, however many there are: each has other roundings."""
+
+
 def matrix_shape(rows: int, depth: int, columns: int, groups: int = 1) -> ConvShape:
     """The product of (rows x depth) and (depth x columns), for each of some groups, as a 1x1 convolution."""
     return ConvShape(
@@ -151,7 +155,7 @@ def convolution_of(
 ) -> Product | Filtering:
     """The quickest way to a convolution's sums, followed by biases of 0 and the activation ``code``."""
     product = Product.of(shape, profile, tile, threads, images, code)
-    transform = choose_transform(shape, threads, product.tile) if profile.transforms else None
+    transform = choose_transform(shape, USUAL_THREADS, product.tile) if profile.transforms else None
     if transform is None:
         return product
     facts = product.singles, product.doubles, product.finish, profile, product.tile, threads
