@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, FileError
+from ..errors import DataError, FileError, ImageError
 from ..formats.atomic import check_writable
 from ..layers import Detection
 from .checkpoint import State, differences, load_state, restore, save_state, state_path
@@ -132,7 +132,7 @@ class Training:
             DarknetError: the loss is no number any more, a picture cannot be read, or a file cannot be written.
         """
         saved = drawn = time.monotonic()
-        for done in self.session.run(iterations):
+        for done in self._iterations(iterations):
             self.watch(done)
             score = self._score(done)
             self.history.append(
@@ -152,6 +152,14 @@ class Training:
         self.checkpoint()
         if not self.stopped:
             self._save(f"{self.habits.saving.last}.weights")
+
+    def _iterations(self, count: int | None) -> Iterator[Iteration]:
+        """Those of the session; before a picture that cannot be read any more ends it, there is a checkpoint."""
+        try:
+            yield from self.session.run(count)
+        except ImageError:
+            self.checkpoint()
+            raise
 
     def checkpoint(self) -> None:
         """Write NAME.backup, its state and the chart.
