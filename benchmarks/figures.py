@@ -20,6 +20,9 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 CHART = HERE.parent / "docs" / "images" / "benchmarks.svg"
 BEGIN, END = "<!-- tables: benchmarks/figures.py -->\n", "<!-- end of the tables -->\n"
 
+ALEXEYAB = ("yolov4-tiny", "yolov7-tiny", "yolo-fastest-1.1", "yolov4")
+"""Networks of AlexeyAB's, each of which has a file of results."""
+
 G = 1e9
 
 Document = dict[str, Any]
@@ -55,6 +58,8 @@ def tables() -> Iterator[str]:
     yield from sizes(read("sizes"))
     yield "### yolo-voc, layer by layer\n"
     yield from layers(everything["networks"][0], everything["ceiling"])
+    yield "### AlexeyAB's networks, on Zen 4\n"
+    yield from quickest([read(f"zen4-{name}") for name in ALEXEYAB])
 
 
 def machine(document: Document) -> Iterator[str]:
@@ -65,7 +70,7 @@ def machine(document: Document) -> Iterator[str]:
     yield (
         f"{about['processor']} ({about['compiled_for']}), {about['usable_cores']} cores, {caches}; {about['system']}; "
         f"{versions}. Ceiling: {ceiling['single'] / G:.1f} thousand million multiply-adds per second and thread, "
-        f"{ceiling['limit'] / G:.0f} for {ceiling['threads']} threads.\n"
+        f"{ceiling['limit'] / G:.0f} for {ceiling['threads']} thread{'s' * (ceiling['threads'] > 1)}.\n"
     )
 
 
@@ -84,6 +89,28 @@ def against(networks: list[Document]) -> Iterator[str]:
             f"**{ms(network)}**", f"{100 * network['of_ceiling']:.0f}%",
             *(other(engines[name]) if name in engines else "" for name in names),
         ]  # fmt: skip
+        yield "| " + " | ".join(cells) + " |"
+    yield ""
+
+
+def quickest(documents: list[Document]) -> Iterator[str]:
+    """A row for each network, measured in a run of its own; times are the least ones, then that by ours."""
+    yield from machine(max(documents, key=lambda document: float(document["ceiling"]["single"])))
+    networks = [document["networks"][0] for document in documents]
+    names = list(dict.fromkeys(column(engine) for network in networks for engine in network["engines"]))
+    threads = networks[0]["threads"]
+    first = f"`{networks[0]['math']}`, {threads} thread{'s' * (threads > 1)}"
+    yield "| network | multiply-adds | " + " | ".join([first, *names]) + " |"
+    yield "|---|---:|---:|" + "---:|" * len(names)
+    for network in networks:
+        engines = {column(engine): engine for engine in network["engines"]}
+        width, height, _ = network["input"]
+        cells = [f"{Path(network['cfg']).stem}, {width} x {height}", f"{network['multiply_adds'] / G:.2f} G"]
+        cells.append(f"**{network['least'] * 1e3:.1f}**")
+        for name in names:
+            least = engines[name]["least"] if name in engines else 0.0
+            star = r"\*" if least and engines[name]["same"] is False else ""
+            cells.append(f"{least * 1e3:.1f} ({least / network['least']:.2f}x){star}" if least else "")
         yield "| " + " | ".join(cells) + " |"
     yield ""
 

@@ -1,8 +1,9 @@
 """Trains the coloured shapes of examples/training and puts the curves beside Darknet's.
 
-    python benchmarks/training.py [--seeds 1,2] [--iterations 900] [--cfgs yolo,region]
+    python benchmarks/training.py [--seeds 1,2,3] [--iterations 900] [--cfgs yolo,region] [--keep]
 
-Writes benchmarks/results/training.json, prints the table of docs/training.md, and draws docs/images/training.svg.
+--keep goes on with the runs that are there. Writes benchmarks/results/training.json, prints the table of
+docs/training.md, and draws docs/images/training.svg.
 Darknet's figures (its own random order, one core) are of two runs each: [yolo] of the program as it stands, [region] of
 one whose backward pass was mended, since the one on the CPU is empty.
 """
@@ -94,6 +95,7 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
     for column, (name, darknet) in enumerate(DARKNET.items()):
         axes = Axes(70 + column * 440, 90, 330, 280, (0, math.log10(1000)), (math.log10(0.3), math.log10(200)))
         items.append(Item(axes.x, 60, text=f"[{name}]", color=GREY))
+        items.append(Item(axes.x + axes.width / 2, axes.y + axes.height + 40, text="updates", anchor="middle"))
         for value in (0.5, 1, 2, 5, 10, 20, 50, 100):
             left, right = axes.at(0, math.log10(value)), axes.at(3, math.log10(value))
             items += [Item(points=(left, right), color="#e5e7eb", stroke=1)]
@@ -118,18 +120,22 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1,2")
+    parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--iterations", type=int, default=900)
     parser.add_argument("--cfgs", default="yolo,region")
+    parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args()
-    runs: list[dict[str, Any]] = []
+    results = ROOT / "benchmarks/results/training.json"
+    runs: list[dict[str, Any]] = json.loads(results.read_text())["runs"] if asked.keep else []
     with tempfile.TemporaryDirectory() as temporary:
         shapes.write(Path(temporary))
         for name in asked.cfgs.split(","):
             for seed in map(int, asked.seeds.split(",")):
+                if any((own["cfg"], own["seed"]) == (name, seed) for own in runs):
+                    continue
                 runs.append(run(name, seed, asked.iterations, Path(temporary)))
                 document = json.dumps({"runs": runs, "darknet": DARKNET}, indent=1)
-                (ROOT / "benchmarks/results/training.json").write_text(document + "\n")
+                results.write_text(document + "\n")
                 draw(runs, ROOT / "docs/images/training.svg")
     print("\n".join(table(runs)))
 

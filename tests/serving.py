@@ -150,5 +150,5 @@ def running(models: Mapping[str, Model], limits: Limits | None = None, **options
         finally:
             server.stop()
             thread.join(60)
-            service.engine.stop()
+            service.close()
             assert not thread.is_alive()

@@ -118,6 +118,13 @@ def test_an_engine_that_computes_something_else_is_told(result: Result, ceiling:
     assert "not measured: gone: cannot start /nowhere/python: No such file or directory" in text
 
 
+def test_processor_time_is_named(tmp_path: Path, ceiling: Ceiling) -> None:
+    result = bench(write_cfg(tmp_path, SMALL), None, ceiling, runs=1, peers=parse_peers(ONE_THREAD), clock="processor")
+    assert next(result_lines(result, ceiling)).endswith("; processor time")
+    assert document(describe_machine(), ceiling, [result])["networks"][0]["clock"] == "processor"
+    assert min(result.seconds) > 0 and len(result.engines[0].seconds) >= 1
+
+
 def test_the_table(result: Result, ceiling: Ceiling) -> None:
     lines = list(result_lines(result, ceiling))
     assert "96x64, math ieee, 2 threads, weights: stand-ins, seed 7" in lines[0]

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,21 @@ def test_dask_without_the_network_or_workers(client: Any, photos: list[str], tmp
         detect_on_dask(client, photos, DetectBatch("a"), tmp_path / "out", batch_size=0)
 
 
+def without_files(patch: pytest.MonkeyPatch, detect: DetectBatch) -> DetectBatch:
+    """A network that this process knows, and no worker finds."""
+    facts = detect.facts()
+    patch.setattr(DetectBatch, "facts", lambda self: facts)
+    return replace(detect, weights="nowhere.weights")
+
+
+@pytest.mark.slow
+def test_dask_workers_without_the_files(
+    client: Any, photos: list[str], detect: DetectBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DarknetError, match=r"nowhere.weights: cannot read"):
+        detect_on_dask(client, photos, without_files(monkeypatch, detect), tmp_path / "out")
+
+
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     ray = pytest.importorskip("ray", reason="the extra [ray] is not installed")
@@ -136,6 +152,14 @@ def test_ray(ray: Any, photos: list[str], detect: DetectBatch, expected: list[An
         return detect_on_ray(photos, detect, tmp_path / "out", workers=2, batch_size=3, resume=resume)
 
     interrupted_resumed_and_robbed(run, tmp_path / "out", expected, actors)
+
+
+@pytest.mark.slow
+def test_ray_workers_without_the_files(
+    ray: Any, photos: list[str], detect: DetectBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DarknetError, match=r"nowhere.weights: cannot read"):
+        detect_on_ray(photos, without_files(monkeypatch, detect), tmp_path / "out", workers=1)
 
 
 @pytest.mark.slow

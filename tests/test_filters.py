@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darknet_py.detect.detections import Detections
-from darknet_py.detect.filters import NO_FILTER, Filter, Size, make_filter, make_size
+from darknet_py.detect.filters import NO_FILTER, Filter, make_filter
+from darknet_py.detect.sizes import Size, make_size
 from darknet_py.detect.zones import contains, make_zone, share_within
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, DarknetWarning

@@ -25,18 +25,19 @@ from darknet_py.loading import load
 from darknet_py.synth import write_synth
 from darknet_py.view import Fit
 
+from .darknet_folder import YOLO_V1
 from .nets import net as net_text
 from .nets import write_cfg
 from .program import ask, failure
 from .systems import need_posix
 from .test_cli import NET, OWN, REPOSITORY
-from .test_legacy import YOLO_V1
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 from darknet_py.batch.archive import PART, Archive, read_archive  # noqa: E402
 from darknet_py.batch.facts import Facts  # noqa: E402
+from darknet_py.batch.node import machine_lock, warmed  # noqa: E402
 from darknet_py.batch.rows import failed_row, schema, to_table  # noqa: E402
 from darknet_py.evaluate.archived import archived as archived_found  # noqa: E402
 from darknet_py.evaluate.found import Setting, unit_of  # noqa: E402
@@ -66,9 +67,8 @@ def out(net: Path) -> Path:
 
 
 def batch(net: Path, **words: Any) -> DetectBatch:
-    return DetectBatch(
-        str(net / "net.cfg"), str(net / "net.weights"), names=tuple(NAMES), **{"thresh": 0.3, "threads": 1, **words}
-    )
+    given = {"weights": net / "net.weights", "names": NAMES, "thresh": 0.3, "threads": 1, **words}
+    return DetectBatch(str(net / "net.cfg"), **given)
 
 
 def all_paths(photos: Path) -> list[str]:
@@ -228,13 +228,38 @@ def test_files_that_are_not_whole_are_named(tmp_path: Path) -> None:
         read_archive(tmp_path)
 
 
+def test_a_full_disk_ends_it_and_loses_nothing_that_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **words: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Archive(tmp_path / "out", FACTS) as archive:
+        archive.add(row("/a"))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(FileError, match="cannot be written: No space left"),
+    ):
+        patch.setattr(parquet, "write_table", full)
+        with Archive(tmp_path / "out", FACTS, resume=True) as archive:
+            archive.add(row("/b"))
+    with Archive(tmp_path / "out", FACTS, resume=True) as archive:
+        assert archive.missing(["/a", "/b"]) == ["/b"]
+
+
+def test_without_pyarrow_it_says_what_to_install(
+    net: Path, photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "install darknet-py's extra [parquet]" in failure("detect", "photos", *OWN, *QUIET, cwd=net)
+    assert not out.exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [9, signal.SIGTERM])
 def test_a_run_that_is_stopped_goes_on(
     net: Path,
     photos: Path,
     out: Path,
-    number: signal.Signals,
+    number: int,
     tmp_path: Path,
 ) -> None:
     many = tmp_path / "many"
@@ -257,7 +282,7 @@ def test_a_run_that_is_stopped_goes_on(
         assert line, "it ended before the first pictures"
     process.send_signal(number)
     process.communicate(timeout=120)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 143)
+    assert process.returncode == (-9 if number == 9 else 143)
     before = {path.name: path.read_bytes() for path in out.glob("part*.parquet")}
     assert before and 2 <= len(read_archive(out)) < 12
     (many / "08.png").unlink()
@@ -291,6 +316,8 @@ def test_detect_batch_takes_paths_and_tables(net: Path, photos: Path) -> None:
     assert other.drop(["error"]) == to_table(rows).drop(["error"])
     assert detect([]) == [] and detect({"path": []}).num_rows == 0
     assert pickle.loads(pickle.dumps(detect)).worker() is detect.worker(), "one network in a process"
+    assert hash(batch(net, zones=[[0, 0, 1, 1]], classes=["cat", 1], size=[32, 32])), "lists become tuples"
+    assert batch(net, weights=None, zones=[[0, 0, 1, 1]]).zones == ((0, 0, 1, 1),)
 
 
 def test_detect_batch_has_the_options_of_the_command(net: Path, photos: Path, out: Path) -> None:
@@ -315,6 +342,36 @@ def test_addresses_are_opened_by_fsspec(net: Path, photos: Path) -> None:
     assert {**good, "path": ""} == {**expected, "path": ""}
     assert not missing["ok"] and missing["error"].startswith("memory://bucket/1.png: cannot be read")
     assert not unknown["ok"] and "nowhere" in unknown["error"]
+
+
+def test_kernels_are_compiled_by_one_process_of_a_machine(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr("darknet_py.warmup.cache_folder", lambda: tmp_path)
+    monkeypatch.setattr("darknet_py.warmup.read_pictures", lambda: read.append("read"))
+    detector = load(net / "net.cfg", net / "net.weights")
+    warmed(detector)
+    warmed(detector)
+    assert read == ["read"] and len(list(tmp_path.glob("warm-*"))) == 1
+    code = """
+import os, sys
+from darknet_py.batch.node import machine_lock
+print("waits", flush=True)
+with machine_lock("test"):
+    print(os.path.exists(sys.argv[1]))
+"""
+    need_posix()
+    with machine_lock("test"):
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / "before"], env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert other.stdout is not None and other.stdout.readline() == "waits\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.5)
+        (tmp_path / "before").touch()
+    assert other.communicate(timeout=60)[0] == "True\n"
 
 
 def test_a_network_that_cannot_be_loaded_ends_it(net: Path) -> None:

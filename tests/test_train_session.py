@@ -16,13 +16,14 @@ import pytest
 
 from darknet_py import load
 from darknet_py.detector import Detector
-from darknet_py.errors import DarknetError, DataError
+from darknet_py.errors import DarknetError, DataError, ImageError
 from darknet_py.parameters import Parameters
 from darknet_py.train import open_training
 from darknet_py.train.checkpoint import load_state, state_path
 from darknet_py.train.data import read_training_files
 from darknet_py.train.diagnosis import TrainingError
 from darknet_py.train.opening import Asked, Plan, WrongLines, plan_training
+from darknet_py.train.samples import Pictures
 from darknet_py.train.schedule import Resizing, Saving
 from darknet_py.train.training import Habits, Training
 from tests.training import CLASSIFIER, DETECTOR, write_set
@@ -193,7 +194,7 @@ def test_a_loss_that_is_no_number_is_explained(tmp_path: Path) -> None:
             TrainingError, match=r"loss is \S+ in batch \d: .* layer \d .*pictures: .*\.png.*learning_rate"
         ):
             list(training.run())
-    # What was saved before can be used.
+    # What was saved before can be used; parameters that are no numbers are not written.
     if (tmp_path / "backup/net.backup").exists():
         assert load_state(state_path(tmp_path / "backup/net.backup")).meta["count"] >= 1
     assert not (tmp_path / "backup/net_final.weights").exists()
@@ -243,3 +244,48 @@ def test_from_python(unbroken: Path) -> None:
     assert numbers == list(range(1, 9))
     with open_training(unbroken / "set.data", unbroken / "net.cfg", resume=True, seed=3, report=quiet) as training:
         assert training.session.is_done()
+
+
+def test_parameters_that_are_no_numbers_are_not_written(tmp_path: Path) -> None:
+    with open_set(tmp_path) as training:
+        list(training.run(1))
+        before = {path.name: path.read_bytes() for path in (tmp_path / "backup").iterdir()}
+        training.session.trainer.arrays[2]["weights"][0] = np.nan
+        with pytest.raises(TrainingError, match=r"after batch 1 weights of layer 2 \(convolutional\) are not finite"):
+            training.checkpoint()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "backup").iterdir()} == before
+
+
+def test_a_loss_that_explodes_is_reported_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    with open_set(tmp_path) as training:
+        training.report = said.append
+        [done] = training.run(1)
+        for loss in (1.0, 900.0, 5000.0, 6000.0):
+            training.watch(replace(done, loss=np.float32(loss), average=np.float32(1)))
+    notes = [line for line in said if line.startswith("Note: ")]
+    assert len(notes) == 1
+    assert "batch 1, 5e+03, is more than 1000 times" in notes[0] and "of layer " in notes[0]
+
+
+def test_a_picture_that_breaks_meanwhile_costs_nothing(tmp_path: Path) -> None:
+    with open_set(tmp_path) as training:
+        list(training.run())
+    whole = final(tmp_path)
+    (tmp_path / "backup/net_final.weights").unlink()
+    with open_set(tmp_path, workers=1) as training:
+        kept = {path: path.read_bytes() for path in (tmp_path / "images").iterdir()}
+        for path in kept:
+            path.write_bytes(b"broken")
+        training.session.loader.samples.pictures = Pictures(training.session.loader.samples.paths, 0)  # type: ignore[attr-defined]
+        numbers = []
+        with pytest.raises(ImageError, match=r"images/.*\.png: "):
+            for done in training.run():
+                numbers.append(done.number)
+        assert numbers == []
+        for path, data in kept.items():
+            path.write_bytes(data)
+    assert load_state(state_path(tmp_path / "backup/net.backup")).meta["count"] == 0
+    with open_set(tmp_path, resume=True) as training:
+        list(training.run())
+    assert final(tmp_path) == whole

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .facts import Facts
     from .rows import Row
     from .worker import Worker
 
@@ -30,7 +31,7 @@ class DetectBatch:
 
     model: str
     weights: str | None = None
-    names: str | tuple[str, ...] | None = None
+    names: str | Sequence[str] | None = None
     data: str | None = None
     map: str | None = None
     dialect: str = "auto"
@@ -41,10 +42,10 @@ class DetectBatch:
     thresh: float = 0.5
     hier_thresh: float = 0.5
     nms: float = 0.45
-    classes: str | tuple[str | int, ...] | None = None
+    classes: str | Sequence[str | int] | None = None
     min_size: str | float | None = None
     max_size: str | float | None = None
-    zones: tuple[str, ...] = ()
+    zones: Sequence[str | Sequence[float]] = ()
     zone_by: str = "centre"
     clip: bool = False
     tiles: str | None = None
@@ -54,12 +55,7 @@ class DetectBatch:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if hasattr(value, "__fspath__"):
-                value = value.__fspath__()
-            if isinstance(value, list):
-                value = tuple(value)
-            object.__setattr__(self, each.name, value)
+            object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
 
     def __call__(self, batch: Any) -> Any:
         """What is found in a batch of pictures.
@@ -87,6 +83,13 @@ class DetectBatch:
         """The rows of pictures, whose files' contents may be given. Raises `DarknetError`: no network."""
         return list(self.worker().rows(paths, contents))
 
+    def facts(self) -> Facts:
+        """What the rows depend on; the network is loaded for it, and let go. Raises `DarknetError` if it cannot be."""
+        from .worker import load_worker
+
+        with _LOCK:
+            return (_WORKERS.get(self) or load_worker(self)).facts
+
     def worker(self) -> Worker:
         """The loaded network of this process. Raises `DarknetError` if it cannot be loaded."""
         from .worker import load_worker
@@ -94,7 +97,7 @@ class DetectBatch:
         with _LOCK:
             if self not in _WORKERS:
                 _WORKERS.clear()  # one network at a time: who alternates between two keeps two processes
-                _WORKERS[self] = load_worker(self)
+                _WORKERS[self] = load_worker(self, warm=True)
             return _WORKERS[self]
 
 
@@ -102,6 +105,13 @@ _WORKERS: dict[DetectBatch, Worker] = {}
 """The network of this process: what is unpickled for each task finds it here."""
 
 _LOCK = threading.Lock()
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, paths as text: what can be hashed, compared and pickled everywhere."""
+    if hasattr(value, "__fspath__"):
+        return value.__fspath__()
+    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _columns(batch: Any) -> tuple[list[str], list[bytes] | None] | None:

@@ -49,7 +49,7 @@ def detect_on_dask(
     check_batch_size(batch_size)
     if not client.scheduler_info()["workers"]:
         raise DarknetError("this Dask cluster has no workers")
-    with Archive(folder, detect.worker().facts, resume) as archive:
+    with Archive(folder, detect.facts(), resume) as archive:
         chunks = in_chunks(archive.missing(paths), batch_size)
         workers = sum(each["nthreads"] for each in client.scheduler_info()["workers"].values())
         batches: dict[str, list[str]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,7 @@ def detect_on_ray(
         ray.init()
     check_cluster(workers, threads)
     detect = replace(detect, threads=threads)
-    with Archive(folder, detect.worker().facts, resume) as archive:
+    with Archive(folder, detect.facts(), resume) as archive:
         missing = archive.missing(paths)
         if not missing:
             return archive
@@ -59,9 +60,12 @@ def detect_on_ray(
             )
             .iter_batches(batch_size=None, batch_format="pyarrow")
         )  # fmt: skip
-        for table in tables:
-            for row in table.to_pylist():
-                archive.add(row)
+        try:
+            for table in tables:
+                for row in table.to_pylist():
+                    archive.add(row)
+        except ray.exceptions.RayError as error:
+            raise DarknetError(f"Ray: {_cause(error)}") from error
     return archive
 
 
@@ -97,6 +101,16 @@ def check_cluster(workers: int, threads: int = 1, reading: bool = False) -> None
             f"{workers} actors of {threads} CPUs each{rest}: this Ray cluster has {there:g} CPUs, and Ray would wait "
             f"for ever; take {max(int((there - reading) // threads), 0)} actors, or ray.init(num_cpus=...) for more"
         )
+
+
+_ERROR = re.compile(r"^(?!ray\.)[\w.]*\w(?:Error|Exception): (.+)$", re.MULTILINE)
+"""Python's last line about an error that is none of Ray's own, in the text of one that is."""
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong in a worker: the line of the first error there."""
+    found = _ERROR.search(str(error))
+    return found[1] if found else (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _ray() -> Any:

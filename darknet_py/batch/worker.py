@@ -109,8 +109,8 @@ class Worker:
             return failed_row(path, ImageError("needs more memory than there is", path), self._hashes)
 
 
-def load_worker(batch: DetectBatch) -> Worker:
-    """Load a batch's network, its kernels compiled once on each machine. Raises `DarknetError`."""
+def load_worker(batch: DetectBatch, warm: bool = False) -> Worker:
+    """Load a batch's network; ``warm``: its kernels are compiled, once on each machine. Raises `DarknetError`."""
     filter = make_filter(batch.classes, batch.min_size, batch.max_size, batch.zones, batch.zone_by, batch.clip)
     tiles = None if batch.tiles is None else make_tiles(batch.tiles, batch.tile_overlap)
     detector = load(
@@ -119,7 +119,8 @@ def load_worker(batch: DetectBatch) -> Worker:
     )  # fmt: skip
     detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
     worker = Worker(detector, batch.thresh, batch.hier_thresh, batch.nms, batch.decoder, batch.exif or None)
-    warmed(detector)
+    if warm:
+        warmed(detector)
     return worker
 
 

@@ -36,9 +36,9 @@ class Files:
         """Where the network's input is, as an .npy file."""
         return self.folder / "input.npy"
 
-    def job(self, threads: int) -> Job:
+    def job(self, threads: int, clock: str) -> Job:
         """What an engine's process gets as its first line."""
-        return Job(str(self.cfg), str(self.weights), str(self.input), threads, dialect=self.dialect)
+        return Job(str(self.cfg), str(self.weights), str(self.input), threads, dialect=self.dialect, clock=clock)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def result_lines(result: Result, ceiling: Ceiling, layers: bool = True) -> Itera
     shape, threads = result.network.input, result.threads
     yield (
         f"{result.network.path}: {shape.w}x{shape.h}, math {result.math}, {threads} thread{'s' * (threads > 1)}, "
-        f"weights: {result.weights}"
+        f"weights: {result.weights}" + ("; processor time" if result.clock == "processor" else "")
     )
     if layers:
         yield ""
@@ -133,6 +133,7 @@ def _result(result: Result, ceiling: Ceiling) -> JsonObject:
         "input": [shape.w, shape.h, shape.c],
         "math": result.math,
         "threads": result.threads,
+        "clock": result.clock,
         "weights": result.weights,
         "multiply_adds": result.network.multiply_adds,
         "activation_bytes": result.arena_bytes,

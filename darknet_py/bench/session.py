@@ -22,6 +22,7 @@ from ..plan.build import Plan
 from ..plan.fusion import pooled_convolutions
 from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
+from .peers.serve import CLOCKS
 
 if TYPE_CHECKING:
     from ..layers import Layer
@@ -89,7 +90,8 @@ class EngineTime:
 
 @dataclass
 class Result:
-    """What a benchmark found out. ``seconds``: of our runs; ``failures``: why engines could not be measured."""
+    """What a benchmark found out. ``seconds``: of our runs; ``failures``: why engines could not be measured; ``clock``:
+    what seconds were counted."""
 
     network: Network
     math: str
@@ -100,6 +102,7 @@ class Result:
     layers: list[LayerTime]
     engines: list[EngineTime]
     failures: list[str]
+    clock: str = "wall"
 
     @property
     def speed(self) -> float:
@@ -110,8 +113,9 @@ class Result:
 class Own:
     """This engine, in this process; keeps the time of every step."""
 
-    def __init__(self, plan: Plan, x: Floats) -> None:
+    def __init__(self, plan: Plan, x: Floats, clock: str = "wall") -> None:
         self.plan = plan
+        self.clock = clock
         self.x = x.reshape(-1)
         self.seconds: list[float] = []
         self.steps: list[list[float]] = []
@@ -126,10 +130,11 @@ class Own:
         return self.seconds[-count:]
 
     def _run(self) -> list[float]:
-        times = [time.perf_counter()]
+        clock = CLOCKS[self.clock]
+        times = [clock()]
         for image in range(self.plan.images):
             self.plan.input(image)[:] = self.x
-        self.plan.run(lambda step: times.append(time.perf_counter()))
+        self.plan.run(lambda step: times.append(clock()))
         return [float(seconds) for seconds in np.diff(times)]
 
     def layer_times(self) -> list[LayerTime]:
@@ -170,6 +175,7 @@ def bench(
     peers: Sequence[PeerSpec] = (),
     report: Callable[[str], None] = lambda text: None,
     dialect: str = AUTO,
+    clock: str = "wall",
 ) -> Result:
     """Measure a network.
 
@@ -181,6 +187,7 @@ def bench(
         peers: other engines, measured in turns with this one on the same input.
         report: called with a line about what is being done.
         dialect: as for `load`.
+        clock: what seconds are counted (`peers.serve.CLOCKS`).
 
     Raises:
         DarknetError: something is wrong with the files. (Engines that fail are in the result.)
@@ -194,7 +201,7 @@ def bench(
         shape = (network.input.c, network.input.h, network.input.w)
         x: Floats = np.random.RandomState(SEED).uniform(0, 1, shape).astype(np.float32)
         np.save(files.input, x)
-        own = Own(make_plan(files, math, ceiling.threads), x)
+        own = Own(make_plan(files, math, ceiling.threads), x, clock)
         running: list[Running] = []
         failures: list[str] = []
         for spec in peers:
@@ -209,7 +216,7 @@ def bench(
             _compare(peer, engine, own.plan, failures)
         return Result(
             network, math, ceiling.threads, str(weights) if weights else f"stand-ins, seed {SEED}",
-            own.plan.arena_bytes, own.seconds, own.layer_times(), [engine for _, engine in running], failures,
+            own.plan.arena_bytes, own.seconds, own.layer_times(), [engine for _, engine in running], failures, clock,
         )  # fmt: skip
 
 
@@ -220,8 +227,8 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
         get_arithmetic(math, own.plan.network.dialect).check_covers(own.plan.network)
         together = f", {spec.images} images at a time" if spec.images > 1 else ""
         engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
-        return OwnPeer(make_plan(files, math, threads, spec.images), own.x), engine
-    peer = stack.enter_context(Peer(spec, files.job(own.plan.threads), files.folder))
+        return OwnPeer(make_plan(files, math, threads, spec.images), own.x, own.clock), engine
+    peer = stack.enter_context(Peer(spec, files.job(own.plan.threads, own.clock), files.folder))
     return peer, EngineTime(spec.name, peer.engine, peer.threads)
 
 

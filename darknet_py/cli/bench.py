@@ -40,13 +40,18 @@ if TYPE_CHECKING:
          "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
          "images at a time (batch=4; times are by image).",
 )  # fmt: skip
+@click.option(
+    "--clock", type=click.Choice(["wall", "processor"]), default="wall", show_default=True,
+    help="Count the seconds that pass, or those in which a core works for the engine: on a machine that other programs "
+         "use as well. Threads that wait actively work, too: best with --threads 1.",
+)  # fmt: skip
 @plan_option
 @click.option("--layers/--no-layers", default=None, help="Print the table of layers [default: yes, not with --sizes].")
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a chart (.svg or .png).")
 def bench(
     cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, sizes: tuple[tuple[int, int], ...], runs: int, against: str, show_plan: bool,
+    dialect: str, sizes: tuple[tuple[int, int], ...], runs: int, against: str, clock: str, show_plan: bool,
     layers: bool | None, json_file: str | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Measure how fast the networks CFG... run: every layer, and the whole.
@@ -85,7 +90,18 @@ def bench(
     for cfg, each in jobs:
         with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as report:
             results.append(
-                run(cfg, weights, ceiling, size=each, math=math, runs=runs, peers=peers, report=report, dialect=dialect)
+                run(
+                    cfg,
+                    weights,
+                    ceiling,
+                    size=each,
+                    math=math,
+                    runs=runs,
+                    peers=peers,
+                    report=report,
+                    dialect=dialect,
+                    clock=clock,
+                )
             )
     for line in machine_lines(machine, ceiling):
         click.echo(line, err=json_file == "-")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DarknetError, warn
+from .sizes import Size, make_size
 from .zones import Zone, contains, make_zone, share_within
 
 if TYPE_CHECKING:
@@ -27,47 +28,6 @@ if TYPE_CHECKING:
 
 OVERLAP = 0.5
 """The share of a box that must lie in a zone, where overlap is asked for and no share is given."""
-
-_SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:x(\d+(?:\.\d*)?|\.\d+))?(%|px)?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Size:
-    """A least or greatest size of boxes.
-
-    Attributes:
-        share: the box's area as a share of the picture's, 0 to 1; None where pixels are meant.
-        width, height: of both sides, in pixels.
-    """
-
-    share: float | None = None
-    width: float = 0.0
-    height: float = 0.0
-
-
-def make_size(name: str, size: str | float | Size) -> Size:
-    """A size from ``1%`` or ``.01`` (share of the picture's area), ``20px`` or ``20x40px`` (width and height).
-
-    Args:
-        name: of the option, for messages.
-        size: text; a number is a share.
-
-    Raises:
-        DarknetError: it is something else.
-    """
-    if isinstance(size, Size):
-        return size
-    found = None if isinstance(size, bool) else _SIZE.fullmatch(str(size).strip())
-    if found:
-        width, height, unit = float(found[1]), float(found[2] or found[1]), found[3]
-        if unit == "px":
-            return Size(None, width, height)
-        share = width / 100 if unit == "%" else width
-        if found[2] is None and 0 <= share <= 1:
-            return Size(share)
-    raise DarknetError(
-        f"{name}={size}: is no size: write 1% or .01 for a share of the picture's area, 20px for both sides, or 20x40px"
-    )
 
 
 @dataclass(frozen=True)
@@ -131,9 +91,9 @@ class Filter:
             if self.clip:
                 passed &= (side > 0).all(axis=1)
             if self.min_size is not None:
-                passed &= _at_least(self.min_size, side, area)
+                passed &= self.min_size.at_least(side, area)
             if self.max_size is not None:
-                passed &= _at_most(self.max_size, side, area)
+                passed &= self.max_size.at_most(side, area)
         if self.zones:
             passed &= self._in_zones(centre, side, image_size)
         return passed
@@ -263,24 +223,8 @@ def _overlap(zone_by: str) -> float | None:
 
 def _check_order(filter: Filter) -> None:
     """Raise `DarknetError` if no box can be between the least and the greatest size."""
-    low, high = filter.min_size, filter.max_size
-    if low is None or high is None or (low.share is None) != (high.share is None):
-        return
-    shares = low.share is not None and high.share is not None and low.share > high.share
-    if shares or (low.share is None and (low.width > high.width or low.height > high.height)):
+    if filter.min_size is not None and filter.max_size is not None and filter.min_size.exceeds(filter.max_size):
         raise DarknetError("min_size is above max_size: no box is of such a size")
-
-
-def _at_least(size: Size, side: Doubles, area: Doubles) -> NDArray[np.bool_]:
-    if size.share is not None:
-        return area >= size.share
-    return (side[:, 0] >= size.width) & (side[:, 1] >= size.height)
-
-
-def _at_most(size: Size, side: Doubles, area: Doubles) -> NDArray[np.bool_]:
-    if size.share is not None:
-        return area <= size.share
-    return (side[:, 0] <= size.width) & (side[:, 1] <= size.height)
 
 
 @np.errstate(all="ignore")

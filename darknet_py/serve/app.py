@@ -37,7 +37,7 @@ _WORDS = {404: "there is nothing at this address", 405: "this address does not t
 def make_service(
     models: Mapping[str, Model], limits: Limits | None = None, key: str | None = None, allow_urls: Sequence[str] = ()
 ) -> Service:
-    """All that handlers need. Its engine has threads, which `Engine.stop` ends.
+    """All that handlers need. It has threads, which `Service.close` ends.
 
     Args:
         models: by name, the first one is the default.

@@ -47,7 +47,7 @@ def routes(service: Service) -> list[Route]:
                 raise Refused(400, "No valid image file found")
             least = form.number("min_confidence", "Invalid value for min_confidence: a number from 0 to 1")
             found = await service.engine.detect(model, image, Ask(thresh=least), MIN_CONFIDENCE)
-            return JSONResponse(_document(model, found), headers=extra_headers(found))
+            return await service.engine.finish(_answer, model, found)
 
         return await body_of(request, service, work)
 
@@ -87,7 +87,7 @@ async def _form(request: Request, service: Service, body: bytes) -> Form:
         raise
 
 
-def _document(model: Model, found: Found) -> dict[str, Any]:
+def _answer(model: Model, found: Found) -> Response:
     predictions = [
         {"confidence": confidence, "label": as_unicode(label), "x_min": left, "y_min": top, "x_max": right,
          "y_max": bottom}
@@ -96,9 +96,10 @@ def _document(model: Model, found: Found) -> dict[str, Any]:
         )
     ]  # fmt: skip
     whole, network = round(1000 * found.seconds), round(1000 * found.run_seconds)
-    return {
+    document = {
         "success": True, "predictions": predictions, "duration": 0, "count": len(predictions), "command": "detect",
         "message": f"Found {len(predictions)} objects", "moduleId": f"darknet-py/{model.name}", "code": 200,
         "executionProvider": "CPU", "canUseGPU": False, "inferenceMs": network, "processMs": whole,
         "analysisRoundTripMs": whole,
     }  # fmt: skip
+    return JSONResponse(document, headers=extra_headers(found))

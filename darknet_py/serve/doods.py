@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -75,12 +75,10 @@ def routes(service: Service) -> list[Route]:
             for option in ("image", "preprocess"):
                 if asked.get(option):
                     raise Refused(400, f"{option} is not done here: leave it out")
-            picture = _picture(service, _text(asked, "data"))
+            picture = await _picture(service, _text(asked, "data"))
             least = min((value for rule in rules for value in rule.percent.values()), default=100.0)
             found = await service.engine.detect(model, picture, Ask(thresh=min(max(least / 100, 0.0), 1.0)))
-            document = {"id": _text(asked, "id"), "detections": list(_detections(found, rules)),
-                        "duration": round(1000 * found.run_seconds)}  # fmt: skip
-            return JSONResponse(document, headers=extra_headers(found))
+            return await service.engine.finish(_answer, _text(asked, "id"), found, rules)
 
         return await body_of(request, service, work)
 
@@ -102,20 +100,19 @@ def _text(asked: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def _picture(service: Service, data: str) -> Any:
+async def _picture(service: Service, data: str) -> bytes:
     if data.startswith(("http:", "https:", "rtsp:", "ftp:", "file:")):
-        service.urls.check(data)
-        return partial(service.urls.fetch, data)
+        return await service.urls.get(data)
     if not data:
         raise Refused(400, "data is empty: a picture in base64")
+    return await service.engine.in_thread(_decode, data)
 
-    def decode() -> bytes:
-        try:
-            return base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            raise Refused(400, "data is no base64") from None
 
-    return decode
+def _decode(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(400, "data is no base64") from None
 
 
 def _rules(asked: dict[str, Any]) -> list[_Rule]:
@@ -145,7 +142,13 @@ def _number(value: Any, what: str) -> float:
     return float(value)
 
 
-def _detections(found: Found, rules: list[_Rule]) -> Any:
+def _answer(name: str, found: Found, rules: list[_Rule]) -> Response:
+    detections = list(_detections(found, rules))
+    document = {"id": name, "detections": detections, "duration": round(1000 * found.run_seconds)}
+    return JSONResponse(document, headers=extra_headers(found))
+
+
+def _detections(found: Found, rules: list[_Rule]) -> Iterator[dict[str, Any]]:
     centres, sides = found.detections.box[:, :2].astype(float), found.detections.box[:, 2:].astype(float)
     edges = [[min(max(value, 0.0), 1.0) for value in row] for row in
              zip(*(centres - sides / 2).T.tolist(), *(centres + sides / 2).T.tolist(), strict=True)]  # fmt: skip

@@ -33,6 +33,10 @@ READERS = 2
 """Threads that decode pictures while the network runs others."""
 
 
+MOST_CANDIDATES = 20_000
+"""Classes of boxes before suppression, which compares all with all: a second's work. Pictures have about a hundred."""
+
+
 @dataclass(frozen=True)
 class Found:
     """What is in one picture.
@@ -98,19 +102,17 @@ class Engine:
             raise Refused(404, f"there is no model {name!r}; the models are {', '.join(self.models)}")
         return self.models[name] if name else self.first
 
-    async def detect(
-        self, model: Model, picture: bytes | Pixels | Callable[[], bytes | Pixels], ask: Ask, default: float = 0.5
-    ) -> Found:
+    async def detect(self, model: Model, picture: bytes | Pixels, ask: Ask, default: float = 0.5) -> Found:
         """What is in a picture.
 
         Args:
             model: which network.
-            picture: a file's bytes, pixels (height x width x 3 uint8), or what gives them (in a thread).
+            picture: a file's bytes, or pixels (height x width x 3 uint8).
             ask: thresholds.
             default: the threshold where neither the request nor the user named one.
 
         Raises:
-            Refused: 503, there is no place in the queue.
+            Refused: 503, there is no place in the queue; 400, the threshold lets too many boxes through.
             ImageError: it cannot be read.
         """
         start = perf_counter()
@@ -118,9 +120,7 @@ class Engine:
         with self._place():
             job, size = await self.in_thread(_read, model, picture, view)
             outputs, seconds = await self._run(job)
-            found, left_out = await asyncio.get_running_loop().run_in_executor(
-                self._finisher, _finish, model, outputs, size, view, ask, self.limits.rows
-            )
+            found, left_out = await self.finish(_finish, model, outputs, size, view, ask, self.limits.rows)
         self.metrics.picture(model.name, seconds, len(found))
         return Found(found, left_out, seconds, perf_counter() - start)
 
@@ -135,6 +135,10 @@ class Engine:
     async def in_thread(self, function: Callable[..., _Value], *arguments: Any) -> _Value:
         """Work that would hold up the event loop, such as taking a body apart."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, function, *arguments)
+
+    async def finish(self, function: Callable[..., _Value], *arguments: Any) -> _Value:
+        """Work on results: many boxes would hold up the event loop, too."""
+        return await asyncio.get_running_loop().run_in_executor(self._finisher, function, *arguments)
 
     def stop(self) -> None:
         """End the threads; what still waits is cancelled. (A server that stops gracefully has nothing waiting then.)"""
@@ -201,11 +205,9 @@ class Engine:
                     return running
 
 
-def _read(
-    model: Model, picture: bytes | Pixels | Callable[[], bytes | Pixels], view: View
-) -> tuple[_Job, tuple[int, int]]:
+def _read(model: Model, picture: bytes | Pixels, view: View) -> tuple[_Job, tuple[int, int]]:
     """What is to be run, and the picture's width and height."""
-    pixels = as_pixels(picture() if callable(picture) else picture)
+    pixels = as_pixels(picture)
     size = (pixels.shape[1], pixels.shape[0])
     if view.tiles is not None:
         return _Job(model, None, Future(), partial(model.detector.boxes_in, pixels, view)), size
@@ -216,7 +218,13 @@ def _finish(
     model: Model, outputs: Any, size: tuple[int, int], view: View, ask: Ask, most: int
 ) -> tuple[Detections, int]:
     """Detections in the order of their confidence, and how many were left out."""
-    boxes = outputs if view.tiles is not None else model.detector.boxes(outputs, size, view)
+    if view.tiles is not None:
+        boxes = outputs
+    else:
+        candidates = model.detector.candidates(outputs, size, view)
+        if np.count_nonzero(candidates.prob > view.thresh) > MOST_CANDIDATES:
+            raise Refused(400, f"more than {MOST_CANDIDATES} boxes are above {view.thresh:g}: raise the threshold")
+        boxes = model.detector.boxes(outputs, size, view)
     found = ask.filter.select(to_detections(boxes, view, model.detector.names, size))
     rows = np.argsort(-found.confidence, kind="stable")
     found = found[rows[:most]]

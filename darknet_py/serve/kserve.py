@@ -43,35 +43,56 @@ PROTOCOL = Protocol("kserve", ("/v2",), error)
 
 def routes(service: Service) -> list[Route]:
     """``/v2/...``: health, models, inference."""
+    handlers = _Handlers(service)
+    found = [
+        PROTOCOL.route("/v2", handlers.about),
+        PROTOCOL.route("/v2/health/live", handlers.healthy),
+        PROTOCOL.route("/v2/health/ready", handlers.healthy),
+        PROTOCOL.route("/v2/repository/index", handlers.index, "POST"),
+    ]
+    for model in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        found += [
+            PROTOCOL.route(model, handlers.metadata),
+            PROTOCOL.route(f"{model}/ready", handlers.ready),
+            PROTOCOL.route(f"{model}/config", handlers.config),
+            PROTOCOL.route(f"{model}/infer", handlers.infer, "POST"),
+        ]
+    return found
 
-    def model_of(request: Request) -> Model:
-        service.access.check(request)
+
+class _Handlers:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def _model(self, request: Request) -> Model:
+        self._service.access.check(request)
         if request.path_params.get("version", VERSION) != VERSION:
             raise Refused(404, f"every model has the version {VERSION} only")
-        return service.engine.model(request.path_params["model"])
+        return self._service.engine.model(request.path_params["model"])
 
-    async def about(request: Request) -> Response:
+    async def about(self, request: Request) -> Response:
         return JSONResponse({"name": "darknet-py", "version": __version__, "extensions": ["binary_tensor_data"]})
 
-    async def healthy(request: Request) -> Response:
+    async def healthy(self, request: Request) -> Response:
         return Response()
 
-    async def ready(request: Request) -> Response:
-        model_of(request)
+    async def ready(self, request: Request) -> Response:
+        self._model(request)
         return Response()
 
-    async def metadata(request: Request) -> Response:
-        return JSONResponse(_metadata(model_of(request)))
+    async def metadata(self, request: Request) -> Response:
+        return JSONResponse(_metadata(self._model(request)))
 
-    async def config(request: Request) -> Response:
-        return JSONResponse(_config(model_of(request)))
+    async def config(self, request: Request) -> Response:
+        return JSONResponse(_config(self._model(request)))
 
-    async def index(request: Request) -> Response:
-        service.access.check(request)
-        return JSONResponse([{"name": name, "version": VERSION, "state": "READY"} for name in service.engine.models])
+    async def index(self, request: Request) -> Response:
+        self._service.access.check(request)
+        models = self._service.engine.models
+        return JSONResponse([{"name": name, "version": VERSION, "state": "READY"} for name in models])
 
-    async def infer(request: Request) -> Response:
-        model = model_of(request)
+    async def infer(self, request: Request) -> Response:
+        model, service = self._model(request), self._service
 
         async def work(body: bytes) -> Response:
             length = request.headers.get("inference-header-content-length")
@@ -82,33 +103,21 @@ def routes(service: Service) -> list[Route]:
                 results = await _raw(service, model, tensors[0])
             else:
                 results = await _pictures(service, model, tensors[0], _ask(asked))
-            binary = wanted_outputs(asked, [result.name for result in results])
-            document: dict[str, Any] = {"model_name": model.name, "model_version": VERSION}
-            if isinstance(asked.get("id"), str):
-                document["id"] = asked["id"]
-            chosen = [result for result in results if result.name in binary]
-            content, head = await service.engine.in_thread(answer_body, document, chosen, binary)
-            if head is None:
-                return Response(content, media_type="application/json")
-            return Response(content, media_type="application/octet-stream",
-                            headers={"Inference-Header-Content-Length": str(head)})  # fmt: skip
+            return await service.engine.finish(_answer, model, asked, results)
 
         return await body_of(request, service, work)
 
-    found = [
-        PROTOCOL.route("/v2", about),
-        PROTOCOL.route("/v2/health/live", healthy),
-        PROTOCOL.route("/v2/health/ready", healthy),
-        PROTOCOL.route("/v2/repository/index", index, "POST"),
-    ]
-    for model in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
-        found += [
-            PROTOCOL.route(model, metadata),
-            PROTOCOL.route(f"{model}/ready", ready),
-            PROTOCOL.route(f"{model}/config", config),
-            PROTOCOL.route(f"{model}/infer", infer, "POST"),
-        ]
-    return found
+
+def _answer(model: Model, asked: dict[str, Any], results: list[Tensor]) -> Response:
+    binary = wanted_outputs(asked, [result.name for result in results])
+    document: dict[str, Any] = {"model_name": model.name, "model_version": VERSION}
+    if isinstance(asked.get("id"), str):
+        document["id"] = asked["id"]
+    content, head = answer_body(document, [result for result in results if result.name in binary], binary)
+    if head is None:
+        return Response(content, media_type="application/json")
+    headers = {"Inference-Header-Content-Length": str(head)}
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 def _read(body: bytes, length: str | None) -> tuple[dict[str, Any], list[Tensor]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -53,12 +52,11 @@ def routes(service: Service) -> list[Route]:
             model = service.engine.model(options.get("model", ""))
             ask = _ask(options, model, request.query_params.getlist("zone"))
             if url := options.get("url"):
-                service.urls.check(url)
-                picture = partial(service.urls.fetch, url)
+                picture = await service.urls.get(url)
             elif not picture:
                 raise Refused(400, "there is no picture: send it as the body, or as a file in a form")
             found = await service.engine.detect(model, picture, ask)
-            return JSONResponse(_document(model, found), headers=extra_headers(found))
+            return await service.engine.finish(_answer, model, found)
 
         return await body_of(request, service, work)
 
@@ -100,17 +98,15 @@ def _describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _document(model: Model, found: Found) -> dict[str, Any]:
+def _answer(model: Model, found: Found) -> Response:
     width, height = found.detections.image_size
-    document: dict[str, Any] = unicode_only(
-        {
-            "model": model.name,
-            "width": width,
-            "height": height,
-            "seconds": round(found.seconds, 6),
-            "network_seconds": round(found.run_seconds, 6),
-            "left_out": found.left_out,
-            "objects": found.detections.to_json(),
-        }
-    )
-    return document
+    document = {
+        "model": model.name,
+        "width": width,
+        "height": height,
+        "seconds": round(found.seconds, 6),
+        "network_seconds": round(found.run_seconds, 6),
+        "left_out": found.left_out,
+        "objects": found.detections.to_json(),
+    }
+    return JSONResponse(unicode_only(document), headers=extra_headers(found))

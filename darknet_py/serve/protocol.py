@@ -46,6 +46,11 @@ class Service:
     limits: Limits
     metrics: Metrics
 
+    def close(self) -> None:
+        """End all threads."""
+        self.engine.stop()
+        self.urls.close()
+
 
 class Protocol:
     """The routes of a protocol; each answers errors in the protocol's form.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -48,7 +47,7 @@ def routes(service: Service) -> list[Route]:
             least = form.number("min_confidence", "min_confidence must be a number from 0 to 1")
             url = form.fields.get("url", "")
             try:
-                picture = _address(service, form, url) if url else form.files.get("image", b"")
+                picture = await service.urls.get(_address(form, url)) if url else form.files.get("image", b"")
                 if not picture:
                     raise Refused(400, "Empty file")
                 found = await service.engine.detect(model, picture, Ask(thresh=least))
@@ -56,7 +55,7 @@ def routes(service: Service) -> list[Route]:
                 if not url or getattr(problem, "status", 0) == 503:
                     raise
                 return _failed(f"fetch failed: {problem}")
-            return JSONResponse(_document(model, found), headers=extra_headers(found))
+            return await service.engine.finish(_answer, model, found)
 
         return await body_of(request, service, work)
 
@@ -84,14 +83,12 @@ def routes(service: Service) -> list[Route]:
     ]
 
 
-def _address(service: Service, form: Form, url: str) -> Any:
-    """What fetches the frame; the login that ZoneMinder wants goes behind the address, and into no message."""
-    service.urls.check(url)
+def _address(form: Form, url: str) -> str:
+    """A frame's address; the login that ZoneMinder wants goes behind it, and into no message."""
     login = form.fields.get("zm_auth", "")
     if login and _LOGIN.fullmatch(login) is None:
         raise Refused(400, "zm_auth is no part of an address")
-    whole = url + (f"{'&' if '?' in url else '?'}{login}" if login else "")
-    return partial(service.urls.fetch, whole)
+    return url + (f"{'&' if '?' in url else '?'}{login}" if login else "")
 
 
 def _failed(message: str) -> Response:
@@ -106,13 +103,11 @@ def _describe(model: Model) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _document(model: Model, found: Found) -> dict[str, Any]:
+def _answer(model: Model, found: Found) -> Response:
     rows = zip(found.detections.names, found.detections.confidence.tolist(), corners(found), strict=True)
-    return {
-        "detections": [
-            {"label": as_unicode(label), "confidence": confidence, "box": list(box), "type": "object",
-             "model_name": model.name}
-            for label, confidence, box in rows
-        ],
-        "error": None,
-    }  # fmt: skip
+    detections = [
+        {"label": as_unicode(label), "confidence": confidence, "box": list(box), "type": "object",
+         "model_name": model.name}
+        for label, confidence, box in rows
+    ]  # fmt: skip
+    return JSONResponse({"detections": detections, "error": None}, headers=extra_headers(found))

@@ -38,16 +38,31 @@ def check_loss(trainer: Trainer, result: StepResult, pictures: Sequence[str]) ->
     )
 
 
+def check_parameters(trainer: Trainer) -> None:
+    """Raise `TrainingError` if parameters are not finite: a file of them would be of no use."""
+    for layer, arrays in zip(trainer.network.layers, trainer.arrays, strict=True):
+        for name, values in arrays.items():
+            if not _finite(values):
+                raise TrainingError(
+                    f"after batch {trainer.batch_number} {name} of layer {layer.index} ({layer.kind}) are not finite; "
+                    "nothing is written over the last checkpoint; try a lower learning_rate, or more burn_in"
+                )
+
+
+def largest_output(trainer: Trainer) -> str:
+    """The layer whose outputs are the largest, in words."""
+    layers = trainer.network.layers
+    sizes = [float(np.abs(trainer.plan.output(layer.index)).max()) for layer in layers]
+    worst = layers[int(np.argmax(sizes))]
+    return f"the outputs of layer {worst.index} ({worst.kind}) reach {max(sizes):.2g}"
+
+
 def _first_layer(trainer: Trainer) -> str:
-    """The first layer whose output or parameters are not finite, in words."""
+    """The first layer whose output is not finite, in words."""
     for layer in trainer.network.layers:
         what = f"layer {layer.index} ({layer.kind})"
         if not _finite(trainer.plan.output(layer.index)):
             return f"the output of {what} is the first that is not finite"
-    for layer, arrays in zip(trainer.network.layers, trainer.arrays, strict=True):
-        for name, values in arrays.items():
-            if not _finite(values):
-                return f"{name} of layer {layer.index} ({layer.kind}) are not finite"
     return "all outputs are finite, the loss alone is not"
 
 

@@ -147,6 +147,8 @@ class Plan:
         try:
             training.prepare()
             if resume:
+                if weights is not None:
+                    report(f"Note: {weights} is not read: the training goes on from {training.backup}")
                 for changed in training.resume():
                     report(f"Note: {changed} is not as it was: the result will not be that of an unbroken run")
         except DarknetError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, FileError
+from ..errors import DataError, FileError, ImageError
 from ..formats.atomic import check_writable
 from ..layers import Detection
 from .checkpoint import State, differences, load_state, restore, save_state, state_path
 from .curves import new_history, write_curves
+from .diagnosis import check_parameters, largest_output
 from .samples import Labelled
 from .schedule import CLASSIFIER, CLASSIFIER_FILES, DETECTOR, DETECTOR_FILES, Resizing, Saving
 from .session import Iteration, Session
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from ..network import Network
     from .samples import Samples
     from .score import Scorer
+
+EXPLODES = 1000
+"""A loss so many times the lowest average is reported."""
 
 SECONDS = 600.0
 """After so long there is a checkpoint, whatever the batch number is."""
@@ -74,6 +79,8 @@ class Training:
     history: list[tuple[float, ...]] = field(default_factory=list)
     report: Callable[[str], None] = lambda text: None
     stopped: bool = False
+    _lowest: float = field(default=math.inf, init=False)
+    _warned: bool = field(default=False, init=False)
 
     def stop(self) -> None:
         """Let `run` end after this iteration, with a checkpoint."""
@@ -125,7 +132,8 @@ class Training:
             DarknetError: the loss is no number any more, a picture cannot be read, or a file cannot be written.
         """
         saved = drawn = time.monotonic()
-        for done in self.session.run(iterations):
+        for done in self._iterations(iterations):
+            self.watch(done)
             score = self._score(done)
             self.history.append(
                 (done.number, float(done.loss), float(done.average), float(done.rate), done.size[0], score)
@@ -145,8 +153,22 @@ class Training:
         if not self.stopped:
             self._save(f"{self.habits.saving.last}.weights")
 
+    def _iterations(self, count: int | None) -> Iterator[Iteration]:
+        """Those of the session; before a picture that cannot be read any more ends it, there is a checkpoint."""
+        try:
+            yield from self.session.run(count)
+        except ImageError:
+            self.checkpoint()
+            raise
+
     def checkpoint(self) -> None:
-        """Write NAME.backup, its state and the chart. Raises `FileError` or `WeightsError`."""
+        """Write NAME.backup, its state and the chart.
+
+        Raises:
+            TrainingError: the parameters are not finite; what was written before stays.
+            FileError, WeightsError: a file cannot be written.
+        """
+        check_parameters(self.session.trainer)
         # The state first: it alone is what a training goes on from.
         save_state(self.session, np.array(self.history or new_history()), self.made_of, state_path(self.backup))
         self._save(".backup")
@@ -163,6 +185,16 @@ class Training:
         behind = self.habits.saving.snapshot(done.number, epochs)
         if behind is not None:
             self._save(f"{behind}.weights")
+
+    def watch(self, done: Iteration) -> None:
+        """Say so, once, if the loss grows out of all proportion."""
+        self._lowest = min(self._lowest, float(done.average))
+        if not self._warned and float(done.loss) > EXPLODES * self._lowest:
+            self._warned = True
+            self.report(
+                f"Note: the loss of batch {done.number}, {done.loss:.3g}, is more than {EXPLODES} times what it was: "
+                f"{largest_output(self.session.trainer)}; learning_rate may be too high"
+            )
 
     def _save(self, behind: str) -> None:
         path = self.folder / (self.name + behind)

@@ -123,10 +123,95 @@ def depthwise(
         plane = pointer(source, image * next_in + group * shape.h * shape.w)
         _copy_frame(tile, frame, plane, y * shape.stride - shape.pad, rows, shape, strip)
         count = (rows - 1) * strip.pitch + shape.out_w
-        _multiply(tile, sums, frame, pointer(weights, group * taps), pointer(offsets, 0), count, taps)
+        if slides(tile, shape):
+            _slide(tile, sums, frame, pointer(weights, group * taps), rows, shape.out_w, strip.pitch)
+        else:
+            _multiply(tile, sums, frame, pointer(weights, group * taps), pointer(offsets, 0), count, taps)
         finish_pixels(tile, sums, 0, 0, sums, 1, count, pointer(singles, group), pointer(doubles, group), finish)
         target = pointer(out, image * next_out + (group * shape.out_h + y) * shape.out_w)
         _copy_rows(tile, target, sums, rows, shape.out_w, strip.pitch)
+
+
+@kernel(forceinline=True)
+def slides(tile, shape):
+    """Whether `_slide` computes the sums: where vectors are as long as lines of the cache, so that each one that starts
+    within a line takes two turns to load, and whole vectors do not reach far beyond a row.
+
+    Args:
+        tile: Tile
+        shape: ConvShape
+    """
+    whole = (shape.out_w + tile.lanes - 1) // tile.lanes * tile.lanes
+    return tile.lanes >= 16 and shape.size == 3 and shape.stride == 1 and 4 * whole <= 5 * shape.out_w
+
+
+@kernel
+def _slide(tile, sums, frame, weights, rows, width, pitch):
+    """3x3: down the rows, a vector of columns at a time, loaded once for the three rows of outputs that meet it.
+
+    From the right: what the last vector has too much is written again by the first one.
+
+    Args:
+        tile: Tile
+        sums: written float32*: (rows, pitch) and a vector
+        frame: float32*: (rows + 2, pitch) and a vector
+        weights: float32*: (9,)
+        rows, width, pitch: int
+    """
+    zero = splat(tile, np.float32(0))
+    first = _three(tile, weights, 0)  # outside of the loops: stores could change what a pointer leads to
+    second, third = _three(tile, weights, 3), _three(tile, weights, 6)
+    last = (width - 1) // tile.lanes * tile.lanes
+    for n in range(0, width, tile.lanes):
+        line, out = shifted(frame, last - n), shifted(sums, last - n)
+        upper = _add_row(tile, zero, first, _neighbours(tile, line))
+        line = shifted(line, pitch)
+        seen = _neighbours(tile, line)
+        upper, lower = _add_row(tile, upper, second, seen), _add_row(tile, zero, first, seen)
+        for _ in range(rows):
+            line = shifted(line, pitch)
+            seen = _neighbours(tile, line)
+            done = _add_row(tile, upper, third, seen)
+            upper, lower = _add_row(tile, lower, second, seen), _add_row(tile, zero, first, seen)
+            store(out, 0, done)
+            out = shifted(out, pitch)
+
+
+@kernel(forceinline=True)
+def _three(tile, weights, k):
+    """Three weights; returns vectors of each.
+
+    Args:
+        tile: Tile
+        weights: float32*
+        k: int: number of the first one
+    """
+    return splat(tile, weights[k]), splat(tile, weights[k + 1]), splat(tile, weights[k + 2])
+
+
+@kernel(forceinline=True)
+def _neighbours(tile, line):
+    """Returns three vectors, each a value further.
+
+    Args:
+        tile: Tile
+        line: float32*
+    """
+    return load(tile, line, 0), load(tile, line, 1), load(tile, line, 2)
+
+
+@kernel(forceinline=True)
+def _add_row(tile, sums, weights, seen):
+    """``sums`` and the products with a row of taps, one after the other; returns a vector.
+
+    Args:
+        tile: Tile
+        sums: vector
+        weights, seen: vectors: three of each
+    """
+    sums = add_product(tile, sums, weights[0], seen[0])
+    sums = add_product(tile, sums, weights[1], seen[1])
+    return add_product(tile, sums, weights[2], seen[2])
 
 
 @kernel

@@ -135,6 +135,9 @@ def activate_values(tile, out, x, count, code):
         activate_single_values(tile, out, x, count, code)
     elif code == LOGISTIC:
         logistic_values(out, x, count, tile)
+    elif code == LINEAR:  # a loop of its own: the compiler copies in vectors
+        for i in range(count):
+            out[i] = x[i]
     else:
         for i in range(count):
             out[i] = activate(x[i], code)
