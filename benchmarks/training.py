@@ -2,7 +2,8 @@
 
     python benchmarks/training.py [--seeds 1,2,3] [--iterations 900] [--cfgs yolo,region] [--keep]
 
---keep goes on with the runs that are there. Writes benchmarks/results/training.json, prints the table of docs/training.md, and draws docs/images/training.svg.
+--keep goes on with the runs that are there. Writes benchmarks/results/training.json, prints the table of
+docs/training.md, and draws docs/images/training.svg.
 Darknet's figures (its own random order, one core) are of two runs each: [yolo] of the program as it stands, [region] of
 one whose backward pass was mended, since the one on the CPU is empty.
 """
@@ -94,6 +95,7 @@ def draw(runs: list[dict[str, Any]], path: Path) -> None:
     for column, (name, darknet) in enumerate(DARKNET.items()):
         axes = Axes(70 + column * 440, 90, 330, 280, (0, math.log10(1000)), (math.log10(0.3), math.log10(200)))
         items.append(Item(axes.x, 60, text=f"[{name}]", color=GREY))
+        items.append(Item(axes.x + axes.width / 2, axes.y + axes.height + 40, text="updates", anchor="middle"))
         for value in (0.5, 1, 2, 5, 10, 20, 50, 100):
             left, right = axes.at(0, math.log10(value)), axes.at(3, math.log10(value))
             items += [Item(points=(left, right), color="#e5e7eb", stroke=1)]

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -133,19 +133,21 @@ class Warmth:
 
 
 def warm_up(
-    math: Sequence[str] = ("ieee",), report: Callable[[str], None] = lambda text: None, threads: int | None = None
-) -> Warmth:
+    math: Sequence[str] = ("ieee",), report: Callable[[str], None] = lambda text: None, threads: int | None = None,
+    more: Iterable[tuple[str, Callable[[], None]]] = (),
+) -> Warmth:  # fmt: skip
     """Compile every kernel that networks, pictures and boxes need, unless it is in the cache already.
 
     Args:
         math: the arithmetic profiles to prepare.
         report: called with a line after each step.
         threads: as for `load`.
+        more: other steps: a name, and what is to be run.
 
     Raises:
         DarknetError: a profile is unknown, or this machine cannot run it.
     """
-    steps = list(_steps(math, threads))
+    steps = [*_steps(math, threads), *more]
     counter = _Counter()
     event.register(COMPILING, counter)
     start = time.perf_counter()

@@ -16,13 +16,14 @@ import pytest
 
 from darknet_py import load
 from darknet_py.detector import Detector
-from darknet_py.errors import DarknetError, DataError
+from darknet_py.errors import DarknetError, DataError, ImageError
 from darknet_py.parameters import Parameters
 from darknet_py.train import open_training
 from darknet_py.train.checkpoint import load_state, state_path
 from darknet_py.train.data import read_training_files
 from darknet_py.train.diagnosis import TrainingError
 from darknet_py.train.opening import Asked, Plan, WrongLines, plan_training
+from darknet_py.train.samples import Pictures
 from darknet_py.train.schedule import Resizing, Saving
 from darknet_py.train.training import Habits, Training
 from tests.training import CLASSIFIER, DETECTOR, write_set
@@ -259,10 +260,43 @@ def test_a_loss_that_explodes_is_reported_once(tmp_path: Path) -> None:
     said: list[str] = []
     with open_set(tmp_path) as training:
         training.report = said.append
-        list(training.run(1))
-        done = training.session._iterate(last=True)
+        [done] = training.run(1)
         for loss in (1.0, 900.0, 5000.0, 6000.0):
-            training._watch(replace(done, loss=np.float32(loss), average=np.float32(1)))
+            training.watch(replace(done, loss=np.float32(loss), average=np.float32(1)))
     notes = [line for line in said if line.startswith("Note: ")]
     assert len(notes) == 1
-    assert "batch 2, 5e+03, is more than 1000 times" in notes[0] and "of layer " in notes[0]
+    assert "batch 1, 5e+03, is more than 1000 times" in notes[0] and "of layer " in notes[0]
+
+
+def test_a_picture_that_breaks_meanwhile_costs_nothing(tmp_path: Path) -> None:
+    with open_set(tmp_path) as training:
+        list(training.run())
+    whole = final(tmp_path)
+    (tmp_path / "backup/net_final.weights").unlink()
+    with open_set(tmp_path, workers=1) as training:
+        kept = {path: path.read_bytes() for path in (tmp_path / "images").iterdir()}
+        for path in kept:
+            path.write_bytes(b"broken")
+        training.session.loader.samples.pictures = Pictures(training.session.loader.samples.paths, 0)  # type: ignore[attr-defined]
+        numbers = []
+        with pytest.raises(ImageError, match=r"images/.*\.png: "):
+            for done in training.run():
+                numbers.append(done.number)
+        assert numbers == []
+        for path, data in kept.items():
+            path.write_bytes(data)
+    assert load_state(state_path(tmp_path / "backup/net.backup")).meta["count"] == 0
+    with open_set(tmp_path, resume=True) as training:
+        list(training.run())
+    assert final(tmp_path) == whole
+
+
+def test_options_that_make_the_file_another_are_noted_once(tmp_path: Path) -> None:
+    cfg = DETECTOR.replace("batch_normalize=1\nfilters=4", "batch_normalize=1\ndontsave=1\nfilters=4")
+    said: list[str] = []
+    with open_set(tmp_path, cfg) as training:
+        training.report = said.append
+        list(training.run(2))
+    assert [line for line in said if line.startswith("Note: ")] == [
+        "Note: layer 0 (convolutional) is not written: dontsave=1"
+    ]

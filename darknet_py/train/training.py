@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, FileError
+from ..errors import DataError, FileError, ImageError
 from ..formats.atomic import check_writable
 from ..layers import Detection
 from .checkpoint import State, differences, load_state, restore, save_state, state_path
@@ -81,6 +81,7 @@ class Training:
     stopped: bool = False
     _lowest: float = field(default=math.inf, init=False)
     _warned: bool = field(default=False, init=False)
+    _noted: set[str] = field(default_factory=set, init=False)
 
     def stop(self) -> None:
         """Let `run` end after this iteration, with a checkpoint."""
@@ -132,8 +133,8 @@ class Training:
             DarknetError: the loss is no number any more, a picture cannot be read, or a file cannot be written.
         """
         saved = drawn = time.monotonic()
-        for done in self.session.run(iterations):
-            self._watch(done)
+        for done in self._iterations(iterations):
+            self.watch(done)
             score = self._score(done)
             self.history.append(
                 (done.number, float(done.loss), float(done.average), float(done.rate), done.size[0], score)
@@ -152,6 +153,14 @@ class Training:
         self.checkpoint()
         if not self.stopped:
             self._save(f"{self.habits.saving.last}.weights")
+
+    def _iterations(self, count: int | None) -> Iterator[Iteration]:
+        """Those of the session; before a picture that cannot be read any more ends it, there is a checkpoint."""
+        try:
+            yield from self.session.run(count)
+        except ImageError:
+            self.checkpoint()
+            raise
 
     def checkpoint(self) -> None:
         """Write NAME.backup, its state and the chart.
@@ -178,7 +187,7 @@ class Training:
         if behind is not None:
             self._save(f"{behind}.weights")
 
-    def _watch(self, done: Iteration) -> None:
+    def watch(self, done: Iteration) -> None:
         """Say so, once, if the loss grows out of all proportion."""
         self._lowest = min(self._lowest, float(done.average))
         if not self._warned and float(done.loss) > EXPLODES * self._lowest:
@@ -190,8 +199,11 @@ class Training:
 
     def _save(self, behind: str) -> None:
         path = self.folder / (self.name + behind)
-        self.session.trainer.save(path)
+        notes = self.session.trainer.save(path)
         self.report(f"Saving weights to {path}")
+        for note in set(notes) - self._noted:
+            self._noted.add(note)
+            self.report(f"Note: {note}")
 
     def _score(self, done: Iteration) -> float:
         if self.scorer is None or not self.habits.map_every or done.number % self.habits.map_every:
