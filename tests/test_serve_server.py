@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import os
 import re
@@ -202,14 +203,36 @@ def program(folder: Path, *arguments: object) -> Iterator[tuple[subprocess.Popen
     try:
         assert process.stderr is not None
         said = ""
-        while not (found := re.search(r"Serving .* at http://127\.0\.0\.1:(\d+)/", said)):
+        while not (found := re.search(r"Serving .* at http://[^/]*:(\d+)/", said)):
             line = process.stderr.readline()
             assert line, said
             said += line
+        assert ("Note: whoever reaches" in said) == ("0.0.0.0" in command)
         yield process, int(found[1])
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program could catch")
+def test_an_open_server_says_so_and_has_its_own_thresholds(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    words = ("-m", "net=net.cfg,net.weights", "-m", "other=net.cfg,net.weights,net.names", "--thresh", ".3", "--thresh",
+             "other=.55", "--classes", "2", "--host", "0.0.0.0", "--threads", 1, "--quiet")  # fmt: skip
+    with program(tmp_path, *words) as (process, port):
+        answers = []
+        for model in ("net", "other"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            with closing(connection):
+                connection.request("POST", f"/api/detect?model={model}", IMAGE)
+                answers.append(json.loads(connection.getresponse().read()))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    names = [{each["name"] for each in answer["objects"]} for answer in answers]
+    assert names == [{"2"}, {"cat"}]
+    assert [min(each["confidence"] for each in answer["objects"]) > least
+            for answer, least in zip(answers, (0.3, 0.55), strict=True)] == [True, True]  # fmt: skip
+    assert len(answers[0]["objects"]) > len(answers[1]["objects"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program could catch")
