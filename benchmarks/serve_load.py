@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import os
 import re
 import signal
 import socket
@@ -143,21 +144,16 @@ name, _, files = model.partition("=")
 detector = darknet_py.load(*(files.split(",")[:2] if files else [name]))
 image = open(path, "rb").read()
 x = detector.prepare(load_image(image))
-detector.predict(x)
 detector.detect(image)
 for line in sys.stdin:
-    seconds, count = float(line), 0
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        detector.predict(x)
-        count += 1
-    network = count / (time.perf_counter() - start)
-    start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        detector.detect(image)
-        count += 1
-    print(network, count / (time.perf_counter() - start), flush=True)
+    for work in (lambda: detector.predict(x), lambda: detector.detect(image)):
+        start, began, count = time.perf_counter(), time.process_time(), 0
+        while time.perf_counter() - start < float(line):
+            work()
+            count += 1
+        print(count / (time.perf_counter() - start), (time.process_time() - began) / count, flush=True)
 """
+"""Pictures per second, and seconds of the processor for each: of the network alone, and of `detect`."""
 
 
 def speed(model: str, photo: Path, clients: int, seconds: float, rounds: int) -> None:
@@ -165,35 +161,40 @@ def speed(model: str, photo: Path, clients: int, seconds: float, rounds: int) ->
     command = [sys.executable, "-c", OWN, model, str(photo)]
     alone = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert alone.stdin is not None and alone.stdout is not None
-    image, found = photo.read_bytes(), []
-    with server("--model", model) as (_, port):
+    image, rates, times = photo.read_bytes(), [], []
+    with server("--model", model) as (process, port):
         latencies: list[float] = []
         for _ in range(rounds):
             alone.stdin.write(f"{seconds}\n")
             alone.stdin.flush()
-            network, detect = map(float, alone.stdout.readline().split())
+            found = [tuple(map(float, alone.stdout.readline().split())) for _ in range(2)]
             many = Clients(port, image, clients)
             time.sleep(seconds / 4)
-            before, start = len(many.latencies), time.perf_counter()
+            before, spent, start = len(many.latencies), processor_seconds(process), time.perf_counter()
             time.sleep(seconds)
-            served = (len(many.latencies) - before) / (time.perf_counter() - start)
+            count = len(many.latencies) - before
+            found.append((count / (time.perf_counter() - start), (processor_seconds(process) - spent) / count))
             many.stop()
             latencies += many.latencies
-            found.append((network, detect, served))
+            rates.append([rate for rate, _ in found])
+            times.append([1000 * each for _, each in found])
     alone.stdin.close()
     alone.wait(60)
-    rate = [statistics.median(values) for values in zip(*found, strict=True)]
-    ratios = [statistics.median(served / other[at] for *other, served in found) for at in (0, 1)]
-    head = (
-        "model",
-        "network alone",
-        "`detect` in a loop",
-        f"server, {clients} clients",
-        "of the network",
-        "of `detect`",
-    )
-    row = (model.partition("=")[0], *(f"{value:.1f}/s" for value in rate), *(f"{ratio:.0%}" for ratio in ratios))
-    table([(*head, "median", "90%", "99%", "most"), (*row, *milliseconds(latencies))])
+    rows = [
+        (model.partition("=")[0], "pictures per second", "processor's time for each", "of the network", "of `detect`")
+    ]
+    for at, name in enumerate(("network alone", "`detect` in a loop", f"server, {clients} clients")):
+        ratios = [statistics.median(round[at] / round[other] for round in rates) for other in (0, 1)]
+        rate, spent = (statistics.median(round[at] for round in values) for values in (rates, times))
+        rows.append((name, f"{rate:.1f}", f"{spent:.1f} ms", *(f"{ratio:.0%}" for ratio in ratios)))
+    table(rows)
+    print(f"\nlatencies of the server (median, 90%, 99%, most): {', '.join(milliseconds(latencies))}")
+
+
+def processor_seconds(process: subprocess.Popen[str]) -> float:
+    """The processor's time that a process has had."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(process: subprocess.Popen[str]) -> float:

@@ -25,12 +25,12 @@ from darknet_py.loading import load
 from darknet_py.synth import write_synth
 from darknet_py.view import Fit
 
+from .darknet_folder import YOLO_V1
 from .nets import net as net_text
 from .nets import write_cfg
 from .program import ask, failure
 from .systems import need_posix
 from .test_cli import NET, OWN, REPOSITORY
-from .test_legacy import YOLO_V1
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -352,6 +352,9 @@ def test_a_key(models: dict[str, Model]) -> None:
         assert {answer.status for answer in ask_all(server, {})} == {401}
         assert {answer.status for answer in ask_all(server, {"Authorization": "Bearer nope"})} == {401}
         assert {answer.status for answer in ask_all(server, {"Authorization": "Bearer 99999999999.abc"})} == {401}
+        for encoding in ("utf-8", "latin-1"):
+            spelled = "Bearer söme key".encode(encoding).decode("latin-1")
+            assert server.get("/models", Authorization=spelled).status == 200
         for open_page in ("/", "/health", "/v1/status/ping", "/v2/health/ready", "/openapi.json"):
             assert server.get(open_page).status == 200
     with running(models, key="key") as server:

@@ -13,8 +13,8 @@ from .metrics import Metrics
 ANSWER = 3
 """A client has so many times `Limits.seconds` to take an answer."""
 
-LINGER = 0.25
-"""Seconds that an idle connection stays open when the server stops: a request may be on its way."""
+LINGER, LINGER_NEW = 0.25, 1.0
+"""Seconds that an idle connection stays open when the server stops, and a new one: a request may be on its way."""
 
 
 class Connection(H11Protocol):
@@ -58,7 +58,7 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(LINGER, self._shutdown_now)
+            self.loop.call_later(LINGER_NEW if self.cycle is None else LINGER, self._shutdown_now)
         else:
             super().shutdown()
 

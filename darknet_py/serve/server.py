@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import logging.handlers
@@ -92,6 +93,26 @@ class Server(uvicorn.Server):
         if counter % _TICKS == 0:
             close_late(self.server_state.connections)
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port, but not on those who have connected and were not looked at yet."""
+        connected = []
+        for listening in sockets or []:
+            with contextlib.suppress(OSError):  # there are no more
+                while True:
+                    connected.append(listening.accept()[0])
+        for server in self.servers:
+            server.close()
+        for client in connected:
+            client.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, client)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
