@@ -51,8 +51,8 @@ def compare(folder: Path, weights: Path, cfg: Path) -> dict[str, int]:
             used.add(place)
             counts["found"] += 1
             shape = int(node) if int(node) < 4 else parents[int(node)]
-            counts["right shape"] += shape == parents[leaves[place]]
-            counts["right leaf"] += int(node) == leaves[place]
+            counts["right shape"] += int(shape == parents[leaves[place]])
+            counts["right leaf"] += int(int(node) == int(leaves[place]))
         counts["objects"] += len(leaves)
     return counts
 
