@@ -105,7 +105,7 @@ class ModelUnit(click.ParamType):
     help="Waiting pictures that run together at most.",
 )
 @click.option("--max-body", type=SIZE, default=32, show_default=True, metavar="MB", help="Largest request.")
-@click.option("--max-pixels", type=SIZE, default=50_000_000, show_default=True, help="Largest picture.")
+@click.option("--max-pixels", type=SIZE, default=25_000_000, show_default=True, help="Largest picture.")
 @click.option("--max-connections", type=SIZE, default=1000, show_default=True, help="Connections at a time.")
 @click.option(
     "--timeout",
