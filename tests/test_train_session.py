@@ -289,3 +289,14 @@ def test_a_picture_that_breaks_meanwhile_costs_nothing(tmp_path: Path) -> None:
     with open_set(tmp_path, resume=True) as training:
         list(training.run())
     assert final(tmp_path) == whole
+
+
+def test_options_that_make_the_file_another_are_noted_once(tmp_path: Path) -> None:
+    cfg = DETECTOR.replace("batch_normalize=1\nfilters=4", "batch_normalize=1\ndontsave=1\nfilters=4")
+    said: list[str] = []
+    with open_set(tmp_path, cfg) as training:
+        training.report = said.append
+        list(training.run(2))
+    assert [line for line in said if line.startswith("Note: ")] == [
+        "Note: layer 0 (convolutional) is not written: dontsave=1"
+    ]

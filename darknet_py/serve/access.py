@@ -47,7 +47,11 @@ class Access:
 
     def is_key(self, key: str) -> bool:
         """Whether it is the key, in a time that says nothing about it."""
-        return self._key is None or hmac.compare_digest(key.encode("utf-8", "replace"), self._key.encode())
+        if self._key is None:
+            return True
+        # Headers come as Latin-1, whatever the client has encoded them as.
+        spellings = [key.encode(encoding, "replace") for encoding in ("utf-8", "latin-1")]
+        return any([hmac.compare_digest(spelling, self._key.encode()) for spelling in spellings])
 
     def token(self) -> str:
         """A token that is good for a day."""

@@ -81,6 +81,7 @@ class Training:
     stopped: bool = False
     _lowest: float = field(default=math.inf, init=False)
     _warned: bool = field(default=False, init=False)
+    _noted: set[str] = field(default_factory=set, init=False)
 
     def stop(self) -> None:
         """Let `run` end after this iteration, with a checkpoint."""
@@ -198,8 +199,11 @@ class Training:
 
     def _save(self, behind: str) -> None:
         path = self.folder / (self.name + behind)
-        self.session.trainer.save(path)
+        notes = self.session.trainer.save(path)
         self.report(f"Saving weights to {path}")
+        for note in set(notes) - self._noted:
+            self._noted.add(note)
+            self.report(f"Note: {note}")
 
     def _score(self, done: Iteration) -> float:
         if self.scorer is None or not self.habits.map_every or done.number % self.habits.map_every:
