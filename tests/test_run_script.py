@@ -85,6 +85,25 @@ def test_worker_processes_get_the_same_engine(tmp_path: Path) -> None:
     assert done.stderr == "darknet-py: the script is shown OpenCV 4.14.0; it runs on OpenCV 5.0.0\n"
 
 
+FORKED = """
+import os, signal, time
+child = os.fork()
+if not child:
+    while True:
+        time.sleep(60)
+os.kill(child, signal.SIGTERM)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_scripts_forked_processes_end_as_their_parent_says(tmp_path: Path) -> None:
+    """As a pool of workers ends them: nothing is printed of an interrupt."""
+    (tmp_path / "forked.py").write_text(FORKED)
+    done = run(tmp_path, "--as", "pjreddie", "forked.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
 PACKAGE = """
 import sys
 import darknet

@@ -29,6 +29,19 @@ def watch() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _strike)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_unwatch)
+
+
+def _unwatch() -> None:
+    """In a forked process, as a script's pool of workers has them: what ends it is its parent's business."""
+    usual: dict[str, Any] = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    for name, handler in usual.items():
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is _strike:
+            signal.signal(number, handler)
+    if sys.unraisablehook is _unraisable:
+        sys.unraisablehook = sys.__unraisablehook__
 
 
 def has_struck() -> bool:

@@ -34,8 +34,9 @@ def _between(pixels, table, w, h, x, y, c):
     Args:
         pixels: uint8[h, w, 3]
         table: float32[256]
-        w, h, c: int
+        w, h: int
         x, y: float32
+        c: int
     """
     if not (-2 < x < w + 1 and -2 < y < h + 1):  # NaN is not, either
         return ZERO
