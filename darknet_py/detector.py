@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from .detect.classify import Classification, best_classes
 from .detect.detections import Detections
 from .detect.filters import Filter, make_filter
-from .detect.finite import check_finite, mark_reported, was_reported
+from .detect.finite import check_finite
 from .detect.thresholds import check_thresholds
 from .detect.tiles import Tiles, make_tiles
 from .detect.tree import TreeStep, tree_steps
@@ -21,9 +20,8 @@ from .dialect import PJREDDIE
 from .errors import DarknetError
 from .image.pixels import as_pixels
 from .inference import find_boxes, find_candidates, find_in_regions, network_input, to_detections
-from .numeric.arithmetic import get_arithmetic
-from .plan.cores import usable_cores
-from .plan.runner import Runner, in_groups
+from .plan.runner import in_groups
+from .running import RunningNetwork
 from .view import DEFAULT, Fit, View, fit_of
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from .detect.nms import Boxes
     from .formats.tree import Tree
     from .image.pixels import ImageLike
-    from .layers import Layer
     from .network import Network
     from .parameters import Parameters
     from .typing import Floats
@@ -41,22 +38,13 @@ if TYPE_CHECKING:
     Classes = str | int | Sequence[str | int]
 
 
-class Detector:
-    """A network with its weights, ready to run.
-
-    Safe to use from several Python threads: calls take turns (each uses all of the detector's worker threads, and the
-    GIL is free while it computes). Detectors of different networks may be used side by side.
+class Detector(RunningNetwork):
+    """A network with its weights, which looks at images. `RunningNetwork` has its other attributes.
 
     Attributes:
-        network: the layer graph.
         names: class names, or an empty list.
-        trees: WordTrees, by number of the layer that has one.
         view: the fit, thresholds and WordTree's map that calls use by default.
         node_names: with a map, the names of all nodes, for tree paths.
-        math: name of the arithmetic profile.
-        threads: worker threads.
-        weights: the file that the weights came from, if any.
-        lock: what every call holds while it runs; whoever holds it makes several calls one turn.
     """
 
     def __init__(
@@ -73,22 +61,10 @@ class Detector:
         keep: Iterable[int] = (),
         weights: Path | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise DarknetError(f"threads={threads} must be at least 1")
-        self.network = network
+        super().__init__(network, parameters, trees=trees or {}, math=math, threads=threads, keep=keep, weights=weights)
         self.names = list(names)
-        self.trees = trees or {}
         self.view = view
         self.node_names = list(node_names)
-        self.math = math
-        self.threads = threads or usable_cores()
-        self._profile = get_arithmetic(math, network.dialect)
-        self.lock = threading.RLock()
-        self.weights = weights
-        if parameters.spoiled:
-            mark_reported(network)
-        kept = frozenset(_layer_number(network, number) for number in keep)
-        self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
     def __repr__(self) -> str:
         network = self.network
@@ -98,11 +74,6 @@ class Detector:
             f"Detector({Path(network.path).name}, {dialect}{network.input}, {classes}, math={self.math}, "
             f"{self.threads} threads)"
         )
-
-    @property
-    def seconds(self) -> float:
-        """How long the network took for the last image (its share, if several ran together)."""
-        return self._runner.seconds
 
     def detect(
         self,
@@ -334,105 +305,6 @@ class Detector:
         numbers = [layer.index for layer in self.network.layers if layer.classifies]
         return self.trees.get(numbers[-1]) if numbers else None
 
-    def predict(self, x: Floats) -> list[Floats]:
-        """Run the network on its raw input.
-
-        Args:
-            x: float32, channels x height x width or n x channels x height x width, RGB from 0 to 1, of exactly the
-                network's size; for a network without an image (``inputs=`` in its cfg) inputs or n x inputs.
-
-        Returns:
-            The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
-            with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
-            n inputs are n time steps, and the state is kept from call to call until `reset_state`.
-        """
-        x = np.asarray(x)
-        with self.lock:  # no other size, and nobody else's time steps between those of a sequence
-            several = self._check_input(x)
-            heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
-            results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
-            done = 0
-            for group in in_groups(x if several else [x]):
-                self._runner.run(group)
-                for result, head in zip(results, heads, strict=True):
-                    for number in range(len(group)):
-                        result[done + number] = self._runner.output(head.index, number).reshape(_shape(head))
-                done += len(group)
-        return results if several else [result[0] for result in results]
-
-    def _check_input(self, x: Floats) -> bool:
-        """Whether it is several inputs. Raises `DarknetError` if it is none that the network can take."""
-        shape = self.network.input
-        wanted = (shape.c, shape.h, shape.w) if shape.image else (shape.size,)
-        if x.dtype != np.float32 or x.shape[-len(wanted) :] != wanted or x.ndim > len(wanted) + 1:
-            raise DarknetError(
-                f"predict needs float32 of shape {wanted} or (n, {', '.join(map(str, wanted))}), "
-                f"not {x.dtype} of shape {x.shape}"
-            )
-        return x.ndim > len(wanted)
-
-    def reset_state(self) -> None:
-        """Let recurrent layers forget: their state is 0 again, as in a new detector.
-
-        Darknet keeps the state of ``[rnn]``, ``[gru]``, ``[lstm]`` and ``[crnn]`` from one input to the next as long as
-        the network lives, and so does a detector, whatever runs it (`predict`, `detect`, `classify`): one input is one
-        time step, whatever ``batch`` and ``time_steps`` the cfg has for training.
-        """
-        with self.lock:
-            self._runner.states.reset()
-
-    def layer_output(self, number: int) -> Floats:
-        """Output of layer ``number`` (negative: counted from the end) for the last image, as a copy.
-
-        Channels x height x width, or flat where the layer gives no image. Asking for a layer the first time runs the
-        network once more, because buffers are reused otherwise.
-        """
-        with self.lock:
-            layer = self.network.layers[_layer_number(self.network, number)]
-            if not self._runner.has_run:
-                raise DarknetError("layer_output: run detect or predict first")
-            self.keep_outputs({layer.index})
-            output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
-            return output
-
-    def keep_outputs(self, numbers: Iterable[int]) -> None:
-        """Keep the outputs of these layers from now on, too; the last image is run again if some are new.
-
-        Args:
-            numbers: layers; negative ones are counted from the end.
-
-        Raises:
-            DarknetError: there is no such layer; everything stays as it was.
-        """
-        with self.lock:
-            self._runner.keep({_layer_number(self.network, number) for number in numbers})
-
-    def resize(self, size: tuple[int, int]) -> None:
-        """Take images at another input size from now on (Darknet's ``resize_network``; multi-scale, paper's section 2).
-
-        Only shapes and buffers are made anew. The weights stay; a layer's are packed once more where its new shape
-        wants them in another order. If the size cannot be, everything stays as it was. Layers whose outputs were kept
-        still are; there is no last image until one is run; recurrent layers forget.
-
-        Args:
-            size: width and height, for most networks multiples of 32.
-
-        Raises:
-            CfgError: the network is not fully convolutional, or its layers do not fit together at that size.
-        """
-        width, height = check_size(size)
-        with self.lock:
-            network = self.network.resized(width, height)
-            self._runner.resize(network)
-            if was_reported(self.network):
-                mark_reported(network)
-            self.network = network
-
-    def last_outputs(self) -> list[Floats]:
-        """The output of each head for the last image, as copies, flat."""
-        with self.lock:
-            return [self._runner.output(head.index).copy() for head in self.network.heads]
-
     def prepare(self, pixels: NDArray[np.uint8], view: View | None = None) -> Floats:
         """H x W x 3 pixels -> the network's input (`inference.network_input`)."""
         return network_input(self.network, pixels, view or self.view)
@@ -460,22 +332,3 @@ class Detector:
         if len(outputs) != len(heads):
             raise DarknetError(f"{len(outputs)} outputs are not those of {len(heads)} heads")
         return {head.index: output for head, output in zip(heads, outputs, strict=True)}
-
-
-def _shape(layer: Layer) -> tuple[int, ...]:
-    return (layer.out.c, layer.out.h, layer.out.w) if layer.out.image else (layer.out.size,)
-
-
-def _layer_number(network: Network, number: int) -> int:
-    """A layer's number, counted from the end if negative. Raises `DarknetError` if there is no such layer."""
-    count = len(network.layers)
-    if not -count <= number < count:
-        raise DarknetError(f"layer {number}: the network has layers 0 to {count - 1}")
-    return number % count
-
-
-def check_size(size: object) -> tuple[int, int]:
-    """Width and height of an input. Raises `DarknetError` if it is something else."""
-    if isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(side, (int, np.integer)) for side in size):
-        return int(size[0]), int(size[1])
-    raise DarknetError(f"size={size!r}: a size is width and height, such as (416, 416)")

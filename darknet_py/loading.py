@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from .detector import Detector, check_size
+from .detector import Detector
 from .dialect import AUTO
 from .errors import DarknetError, DataError, WeightsError
 from .formats.data import as_written, path_spellings, read_data, read_map, read_names
@@ -18,6 +18,7 @@ from .formats.tree import Tree, read_tree
 from .network import Network, read_network
 from .numeric.arithmetic import get_arithmetic
 from .parameters import load_parameters
+from .running import check_size
 from .view import View, fit_of
 
 if TYPE_CHECKING:

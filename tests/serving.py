@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -65,6 +66,31 @@ def make_models(folder: Path) -> dict[str, Model]:
         model.warm()
         model.detector.detect(PHOTO)
     return models
+
+
+class Held:
+    """A model whose network waits until it is let go; ``sizes``: how many pictures ran together."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
+        self.sizes: list[int] = []
+        self._go = threading.Event()
+        run = model.run
+
+        def wait(inputs: Any) -> Any:
+            self.sizes.append(len(inputs))
+            assert self._go.wait(60)
+            return run(inputs)
+
+        monkeypatch.setattr(model, "run", wait)
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+def waiting(server: Running) -> float:
+    found = re.search(rb"^darknet_waiting_pictures (\S+)", server.service.metrics.text(), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
 
 
 class Answer(NamedTuple):

@@ -28,6 +28,7 @@ ROWS = [
     {"chart"},
     {"view"},
     {"inference"},
+    {"running"},
     {"detector"},
     {"zoo"},
     {"loading"},

@@ -68,8 +68,10 @@ def test_calls(case: str, threads: int, folder: Path, inputs: Any, repository: P
     assert len(steps) == len(golden["steps"])
     for number, (ours, theirs) in enumerate(zip(steps, golden["steps"], strict=True)):
         for mine, wanted in zip(ours["layers"], theirs["layers"], strict=True):
-            assert mine == wanted, f"call {number}, layer {wanted['index']}"
-        assert ours == theirs
+            known = wanted.get("after", {})  # a golden may have some of the parameters only
+            found = mine | ({"after": {name: mine["after"][name] for name in known}} if known else {})
+            assert found == wanted, f"call {number}, layer {wanted['index']}"
+        assert {**ours, "layers": theirs["layers"]} == theirs
 
 
 def test_learning_rates(folder: Path) -> None:

@@ -105,7 +105,7 @@ class ModelUnit(click.ParamType):
     help="Waiting pictures that run together at most.",
 )
 @click.option("--max-body", type=SIZE, default=32, show_default=True, metavar="MB", help="Largest request.")
-@click.option("--max-pixels", type=SIZE, default=50_000_000, show_default=True, help="Largest picture.")
+@click.option("--max-pixels", type=SIZE, default=25_000_000, show_default=True, help="Largest picture.")
 @click.option("--max-connections", type=SIZE, default=1000, show_default=True, help="Connections at a time.")
 @click.option(
     "--timeout",
@@ -150,6 +150,8 @@ def serve(
         )  # fmt: skip
         service = make_service(loaded, limits, options["api_key"], options["allow_urls"])
         warm(service)
+        if not options["api_key"] and listening.getsockname()[0] not in ("127.0.0.1", "::1"):
+            click.echo("Note: whoever reaches this machine can use the server; --api-key KEY asks for a key", err=True)
         where = f"Serving {', '.join(loaded)} at {address_of(listening)}"
         run_server(service, listening, options["quiet"], lambda: click.echo(where, err=True))
     click.echo("Stopped: every accepted request was answered.", err=True)

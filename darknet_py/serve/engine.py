@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from ..geometry import fitted_size
 from ..image.pixels import as_pixels
 from ..inference import to_detections
 from .limits import Limits, Refused
@@ -220,14 +221,27 @@ def _finish(
     """Detections in the order of their confidence, and how many were left out."""
     if view.tiles is not None:
         boxes = outputs
+        place = boxes.box
     else:
         candidates = model.detector.candidates(outputs, size, view)
-        if np.count_nonzero(candidates.prob > view.thresh) > MOST_CANDIDATES:
+        above = candidates.prob > view.thresh
+        if np.count_nonzero(above) > MOST_CANDIDATES:
             raise Refused(400, f"more than {MOST_CANDIDATES} boxes are above {view.thresh:g}: raise the threshold")
         boxes = model.detector.boxes(outputs, size, view)
+        place = candidates.box[above.any(axis=1)]
+    if not np.isfinite(place).all():
+        raise _no_place(model, size)
     found = ask.filter.select(to_detections(boxes, view, model.detector.names, size))
     rows = np.argsort(-found.confidence, kind="stable")
     found = found[rows[:most]]
     if ask.tree_path:
         found = replace(found, tree_paths=model.detector.tree_paths(found, outputs[0]))
     return found.clip(), max(len(rows) - most, 0)
+
+
+def _no_place(model: Model, size: tuple[int, int]) -> Refused:
+    """Why boxes are NaN or infinite: as in Darknet, which then reports objects that are nowhere."""
+    shape = model.detector.network.input
+    if 0 in fitted_size(*size, shape.w, shape.h):
+        return Refused(400, f"a picture of {size[0]} x {size[1]} pixels is too narrow: its boxes have no place")
+    return Refused(500, f"boxes of model {model.name} are NaN or infinite: its weights may not belong to its cfg")

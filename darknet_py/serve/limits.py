@@ -24,7 +24,7 @@ class Limits:
 
     body: int = 32 << 20
     bodies: int = 256 << 20
-    pixels: int = 50_000_000
+    pixels: int = 25_000_000
     queue: int = 64
     connections: int = 1000
     seconds: float = 20.0

@@ -37,7 +37,8 @@ def routes(service: Service) -> list[Route]:
 
     async def metrics(request: Request) -> Response:
         service.access.check(request)
-        return Response(service.metrics.text(), headers={"Content-Type": service.metrics.content_type})
+        text = await service.engine.finish(service.metrics.text)
+        return Response(text, headers={"Content-Type": service.metrics.content_type})
 
     return [
         PROTOCOL.route("/", page),

@@ -61,7 +61,7 @@ def routes(service: Service) -> list[Route]:
 
     async def login(request: Request) -> Response:
         async def work(body: bytes) -> Response:
-            password = read_json(body).get("password", "")
+            password = (await service.engine.in_thread(read_json, body)).get("password", "")
             if not service.access.is_key(str(password)):
                 raise Refused(401, "Invalid credentials")
             return JSONResponse({"access_token": service.access.token(), "expires": TOKEN_SECONDS})

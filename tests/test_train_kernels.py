@@ -1,0 +1,83 @@
+"""Unrolling and packing through squares of the registers, against plain NumPy; maps wider than a task's share, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darknet_py.kernels.conv.convolution import ConvShape
+from darknet_py.kernels.conv.pack import pack_weights
+from darknet_py.kernels.train import columns
+from darknet_py.kernels.vector.tile import host_tile
+from darknet_py.plan.pool import get_pool
+from darknet_py.plan.step import Step
+from darknet_py.plan.verify import check_step
+
+from . import naive_train as naive
+
+
+def run(kernel: Any, **arguments: Any) -> None:
+    step = Step.of(kernel, workers=2, **arguments)
+    assert list(check_step(step)) == []
+    with get_pool(2) as pool:
+        pool.run_step(step)
+
+
+def numbers(count: int) -> Any:
+    return np.random.RandomState(count).uniform(-1, 1, count).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("groups", "c", "h", "w", "size", "stride", "pad"),
+    [
+        (1, 3, 4, 300, 3, 1, 1), (2, 2, 7, 13, 3, 2, 1), (1, 20, 1, 50, 1, 1, 0), (1, 1, 9, 130, 5, 1, 2),
+        (1, 2, 5, 6, 2, 1, 1),
+    ],
+)  # fmt: skip
+def test_unrolled_and_folded(groups: int, c: int, h: int, w: int, size: int, stride: int, pad: int) -> None:
+    out_h, out_w = ((extent + 2 * pad - size) // stride + 1 for extent in (h, w))
+    shape = ConvShape(
+        c=c, h=h, w=w, n=1, groups=groups, size=size, stride=stride, pad=pad, out_h=out_h, out_w=out_w, plane=h * w,
+        group=c * h * w,
+    )  # fmt: skip
+    x = numbers(groups * c * h * w)
+    seen = naive.unrolled(x.reshape(groups, c, h, w), size, stride, pad).reshape(groups, c * size * size, -1)
+    out = np.full(seen.size, np.nan, np.float32)
+    run(columns.unroll_cells, out=out, x=x, shape=shape, tile=host_tile())
+    np.testing.assert_array_equal(out.reshape(groups, out_h * out_w, -1), seen.transpose(0, 2, 1))
+    padded = np.zeros((groups * c, h + 2 * pad, w + 2 * pad), np.float32)
+    matrix = numbers(seen.size)
+    for channel, ky, kx in np.ndindex(groups * c, size, size):
+        tap = matrix.reshape(groups * c, size, size, out_h, out_w)[channel, ky, kx]
+        padded[channel, ky : ky + (out_h - 1) * stride + 1 : stride, kx : kx + (out_w - 1) * stride + 1 : stride] += tap
+    folded = np.zeros(x.size, np.float32)
+    run(columns.fold_columns, out=folded, columns=matrix, shape=shape, tap_step=out_h * out_w, cell_step=1)
+    wanted = padded[:, pad : pad + h, pad : pad + w]
+    np.testing.assert_array_equal(folded.reshape(groups * c, h, w), wanted)
+
+
+@pytest.mark.parametrize(
+    ("filters", "depth", "part", "rows", "groups"),
+    [(16, 2560, 256, 32, 1), (16, 2560, 256, 8, 1), (32, 640, 250, 32, 1), (20, 100, 30, 8, 2), (300, 17, 9, 32, 1)],
+)
+def test_packed_in_every_way(filters: int, depth: int, part: int, rows: int, groups: int) -> None:
+    weights = numbers(groups * filters * depth)
+    sizes = {"filters": filters, "depth": depth, "part": part, "rows": rows}
+    wanted = np.zeros(groups * -(-filters // rows) * rows * depth, np.float32)
+    run(pack_weights, packed=wanted, weights=weights, **sizes)
+    turned = np.ascontiguousarray(weights.reshape(groups, filters, depth).transpose(0, 2, 1)).reshape(-1)
+    for kernel, given, more in (
+        (columns.pack_rows, weights, {"tile": host_tile()}), (columns.pack_columns, turned, {}),
+    ):  # fmt: skip
+        packed = np.full(wanted.size, np.nan, np.float32)
+        run(kernel, packed=packed, weights=given, **sizes, **more)
+        np.testing.assert_array_equal(packed, wanted)
+
+
+def test_filters_turned_round() -> None:
+    weights, out = numbers(4 * 3 * 9), np.zeros(4 * 3 * 9, np.float32)
+    run(columns.turn_filters, out=out, weights=weights, n=4, c=3, taps=9)
+    wanted = weights.reshape(4, 3, 3, 3)[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    np.testing.assert_array_equal(out.reshape(wanted.shape), wanted)
