@@ -19,6 +19,9 @@ _LATER = 0.05
 _struck = 0
 """The signal that came."""
 
+_before = threading.local()
+"""``mask``: the signals that this thread blocked before the fork that it is making."""
+
 
 def watch() -> None:
     """Note interrupts and termination signals, unless the process was started with them ignored."""
@@ -30,7 +33,16 @@ def watch() -> None:
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _strike)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_unwatch)
+        os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_unwatch)
+
+
+def _hold() -> None:
+    """Before a fork: a signal for the child waits until it has handlers of its own, or it would be lost."""
+    _before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+
+
+def _release() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _before.mask)
 
 
 def _unwatch() -> None:
@@ -42,6 +54,7 @@ def _unwatch() -> None:
             signal.signal(number, handler)
     if sys.unraisablehook is _unraisable:
         sys.unraisablehook = sys.__unraisablehook__
+    _release()
 
 
 def has_struck() -> bool:
