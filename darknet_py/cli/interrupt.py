@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ def watch() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _strike)
+    _watch_forks()
+
+
+@cache
+def _watch_forks() -> None:
+    """Once: what is registered cannot be taken back."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_unwatch)
 
