@@ -30,8 +30,7 @@ from darknet_py.warmup import (
 )  # fmt: skip
 
 from .nets import write_cfg
-from .program import run
-from .test_cli import NET
+from .test_cli import NET, run
 
 REPOSITORY = Path(__file__).parent.parent
 PHOTO = REPOSITORY / "tests" / "data" / "photos" / "chelsea.jpg"
