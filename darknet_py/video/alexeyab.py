@@ -130,6 +130,7 @@ class HttpPost:
         self._address, self._source, self._report, self._once = address, source, report, once
         self._posts: queue.Queue[str | None] = queue.Queue(POSTS_WAITING)
         self._failed = self._left_out = self._sent = 0
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name="demo-post", daemon=True)
         self._thread.start()
 
@@ -154,6 +155,7 @@ class HttpPost:
         """Post what waits, as far as that can be done in `POST_TIMEOUT` seconds."""
         self._enqueue(None)
         self._thread.join(POST_TIMEOUT)
+        self._closed = True  # the thread may still wait for an answer
         left_out = self._left_out + self._posts.qsize()
         if self._failed or left_out:
             self._report(f"http_post_host: {self._failed} frames could not be posted, {left_out} were left out")
@@ -164,7 +166,7 @@ class HttpPost:
                 self._post(message)
             except (OSError, HTTPException, ValueError) as error:
                 self._failed += 1
-                if self._failed == 1:
+                if self._failed == 1 and not self._closed:
                     self._report(f"http_post_host: cannot post to {self._address}: {error or type(error).__name__}")
 
     def _post(self, message: str) -> None:
