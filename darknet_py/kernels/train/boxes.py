@@ -115,3 +115,14 @@ def squared_length(delta):
         total += delta[i] * delta[i]
     root = np.float64(np.float32(np.sqrt(np.float64(total))))
     return np.float32(root * root)
+
+
+@kernel(forceinline=True)
+def place_of(shape, image, anchor, cell):
+    """Where the first value of an anchor at a cell is.
+
+    Args:
+        shape: NamedTuple: a head's `RegionShape` or `YoloShape`
+        image, anchor, cell: int
+    """
+    return (image * shape.n + anchor) * (5 + shape.classes) * shape.w * shape.h + cell

@@ -10,7 +10,7 @@ from ..layers.activations import LOGISTIC
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .boxes import ONE, TWO, ZERO, Grid, box_deltas, box_iou, predicted_iou, predicted_side, squared_length
+from .boxes import ONE, TWO, ZERO, Grid, box_deltas, box_iou, place_of, predicted_iou, predicted_side, squared_length
 from .gradients import gradient
 
 BOXES = 30
@@ -49,17 +49,6 @@ class RegionShape(NamedTuple):
     softmax: int
     rescore: int
     bias_match: int
-
-
-@kernel(forceinline=True)
-def _place(shape, image, anchor, cell):
-    """Where the first value of an anchor at a cell is.
-
-    Args:
-        shape: RegionShape
-        image, anchor, cell: int
-    """
-    return (image * shape.n + anchor) * (5 + shape.classes) * shape.w * shape.h + cell
 
 
 @plan_kernel(tasks=lambda: 1)
@@ -117,7 +106,7 @@ def _class_only(delta, sums, out, truth, scales, parent, offset, size, shape, im
             number = np.int64(truth[row + 4])
             most, best = ZERO, 0
             for k in range(shape.n * plane):
-                place = _place(shape, image, k // plane, k % plane)
+                place = place_of(shape, image, k // plane, k % plane)
                 objectness = out[place + 4 * plane]
                 delta[place + 4 * plane] = ZERO if scales[5] > ZERO else scales[3] * (ZERO - objectness)
                 probability = ONE
@@ -128,7 +117,7 @@ def _class_only(delta, sums, out, truth, scales, parent, offset, size, shape, im
                 probability = objectness * probability
                 if probability > most:
                     most, best = probability, k
-            place = _place(shape, image, best // plane, best % plane)
+            place = place_of(shape, image, best // plane, best % plane)
             _tree_deltas(delta, sums, out, place + 5 * plane, plane, number, parent, offset, size, scales[4])
             objectness = out[place + 4 * plane]
             delta[place + 4 * plane] = scales[2] * (scales[5] - objectness) if objectness < scales[5] else ZERO
@@ -155,7 +144,7 @@ def _no_objects(delta, sums, out, truth, anchors, scales, early, shape, image):
     for cell in range(plane):
         i, j = cell % w, cell // w
         for n in range(shape.n):
-            place = _place(shape, image, n, cell)
+            place = place_of(shape, image, n, cell)
             wide, high = anchors[2 * n], anchors[2 * n + 1]
             x = (np.float32(i) + out[place]) / np.float32(w)
             y = (np.float32(j) + out[place + plane]) / np.float32(h)
@@ -200,7 +189,7 @@ def _objects(delta, sums, out, truth, anchors, scales, classes_map, parent, offs
             return
         i, j = np.int64(x * np.float32(w)), np.int64(y * np.float32(h))
         n = _best_anchor(out, anchors, shape, image, j * w + i, wide, high)
-        place = _place(shape, image, n, j * w + i)
+        place = place_of(shape, image, n, j * w + i)
         anchor_w, anchor_h = anchors[2 * n], anchors[2 * n + 1]
         iou = predicted_iou(out, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high)
         scale = scales[1] * (TWO - wide * high)
@@ -240,7 +229,7 @@ def _best_anchor(out, anchors, shape, image, cell, wide, high):
         if shape.bias_match:
             box_w, box_h = anchors[2 * n] / np.float32(shape.w), anchors[2 * n + 1] / np.float32(shape.h)
         else:
-            place = _place(shape, image, n, cell)
+            place = place_of(shape, image, n, cell)
             box_w = predicted_side(out[place + 2 * plane], anchors[2 * n], shape.w)
             box_h = predicted_side(out[place + 3 * plane], anchors[2 * n + 1], shape.h)
         iou = box_iou(ZERO, ZERO, box_w, box_h, ZERO, ZERO, wide, high)

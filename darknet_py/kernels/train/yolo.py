@@ -9,7 +9,7 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from .boxes import ONE, TWO, ZERO, Grid, box_deltas, box_iou, predicted_iou, predicted_side, squared_length
+from .boxes import ONE, TWO, ZERO, Grid, box_deltas, box_iou, place_of, predicted_iou, predicted_side, squared_length
 
 IOU, CLASS, OBJECT, ANY_OBJECT, RECALL, RECALL75, COUNT = range(7)
 """Sums and the count that the loss leaves in ``sums``, of which the printed line is made."""
@@ -36,17 +36,6 @@ class YoloShape(NamedTuple):
     net_w: int
     net_h: int
     rows: int
-
-
-@kernel(forceinline=True)
-def _place(shape, image, anchor, cell):
-    """Where the first value of an anchor at a cell is.
-
-    Args:
-        shape: YoloShape
-        image, anchor, cell: int
-    """
-    return (image * shape.n + anchor) * (5 + shape.classes) * shape.w * shape.h + cell
 
 
 @plan_kernel(tasks=lambda: 1)
@@ -97,7 +86,7 @@ def _every_anchor(delta, sums, out, truth, anchors, mask, thresholds, classes_ma
     for cell in range(plane):
         i, j = cell % w, cell // w
         for n in range(shape.n):
-            place = _place(shape, image, n, cell)
+            place = place_of(shape, image, n, cell)
             wide, high = anchors[2 * mask[n]], anchors[2 * mask[n] + 1]
             x = (np.float32(i) + out[place]) / np.float32(w)
             y = (np.float32(j) + out[place + plane]) / np.float32(h)
@@ -146,7 +135,7 @@ def _objects(delta, sums, out, truth, anchors, mask, classes_map, shape, image):
         if n == shape.n:
             continue
         i, j = np.int64(x * np.float32(w)), np.int64(y * np.float32(h))
-        place = _place(shape, image, n, j * w + i)
+        place = place_of(shape, image, n, j * w + i)
         anchor_w, anchor_h = anchors[2 * anchor], anchors[2 * anchor + 1]
         grid = Grid(w, h, shape.net_w, shape.net_h)
         iou = predicted_iou(out, place, i, j, grid, anchor_w, anchor_h, x, y, wide, high)
