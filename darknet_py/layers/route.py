@@ -66,6 +66,10 @@ class Route(Layer):
         return len(self.layers) == 1
 
     @property
+    def passes_values(self) -> bool:
+        return True
+
+    @property
     def opencv(self) -> OpenCvLayer:
         # Of several layers cut into groups OpenCV makes one for each, loses count of the layers and fails.
         kind = "concat" if len(self.layers) > 1 else "slice" if self.groups > 1 else "identity"
