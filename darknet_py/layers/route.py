@@ -58,8 +58,10 @@ class Route(Layer):
             if shape.c % groups:
                 raise section.error(f"groups={groups} does not divide {shape.c} channels of layer {number}", "groups")
         out = Shape(sum(shape.c for shape in shapes) // groups, first.h, first.w, first.image)
-        return cls(index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
-                   layers=tuple(numbers), channels=tuple(shape.c for shape in shapes), groups=groups, group_id=group_id)  # fmt: skip
+        return cls(
+            index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
+            layers=tuple(numbers), channels=tuple(shape.c for shape in shapes), groups=groups, group_id=group_id,
+        )  # fmt: skip
 
     @property
     def sources(self) -> tuple[int, ...]:

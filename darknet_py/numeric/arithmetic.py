@@ -265,7 +265,7 @@ class _Integers(Arithmetic):
     def _found(self, network: Network) -> Quantization:
         if self.quantization is None:
             raise DarknetError(
-                f"{network.path}: math={self.name} needs a calibration: run `darknet-py calibrate CFG WEIGHTS IMAGES...`"
+                f"{network.path}: math={self.name} needs a calibration: run darknet-py calibrate CFG WEIGHTS IMAGES..."
             )
         return self.quantization
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..kernels.vector.tile import host_tile
 from .conv_cut import ONE, Images
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..typing import Floats
     from .pool import Context
 
+
+_Stored = TypeVar("_Stored")
 
 Store = dict[Hashable, Any]
 """Packed weights by what they are packed for, and stores of parts inside a layer by name."""
@@ -94,11 +96,11 @@ class LayerContext:
             with get_pool(self.threads) as pool:
                 pool.run_step(step, around)
 
-    def stored(self, key: Hashable, make: Callable[[], Floats]) -> Floats:
+    def stored(self, key: Hashable, make: Callable[[], _Stored]) -> _Stored:
         """What the store has under a key; made, and put there, if it is not."""
         if self.store is None:
             return make()
         if key not in self.store:
             self.store[key] = make()
-        result: Floats = self.store[key]
+        result: _Stored = self.store[key]
         return result

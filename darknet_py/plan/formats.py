@@ -92,9 +92,9 @@ def _stored(network: Network, able: frozenset[int], narrow: NumberFormat) -> fro
     wanted, barred, stored = set(), set(), set()
     for layer in reversed(network.layers):
         number = layer.index
-        if number in able and number in wanted and number not in barred:
-            stored.add(number)
         split = layer.part_of_input is not None and layer.part_of_input // (layer.out.h * layer.out.w) % narrow.per_word
+        if number in able and number in wanted and number not in barred and not split:
+            stored.add(number)
         if split:
             barred |= set(layer.sources)  # its part would begin within a word
         elif number in stored or (number in able and layer.multiply_adds):

@@ -38,7 +38,7 @@ def find_joins(layers: tuple[Layer, ...], owner: Mapping[int, int], formats: For
 
 
 def _fits(layers: tuple[Layer, ...], route: Layer, place: int, formats: Formats) -> bool:
-    """Whether a source lies as it must in its route: in the same format, and from the beginning of a word to the end."""
+    """Whether a source lies as it must in its route: in the same format, and in whole words."""
     numbers = formats.of(route.index)
     before = [layers[source].out.c for source in route.sources[: place + 1]]
     if place == len(route.sources) - 1:

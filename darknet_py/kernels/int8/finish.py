@@ -156,9 +156,12 @@ def _join_sums(tile, out, sums, width, count, corrections, singles, finish):
     """Words of four rows of sums.
 
     Args:
-        tile, sums, count, corrections, singles, finish: any: as for `finish_rows`, of four filters
+        tile: Tile
         out: written float32*: (count,)
-        width: int: distance of two rows
+        sums: float32*: int32 (4, width)
+        width: int: a multiple of the lanes
+        count: int: how many of each row
+        corrections, singles, finish: any: as for `finish_rows`, of four filters
     """
     pitch, code = finish.pitch, finish.code
     low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
@@ -204,10 +207,11 @@ def finish_columns(tile, out, plane, sums, rows, count, corrections, singles, fi
     """Finish a block whose lanes hold filters.
 
     Args:
-        tile, out, plane, corrections, singles, finish: any: as for `finish_rows`
+        tile, out, plane: any: as for `finish_rows`
         sums: updated float32*: int32 (count, filters), are overwritten; what lies behind them is read
         rows: int: filters
         count: int: pixels
+        corrections, singles, finish: any: as for `finish_rows`
     """
     code, lanes, filters, pitch = finish.code, tile.lanes, tile.filters, finish.pitch
     simple = keeps_scale(code)

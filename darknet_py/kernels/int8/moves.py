@@ -7,7 +7,7 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import load, load_between, mul, pointer, splat, store_first
+from ..vector.simd import load_between, mul, pointer, splat, store_first
 from ..vector.words import add_ints, as_ints, byte_lanes, int_splat, interleave, load_ints, magic, to_floats
 from .finish import step_of
 

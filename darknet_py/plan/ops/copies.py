@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 def copy_step(out: Floats, x: Floats, shape: Shape, formats: Formats, number: int) -> Step:
     """The step that copies a layer's output to the format in which it does not lie."""
     scale, tile = formats.scales[number], word_tile(host_tile())
-    shared = {"out": out, "x": x, "channels": shape.c, "cells": shape.h * shape.w, "zero": scale.zero, "tile": tile}
+    shared: dict[str, Any] = {
+        "out": out,
+        "x": x,
+        "channels": shape.c,
+        "cells": shape.h * shape.w,
+        "zero": scale.zero,
+        "tile": tile,
+    }
     if number in formats.stored:
         return Step.of(dequantize_int8, step=np.float32(scale.step), **shared)
     return Step.of(quantize_int8, inverse=np.float32(1 / scale.step), **shared)
