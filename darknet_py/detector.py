@@ -140,14 +140,15 @@ class Detector(RunningNetwork):
             DarknetError: the network has no head that gives boxes, or there is no such class.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+        view = self.view_of(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
         ready = self.make_ready(as_pixels(image, bgr, exif), view, keep=True)
         [looked] = self.look([ready], view, tree_path)
         return found_in(looked).of(image, bgr)
 
-    def _view(
-        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None, classes: Classes | None,
-        filter: Filter | None, tiles: str | tuple[int, int] | Tiles | None,
+    def view_of(
+        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None = None,
+        classes: Classes | None = None, filter: Filter | None = None,
+        tiles: str | tuple[int, int] | Tiles | None = None,
     ) -> View:  # fmt: skip
         """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
         check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
@@ -306,7 +307,7 @@ class Detector(RunningNetwork):
         at a time. What cannot be read is raised, and ends the batch.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+        view = self.view_of(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
 
         def load(image: ImageLike) -> Ready:
             return self.make_ready(as_pixels(image, bgr, exif), view)
@@ -315,7 +316,7 @@ class Detector(RunningNetwork):
         with Crew(self.threads) as crew:
             for group in crew.read(images, load, keep=view.tiles is not None):
                 for loaded in group:
-                    loaded.warn()
+                    loaded.share.warn()
                 with self.lock:
                     readies = [
                         loaded.picture if loaded.picture.network is self.network else load(loaded.item)

@@ -32,6 +32,9 @@ AHEAD = 2 * TOGETHER
 PIXELS, LEAST_PIXELS = 1 << 24, 1 << 26
 """So many pixels for each thread, or in all if that is more, may be in memory; and the next picture in any case."""
 
+PATIENCE = 0.5
+"""Seconds that a picture which is ready waits for those that are read with it: one of them may hang."""
+
 
 @dataclass(eq=False)
 class Share:
@@ -41,13 +44,18 @@ class Share:
         number: the picture's place in the order.
         pixels: how many it takes now.
         written: they stay in memory until the picture is written (`Crew.write`).
-        warnings: orientations, for `Loaded.warn`.
+        warnings: orientations that `warn` warns of.
     """
 
     number: int
     pixels: int = 0
     written: bool = False
     warnings: list[tuple[int, str | None]] = field(default_factory=list)
+
+    def warn(self) -> None:
+        """Warn of what was seen when the picture was loaded, as if it was loaded now."""
+        for warning in self.warnings:
+            warn_of_orientation(*warning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +65,6 @@ class Loaded(Generic[Item, Picture]):
     item: Item
     picture: Picture
     share: Share
-
-    def warn(self) -> None:
-        """Warn of what was seen when it was loaded, as if it was loaded now."""
-        for warning in self.share.warnings:
-            warn_of_orientation(*warning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,7 @@ class Crew:
                 waiting.append((item, share, self._add(partial(self._load, load, item, share, keep))))
             if not waiting:
                 return
-            self.wait()
+            self.wait(waiting[0][2])
             yield from self._hand_over(waiting)
 
     def _hand_over(self, waiting: deque[tuple[Item, Share, Future[Picture]]]) -> Iterator[list[Loaded[Item, Picture]]]:
@@ -161,13 +164,19 @@ class Crew:
         share.written = True
         return self._add(partial(self._write, job, share), writes=True)
 
-    def wait(self) -> None:
-        """Let all threads work until nothing is left to do, or memory has no room for another picture."""
+    def wait(self, first: Future[Any] | None = None) -> None:
+        """Let all threads work until nothing is left to do, or memory has no room for another picture.
+
+        Args:
+            first: once it is done, what still runs gets `PATIENCE` only.
+        """
         with self._changed:
             self._open = True
             self._changed.notify_all()
             try:
-                self._changed.wait_for(self._is_over)
+                if first is not None:
+                    self._changed.wait_for(lambda: first.done() or self._is_over())
+                self._changed.wait_for(self._is_over, PATIENCE if first is not None else None)
             finally:
                 self._open = False
 
