@@ -55,6 +55,14 @@ class Looked:
     outputs: list[Floats]
 
 
+@dataclass(frozen=True, eq=False)
+class Named:
+    """The most probable classes of one picture, and how long the network took."""
+
+    classes: list[Classification]
+    seconds: float
+
+
 def found_in(looked: Looked | DarknetError | MemoryError) -> Detections:
     """The detections; raises what is an error."""
     if isinstance(looked, Looked):
@@ -355,15 +363,25 @@ class Detector(RunningNetwork):
             DarknetError: the network is a detector.
         """
         self.check_classifies()
+        [named] = self.name_classes([self.make_ready(as_pixels(image, bgr, exif), self.class_view, keep=True)], top)
+        if isinstance(named, Named):
+            return named.classes
+        raise named
+
+    def name_classes(self, group: Sequence[Ready], top: int = 5) -> list[Named | DarknetError]:
+        """The most probable classes of images that run together, ready for `class_view`; or what is wrong with one."""
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise DarknetError(f"top={top!r} must be a whole number from 1 on")
-        layer = self.network.output_layer
-        pixels = as_pixels(image, bgr, exif)
-        with self.lock:
-            self._runner.run([self.prepare(pixels, self.class_view)])
-            output = self._runner.output(layer.index).copy()
-        check_finite(self.network, layer, output)
-        return best_classes(output, top, self.names, self.class_tree, self.network.dialect.inner_classes)
+
+        def read(number: int, outputs: list[Floats]) -> Named | DarknetError:
+            try:
+                check_finite(self.network, self.network.output_layer, outputs[0])
+            except DarknetError as error:
+                return error
+            inner = self.network.dialect.inner_classes
+            return Named(best_classes(outputs[0].copy(), top, self.names, self.class_tree, inner), self.seconds)
+
+        return self._run_ready(group, self.class_view, read)
 
     @property
     def class_view(self) -> View:
