@@ -96,7 +96,8 @@ class RunningNetwork:
 
         Args:
             inputs: float32, channels x height x width each.
-            read: called for each, with its number and the output of each head, flat: views, which the next run changes.
+            read: called for each, with its number and the output of each head (of a network without heads: of its last
+                layer), flat: views, which the next run changes.
         """
         with self.lock:
             try:
@@ -105,7 +106,7 @@ class RunningNetwork:
                 if len(inputs) == 1:
                     raise
                 return [result for n, x in enumerate(inputs) for result in self.run_each([x], partial(_as, n, read))]
-            heads = self.network.heads
+            heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
             return [
                 read(number, [self._runner.output(head.index, number) for head in heads])
                 for number in range(len(inputs))

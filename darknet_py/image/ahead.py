@@ -32,6 +32,9 @@ AHEAD = 2 * TOGETHER
 PIXELS, LEAST_PIXELS = 1 << 24, 1 << 26
 """So many pixels for each thread, or in all if that is more, may be in memory; and the next picture in any case."""
 
+PATIENCE = 0.5
+"""Seconds that a picture which is ready waits for those that are read with it: one of them may hang."""
+
 
 @dataclass(eq=False)
 class Share:
@@ -41,13 +44,18 @@ class Share:
         number: the picture's place in the order.
         pixels: how many it takes now.
         written: they stay in memory until the picture is written (`Crew.write`).
-        warnings: orientations, for `Loaded.warn`.
+        warnings: orientations that `warn` warns of.
     """
 
     number: int
     pixels: int = 0
     written: bool = False
     warnings: list[tuple[int, str | None]] = field(default_factory=list)
+
+    def warn(self) -> None:
+        """Warn of what was seen when the picture was loaded, as if it was loaded now."""
+        for warning in self.warnings:
+            warn_of_orientation(*warning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +65,6 @@ class Loaded(Generic[Item, Picture]):
     item: Item
     picture: Picture
     share: Share
-
-    def warn(self) -> None:
-        """Warn of what was seen when it was loaded, as if it was loaded now."""
-        for warning in self.share.warnings:
-            warn_of_orientation(*warning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,8 @@ class Crew:
         self._jobs: deque[_Job] = deque()
         self._running = self._writing = 0
         self._stalled: dict[Share, int] = {}  # they wait until so many pixels are free
-        self._held = self._next = 0
+        self._holding: set[Share] = set()  # those that have pixels
+        self._next = 0
         self._open = self._closed = False
 
     def __enter__(self) -> Crew:
@@ -129,7 +133,7 @@ class Crew:
                 waiting.append((item, share, self._add(partial(self._load, load, item, share, keep))))
             if not waiting:
                 return
-            self.wait()
+            self.wait(waiting[0][2])
             yield from self._hand_over(waiting)
 
     def _hand_over(self, waiting: deque[tuple[Item, Share, Future[Picture]]]) -> Iterator[list[Loaded[Item, Picture]]]:
@@ -160,22 +164,31 @@ class Crew:
         share.written = True
         return self._add(partial(self._write, job, share), writes=True)
 
-    def wait(self) -> None:
-        """Let all threads work until nothing is left to do, or memory has no room for another picture."""
+    def wait(self, first: Future[Any] | None = None) -> None:
+        """Let all threads work until nothing is left to do, or memory has no room for another picture.
+
+        Args:
+            first: once it is done, what still runs gets `PATIENCE` only.
+        """
         with self._changed:
             self._open = True
             self._changed.notify_all()
             try:
-                self._changed.wait_for(self._is_over)
+                if first is not None:
+                    self._changed.wait_for(lambda: first.done() or self._is_over())
+                self._changed.wait_for(self._is_over, PATIENCE if first is not None else None)
             finally:
                 self._open = False
 
     def _is_over(self) -> bool:
-        free = len(self._threads) - len(self._stalled)
+        free = len(self._threads) > len(self._stalled) or (self._jobs and self._jobs[0].writes)
         return not (self._running or (self._jobs and free) or any(map(self._fits, self._stalled)))
 
     def _fits(self, share: Share) -> bool:
-        return share.number <= self._next or self._held + self._stalled[share] <= self._most
+        held = sum(other.pixels for other in self._holding)
+        # The next picture must not wait for those after it, which nobody takes before it.
+        next_one = share.number == self._next and all(other.number > share.number for other in self._holding)
+        return next_one or held + self._stalled[share] <= self._most
 
     def _add(self, run: Callable[[], Result], writes: bool = False) -> Future[Result]:
         future: Future[Result] = Future()
@@ -189,20 +202,26 @@ class Crew:
         return future
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
+        with self._changed:
+            while True:
                 self._changed.wait_for(lambda: self._closed or (self._open and self._jobs))
                 if self._closed:
                     return
-                job = self._jobs.popleft()
-                self._running += 1
-                self._writing += job.writes
+                self._do_next()
+
+    def _do_next(self) -> None:
+        """Do the first job, without the lock that the thread holds."""
+        job = self._jobs.popleft()
+        self._running += 1
+        self._writing += job.writes
+        self._changed.release()
+        try:
             job()
-            with self._changed:
-                self._running -= 1
-                self._writing -= job.writes
-                del job
-                self._changed.notify_all()
+        finally:
+            self._changed.acquire()
+            self._running -= 1
+            self._writing -= job.writes
+            self._changed.notify_all()
 
     def _load(self, load: Callable[[Item], Picture], item: Item, share: Share, keep: bool) -> Picture:
         kept = False
@@ -222,24 +241,25 @@ class Crew:
             self._take(share, 0)
 
     def _admit(self, share: Share, pixels: int) -> None:
-        """Wait until a picture of so many pixels may be in memory besides the others."""
+        """Wait until a picture of so many pixels may be in memory besides the others; write some meanwhile."""
         self._take(share, 0)
         with self._changed:
             self._stalled[share] = pixels
-            try:
-                if not self._fits(share):
-                    self._running -= 1
-                    self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._closed or (self._open and self._fits(share)))
-                    self._running += 1
-                if self._closed:
-                    raise InterruptedError("nobody waits for this picture")
-            finally:
-                del self._stalled[share]
+            self._running -= 1
+            self._changed.notify_all()
+            while not (self._closed or (self._open and self._fits(share))):
+                if self._open and self._jobs and self._jobs[0].writes:
+                    self._do_next()
+                else:
+                    self._changed.wait()
+            self._running += 1
+            del self._stalled[share]
+            if self._closed:
+                raise InterruptedError("nobody waits for this picture")
             self._take(share, pixels)
 
     def _take(self, share: Share, pixels: int) -> None:
         with self._changed:
-            self._held += pixels - share.pixels
             share.pixels = pixels
+            (self._holding.add if pixels else self._holding.discard)(share)
             self._changed.notify_all()
