@@ -75,7 +75,7 @@ def main(path: str, *cpus: str) -> None:
             for cpu in cpus:
                 for fault in amiss(code, cpu):
                     print(f"{name}: {cpu}: {fault}")
-    print(f"{count} signatures read", file=sys.stderr)
+    print(f"{count} signatures read")
 
 
 if __name__ == "__main__":

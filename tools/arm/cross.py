@@ -72,6 +72,8 @@ class _Codegen(codegen.JITCPUCodegen):
 @cache
 def generator(cpu: str) -> Any:
     """LLVM's code generator for one of `PROCESSORS`, as Numba on an ARM has it."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
     return binding.Target.from_triple(TRIPLE).create_target_machine(
         cpu=cpu, features=PROCESSORS[cpu], opt=3, reloc="default", codemodel="jitdefault", jit=True
     )
@@ -81,8 +83,6 @@ def compile_for(cpu: str) -> None:
     """Let Numba compile for one of `PROCESSORS` in this process from now on."""
     os.environ.update(names_for(cpu))
     config.reload_config()  # type: ignore[no-untyped-call]
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
     vars(binding)["get_process_triple"] = lambda: TRIPLE
     vars(codegen)["JITCPUCodegen"] = _Codegen
 
