@@ -1,17 +1,22 @@
 """Times training steps of yolov2-tiny-voc, and those of the same network in plain PyTorch.
 
-    python benchmarks/training_speed.py [--size 416] [--batch 8] [--threads 1] [--torch PYTHON] [--json FILE]
+    python benchmarks/training_speed.py [--size 416] [--batch 8] [--threads 1] [--json FILE]
+                                        [--torch PYTHON] [--darknet PROGRAM]
 
 A step is forward, backward and update of one batch of random images. All are measured in turn, several rounds; what is
 printed is the least CPU time (all threads together) and the least wall-clock time of a step, and billions of
 multiply-adds a second of CPU time. PyTorch runs in the Python that ``--torch`` names, if that has it; its loss is a sum
-of squares, which costs less than [region]'s.
+of squares, which costs less than [region]'s. ``--darknet`` names a `darknet` program that somebody has built (its
+Makefile as it is builds it for one thread): its own `detector train` learns from eight pictures made here; its
+wall-clock time is the one it prints, its CPU time is that of the whole process, loading included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -24,11 +29,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from PIL import Image  # noqa: E402
+
 from darknet_py.network import read_network  # noqa: E402
 from darknet_py.synth import write_synth  # noqa: E402
 from darknet_py.train import Trainer  # noqa: E402
 
 CFG = ROOT / "cfg" / "yolov2-tiny-voc.cfg"
+
+PRINTED = re.compile(r"^\d+: .* avg, .* rate, ([\d.]+) seconds, \d+ images", re.MULTILINE)
+"""Darknet's line of an iteration."""
 
 Times = tuple[float, float]
 """CPU and wall-clock seconds of a step."""
@@ -60,15 +70,21 @@ for _ in range(rounds):
 """
 
 
-def ours(folder: Path, math: str, size: int, batch: int, threads: int) -> Callable[[int], list[Times]]:
-    """Measures steps of this engine."""
+def write_network(folder: Path, name: str, size: int, batch: int, **more: object) -> tuple[Path, Path]:
+    """A cfg and weights to train."""
     text = CFG.read_text(encoding="utf-8")
-    for key, value in {"batch": batch, "subdivisions": 1, "width": size, "height": size}.items():
+    for key, value in {"batch": batch, "subdivisions": 1, "width": size, "height": size, **more}.items():
         lines = [f"{key}={value}" if line.partition("=")[0].strip() == key else line for line in text.split("\n")]
         text = "\n".join(lines)
-    cfg, weights = folder / f"{math}.cfg", folder / f"{math}.weights"
+    cfg, weights = folder / f"{name}.cfg", folder / f"{name}.weights"
     cfg.write_text(text, encoding="utf-8")
     write_synth(cfg, weights, 7)
+    return cfg, weights
+
+
+def ours(folder: Path, math: str, size: int, batch: int, threads: int) -> Callable[[int], list[Times]]:
+    """Measures steps of this engine."""
+    cfg, weights = write_network(folder, math, size, batch)
     trainer = Trainer.open(cfg, weights, math=math, threads=threads)
     x = np.random.default_rng(1).uniform(0, 1, (batch, 3, size, size)).astype(np.float32)
     y = np.zeros((batch, trainer.truth.length), np.float32)
@@ -98,12 +114,43 @@ def torch_steps(python: str, size: int, batch: int, threads: int, last: int) -> 
     return measure
 
 
+def darknet_steps(program: str, folder: Path, size: int, batch: int) -> Callable[[int], list[Times]]:
+    """Measures steps of a Darknet program, which learns from pictures with one box each."""
+    program = str(Path(program).resolve())
+    random = np.random.default_rng(1)
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir()
+    for number in range(8):
+        pixels = random.integers(0, 256, (size, size, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.jpg")
+        (folder / "labels" / f"{number}.txt").write_text("3 0.5 0.5 0.3 0.4\n", encoding="utf-8")
+    (folder / "list.txt").write_text("".join(f"{folder}/images/{n}.jpg\n" for n in range(8)), encoding="utf-8")
+    data = folder / "own.data"
+    data.write_text(f"classes=20\ntrain={folder}/list.txt\nbackup={folder}\n", encoding="utf-8")
+
+    def measure(rounds: int) -> list[Times]:
+        # One size (random=0), and so many updates that the program ends by itself.
+        cfg, weights = write_network(folder, "darknet", size, batch, max_batches=rounds, random=0, learning_rate=1e-6)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run = subprocess.run(
+            [program, "detector", "train", str(data), str(cfg), str(weights), "-clear"],
+            capture_output=True, text=True, check=True, cwd=folder,
+        )  # fmt: skip
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = [float(found) for found in PRINTED.findall(run.stdout)]
+        cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / len(seconds)
+        return [(cpu, wall) for wall in seconds]
+
+    return measure
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("size", 416), ("batch", 8), ("threads", 1), ("rounds", 3), ("steps", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--torch", metavar="PYTHON", help="a Python that has PyTorch")
+    parser.add_argument("--darknet", metavar="PROGRAM", help="a darknet program to train with")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     sizes = asked.size, asked.batch, asked.threads
@@ -116,6 +163,8 @@ def main() -> None:
                 f"PyTorch{form}": torch_steps(asked.torch, *sizes, last)
                 for last, form in enumerate(("", ", channels last"))
             }
+        if asked.darknet:
+            engines["Darknet"] = darknet_steps(asked.darknet, Path(folder), asked.size, asked.batch)
         found: dict[str, list[Times]] = {name: [] for name in engines}
         for _ in range(asked.rounds):
             for name, measure in engines.items():
