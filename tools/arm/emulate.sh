@@ -24,6 +24,8 @@ tests=(
     tests/test_fast.py::test_winograd_of_each_shape tests/test_fast.py::test_a_network_same_numbers_whatever_the_threads
     tests/test_image_jpeg.py tests/test_vector_exp.py tests/test_vector_single.py
 )
+# In one process, and without packages for more.
+pytest=(-m pytest -q -o "addopts=--strict-markers -m 'not slow and not network'")
 
 not_tried() {
     echo "ARM was not tried: $1"
@@ -93,13 +95,13 @@ find_emulator || not_tried "qemu-user-static cannot be fetched (see $folder/apt-
 find_wheels || not_tried "wheels for Python $version on aarch64 cannot be fetched"
 
 # Which kernels there are to compile: the same tests, run here. (They may fail here: that is other steps' matter.)
-PYTHONPATH=$PWD/tools/arm in_time "$python" -m pytest -q -p signatures "${tests[@]}" > "$folder/here.log" 2>&1 || true
+PYTHONPATH=$PWD:$PWD/tools/arm in_time "$python" "${pytest[@]}" -p signatures "${tests[@]}" > "$folder/here.log" 2>&1 || true
 [ -e "$ARM_SIGNATURES" ] || { tail -20 "$folder/here.log"; exit 1; }
 rm -rf "$folder/kernels"
 export NUMBA_CACHE_DIR=$folder/kernels
-in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
+PYTHONPATH=$PWD in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
 
 echo "Emulated: $ARM_CPU, Python $version, $("$emulator" --version | head -1)"
 eval "$("$python" tools/arm/cross.py "$ARM_CPU")"
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder/site:$PWD in_time "$emulator" -L "$folder/root" \
-    "$folder/root/usr/bin/python$version" -m pytest -q -p no:cacheprovider -rs "${tests[@]}"
+    "$folder/root/usr/bin/python$version" "${pytest[@]}" -p no:cacheprovider -rs "${tests[@]}"
