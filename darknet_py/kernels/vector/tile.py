@@ -73,5 +73,10 @@ def host_tile() -> Tile:
     if "+avx" in enabled:
         return AVX2 if "+fma" in enabled else AVX
     if triple.startswith(("aarch64", "arm64")):
-        return NEON_IN_ORDER if name in IN_ORDER else NEON
+        return arm_tile(name)
     return SSE
+
+
+def arm_tile(name: str) -> Tile:
+    """The shape for an ARM processor, by LLVM's name of it."""
+    return NEON_IN_ORDER if name in IN_ORDER else NEON
