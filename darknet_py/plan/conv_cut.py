@@ -135,20 +135,22 @@ def choose_way(shape: ConvShape, tile: Tile) -> Way:
 
 def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     """Cycles of one group: of a tile per k, its multiply-adds or its loads (two a cycle), whichever is more; of a tile,
-    its start and end, and finishing its vectors (those with filters in the lanes are transposed)."""
+    its start and end, and finishing its vectors (those with filters in the lanes are transposed). A Zen 4
+    (`Tile.embedded`) takes two cycles for two products, and as long for a vector of a window as for some of them."""
     depth = shape.c * shape.size**2
+    pace, copied = (2, 12) if tile.embedded else (1, 3)
     widths = np.diff(cut_row(shape.out_w, way))
     if way.number == FILTERS:
-        tiles = depth * np.maximum(widths * 1.02, (widths + 3) / 2) + 26 * widths
+        tiles = depth * np.maximum(pace * widths * 1.02, (widths + 3) / 2) + 26 * widths
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
-        tiles = depth * np.maximum(vectors * tile.rows, vectors + tile.rows + 1) / 2 + 7 * tile.rows * vectors
+        tiles = depth * np.maximum(pace * vectors * tile.rows, vectors + tile.rows + 1) / 2 + 7 * tile.rows * vectors
     else:
-        tiles = -(-widths // tile.lanes) * (0.7 * depth + 20)
+        tiles = -(-widths // tile.lanes) * (0.7 * pace * depth + 20)
     blocks = -(-shape.n // way.block)
     rest = 0.0
     if way.number != FILTERS:  # there, weights that pass by are fetched ahead, and a 1x1 convolution needs no window
-        window = 3 * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
+        window = copied * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
         rest = (0.4 * shape.n + window) * depth
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 
