@@ -105,8 +105,12 @@ def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
     if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
         for i in range(0, row, tile.lanes):
             low, high = _inside(tile, x0 + i, w)
-            for y in range(height):
-                store(lines, y * row + i, load_between(tile, start, y * w + x0 + i, low, high))
+            if high - low == tile.lanes:
+                for y in range(height):
+                    store(lines, y * row + i, load(tile, start, y * w + x0 + i))
+            else:
+                for y in range(height):
+                    store(lines, y * row + i, load_between(tile, start, y * w + x0 + i, low, high))
         return
     for _ in range(height):
         for i in range(0, row, tile.lanes):
@@ -128,11 +132,17 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
             x = x0 + 2 * i
             low, high = _inside(tile, x, w)
             low2, high2 = _inside(tile, x + lanes, w)
-            for y in range(height):
-                a = load_between(tile, start, y * w + x, low, high)
-                b = load_between(tile, start, y * w + x + lanes, low2, high2)
-                store(lines, y * row + i, even_lanes(a, b))
-                store(lines, y * row + half + i, odd_lanes(a, b))
+            if high - low + high2 - low2 == 2 * lanes:
+                for y in range(height):
+                    a, b = load(tile, start, y * w + x), load(tile, start, y * w + x + lanes)
+                    store(lines, y * row + i, even_lanes(a, b))
+                    store(lines, y * row + half + i, odd_lanes(a, b))
+            else:
+                for y in range(height):
+                    a = load_between(tile, start, y * w + x, low, high)
+                    b = load_between(tile, start, y * w + x + lanes, low2, high2)
+                    store(lines, y * row + i, even_lanes(a, b))
+                    store(lines, y * row + half + i, odd_lanes(a, b))
         return
     for _ in range(height):
         for i in range(0, half, lanes):

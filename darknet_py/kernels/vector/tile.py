@@ -19,6 +19,7 @@ class Tile:
     ``fused``: the processor has fused multiply-add. ``contract``: sums of products are made with it, which changes
     their bits (profile ``fast``); else their every step rounds. ``embedded``: a scalar is read by each multiplication,
     as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
+    ``indexed``: multiplications take a scalar from a lane of a vector, so that several are read at a time.
     """
 
     lanes: int
@@ -28,6 +29,7 @@ class Tile:
     fused: bool = False
     contract: bool = False
     embedded: bool = False
+    indexed: bool = False
 
     @property
     def contracted(self) -> Tile:
@@ -55,7 +57,11 @@ ZEN4 = replace(AVX512, embedded=True)
 AVX2 = Tile(lanes=8, rows=4, vectors=2, columns=6, fused=True)
 AVX = Tile(lanes=8, rows=4, vectors=2, columns=6)
 SSE = Tile(lanes=4, rows=4, vectors=2, columns=6)
-NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True)
+NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True, indexed=True)
+NEON_IN_ORDER = replace(NEON, vectors=2, columns=10)
+
+IN_ORDER = ("cortex-a34", "cortex-a35", "cortex-a53", "cortex-a510", "cortex-a520", "carmel", "generic")
+"""LLVM's names of ARM processors for which it orders instructions such that larger blocks do not fit the registers."""
 
 
 def host_tile() -> Tile:
@@ -66,4 +72,6 @@ def host_tile() -> Tile:
         return ZEN4 if name == "znver4" else AVX512
     if "+avx" in enabled:
         return AVX2 if "+fma" in enabled else AVX
-    return NEON if triple.startswith(("aarch64", "arm64")) else SSE
+    if triple.startswith(("aarch64", "arm64")):
+        return NEON_IN_ORDER if name in IN_ORDER else NEON
+    return SSE
