@@ -1,4 +1,4 @@
-"""3x3 convolutions of stride 1 or 2 by Winograd's minimal filtering: few multiplications, other bits (profile ``fast``).
+"""3x3 convolutions of stride 1 or 2 by Winograd's minimal filtering: few products, other bits (profile ``fast``).
 
 Tiles of the input are transformed, multiplied position by position with transformed filters (as matrices: filters x
 channels times channels x tiles), and the sums transformed back. See `winograd_code`.

@@ -3,9 +3,9 @@
 A tile of m x m outputs is computed from (m + 2) x (m + 2) inputs by as many multiplications, where the plain way takes
 9 m x m: 2.25 times fewer for m = 2, 4 times for m = 4 (Lavin and Gray, "Fast Algorithms for Convolutional Neural
 Networks", 2016). With stride 2 the outer two of three taps meet even inputs only, the middle one odd inputs: the former
-are a filter of two taps and stride 1 on every other input, F(m, 2), the latter needs m products; the outputs are the sums
-of both. That is (2 m + 1) x (2 m + 1) inputs and products: 1.78 times fewer for m = 4. It is not Darknet's arithmetic:
-profile ``fast`` only.
+are a filter of two taps and stride 1 on every other input, F(m, 2), the latter needs m products; the outputs are the
+sums of both. That is (2 m + 1) x (2 m + 1) inputs and products: 1.78 times fewer for m = 4. It is not Darknet's
+arithmetic: profile ``fast`` only.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ POINTS = {
     (4, 1): (0.0, sqrt(0.5), -sqrt(0.5), sqrt(2.0), -sqrt(2.0)),
     (4, 2): (0.5, -0.5, 1.5, -1.5),
 }
-"""Where the polynomials behind the transforms are evaluated (besides at infinity), by m and stride: in pairs of opposite
-sign, which share half of their sums. For m = 4 those whose float32 errors were least: half as large as with 0, +-1, +-2,
-and a third."""
+"""Where the polynomials behind the transforms are evaluated (besides at infinity), by m and stride: in pairs of
+opposite sign, which share half of their sums. For m = 4 those whose float32 errors were least: half, with stride 2 a
+third of those with 0, +-1, +-2."""
 
 
 @compile_time
