@@ -11,7 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
-from .processor import USUAL, host_cache_room, host_pace
+from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
 if TYPE_CHECKING:
     from ..kernels.conv.convolution import ConvShape
@@ -142,7 +142,8 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     """
     depth = shape.c * shape.size**2
     widths = np.diff(cut_row(shape.out_w, way))
-    pace, slower = host_pace(), USUAL.products / host_pace().products
+    pace = ZEN4 if tile.embedded else host_pace()
+    slower = USUAL.products / pace.products
     single = tile.lanes if tile.indexed else 1  # values that are read at a time for one factor of the products
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
@@ -156,7 +157,7 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     blocks = -(-shape.n // way.block)
     rest = 0.0
     if way.number != FILTERS:  # there, weights that pass by are fetched ahead, and a 1x1 convolution needs no window
-        window = 3 * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
+        window = pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
         rest = (0.4 * shape.n + window) * depth * slower
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 

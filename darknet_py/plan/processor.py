@@ -21,14 +21,19 @@ class Pace:
     Attributes:
         products: how many vectors it multiplies and adds, as two instructions.
         loads: how many values or vectors it reads.
+        copying: how many cycles it takes for a vector of a window, where products take no longer than the usual.
     """
 
     products: float
     loads: float
+    copying: float = 3
 
 
 USUAL = Pace(2, 2)
 """x86-64 processors."""
+
+ZEN4 = Pace(1, 2, 6)
+"""Of vectors as long as two of its units (`Tile.embedded`)."""
 
 ARM = Pace(1, 2)
 """64-bit ARM with two units for vectors: Cortex-A76 and Neoverse N1, say."""

@@ -220,8 +220,9 @@ def _copy_rows(tile, out, plane, source, rows, count):
     Args:
         tile: Tile
         out: written float32*: (rows, plane)
-        plane, rows, count: int: as for `finish_pixels`
+        plane: int: as for `finish_pixels`
         source: float32*: (rows, count rounded up to whole vectors)
+        rows, count: int: as for `finish_pixels`
     """
     whole = count // tile.lanes * tile.lanes
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes

@@ -80,6 +80,8 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
             _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
         elif phases == 4 and shape.stride == 4:
             _copy_quarters(tile, lines, row, start, shape.w, x0, bottom - top)
+        elif phases == 8 and shape.stride == 8:
+            _copy_eighths(tile, lines, row, start, shape.w, x0, bottom - top)
         else:
             for y in range(bottom - top):
                 for i in range(row):
@@ -167,12 +169,51 @@ def _copy_quarters(tile, lines, row, start, w, x0, height):
             x = x0 + 4 * i
             a, b = pixels_of_row(tile, start, x, w), pixels_of_row(tile, start, x + lanes, w)
             c, d = pixels_of_row(tile, start, x + 2 * lanes, w), pixels_of_row(tile, start, x + 3 * lanes, w)
-            even, even2, odd, odd2 = even_lanes(a, b), even_lanes(c, d), odd_lanes(a, b), odd_lanes(c, d)
-            store(lines, i, even_lanes(even, even2))
-            store(lines, quarter + i, even_lanes(odd, odd2))
-            store(lines, 2 * quarter + i, odd_lanes(even, even2))
-            store(lines, 3 * quarter + i, odd_lanes(odd, odd2))
+            _store_quarters(tile, shifted(lines, i), quarter, a, b, c, d)
         lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _copy_eighths(tile, lines, row, start, w, x0, height):
+    """For stride 8: every eighth column to each eighth of a row, likewise.
+
+    Args:
+        tile, lines, row, start, w, x0, height: any: as for `_copy_rows`
+    """
+    lanes, eighth = tile.lanes, row // 8
+    for _ in range(height):
+        for i in range(0, eighth, lanes):
+            x = x0 + 8 * i
+            a, b = pixels_of_row(tile, start, x, w), pixels_of_row(tile, start, x + lanes, w)
+            c, d = pixels_of_row(tile, start, x + 2 * lanes, w), pixels_of_row(tile, start, x + 3 * lanes, w)
+            e, f = pixels_of_row(tile, start, x + 4 * lanes, w), pixels_of_row(tile, start, x + 5 * lanes, w)
+            g, h = pixels_of_row(tile, start, x + 6 * lanes, w), pixels_of_row(tile, start, x + 7 * lanes, w)
+            _store_quarters(
+                tile, shifted(lines, i), 2 * eighth, even_lanes(a, b), even_lanes(c, d), even_lanes(e, f),
+                even_lanes(g, h),
+            )  # fmt: skip
+            _store_quarters(
+                tile, shifted(lines, eighth + i), 2 * eighth, odd_lanes(a, b), odd_lanes(c, d), odd_lanes(e, f),
+                odd_lanes(g, h),
+            )  # fmt: skip
+        lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _store_quarters(tile, lines, pitch, a, b, c, d):
+    """Every fourth value of four vectors to a place of its own.
+
+    Args:
+        tile: Tile
+        lines: written float32*: (4, lanes), ``pitch`` apart
+        pitch: int
+        a, b, c, d: vector: side by side
+    """
+    even, even2, odd, odd2 = even_lanes(a, b), even_lanes(c, d), odd_lanes(a, b), odd_lanes(c, d)
+    store(lines, 0, even_lanes(even, even2))
+    store(lines, pitch, even_lanes(odd, odd2))
+    store(lines, 2 * pitch, odd_lanes(even, even2))
+    store(lines, 3 * pitch, odd_lanes(odd, odd2))
 
 
 @kernel(forceinline=True)
