@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from .detect.tiles import Tiles, make_tiles
 from .detect.tree import TreeStep, tree_steps
 from .dialect import PJREDDIE
 from .errors import DarknetError
+from .image.ahead import Crew
 from .image.pixels import as_pixels
-from .inference import find_boxes, find_candidates, find_in_regions, network_input, to_detections
-from .plan.runner import in_groups
+from .inference import Ready, find_boxes, find_candidates, find_in_regions, network_input, to_detections
 from .running import RunningNetwork
 from .view import DEFAULT, Fit, View, fit_of
 
@@ -37,6 +37,38 @@ if TYPE_CHECKING:
     from .typing import Floats
 
     Classes = str | int | Sequence[str | int]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What is in one picture.
+
+    Attributes:
+        found: the detections.
+        seconds: how long the network took (its share, if several ran together).
+        outputs: float32 output of each head, flat, if nothing was found and they were asked for; else empty.
+    """
+
+    found: Detections
+    seconds: float
+    outputs: list[Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """The most probable classes of one picture, and how long the network took."""
+
+    classes: list[Classification]
+    seconds: float
+
+
+def found_in(looked: Looked | DarknetError | MemoryError) -> Detections:
+    """The detections; raises what is an error."""
+    if isinstance(looked, Looked):
+        return looked.found
+    raise looked
 
 
 class Detector(RunningNetwork):
@@ -121,13 +153,15 @@ class Detector(RunningNetwork):
             DarknetError: the network has no head that gives boxes, or there is no such class.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
-        [found] = self._detect([as_pixels(image, bgr, exif)], view, tree_path)
-        return found.of(image, bgr)
+        view = self.view_of(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+        ready = self.make_ready(as_pixels(image, bgr, exif), view, keep=True)
+        [looked] = self.look([ready], view, tree_path)
+        return found_in(looked).of(image, bgr)
 
-    def _view(
-        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None, classes: Classes | None,
-        filter: Filter | None, tiles: str | tuple[int, int] | Tiles | None,
+    def view_of(
+        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None = None,
+        classes: Classes | None = None, filter: Filter | None = None,
+        tiles: str | tuple[int, int] | Tiles | None = None,
     ) -> View:  # fmt: skip
         """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
         check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
@@ -149,20 +183,57 @@ class Detector(RunningNetwork):
         classes = self.network.classes if class_map is None else len(class_map)
         return filter.for_classes(self.names or (tree.names if tree else ()), classes, tree)
 
-    def _detect(self, pictures: Sequence[NDArray[np.uint8]], view: View, tree_path: bool) -> list[Detections]:
-        """`detect` of pictures that run together."""
-        outputs: list[Floats] | None = [] if tree_path else None
-        if view.tiles is None:
-            boxes = self._boxes_together(pictures, view, outputs)
-        elif tree_path:
-            raise DarknetError("tree paths are told of the whole picture only: leave out the tiles, or tree_path")
-        else:
-            boxes = [self.boxes_in(pixels, view) for pixels in pictures]
-        results = []
-        for number, pixels in enumerate(pictures):
-            found = to_detections(boxes[number], view, self.names, (pixels.shape[1], pixels.shape[0]))
-            results.append(found if outputs is None else self._with_paths(found, outputs[number]))
-        return results
+    def make_ready(self, pixels: NDArray[np.uint8], view: View, keep: bool = False) -> Ready:
+        """H x W x 3 pixels -> what `look` takes; ``keep``: with the pixels. May be called in any thread."""
+        size = pixels.shape[1], pixels.shape[0]
+        if view.tiles is not None:
+            return Ready(size, self.network, np.empty(0, np.float32), pixels)
+        return Ready(size, self.network, self.prepare(pixels, view), pixels if keep else None)
+
+    def look(
+        self, group: Sequence[Ready], view: View, tree_path: bool = False, missed: bool = False
+    ) -> list[Looked | DarknetError | MemoryError]:
+        """What is in pictures that run together; each gets the same bits as alone.
+
+        Args:
+            group: the pictures, ready for this view.
+            view: fit, thresholds, filter and tiles.
+            tree_path: as for `detect`.
+            missed: have the outputs of pictures in which nothing was found.
+
+        Returns:
+            For each picture what is in it, or its error; one that lacks memory does not keep the others from running.
+
+        Raises:
+            DarknetError: the network cannot run.
+        """
+
+        def read(number: int, outputs: list[Floats]) -> Looked | DarknetError | MemoryError:
+            try:
+                size = group[number].size
+                found = to_detections(self.boxes(outputs, size, view), view, self.names, size)
+                if tree_path:
+                    found = replace(found, tree_paths=self.tree_paths(found, outputs[0]))
+                keep = missed and not len(found)
+                return Looked(found, self.seconds, [output.copy() for output in outputs] if keep else [])
+            except (DarknetError, MemoryError) as error:
+                return error
+
+        try:
+            if view.tiles is None:
+                return self._run_ready(group, view, read)
+            if tree_path:
+                raise DarknetError("tree paths are told of the whole picture only: leave out the tiles, or tree_path")
+            return [self._look_in_tiles(ready, view) for ready in group]
+        except MemoryError as error:
+            if len(group) == 1:
+                return [error]
+            return [self.look([ready], view, tree_path, missed)[0] for ready in group]
+
+    def _look_in_tiles(self, ready: Ready, view: View) -> Looked:
+        assert ready.pixels is not None
+        boxes = self.boxes_in(ready.pixels, view)
+        return Looked(to_detections(boxes, view, self.names, ready.size), self.seconds, [])
 
     def boxes_in(self, pixels: NDArray[np.uint8], view: View) -> Boxes:
         """The boxes in one picture, after suppression, filtered; looked at in the view's tiles, if it has any.
@@ -187,26 +258,23 @@ class Detector(RunningNetwork):
             self._runner.seconds = seconds
         return boxes
 
-    def _boxes_together(
-        self, pictures: Sequence[NDArray[np.uint8]], view: View, outputs: list[Floats] | None = None
-    ) -> list[Boxes]:
-        """The boxes in pictures that run together; copies of the first head's outputs go to ``outputs``."""
-        network = self.network
-        inputs = [self.prepare(pixels, view) for pixels in pictures]
-        boxes: list[Boxes] = []
-        with self.lock:
-            if network is not self.network:  # resized meanwhile
-                inputs = [self.prepare(pixels, view) for pixels in pictures]
-            self._runner.run(inputs)
-            for number, pixels in enumerate(pictures):
-                values = [self._runner.output(head.index, number) for head in self.network.heads]
-                boxes.append(self.boxes(values, (pixels.shape[1], pixels.shape[0]), view))
-                if outputs is not None:
-                    outputs.append(values[0].copy())
-        return boxes
+    def _boxes_together(self, pictures: Sequence[NDArray[np.uint8]], view: View) -> list[Boxes]:
+        """The boxes in pictures that run together."""
+        group = [self.make_ready(pixels, view, keep=True) for pixels in pictures]
+        return self._run_ready(group, view, lambda number, outputs: self.boxes(outputs, group[number].size, view))
 
-    def _with_paths(self, found: Detections, output: Floats) -> Detections:
-        return replace(found, tree_paths=self.tree_paths(found, output))
+    def _run_ready(
+        self, group: Sequence[Ready], view: View, read: Callable[[int, list[Floats]], Result]
+    ) -> list[Result]:
+        """`run_each` of pictures, made ready once more if the network was resized meanwhile."""
+        inputs = [ready.input for ready in group]
+        with self.lock:
+            for number, ready in enumerate(group):
+                if ready.network is not self.network:
+                    if ready.pixels is None:
+                        raise DarknetError("the network was resized while pictures were read for its old size")
+                    inputs[number] = self.prepare(ready.pixels, view)
+            return self.run_each(inputs, read)
 
     def tree_paths(self, found: Detections, output: Floats) -> list[list[TreeStep]]:
         """For each row the nodes from the root of the WordTree to its class.
@@ -248,15 +316,27 @@ class Detector(RunningNetwork):
     ) -> list[Detections]:
         """Detect the objects in several images; each gets the same bits as alone. Options as for `detect`.
 
-        Up to four images at a time go through the network together.
+        Images are decoded by as many threads as the network has, a few ahead of it, and go through it up to four
+        at a time. What cannot be read is raised, and ends the batch.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+        view = self.view_of(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+
+        def load(image: ImageLike) -> Ready:
+            return self.make_ready(as_pixels(image, bgr, exif), view)
+
         found: list[Detections] = []
-        for group in in_groups(images):
-            pictures = [as_pixels(image, bgr, exif) for image in group]
-            results = self._detect(pictures, view, tree_path)
-            found += [one.of(image, bgr) for one, image in zip(results, group, strict=True)]
+        with Crew(self.threads) as crew:
+            for group in crew.read(images, load, keep=view.tiles is not None):
+                for loaded in group:
+                    loaded.share.warn()
+                with self.lock:
+                    readies = [
+                        loaded.picture if loaded.picture.network is self.network else load(loaded.item)
+                        for loaded in group
+                    ]
+                    looked = self.look(readies, view, tree_path)
+                found += [found_in(one).of(loaded.item, bgr) for one, loaded in zip(looked, group, strict=True)]
         return found
 
     def check_detects(self) -> None:
@@ -288,15 +368,25 @@ class Detector(RunningNetwork):
             DarknetError: the network is a detector.
         """
         self.check_classifies()
+        [named] = self.name_classes([self.make_ready(as_pixels(image, bgr, exif), self.class_view, keep=True)], top)
+        if isinstance(named, Named):
+            return named.classes
+        raise named
+
+    def name_classes(self, group: Sequence[Ready], top: int = 5) -> list[Named | DarknetError]:
+        """The most probable classes of images that run together, ready for `class_view`; or what is wrong with one."""
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise DarknetError(f"top={top!r} must be a whole number from 1 on")
-        layer = self.network.output_layer
-        pixels = as_pixels(image, bgr, exif)
-        with self.lock:
-            self._runner.run([self.prepare(pixels, self.class_view)])
-            output = self._runner.output(layer.index).copy()
-        check_finite(self.network, layer, output)
-        return best_classes(output, top, self.names, self.class_tree, self.network.dialect.inner_classes)
+
+        def read(number: int, outputs: list[Floats]) -> Named | DarknetError:
+            try:
+                check_finite(self.network, self.network.output_layer, outputs[0])
+            except DarknetError as error:
+                return error
+            inner = self.network.dialect.inner_classes
+            return Named(best_classes(outputs[0].copy(), top, self.names, self.class_tree, inner), self.seconds)
+
+        return self._run_ready(group, self.class_view, read)
 
     @property
     def class_view(self) -> View:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,23 @@ if TYPE_CHECKING:
     from .network import Network
     from .numeric.arithmetic import Arithmetic
     from .typing import Floats, Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A picture as a network takes it.
+
+    Attributes:
+        size: its width and height.
+        network: what it is made ready for.
+        input: float32, channels x height x width (`network_input`); empty where the view has tiles.
+        pixels: H x W x 3; None if nobody needs them any more.
+    """
+
+    size: tuple[int, int]
+    network: Network
+    input: Floats
+    pixels: Pixels | None
 
 
 _FITS = {Fit.LETTERBOX: letterbox_pixels, Fit.STRETCH: resize_pixels, Fit.CROP: crop_pixels}

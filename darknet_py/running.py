@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from .detect.finite import mark_reported, was_reported
-from .errors import DarknetError
+from .errors import CfgError, DarknetError
 from .numeric.arithmetic import get_arithmetic
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .numeric.quantization import Quantization
     from .parameters import Parameters
     from .typing import Floats
+
+Result = TypeVar("Result")
 
 
 class RunningNetwork:
@@ -88,6 +91,27 @@ class RunningNetwork:
                         result[done + number] = self._runner.output(head.index, number).reshape(_shape(head))
                 done += len(group)
         return results if several else [result[0] for result in results]
+
+    def run_each(self, inputs: Sequence[Floats], read: Callable[[int, list[Floats]], Result]) -> list[Result]:
+        """Run inputs together, or one by one where memory does not hold the values of so many.
+
+        Args:
+            inputs: float32, channels x height x width each.
+            read: called for each, with its number and the output of each head (of a network without heads: of its last
+                layer), flat: views, which the next run changes.
+        """
+        with self.lock:
+            try:
+                self._runner.run(inputs)
+            except CfgError:
+                if len(inputs) == 1:
+                    raise
+                return [result for n, x in enumerate(inputs) for result in self.run_each([x], partial(_as, n, read))]
+            heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
+            return [
+                read(number, [self._runner.output(head.index, number) for head in heads])
+                for number in range(len(inputs))
+            ]
 
     def _check_input(self, x: Floats) -> bool:
         """Whether it is several inputs. Raises `DarknetError` if it is none that the network can take."""
@@ -161,6 +185,11 @@ class RunningNetwork:
         """The output of each head for the last image, as copies, flat."""
         with self.lock:
             return [self._runner.output(head.index).copy() for head in self.network.heads]
+
+
+def _as(number: int, read: Callable[[int, list[Floats]], Result], _: int, outputs: list[Floats]) -> Result:
+    """What ``read`` gives for an input that has this number among others, but runs alone."""
+    return read(number, outputs)
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:

@@ -207,7 +207,7 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None, dialect: str 
 
 def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
-    from .kernels.conv.winograd_code import F2, F4
+    from .kernels.conv.winograd_code import F2, F4, F4_HALVING
     from .network import read_network
     from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
@@ -216,12 +216,13 @@ def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
     with tempfile.TemporaryDirectory(prefix="darknet-py-warmup-") as name:
         cfg = Path(name) / "tiled.cfg"
         cfg.write_text(samples.TILED, encoding="utf-8")
-        layer: Any = read_network(cfg).layers[0]
-    arrays = {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32), "biases": np.ones(layer.n, np.float32)}
-    x, out = np.zeros(layer.c * layer.h * layer.w, np.float32), np.zeros(layer.out.size, np.float32)
+        layers: Any = read_network(cfg).layers
     pool = get_pool(threads)
-    context = LayerContext([x], out, arrays, profile, pool.threads)
-    for transform in (F2, F4):
+    for transform in (F2, F4, F4_HALVING):
+        layer = layers[transform.stride - 1]
+        arrays = {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32), "biases": np.ones(layer.n, np.float32)}
+        x, out = np.zeros(layer.c * layer.h * layer.w, np.float32), np.zeros(layer.out.size, np.float32)
+        context = LayerContext([x], out, arrays, profile, pool.threads)
         steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))

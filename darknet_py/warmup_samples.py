@@ -81,8 +81,11 @@ ALEXEYABS = (
 )  # fmt: skip
 """Networks of AlexeyAB's dialect, with the layers of YOLOv4 and v7."""
 
-TILED = cfg(8, 12, 12, "convolutional filters=8 size=3 pad=1 activation=leaky")
-"""A convolution that can be computed tile by tile."""
+TILED = cfg(
+    8, 12, 12, "convolutional filters=8 size=3 pad=1 activation=leaky",
+    "convolutional filters=8 size=3 stride=2 pad=1 activation=leaky",
+)  # fmt: skip
+"""Convolutions that can be computed tile by tile."""
 
 ONLY_IEEE = (
     cfg(

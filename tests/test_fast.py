@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.kernels.conv.winograd_code import F2, F4, Winograd
+from darknet_py.kernels.conv.winograd_code import F2, F4, F4_HALVING, Winograd
 from darknet_py.kernels.vector.tile import AVX2, AVX512, SSE, ZEN4, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load
@@ -24,6 +25,8 @@ from tests.test_convolution import SHAPES, UNEVEN, Conv, Floats, Pool, each_tile
 
 FAST = PROFILES["fast"]
 TILES = [AVX512, ZEN4, AVX2, SSE, UNEVEN]
+
+TRANSFORMS = [F2, F4, F4_HALVING]
 
 TILED = [
     Conv(20, 13, 13, 40, 3, pad=1),
@@ -57,21 +60,23 @@ def share(monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
     monkeypatch.setattr(winograd, "SHARED", 2_000_000 if shared else 0)
 
 
-@pytest.mark.parametrize("transform", [F2, F4], ids=["F2", "F4"])
+@pytest.mark.parametrize("transform", TRANSFORMS, ids=["F2", "F4", "halving"])
 def test_the_matrices_give_a_convolution(transform: Winograd) -> None:
     back, filters, forward = transform.matrices
     rng = np.random.default_rng(0)
     d, g = rng.random((transform.inputs,) * 2), rng.random((3, 3))
-    m = transform.outputs
+    m, stride = transform.outputs, transform.stride
     found = back @ ((filters @ g @ filters.T) * (forward @ d @ forward.T)) @ back.T
-    wanted = sum(d[y : y + m, x : x + m] * g[y, x] for y in range(3) for x in range(3))
+    last = (m - 1) * stride + 1
+    wanted = sum(d[y : y + last : stride, x : x + last : stride] * g[y, x] for y in range(3) for x in range(3))
     assert np.allclose(found, wanted, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
-@pytest.mark.parametrize("transform", [F2, F4], ids=["F2", "F4"])
+@pytest.mark.parametrize("transform", TRANSFORMS, ids=["F2", "F4", "halving"])
 @pytest.mark.parametrize("layer", TILED, ids=str)
 def test_winograd_of_each_shape(layer: Conv, transform: Winograd, tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = replace(layer, stride=transform.stride)
     arrays, x = operands(layer)
     wanted = plain(layer, arrays, x)
     for shared in (True, False):
@@ -82,12 +87,13 @@ def test_winograd_of_each_shape(layer: Conv, transform: Winograd, tile: Tile, mo
 
 
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
-@pytest.mark.parametrize("transform", [F2, F4], ids=["F2", "F4"])
+@pytest.mark.parametrize("transform", TRANSFORMS, ids=["F2", "F4", "halving"])
 @pytest.mark.parametrize("layer", TILED, ids=str)
 @pytest.mark.parametrize("pad", [0, 1])
 def test_winograd_with_a_pooling(
     layer: Conv, transform: Winograd, tile: Tile, pad: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    layer = replace(layer, stride=transform.stride)
     arrays, x = operands(layer)
     out = Shape(layer.n, (layer.out_h + pad) // 2, (layer.out_w + pad) // 2)
     if out.size == 0:
@@ -115,11 +121,11 @@ def layers(draw: st.DrawFn) -> Conv:
 
 @pytest.mark.parametrize("tiles", [[host_tile()], pytest.param(TILES, marks=pytest.mark.slow)], ids=["own", "all"])
 @settings(max_examples=40, deadline=None)
-@given(layers(), st.data(), st.sampled_from([F2, F4]), st.integers(1, 4), st.integers(1, 10**6))
+@given(layers(), st.data(), st.sampled_from(TRANSFORMS), st.integers(1, 4), st.integers(1, 10**6))
 def test_winograd_of_any_shape(
     tiles: list[Tile], layer: Conv, data: st.DataObject, transform: Winograd, threads: int, own: int
 ) -> None:
-    tile = data.draw(st.sampled_from(tiles))
+    tile, layer = data.draw(st.sampled_from(tiles)), replace(layer, stride=transform.stride)
     arrays, x = operands(layer)
     with pytest.MonkeyPatch.context() as patch:
         share(patch, own % 2 == 0)
@@ -136,7 +142,9 @@ def test_which_convolutions_are_tiled() -> None:
     assert chosen(Conv(1024, 13, 13, 1024, 3, pad=1)) == F2, "F4's weights would take longer to read than to use"
     assert chosen(Conv(1024, 13, 13, 1024, 3, pad=1), threads=64) is None, "so would F2's"
     assert chosen(Conv(3, 416, 416, 32, 3, pad=1)) is None, "too few channels"
-    for other in (Conv(64, 26, 26, 64, 3, 2, 1), Conv(64, 26, 26, 64, 1), Conv(64, 26, 26, 64, 3, 1, 1, 2)):
+    assert chosen(Conv(128, 104, 104, 256, 3, 2, 1)) == F4_HALVING
+    assert chosen(Conv(512, 26, 26, 1024, 3, 2, 1)) is None, "its weights would take longer to read than to use"
+    for other in (Conv(64, 26, 26, 64, 3, 3, 1), Conv(64, 26, 26, 64, 1), Conv(64, 26, 26, 64, 3, 1, 1, 2)):
         assert chosen(other) is None
     assert chosen(Conv(128, 52, 52, 256, 3, pad=1), SSE) == F4
 

@@ -153,7 +153,8 @@ def test_filters_see_the_joined_boxes(detector: Detector, net: Path) -> None:
 def test_evaluation_video_and_command_line_have_the_same(detector: Detector, net: Path) -> None:
     pixels = load_image(net / "photo.png")
     found = detector.detect(pixels, thresh=0.3, tiles="2x1")
-    (other,) = find(detector, [pixels], Setting(0.3, tiles=Tiles(2, 1)))
+    setting = Setting(0.3, tiles=Tiles(2, 1))
+    (other,) = find(detector, [detector.make_ready(pixels, setting.view())], setting)
     assert other.score.tolist() == found.confidence.tolist() and other.class_id.tolist() == found.class_id.tolist()
     view = replace(demo_view(detector, 0.3, nms=0.45), tiles=Tiles(2, 1), suppress=None)
     averager = Averager(detector, 1)

@@ -1,4 +1,4 @@
-"""Unrolling and packing through squares of the registers, against plain NumPy; maps wider than a task's share, too."""
+"""The gradient of weights, folding and packing, against plain NumPy; maps wider than a task's share, too."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from darknet_py.kernels.conv.convolution import ConvShape
 from darknet_py.kernels.conv.pack import pack_weights
 from darknet_py.kernels.train import columns
+from darknet_py.kernels.train.weights import Share, scratch_of, weight_gradient
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.plan.pool import get_pool
 from darknet_py.plan.step import Step
 from darknet_py.plan.verify import check_step
+from darknet_py.train.layers.share import panel_offsets
 
 from . import naive_train as naive
 
@@ -36,7 +38,9 @@ def numbers(count: int) -> Any:
         (1, 2, 5, 6, 2, 1, 1),
     ],
 )  # fmt: skip
-def test_unrolled_and_folded(groups: int, c: int, h: int, w: int, size: int, stride: int, pad: int) -> None:
+def test_weights_gradient_and_folded_columns(
+    groups: int, c: int, h: int, w: int, size: int, stride: int, pad: int
+) -> None:
     out_h, out_w = ((extent + 2 * pad - size) // stride + 1 for extent in (h, w))
     shape = ConvShape(
         c=c, h=h, w=w, n=1, groups=groups, size=size, stride=stride, pad=pad, out_h=out_h, out_w=out_w, plane=h * w,
@@ -44,9 +48,7 @@ def test_unrolled_and_folded(groups: int, c: int, h: int, w: int, size: int, str
     )  # fmt: skip
     x = numbers(groups * c * h * w)
     seen = naive.unrolled(x.reshape(groups, c, h, w), size, stride, pad).reshape(groups, c * size * size, -1)
-    out = np.full(seen.size, np.nan, np.float32)
-    run(columns.unroll_cells, out=out, x=x, shape=shape, tile=host_tile())
-    np.testing.assert_array_equal(out.reshape(groups, out_h * out_w, -1), seen.transpose(0, 2, 1))
+    check_weight_gradient(shape, x, seen)
     padded = np.zeros((groups * c, h + 2 * pad, w + 2 * pad), np.float32)
     matrix = numbers(seen.size)
     for channel, ky, kx in np.ndindex(groups * c, size, size):
@@ -56,6 +58,30 @@ def test_unrolled_and_folded(groups: int, c: int, h: int, w: int, size: int, str
     run(columns.fold_columns, out=folded, columns=matrix, shape=shape, tap_step=out_h * out_w, cell_step=1)
     wanted = padded[:, pad : pad + h, pad : pad + w]
     np.testing.assert_array_equal(folded.reshape(groups * c, h, w), wanted)
+
+
+def check_weight_gradient(shape: ConvShape, image: Any, seen: Any) -> None:
+    """Two images, the second with half the values: added to what is there, by tasks of several sizes, or written."""
+    tile, n, (groups, taps, cells) = host_tile(), 19, seen.shape
+    shape, x = shape._replace(n=n), np.concatenate([image, image / 2])
+    deltas = numbers(2 * groups * n * cells).reshape(2, groups, n, cells)
+    sums = np.zeros((2, groups, n, taps), np.float32)
+    for cell in range(cells):
+        for number, scale in enumerate((1, 0.5)):
+            tap = seen[:, None, :, cell] * np.float32(scale)
+            sums[number] += deltas[number, :, :, cell, None] * tap
+    for adds, filters, length, part in ((1, 24, taps, cells), (1, 8, 16, 7), (0, 24, taps, 50)):
+        length, filters = -(-length // tile.lanes) * tile.lanes, -(-filters // tile.rows) * tile.rows
+        scratch = scratch_of(filters, length, part, tile)
+        share = Share(2 if adds else 1, adds, filters, length, part, scratch)
+        before = numbers(sums.size // 2 if adds else sums.size)
+        out = before.copy()
+        run(
+            weight_gradient, out=out, x=x, delta=deltas.reshape(-1), offsets=panel_offsets(share, tile),
+            images=2, shape=shape, share=share, tile=tile,
+        )  # fmt: skip
+        wanted = (before + sums[0].reshape(-1)) + sums[1].reshape(-1) if adds else sums.reshape(-1)
+        np.testing.assert_array_equal(out, wanted)
 
 
 @pytest.mark.parametrize(

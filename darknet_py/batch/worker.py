@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 from ..detect.filters import make_filter
+from ..detect.thresholds import check_thresholds
 from ..detect.tiles import make_tiles
+from ..detector import Looked
 from ..errors import DarknetError, ImageError
-from ..image.ahead import read_ahead
+from ..image.ahead import AHEAD, Crew
 from ..image.load import load_image
+from ..inference import Ready
 from ..loading import load
 from ..plan.runner import in_groups
 from .facts import Facts, facts_of
@@ -21,12 +25,11 @@ from .rows import failed_row, found_row
 
 if TYPE_CHECKING:
     from ..detector import Detector
-    from ..typing import Pixels
     from .call import DetectBatch
     from .rows import Row
 
-    Item = tuple[str, bytes | None]
-    """A path, and the file's content if it is at hand."""
+    Item = tuple[str, bytes | Exception | None]
+    """A path, and the file's content if it is at hand, or why it cannot be had."""
 
 
 class Worker:
@@ -54,7 +57,9 @@ class Worker:
         detector.network.check_picture()
         if detector.view.tiles is not None:
             detector.check_tiles()
-        self._detect = partial(detector.detect_batch, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
+        check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
+        self._detector = detector
+        self._view = replace(detector.view, thresh=thresh, hier_thresh=hier_thresh, nms=nms)
         self._decoder, self._exif = decoder, exif
         self.facts: Facts = facts_of(detector, thresh, hier_thresh, nms, decoder, exif)
         self._hashes = self.facts.hashes
@@ -66,17 +71,21 @@ class Worker:
             paths: of files, or addresses that ``fsspec`` opens.
             contents: of the files, where they are at hand.
         """
-        items = zip(map(str, paths), repeat(None) if contents is None else contents, strict=False)
-        for group, pictures in read_ahead(in_groups(items), self._read):
-            yield from self._found(group, pictures)
+        given = zip(map(str, paths), repeat(None) if contents is None else contents, strict=False)
+        with _Fetcher() as fetcher, Crew(self._detector.threads) as crew:
+            for group in crew.read(fetcher.fetched(given), self._read, keep=self._view.tiles is not None):
+                for loaded in group:
+                    loaded.share.warn()
+                yield from self._found([(loaded.item[0], loaded.picture) for loaded in group])
 
-    def _read(self, item: Item) -> Pixels | Exception:
-        """The pixels of a picture, or why there are none."""
+    def _read(self, item: Item) -> Ready | Exception:
+        """A picture as the network takes it, or why there is none."""
         path, content = item
+        if isinstance(content, Exception):
+            return content
         try:
-            if content is None and "://" in path:
-                content = _fetch(path)
-            return load_image(path if content is None else content, self._decoder, exif=self._exif)
+            pixels = load_image(path if content is None else content, self._decoder, exif=self._exif)
+            return self._detector.make_ready(pixels, self._view)
         except ImageError as error:
             return error if content is None else ImageError(error.message, path)
         except MemoryError:
@@ -84,29 +93,20 @@ class Worker:
         except (OSError, ValueError) as error:
             return ImageError(f"cannot be read: {error}", path)
 
-    def _found(self, group: Sequence[Item], pictures: Sequence[Pixels | Exception]) -> list[Row]:
+    def _found(self, group: Sequence[tuple[str, Ready | Exception]]) -> list[Row]:
         """The rows of pictures that run together, and of those that could not be read."""
-        whole = [picture for picture in pictures if not isinstance(picture, Exception)]
-        try:
-            found = iter(self._detect(whole))
-        except (ImageError, MemoryError):  # one of them, but which?
-            return [self._alone(path, picture) for (path, _), picture in zip(group, pictures, strict=True)]
-        return [
-            failed_row(path, picture, self._hashes)
-            if isinstance(picture, Exception)
-            else found_row(path, next(found), self._hashes)
-            for (path, _), picture in zip(group, pictures, strict=True)
-        ]
+        whole = [ready for _, ready in group if isinstance(ready, Ready)]
+        looked = iter([one for part in in_groups(whole) for one in self._detector.look(part, self._view)])
+        return [self._row(path, next(looked) if isinstance(ready, Ready) else ready) for path, ready in group]
 
-    def _alone(self, path: str, picture: Pixels | Exception) -> Row:
-        if isinstance(picture, Exception):
-            return failed_row(path, picture, self._hashes)
-        try:
-            return found_row(path, self._detect([picture])[0], self._hashes)
-        except ImageError as error:
-            return failed_row(path, error, self._hashes)
-        except MemoryError:
-            return failed_row(path, ImageError("needs more memory than there is", path), self._hashes)
+    def _row(self, path: str, looked: Looked | Exception) -> Row:
+        if isinstance(looked, Looked):
+            return found_row(path, looked.found, self._hashes)
+        if isinstance(looked, MemoryError):
+            looked = ImageError("needs more memory than there is", path)
+        if isinstance(looked, DarknetError) and not isinstance(looked, ImageError):
+            raise looked  # the network's, not the picture's
+        return failed_row(path, looked, self._hashes)
 
 
 def load_worker(batch: DetectBatch, warm: bool = False) -> Worker:
@@ -122,6 +122,39 @@ def load_worker(batch: DetectBatch, warm: bool = False) -> Worker:
     if warm:
         warmed(detector)
     return worker
+
+
+class _Fetcher:
+    """Threads that fetch the files of addresses while the network runs, too; a context manager."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AHEAD, "darknet-py-fetch")
+
+    def __enter__(self) -> _Fetcher:
+        return self
+
+    def __exit__(self, *exc: object) -> None:  # an interrupt does not wait for a server that hangs
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def fetched(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, those of addresses with their content or why there is none."""
+        waiting: deque[Future[Item]] = deque()
+        for item in items:
+            waiting.append(self._threads.submit(self._fetched, item))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        for future in waiting:
+            yield future.result()
+
+    @staticmethod
+    def _fetched(item: Item) -> Item:
+        path, content = item
+        if content is not None or "://" not in path:
+            return item
+        try:
+            return path, _fetch(path)
+        except (ImageError, MemoryError) as error:
+            return path, error if isinstance(error, ImageError) else ImageError("does not fit into memory", path)
 
 
 def _fetch(address: str) -> bytes:

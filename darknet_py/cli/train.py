@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,8 +221,8 @@ def _run(training: Training, iterations: int | None, lines: bool, tensorboard: P
             f"batch {session.trainer.batch_number} of max_batches={session.max_batches} is done already, says the "
             "weights file: there is nothing left to train; --clear starts at 0"
         )
-    board = None if tensorboard is None else Board(tensorboard)
-    with stopping(training.stop), Progress(training, iterations, lines) as progress:
+    written = nullcontext() if tensorboard is None else Board(tensorboard)
+    with stopping(training.stop), Progress(training, iterations, lines) as progress, written as board:
         for done in training.run(iterations):
             progress.show(done)
             if board is not None:

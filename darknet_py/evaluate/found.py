@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ..detect.nms import Boxes
     from ..detect.tiles import Tiles
     from ..detector import Detector
+    from ..inference import Ready
     from ..layers import Head
     from ..network import Network
-    from ..typing import Floats, Pixels
+    from ..typing import Floats
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,13 @@ class Found:
 
 
 def find(
-    detector: Detector, pictures: Sequence[Pixels], setting: Setting, class_map: NDArray[np.int32] | None = None
+    detector: Detector, group: Sequence[Ready], setting: Setting, class_map: NDArray[np.int32] | None = None
 ) -> list[Found]:
     """Run images together, and decode and suppress each as alone.
 
     Args:
         detector: the network.
-        pictures: H x W x 3 bytes each.
+        group: the images, made ready by it for the setting's view (`Detector.make_ready`).
         setting: size, fit and thresholds.
         class_map: with a WordTree, the nodes that count as classes 0, 1, ...
 
@@ -157,21 +158,21 @@ def find(
     view = setting.view(class_map)
     if setting.tiles is not None:
         return [
-            Found.of(detector.boxes_in(pixels, view), (pixels.shape[1], pixels.shape[0]), setting)
-            for pixels in pictures
+            Found.of(detector.boxes_in(ready.pixels, view), ready.size, setting)
+            for ready in group
+            if ready.pixels is not None
         ]
-    inputs = [detector.prepare(pixels, view) for pixels in pictures]
+    inputs = [ready.input for ready in group]
     if setting.mirrored:
         inputs = [x for image in inputs for x in (image, image[:, :, ::-1])]
     outputs = detector.predict(np.stack(inputs))
     found = []
-    for number, pixels in enumerate(pictures):
-        size = pixels.shape[1], pixels.shape[0]
+    for number, ready in enumerate(group):
         own = [
             average_mirrored(head, *values[2 * number : 2 * number + 2]) if setting.mirrored else values[number]
             for head, values in zip(network.heads, outputs, strict=True)
         ]
-        found.append(Found.of(detector.boxes(own, size, view), size, setting))
+        found.append(Found.of(detector.boxes(own, ready.size, view), ready.size, setting))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataError, ImageError
 from ..formats.text import as_found, read_paths
-from ..image.ahead import read_ahead
+from ..image.ahead import Crew
 from ..image.load import load_image
 from ..image.reading import unusual
 from ..plan.runner import in_groups
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..detector import Detector
-    from ..typing import Pixels
+    from ..inference import Ready
 
     Step = Callable[[], None]
 
@@ -91,35 +91,36 @@ class Task:
                 results[number] = known
                 step()
         error: ImageError | None = None
-        for numbers, pictures in read_ahead(in_groups(missing), self._read):
-            for picture in pictures:
-                if isinstance(picture, ImageError):
-                    error = picture
-                    report(f"Error: {error}")
+        with Crew(self.detector.threads) as crew:
+            for group in crew.read(missing, self._read, keep=self.setting.tiles is not None):
+                whole = []
+                for loaded in group:
+                    loaded.share.warn()
+                    if isinstance(loaded.picture, ImageError):
+                        error = loaded.picture
+                        report(f"Error: {error}")
+                        step()
+                    else:
+                        whole.append((loaded.item, loaded.picture))
+                for number, found in self._find(whole):
+                    journal.add(number, self.images[number], found)
+                    results[number] = found
                     step()
-            whole = [
-                (number, picture)
-                for number, picture in zip(numbers, pictures, strict=True)
-                if not isinstance(picture, ImageError)
-            ]
-            for number, found in self._find(whole):
-                journal.add(number, self.images[number], found)
-                results[number] = found
-                step()
         if error is not None and not results:
             raise ImageError(f"none of its {len(self.images)} images can be read; the last: {error}", self.listed)
         return [results.get(number) for number in range(len(self.images))]
 
-    def _read(self, number: int) -> Pixels | ImageError:
-        """An image's pixels, or its error."""
+    def _read(self, number: int) -> Ready | ImageError:
+        """An image as the network takes it, or its error."""
         try:
-            return load_image(self.images[number])
+            pixels = load_image(self.images[number])
+            return self.detector.make_ready(pixels, self.setting.view(self.class_map))
         except ImageError as error:
             return ImageError(f"image {number + 1} of the list: {error}", self.listed)
 
-    def _find(self, whole: Sequence[tuple[int, Pixels]]) -> Iterator[tuple[int, Found]]:
+    def _find(self, whole: Sequence[tuple[int, Ready]]) -> Iterator[tuple[int, Found]]:
         for group in in_groups(whole):
-            found = find(self.detector, [pixels for _, pixels in group], self.setting, self.class_map)
+            found = find(self.detector, [ready for _, ready in group], self.setting, self.class_map)
             yield from zip([number for number, _ in group], found, strict=True)
 
     def _made_of(self) -> dict[str, object]:

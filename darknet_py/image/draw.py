@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -193,6 +194,20 @@ def save_image(path: str | Path, pixels: Pixels) -> None:
     Raises:
         ImageError: unknown suffix, no picture, or the file cannot be written.
     """
+    write_image(path, encode_image(path, pixels))
+
+
+def write_image(path: str | Path, content: bytes) -> None:
+    """Write what `encode_image` gave. Raises `ImageError` if the file cannot be written."""
+    try:
+        with whole_file(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise ImageError(f"cannot be written: {error.strerror or error}", path) from error
+
+
+def encode_image(path: str | Path, pixels: Pixels) -> bytes:
+    """The content of the file that `save_image` writes; arguments and errors as there."""
     from PIL import Image
 
     check_pixels(pixels)
@@ -200,10 +215,11 @@ def save_image(path: str | Path, pixels: Pixels) -> None:
     if suffix not in FORMATS:
         raise ImageError(f"cannot write pictures with suffix '{suffix}'; choose from {', '.join(FORMATS)}", path)
     options = {"quality": 95, "subsampling": 0} if FORMATS[suffix] == "JPEG" else {}
+    content = io.BytesIO()
     try:
-        with whole_file(path) as part:
-            Image.fromarray(np.ascontiguousarray(pixels)).save(part, format=FORMATS[suffix], **options)
+        Image.fromarray(np.ascontiguousarray(pixels)).save(content, format=FORMATS[suffix], **options)
     except OSError as error:
         raise ImageError(f"cannot be written: {error.strerror or error}", path) from error
     except MemoryError:
         raise ImageError("cannot be written: there is not enough memory for this picture", path) from None
+    return content.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -81,6 +82,36 @@ def check_pixels(width: int, height: int, name: str | None) -> None:
     most = _current.most_pixels
     if most is not None and width * height > most:
         raise PictureTooLarge(f"says that it has {width} x {height} pixels; here pictures have at most {most}", name)
+    ahead: Ahead | None = getattr(_thread, "ahead", None)
+    if ahead is not None:
+        ahead.admit(width * height)
+
+
+@dataclass
+class Ahead:
+    """How a thread reads pictures before it is their turn.
+
+    Attributes:
+        admit: called with a picture's pixels before memory is taken for them.
+        warnings: takes the orientations that are to be warned of when it is the picture's turn.
+    """
+
+    admit: Callable[[int], None]
+    warnings: list[tuple[int, str | None]]
+
+
+_thread = threading.local()
+"""``ahead``: `Ahead`, if this thread reads so."""
+
+
+@contextmanager
+def reading_ahead(ahead: Ahead) -> Iterator[None]:
+    """This thread reads ahead for a while."""
+    _thread.ahead = ahead
+    try:
+        yield
+    finally:
+        del _thread.ahead
 
 
 def unusual() -> dict[str, object]:
@@ -96,7 +127,10 @@ def try_pillow(text: str) -> str:
 
 def warn_of_orientation(orientation: int, name: str | None) -> None:
     """Warn, once for each file, that its picture is meant to be shown turned or mirrored, and is not."""
-    habit = _current
+    habit, ahead = _current, getattr(_thread, "ahead", None)
+    if ahead is not None:
+        ahead.warnings.append((orientation, name))
+        return
     text = (
         f"{name or 'an image'}: its camera noted that it is to be turned (EXIF orientation {orientation}); "
         f"Darknet ignores that and sees it as it is stored; {habit.exif_words} turns it"

@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
+from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
 if TYPE_CHECKING:
     from ..kernels.conv.convolution import ConvShape
@@ -30,7 +31,7 @@ DEPTH_1 = 256
 """The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs."""
 
 WINDOW = 32_000
-"""About how many float32 values a window has: it stays in the second cache, with weights and sums."""
+"""About how many float32 values a window has where the second cache has room: it stays there, with weights and sums."""
 
 RUN = 256
 """Values of a row that could have been copied while the row's start was being found in memory."""
@@ -134,22 +135,30 @@ def choose_way(shape: ConvShape, tile: Tile) -> Way:
 
 
 def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
-    """Cycles of one group: of a tile per k, its multiply-adds or its loads (two a cycle), whichever is more; of a tile,
-    its start and end, and finishing its vectors (those with filters in the lanes are transposed)."""
+    """Cycles of one group: of a tile per k, its multiply-adds or its loads, whichever is more; of a tile, its start and
+    end, and finishing its vectors (those with filters in the lanes are transposed).
+
+    What is not loads was measured on processors of `processor.USUAL`'s pace; it takes longer where products do.
+    """
     depth = shape.c * shape.size**2
     widths = np.diff(cut_row(shape.out_w, way))
+    pace = ZEN4 if tile.embedded else host_pace()
+    slower = USUAL.products / pace.products
+    single = tile.lanes if tile.indexed else 1  # values that are read at a time for one factor of the products
     if way.number == FILTERS:
-        tiles = depth * np.maximum(widths * 1.02, (widths + 3) / 2) + 26 * widths
+        loads = (widths / single + 3) / pace.loads
+        tiles = depth * np.maximum(widths * 1.02 * slower, loads) + 26 * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
-        tiles = depth * np.maximum(vectors * tile.rows, vectors + tile.rows + 1) / 2 + 7 * tile.rows * vectors
+        loads = (vectors + tile.rows / single + 1) / pace.loads
+        tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + 7 * tile.rows * vectors * slower
     else:
-        tiles = -(-widths // tile.lanes) * (0.7 * depth + 20)
+        tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower
     blocks = -(-shape.n // way.block)
     rest = 0.0
     if way.number != FILTERS:  # there, weights that pass by are fetched ahead, and a 1x1 convolution needs no window
-        window = 3 * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
-        rest = (0.4 * shape.n + window) * depth
+        window = pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
+        rest = (0.4 * shape.n + window) * depth * slower
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 
 
@@ -171,7 +180,8 @@ def _window_extent(shape: ConvShape, channels: int, pieces: Ints, tile: Tile, wh
 
     A 1x1 convolution has one row; ``whole`` asks for whole rows.
     """
-    count, plane = len(pieces) - 1, WINDOW // channels
+    room = host_cache_room()
+    count, plane = len(pieces) - 1, (WINDOW if room is None else min(WINDOW, room // 4)) // channels
     best = (float("inf"), 1, 1)
     for together in dict.fromkeys(-(-count // parts) for parts in range(1, 2 if whole else count + 1)):
         width = _longest(pieces, together)

@@ -106,7 +106,8 @@ def _how(plan: Plan, step: Step) -> str:
     if step.kernel is winograd:
         transform = step.arguments["transform"]
         words = [
-            f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)",
+            f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)"
+            + (" of stride 2" if transform.stride == 2 else ""),
             "tiles made by a step before" if cut.shared else "each task makes its own tiles",
         ]
     else:

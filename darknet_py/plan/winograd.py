@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
-from ..kernels.conv.winograd_code import F2, F4
+from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
 from ..kernels.conv.winograd_pack import pack_winograd
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
@@ -52,12 +52,12 @@ Winograd's are more."""
 
 def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | None:
     """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without."""
-    if shape.size != 3 or shape.stride != 1 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
+    if shape.size != 3 or shape.stride > 2 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
         return None
     pixels = shape.out_h * shape.out_w
     plain = _cycles(9 * shape.c * shape.n * pixels, 9 * shape.c * shape.n, threads, tile)
     costs: list[tuple[float, Winograd | None]] = [(plain, None)]
-    for transform in (F2, F4):
+    for transform in (F2, F4) if shape.stride == 1 else (F4_HALVING,):
         down, across = -(-shape.out_h // transform.outputs), -(-shape.out_w // transform.outputs)
         tiles = down * across
         pieces = -(-tiles // tile.columns)
@@ -85,7 +85,7 @@ def winograd_steps(
 
     Args:
         transform: the tiles.
-        shape: the convolution, of one group, 3x3, stride 1.
+        shape: the convolution, of one group, 3x3, with the transform's stride.
         weights: see `pack_tiles`.
         coefficients: what `kernels.conv.epilogue.Finish` lists, by filter.
         finish: what follows the sums.
@@ -120,7 +120,7 @@ def _steps_of_some(
     """`winograd_steps` of so few images that their tiles may be transformed together."""
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks = cut_winograd(transform, shape, context.threads, tile, pooled, context.images)
-    shape = shape._replace(size=transform.inputs, stride=transform.outputs)  # as windows are made for: tile by tile
+    shape = shape._replace(size=transform.inputs, stride=transform.step)  # as windows are made for: tile by tile
     singles, doubles = coefficients
     common = {"source": context.x, "shape": shape, "cut": cut, "transform": transform, "tile": tile}
     last = context.step(
@@ -148,8 +148,8 @@ def cut_winograd(
     ranges = -(-lines // max(1, most))
     rows = -(-lines // ranges)
     pitch = (lines if shared else rows) * across + tile.lanes
-    row = m * (-(-(across + 1) // tile.lanes) * tile.lanes)
-    plane = row * ((down if shared else min(rows, down)) * m + 2)
+    row = transform.step * (-(-(across + 1) // tile.lanes) * tile.lanes)
+    plane = row * (((down if shared else min(rows, down)) - 1) * transform.step + transform.inputs)
     channels = max(1, min(shape.c, WINDOW // plane))
     offsets = np.cumsum([
         channels * plane + tile.lanes,  # the window

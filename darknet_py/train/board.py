@@ -15,7 +15,7 @@ WRITERS = (("tensorboardX", "SummaryWriter"), ("tensorboard.summary", "Writer"))
 
 
 class Board:
-    """Writes one file of events. Raises `DarknetError` if no writer is installed."""
+    """Writes one file of events; leaving its ``with`` closes it. Raises `DarknetError` if no writer is installed."""
 
     def __init__(self, folder: Path) -> None:
         for module, name in WRITERS:
@@ -26,6 +26,12 @@ class Board:
                 continue
         else:
             raise DarknetError("--tensorboard needs the Python package tensorboard or tensorboardX")
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._writer.close()  # tensorboardX writes from a thread of its own: what that still holds is written now
 
     def add(self, row: Sequence[float]) -> None:
         """Add a row of a history (`curves.COLUMNS`)."""

@@ -65,5 +65,6 @@ class Scorer:
         setting = Setting(stretch=self._network.stretches)
         results: list[Found | None] = []
         for group in in_groups(self._pictures):
-            results += find(detector, [load_image(path) for path in group], setting, self._map)
+            pictures = [detector.make_ready(load_image(path), setting.view(self._map)) for path in group]
+            results += find(detector, pictures, setting, self._map)
         return evaluate(results, self._truths, self._classes).mean_of_present

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate, activate_values, is_code
+from ..layers.single_vector import has_single_vectors
 from ..runtime.jit import kernel
 from ..vector.simd import (
     add,
@@ -163,30 +164,74 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
 
     Args:
         tile: Tile
-        out: written float32*: (rows, plane) at the block's first filter and pixel
+        out: written float32*: (rows, plane) at the block's first filter and pixel; may be sums
         plane: int: values of a channel of the output
         first: int: number of the first pixel in the plane
-        sums: float32*: (rows, count rounded up to whole vectors)
+        sums: updated float32*: (rows, count rounded up to whole vectors), may be overwritten
         rows: int: filters
         count: int: pixels
         singles, doubles: float32*: see `Finish`, from the block's first filter on; doubles: float64
         finish: Finish
     """
+    pitch, code = finish.pitch, finish.code
+    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
+    if finish.divided:
+        _finish_divided(tile, out, plane, first, sums, rows, count, singles, doubles, finish)
+    elif code == LEAKY:  # the usual cases, in loops without branches
+        if finish.normalize:
+            _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 1, LEAKY, 0)
+        else:
+            _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 0, LEAKY, 0)
+    elif has_vector_form(code):
+        _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, finish.normalize, code, 0)
+    else:
+        if finish.normalize:
+            _pixel_rows(tile, sums, width, sums, rows, count, singles, doubles, pitch, 1, LINEAR, 0)
+        else:
+            _pixel_rows(tile, sums, width, sums, rows, count, singles, doubles, pitch, 0, LINEAR, 0)
+        activate_values(tile, sums, sums, rows * width, code)
+        _copy_rows(tile, out, plane, sums, rows, count)
+
+
+@kernel
+def _finish_divided(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
+    """`finish_pixels`, where some pixels are multiplied by reciprocals and others divided.
+
+    Args:
+        tile, out, plane, first, sums, rows, count, singles, doubles, finish: any: as for `finish_pixels`
+    """
     pitch, divided = finish.pitch, finish.divided
-    if finish.normalize == 1 and finish.code == LEAKY and divided == 0:  # the usual case, in a loop without branches
-        _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 1, LEAKY, 0)
-        return
     _pixel_rows(
         tile, out, plane, sums, rows, count, singles, doubles, pitch, finish.normalize, finish.code, divided
     )  # fmt: skip
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
     code = finish.code if has_vector_form(finish.code) else LINEAR
-    if divided:
-        for r in range(rows):
-            for j in range(max(divided - 1 - first, 0), count):
-                x = np.float32(np.float64(sums[r * width + j] - singles[r]) / doubles[r])
-                out[r * plane + j] = activate(x * singles[pitch + r] + singles[2 * pitch + r], code)
+    for r in range(rows):
+        for j in range(max(divided - 1 - first, 0), count):
+            x = np.float32(np.float64(sums[r * width + j] - singles[r]) / doubles[r])
+            out[r * plane + j] = activate(x * singles[pitch + r] + singles[2 * pitch + r], code)
     _activate_rest(tile, out, plane, rows, count, finish.code)
+
+
+@kernel(forceinline=True)
+def _copy_rows(tile, out, plane, source, rows, count):
+    """A block's rows to where they belong.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane)
+        plane: int: as for `finish_pixels`
+        source: float32*: (rows, count rounded up to whole vectors)
+        rows, count: int: as for `finish_pixels`
+    """
+    whole = count // tile.lanes * tile.lanes
+    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
+    for _ in range(rows):
+        for j in range(0, whole, tile.lanes):
+            store(out, j, load(tile, source, j))
+        if whole < count:
+            store_first(out, whole, load(tile, source, whole), count - whole)
+        source, out = shifted(source, width), shifted(out, plane)
 
 
 @kernel
@@ -241,17 +286,31 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
         sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
         rows, count, singles, doubles, finish: any: as for `finish_pixels`
     """
-    pitch, divided = finish.pitch, finish.divided
-    usual = finish.normalize == 1 and finish.code == LEAKY and divided == 0
+    pitch, code, divided = finish.pitch, finish.code, finish.divided
+    inline = has_vector_form(code)
     for v in range(0, rows, tile.lanes):
         s, mine, wide = shifted(sums, v), shifted(singles, v), shifted(doubles, v)
-        if usual:
+        if divided:
+            kept = code if inline else LINEAR
+            _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, kept, divided)
+        elif code == LEAKY and finish.normalize:  # the usual cases, in loops without branches
             _filter_columns(tile, s, first, count, mine, wide, pitch, 1, LEAKY, 0)
+        elif code == LEAKY:
+            _filter_columns(tile, s, first, count, mine, wide, pitch, 0, LEAKY, 0)
+        elif inline:
+            _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, code, 0)
+        elif finish.normalize:
+            _filter_columns(tile, s, first, count, mine, wide, pitch, 1, LINEAR, 0)
         else:
-            _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, finish.code, divided)
-            _activate_rest(tile, s, tile.filters, count, min(rows - v, tile.lanes), finish.code)
+            _filter_columns(tile, s, first, count, mine, wide, pitch, 0, LINEAR, 0)
+    if not inline:
+        if has_single_vectors(code):  # absent filters as well: all values lie side by side
+            activate_values(tile, sums, sums, count * tile.filters, code)
+        else:
+            _activate_rest(tile, sums, tile.filters, count, rows, code)
+    for v in range(0, rows, tile.lanes):
         for j in range(0, count, tile.lanes):
             store_transposed(
-                tile, shifted(out, v * plane + j), plane, shifted(s, j * tile.filters), tile.filters,
+                tile, shifted(out, v * plane + j), plane, shifted(sums, j * tile.filters + v), tile.filters,
                 min(rows - v, tile.lanes), min(count - j, tile.lanes),
             )  # fmt: skip

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..vector.llvm import INT, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
+from ..vector.llvm import INT, INT32, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
 from ..vector.tile import Tile
 from .fetch import FURTHER
 
@@ -42,7 +42,7 @@ def multiply_pixels(
         _loop(builder, (sums, fresh, depth, offsets), operands, shape, vectors, shape.rows)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{shape.contract}_{shape.embedded}"
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{_kind(shape)}"
         again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
         function = _switched(builder.module, name, shape.vectors, emit, [_FLOATS] * len(again))
         builder.call(function, [*args[1:], *again])
@@ -78,7 +78,7 @@ def multiply_filters(
         _loop(builder, (sums, fresh, depth, offsets), operands, shape, shape.filters // shape.lanes, count)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{shape.contract}_{shape.embedded}"
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{_kind(shape)}"
         again = [args[5]] * (shape.filters // shape.lanes - 1 if shape.embedded else 0)
         function = _switched(builder.module, name, shape.columns, emit, [_FLOATS, INT] + [_FLOATS] * len(again))
         builder.call(function, [*args[1:], *again])
@@ -86,6 +86,10 @@ def multiply_filters(
 
     int64 = types.int64
     return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64, weights, int64), codegen
+
+
+def _kind(tile: Tile) -> str:
+    return f"{tile.contract}_{tile.embedded}_{tile.indexed}"
 
 
 def _switched(
@@ -149,7 +153,7 @@ def _loop(
     lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
     after = []
     for s in range(scalars):
-        ones = [broadcast(builder, builder.load(builder.gep(single, [INT(s)])), lanes) for single in singles]
+        ones = [_scalar(builder, single, s, scalars, tile) for single in singles]
         for v, line in enumerate(lines):
             one, sum_ = ones[v % len(ones)], before[s * vectors + v]
             if tile.contract:
@@ -166,3 +170,12 @@ def _loop(
     for place, value in zip(places, after, strict=True):
         store_vector(builder, value, place)
     builder.ret_void()
+
+
+def _scalar(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any:
+    """``start[number]`` of ``count`` in all lanes. With `Tile.indexed` neighbours are read with it, if they fit."""
+    lanes, first = tile.lanes, number - number % tile.lanes
+    if not tile.indexed or first + lanes > count:
+        return broadcast(builder, builder.load(builder.gep(start, [INT(number)])), lanes)
+    read = load_vector(builder, builder.gep(start, [INT(first)]), lanes)
+    return builder.shuffle_vector(read, read, ir.Constant(ir.VectorType(INT32, lanes), [number - first] * lanes))

@@ -80,6 +80,8 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
             _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top, ahead, outside)
         elif phases == 4 and shape.stride == 4:
             _copy_quarters(tile, lines, row, start, shape.w, x0, bottom - top, outside)
+        elif phases == 8 and shape.stride == 8:
+            _copy_eighths(tile, lines, row, start, shape.w, x0, bottom - top, outside)
         else:
             for i in range(0, (bottom - top) * row, tile.lanes):
                 store(lines, i, outside)
@@ -109,8 +111,12 @@ def _copy_rows(tile, lines, row, start, w, x0, height, ahead, outside):
     if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
         for i in range(0, row, tile.lanes):
             low, high = _inside(tile, x0 + i, w)
-            for y in range(height):
-                store(lines, y * row + i, load_between_or(tile, start, y * w + x0 + i, low, high, outside))
+            if high - low == tile.lanes:
+                for y in range(height):
+                    store(lines, y * row + i, load(tile, start, y * w + x0 + i))
+            else:
+                for y in range(height):
+                    store(lines, y * row + i, load_between_or(tile, start, y * w + x0 + i, low, high, outside))
         return
     for _ in range(height):
         for i in range(0, row, tile.lanes):
@@ -132,11 +138,17 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead, outside):
             x = x0 + 2 * i
             low, high = _inside(tile, x, w)
             low2, high2 = _inside(tile, x + lanes, w)
-            for y in range(height):
-                a = load_between_or(tile, start, y * w + x, low, high, outside)
-                b = load_between_or(tile, start, y * w + x + lanes, low2, high2, outside)
-                store(lines, y * row + i, even_lanes(a, b))
-                store(lines, y * row + half + i, odd_lanes(a, b))
+            if high - low + high2 - low2 == 2 * lanes:
+                for y in range(height):
+                    a, b = load(tile, start, y * w + x), load(tile, start, y * w + x + lanes)
+                    store(lines, y * row + i, even_lanes(a, b))
+                    store(lines, y * row + half + i, odd_lanes(a, b))
+            else:
+                for y in range(height):
+                    a = load_between_or(tile, start, y * w + x, low, high, outside)
+                    b = load_between_or(tile, start, y * w + x + lanes, low2, high2, outside)
+                    store(lines, y * row + i, even_lanes(a, b))
+                    store(lines, y * row + half + i, odd_lanes(a, b))
         return
     for _ in range(height):
         for i in range(0, half, lanes):
@@ -164,12 +176,55 @@ def _copy_quarters(tile, lines, row, start, w, x0, height, outside):
             b = pixels_of_row(tile, start, x + lanes, w, outside)
             c = pixels_of_row(tile, start, x + 2 * lanes, w, outside)
             d = pixels_of_row(tile, start, x + 3 * lanes, w, outside)
-            even, even2, odd, odd2 = even_lanes(a, b), even_lanes(c, d), odd_lanes(a, b), odd_lanes(c, d)
-            store(lines, i, even_lanes(even, even2))
-            store(lines, quarter + i, even_lanes(odd, odd2))
-            store(lines, 2 * quarter + i, odd_lanes(even, even2))
-            store(lines, 3 * quarter + i, odd_lanes(odd, odd2))
+            _store_quarters(tile, shifted(lines, i), quarter, a, b, c, d)
         lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _copy_eighths(tile, lines, row, start, w, x0, height, outside):
+    """For stride 8: every eighth column to each eighth of a row, likewise.
+
+    Args:
+        tile, lines, row, start, w, x0, height, outside: any: as for `_copy_rows`
+    """
+    lanes, eighth = tile.lanes, row // 8
+    for _ in range(height):
+        for i in range(0, eighth, lanes):
+            x = x0 + 8 * i
+            a = pixels_of_row(tile, start, x, w, outside)
+            b = pixels_of_row(tile, start, x + lanes, w, outside)
+            c = pixels_of_row(tile, start, x + 2 * lanes, w, outside)
+            d = pixels_of_row(tile, start, x + 3 * lanes, w, outside)
+            e = pixels_of_row(tile, start, x + 4 * lanes, w, outside)
+            f = pixels_of_row(tile, start, x + 5 * lanes, w, outside)
+            g = pixels_of_row(tile, start, x + 6 * lanes, w, outside)
+            h = pixels_of_row(tile, start, x + 7 * lanes, w, outside)
+            _store_quarters(
+                tile, shifted(lines, i), 2 * eighth, even_lanes(a, b), even_lanes(c, d), even_lanes(e, f),
+                even_lanes(g, h),
+            )  # fmt: skip
+            _store_quarters(
+                tile, shifted(lines, eighth + i), 2 * eighth, odd_lanes(a, b), odd_lanes(c, d), odd_lanes(e, f),
+                odd_lanes(g, h),
+            )  # fmt: skip
+        lines, start = shifted(lines, row), shifted(start, w)
+
+
+@kernel(forceinline=True)
+def _store_quarters(tile, lines, pitch, a, b, c, d):
+    """Every fourth value of four vectors to a place of its own.
+
+    Args:
+        tile: Tile
+        lines: written float32*: (4, lanes), ``pitch`` apart
+        pitch: int
+        a, b, c, d: vector: side by side
+    """
+    even, even2, odd, odd2 = even_lanes(a, b), even_lanes(c, d), odd_lanes(a, b), odd_lanes(c, d)
+    store(lines, 0, even_lanes(even, even2))
+    store(lines, pitch, even_lanes(odd, odd2))
+    store(lines, 2 * pitch, odd_lanes(even, even2))
+    store(lines, 3 * pitch, odd_lanes(odd, odd2))
 
 
 @kernel(forceinline=True)

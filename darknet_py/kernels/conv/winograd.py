@@ -1,4 +1,4 @@
-"""3x3 convolutions of stride 1 by Winograd's minimal filtering: few multiplications, other bits (profile ``fast``).
+"""3x3 convolutions of stride 1 or 2 by Winograd's minimal filtering: few products, other bits (profile ``fast``).
 
 Tiles of the input are transformed, multiplied position by position with transformed filters (as matrices: filters x
 channels times channels x tiles), and the sums transformed back. See `winograd_code`.
@@ -130,17 +130,17 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
         transform: Winograd
         tile: Tile
     """
-    height = (row1 - row0) * transform.outputs + 2
-    part = cut.row // transform.outputs
+    height = (row1 - row0 - 1) * transform.step + transform.inputs
+    part = cut.row // transform.step
     for channel in range(channel0, channel1, cut.channels):
         channels = min(cut.channels, channel1 - channel)
         copy_window(
             tile, window, shifted(source, channel * shape.plane), shape, cut.row, cut.plane, -shape.pad,
-            row0 * transform.outputs - shape.pad, height, channels, 0,
+            row0 * transform.step - shape.pad, height, channels, 0,
         )  # fmt: skip
         for c in range(channels):
             for y in range(row1 - row0):
-                line = shifted(window, c * cut.plane + y * transform.outputs * cut.row)
+                line = shifted(window, c * cut.plane + y * transform.step * cut.row)
                 out = shifted(tiles, (channel + c) * cut.pitch + y * cut.across)
                 for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
                     transform_inputs(
@@ -177,7 +177,7 @@ def winograd(
     Requires:
         covers_all(tasks, shape, cut, tile)
         is_finish(finish, shape.out_h * shape.out_w)
-        shape.size == transform.inputs and shape.stride == transform.outputs
+        shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch

@@ -2,7 +2,10 @@
 
 A tile of m x m outputs is computed from (m + 2) x (m + 2) inputs by as many multiplications, where the plain way takes
 9 m x m: 2.25 times fewer for m = 2, 4 times for m = 4 (Lavin and Gray, "Fast Algorithms for Convolutional Neural
-Networks", 2016). It is not Darknet's arithmetic: profile ``fast`` only.
+Networks", 2016). With stride 2 the outer two of three taps meet even inputs only, the middle one odd inputs: the former
+are a filter of two taps and stride 1 on every other input, F(m, 2), the latter needs m products; the outputs are the
+sums of both. That is (2 m + 1) x (2 m + 1) inputs and products: 1.78 times fewer for m = 4. It is not Darknet's
+arithmetic: profile ``fast`` only.
 """
 
 from __future__ import annotations
@@ -25,22 +28,33 @@ from ..vector.tile import Tile
 
 _FLOATS = ir.FloatType().as_pointer()
 
-POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, sqrt(0.5), -sqrt(0.5), sqrt(2.0), -sqrt(2.0))}
-"""Where the polynomials behind the transforms are evaluated (besides at infinity), by m: in pairs of opposite sign,
-which share half of their sums. For m = 4 those whose float32 errors were least: half as large as with 0, +-1, +-2."""
+POINTS = {
+    (2, 1): (0.0, 1.0, -1.0),
+    (4, 1): (0.0, sqrt(0.5), -sqrt(0.5), sqrt(2.0), -sqrt(2.0)),
+    (4, 2): (0.5, -0.5, 1.5, -1.5),
+}
+"""Where the polynomials behind the transforms are evaluated (besides at infinity), by m and stride: in pairs of
+opposite sign, which share half of their sums. For m = 4 those whose float32 errors were least: half, with stride 2 a
+third of those with 0, +-1, +-2."""
 
 
 @compile_time
 @dataclass(frozen=True)
 class Winograd:
-    """F(m x m, 3x3) with m = ``outputs``."""
+    """F(m x m, 3x3) with m = ``outputs``, for convolutions of a stride of 1 or 2."""
 
     outputs: int
+    stride: int = 1
 
     @property
     def inputs(self) -> int:
         """Side of a tile of the input."""
-        return self.outputs + 2
+        return (self.outputs - 1) * self.stride + 3
+
+    @property
+    def step(self) -> int:
+        """From one tile of the input to the next."""
+        return self.outputs * self.stride
 
     @property
     def positions(self) -> int:
@@ -51,51 +65,64 @@ class Winograd:
     def matrices(self) -> tuple[Doubles, Doubles, Doubles]:
         """(m, inputs), (inputs, 3) and (inputs, inputs): A', G and B' of output = A' [(G g G') * (B' d B)] A.
 
+        With stride 2, first comes what is made of even inputs, then the odd inputs as they are.
+        """
+        if self.stride == 1:
+            return self.filtered
+        m, size = self.outputs, self.inputs
+        back, filters, forward = np.zeros((m, size)), np.zeros((size, 3)), np.zeros((size, size))
+        back[:, : m + 1], filters[: m + 1, ::2], forward[: m + 1, ::2] = self.filtered
+        back[:, m + 1 :], filters[m + 1 :, 1], forward[m + 1 :, 1::2] = np.eye(m), 1, np.eye(m)
+        return back, filters, forward
+
+    @cached_property
+    def filtered(self) -> tuple[Doubles, Doubles, Doubles]:
+        """The same of the taps that are filtered: all three, or with stride 2 the outer two.
+
         From Cook's and Toom's algorithm, as Lavin and Gray's appendix has it.
         """
-        m, size, points = self.outputs, self.inputs, POINTS[self.outputs]
-        back, filters, forward = np.zeros((m, size)), np.zeros((size, 3)), np.zeros((size, size))
+        m, taps, points = self.outputs, 4 - self.stride, POINTS[self.outputs, self.stride]
+        size = m + taps - 1
+        back, filters, forward = np.zeros((m, size)), np.zeros((size, taps)), np.zeros((size, size))
         for j, point in enumerate(points):
             others = [other for other in points if other != point]
             back[:, j] = point ** np.arange(m)
-            filters[j] = point ** np.arange(3) / np.prod([point - other for other in others])
+            filters[j] = point ** np.arange(taps) / np.prod([point - other for other in others])
             forward[j, :-1] = np.poly(others)[::-1]
         back[-1, -1] = filters[-1, -1] = 1
         forward[-1] = np.poly(points)[::-1]
         return back, filters, forward
 
 
-F2, F4 = Winograd(2), Winograd(4)
+F2, F4, F4_HALVING = Winograd(2), Winograd(4), Winograd(4, 2)
 
 
 @intrinsic
 def transform_inputs(
     typingctx: Any, tile: Any, transform: Any, out: Any, pitch: Any, window: Any, row: Any, part: Any
 ) -> Any:
-    """B' d B of ``lanes`` tiles that lie side by side in a window as `pack.copy_window` makes it for stride m.
+    """B' d B of ``lanes`` tiles that lie side by side in a window as `pack.copy_window` makes it for a tile's step.
 
     out: pointer to (positions, lanes), positions ``pitch`` apart; window: pointer to the tiles' first row, rows ``row``
-    apart, of m parts of ``part`` values. All of float32.
+    apart, of as many parts as the step, of ``part`` values each. All of float32.
     """
-    m, size = transform.value.outputs, transform.value.inputs
-    forward = transform.value.matrices[2]
+    step, size = transform.value.step, transform.value.inputs
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:
         out, pitch, window, row, part = arguments
         lines = []
         for y in range(size):
             first = builder.gep(window, [builder.mul(row, INT(y))])
-            taps = [builder.add(builder.mul(part, INT(x % m)), INT(x // m)) for x in range(size)]
+            taps = [builder.add(builder.mul(part, INT(x % step)), INT(x // step)) for x in range(size)]
             line = [load_vector(builder, builder.gep(first, [tap]), tile.value.lanes) for tap in taps]
-            lines.append(_by_rows(builder, tile.value, forward, line))
+            lines.append(_forward(builder, tile.value, transform.value, line))
         for x, column in enumerate(zip(*lines, strict=True)):
-            for y, value in enumerate(_by_rows(builder, tile.value, forward, column)):
+            for y, value in enumerate(_forward(builder, tile.value, transform.value, column)):
                 store_vector(builder, value, builder.gep(out, [builder.mul(pitch, INT(y * size + x))]))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.call(
-            _function(builder.module, f"transform_inputs_{m}", [_FLOATS, INT, _FLOATS, INT, INT], emit), args[2:]
-        )
+        name = f"transform_inputs_{step}_{size}"
+        builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT, INT], emit), args[2:])
         return context.get_dummy_value()
 
     int64 = types.int64
@@ -109,8 +136,7 @@ def transform_outputs(typingctx: Any, tile: Any, transform: Any, out: Any, row: 
     out: pointer to (m, m, lanes), rows ``row`` apart and columns ``tile.filters``; sums: pointer to (positions, lanes),
     positions ``pitch`` apart. All of float32.
     """
-    m, size = transform.value.outputs, transform.value.inputs
-    back = transform.value.matrices[0]
+    step, size = transform.value.step, transform.value.inputs
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:
         out, row, sums, pitch = arguments
@@ -118,14 +144,15 @@ def transform_outputs(typingctx: Any, tile: Any, transform: Any, out: Any, row: 
         for x in range(size):
             places = [builder.gep(sums, [builder.mul(pitch, INT(y * size + x))]) for y in range(size)]
             column = [load_vector(builder, place, tile.value.lanes) for place in places]
-            columns.append(_by_columns(builder, tile.value, back, column))
+            columns.append(_back(builder, tile.value, transform.value, column))
         for y, line in enumerate(zip(*columns, strict=True)):
             first = builder.gep(out, [builder.mul(row, INT(y))])
-            for x, value in enumerate(_by_columns(builder, tile.value, back, line)):
+            for x, value in enumerate(_back(builder, tile.value, transform.value, line)):
                 store_vector(builder, value, builder.gep(first, [INT(x * tile.value.filters)]))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.call(_function(builder.module, f"transform_outputs_{m}", [_FLOATS, INT, _FLOATS, INT], emit), args[2:])
+        name = f"transform_outputs_{step}_{size}"
+        builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT], emit), args[2:])
         return context.get_dummy_value()
 
     int64 = types.int64
@@ -143,6 +170,23 @@ def _function(module: Any, name: str, arguments: list[Any], emit: Any) -> Any:
     emit(builder, function.args)
     builder.ret_void()
     return function
+
+
+def _forward(builder: Any, tile: Tile, transform: Winograd, values: Sequence[Any]) -> list[Any]:
+    """B' times a column of vectors."""
+    matrix = transform.filtered[2]
+    if transform.stride == 1:
+        return _by_rows(builder, tile, matrix, values)
+    return [*_by_rows(builder, tile, matrix, values[::2]), *values[1::2]]
+
+
+def _back(builder: Any, tile: Tile, transform: Winograd, values: Sequence[Any]) -> list[Any]:
+    """A' times a column of vectors."""
+    matrix = transform.filtered[0]
+    if transform.stride == 1:
+        return _by_columns(builder, tile, matrix, values)
+    filtered = _by_columns(builder, tile, matrix, values[: matrix.shape[1]])
+    return [builder.fadd(a, b) for a, b in zip(filtered, values[matrix.shape[1] :], strict=True)]
 
 
 def _by_rows(builder: Any, tile: Tile, matrix: Doubles, values: Sequence[Any]) -> list[Any]:

@@ -11,6 +11,7 @@ from ..vector.simd import (
     add,
     any_unequal,
     div,
+    grouped,
     larger,
     load,
     load_between,
@@ -115,6 +116,16 @@ def activate_single_values(tile, out, x, count, code):
         x: float32*
         count: int: how many
         code: int: number of the activation
+    """
+    _activate_vectors(grouped(tile), out, x, count, code)
+
+
+@kernel
+def _activate_vectors(tile, out, x, count, code):
+    """As `activate_single_values`, a vector of the tile's lanes at a time.
+
+    Args:
+        tile, out, x, count, code: any: as for `activate_single_values`
     """
     for i in range(0, count, tile.lanes):
         present = min(tile.lanes, count - i)

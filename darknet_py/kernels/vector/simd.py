@@ -11,6 +11,7 @@ atomic operations that cost more than a vector of results. The caller vouches fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
@@ -18,6 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
+from ..runtime.compile_time import ConstantType
 from .llvm import (
     INT,
     INT32,
@@ -60,6 +62,21 @@ def pointer(typingctx: Any, array: Any, i: Any) -> Any:
         return builder.gep(data, [args[1]])
 
     return types.CPointer(array.dtype)(array, types.int64), codegen
+
+
+GROUP = 4
+"""Vectors in the place of one where each value takes long chains of operations: the processor works on several chains
+at once, but looks no further ahead than about one of them."""
+
+
+@intrinsic
+def grouped(typingctx: Any, tile: Any) -> Any:
+    """The tile with ``GROUP`` times the lanes: the compiler makes each operation one on so many vectors."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return ConstantType(replace(tile.value, lanes=GROUP * tile.value.lanes))(tile), codegen
 
 
 @intrinsic

@@ -20,6 +20,7 @@ class Tile:
     their bits (profile ``fast``); else their every step rounds. ``embedded``: a scalar is read by each multiplication,
     as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
     ``words``: what the 4 bytes of a lane are, see `kernels.vector.words`; 0: a float32.
+    ``indexed``: multiplications take a scalar from a lane of a vector, so that several are read at a time.
     """
 
     lanes: int
@@ -30,6 +31,7 @@ class Tile:
     contract: bool = False
     embedded: bool = False
     words: int = 0
+    indexed: bool = False
 
     @property
     def contracted(self) -> Tile:
@@ -57,7 +59,11 @@ ZEN4 = replace(AVX512, embedded=True)
 AVX2 = Tile(lanes=8, rows=4, vectors=2, columns=6, fused=True)
 AVX = Tile(lanes=8, rows=4, vectors=2, columns=6)
 SSE = Tile(lanes=4, rows=4, vectors=2, columns=6)
-NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True)
+NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True, indexed=True)
+NEON_IN_ORDER = replace(NEON, vectors=2, columns=10)
+
+IN_ORDER = ("cortex-a34", "cortex-a35", "cortex-a53", "cortex-a510", "cortex-a520", "carmel", "generic")
+"""LLVM's names of ARM processors for which it orders instructions such that larger blocks do not fit the registers."""
 
 
 def host_tile() -> Tile:
@@ -68,4 +74,11 @@ def host_tile() -> Tile:
         return ZEN4 if name == "znver4" else AVX512
     if "+avx" in enabled:
         return AVX2 if "+fma" in enabled else AVX
-    return NEON if triple.startswith(("aarch64", "arm64")) else SSE
+    if triple.startswith(("aarch64", "arm64")):
+        return arm_tile(name)
+    return SSE
+
+
+def arm_tile(name: str) -> Tile:
+    """The shape for an ARM processor, by LLVM's name of it."""
+    return NEON_IN_ORDER if name in IN_ORDER else NEON
