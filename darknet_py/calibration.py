@@ -1,4 +1,4 @@
-"""The file that `darknet-py calibrate` writes beside the weights: what a network needs to be computed in 8-bit integers.
+"""The file that `darknet-py calibrate` writes beside the weights: what a network needs for 8-bit integers.
 
 JSON. Which weights (their sha256) and which network it is for is checked whenever it is read.
 """
@@ -81,7 +81,7 @@ class Calibration:
 
 
 class _Balanced(Sequence["Arrays"]):
-    """Arrays by layer; those of a convolution made anew for each who asks, but for the last one: memory for one layer."""
+    """Arrays by layer; those of a convolution are made when they are asked for, and only the last ones are kept."""
 
     def __init__(self, network: Network, arrays: Sequence[Arrays], calibration: Calibration) -> None:
         self._network, self._arrays, self._shifts = network, arrays, calibration.shifts
@@ -115,7 +115,7 @@ def calibration_path(weights: str | Path) -> Path:
 
 
 def structure_of(network: Network) -> str:
-    """A hash of everything about a network that its activations depend on, but for weights and the size of its input."""
+    """A hash of all that a network's activations depend on, but for its weights and the size of its input."""
     described = [
         [
             layer.kind,

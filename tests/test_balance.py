@@ -35,8 +35,8 @@ NETS = {
     "joined": [conv(8), conv(4, 1), "[route]\nlayers=-1,-2", conv(6), "[upsample]\nstride=2", conv(3, 1)],
     "alexeyab": [
         conv(8), "[route]\nlayers=-1\ngroups=2\ngroup_id=1", conv(4), conv(4), "[dropout]\nprobability=.5",
-        "[shortcut]\nfrom=-3\nactivation=linear", "[convolutional]\nfilters=8\ngroups=4\nsize=3\npad=1\nactivation=relu",
-        conv(5, 1),
+        "[shortcut]\nfrom=-3\nactivation=linear",
+        "[convolutional]\nfilters=8\ngroups=4\nsize=3\npad=1\nactivation=relu", conv(5, 1),
     ],
 }  # fmt: skip
 

@@ -84,7 +84,9 @@ def _common_ranges(
         }
         reach = {number: far for number, far in reach.items() if far > 0}
         fixed = [far for number, far in reach.items() if number not in sets]
-        done = [far / shares[sets[number]] for number, far in reach.items() if number in sets and sets[number] in shares]
+        done = [
+            far / shares[sets[number]] for number, far in reach.items() if number in sets and sets[number] in shares
+        ]
         common = max(fixed or done or [1.0])
         for number, far in reach.items():
             if number in sets and sets[number] not in shares and len(makers) > 1:
@@ -129,7 +131,9 @@ def _weights_behind(network: Network, weights: Weights, sets: Mapping[int, int])
 
 def _columns(layer: Convolutional, weights: Floats) -> Doubles:
     """By input channel, the greatest weight relative to the greatest of its filter."""
-    grouped = np.abs(weights.astype(np.float64)).reshape(layer.groups, layer.n // layer.groups, layer.c // layer.groups, -1)
+    grouped = np.abs(weights.astype(np.float64)).reshape(
+        layer.groups, layer.n // layer.groups, layer.c // layer.groups, -1
+    )
     taps = grouped.max(axis=3)
     greatest = np.maximum(taps.max(axis=2, keepdims=True), 1e-30)
     columns: Doubles = (taps / greatest).max(axis=1).reshape(-1)

@@ -1,4 +1,4 @@
-"""Which layers stay in float32 until the network agrees with float32: those whose rounding costs most for their work."""
+"""Which layers stay in float32 until the detections agree: those whose rounding costs most for their work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def order_of_harm(network: Network, shares: Mapping[int, float]) -> list[frozens
         return shares[number] / (work + WORTH)
 
     def moved(number: int) -> frozenset[int]:
-        return ({number} | readers[number]) & able
+        return (readers[number] | {number}) & able
 
     return [moved(number) for number in sorted(shares, key=lambda number: (-worth(number), number)) if moved(number)]
 

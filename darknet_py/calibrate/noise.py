@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def rounded_to(values: Floats, scale: Scale) -> Floats:
     """The values that 8 bits of this scale have instead."""
-    levels = np.rint(values * np.float32(1 / scale.step)) + np.float32(scale.zero)
+    levels: Floats = np.rint(values * np.float32(1 / scale.step)) + np.float32(scale.zero)
     np.clip(levels, 0, LEVELS, out=levels)
     levels -= np.float32(scale.zero)
     levels *= np.float32(scale.step)

@@ -1,4 +1,4 @@
-"""Which range of a layer's values 256 levels are spread over: what is beyond it is clipped, what is within is rounded."""
+"""Which range of a layer's values 256 levels are spread over: what is beyond is clipped, what is within is rounded."""
 
 from __future__ import annotations
 

@@ -94,17 +94,23 @@ def make_rows(
     for layer in network.layers:
         number, histogram = layer.index, histograms[layer.index]
         scale = calibration.quantization.outputs.get(number)
-        low, high = scale.range if scale is not None else (None, None)
-        own = None if low is None or high is None else Range(low, high)
+        own = None if scale is None else Range(*scale.range)
         power = float((histogram.counts * histogram.centers**2).sum())
         rows.append(
             Row(
-                number, layer.kind, str(layer.out), number in computed, low, high, scale and scale.zero,
-                clipped(histogram, own) if own else 0.0,
-                noise_ratio(power, squared_error(histogram, own)) if own else math.inf,
-                signals[number], harms[number] / total if number in harms and total else None,
+                number,
+                layer.kind,
+                str(layer.out),
+                integer=number in computed,
+                low=None if own is None else own.low,
+                high=None if own is None else own.high,
+                zero=None if scale is None else scale.zero,
+                clipped=0.0 if own is None else clipped(histogram, own),
+                rounding=math.inf if own is None else noise_ratio(power, squared_error(histogram, own)),
+                signal=signals[number],
+                harm=harms[number] / total if number in harms and total else None,
             )
-        )  # fmt: skip
+        )
     return rows
 
 

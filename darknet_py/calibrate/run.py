@@ -168,9 +168,7 @@ class Calibrator:
         start = calibration.quantization.floats
         return fewest_floats(start, order_of_harm(self.network, shares), measure, self.asked.wanted)
 
-    def _final(
-        self, calibration: Calibration, floats: frozenset[int], agreed: Agreement, images: int
-    ) -> Calibration:
+    def _final(self, calibration: Calibration, floats: frozenset[int], agreed: Agreement, images: int) -> Calibration:
         asked, shape = self.asked, self.network.input
         made = {
             "method": asked.method, "seed": asked.seed, "images": images, "size": [shape.w, shape.h],

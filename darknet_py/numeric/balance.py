@@ -28,7 +28,7 @@ Factors = Mapping[int, "Doubles"]
 
 
 def balanced_sets(network: Network) -> dict[int, int]:
-    """By layer (convolutions and shortcuts) the set that it belongs to; layers that must stay as they are are in none."""
+    """By layer (convolutions and shortcuts) its set; layers whose channels must stay as they are belong to none."""
     finder = _Sets(network)
     fixed = {finder.root(number) for number in finder.fixed}
     found = {number: finder.root(number) for number in range(len(network.layers)) if finder.owns(number)}
@@ -159,4 +159,3 @@ def balanced_arrays(
         weights = weights / out[:, None]
     result["weights"] = weights.astype(np.float32).reshape(arrays["weights"].shape)
     return result
-
