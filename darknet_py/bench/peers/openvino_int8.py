@@ -1,6 +1,6 @@
-"""OpenVINO in 8-bit integers: the network of `onnx_model`, quantised in this process by NNCF (``pip install nncf``).
+"""OpenVINO in 8-bit integers: the network of `onnx_model`, quantised here by NNCF (``pip install nncf``).
 
-For speed: it is calibrated with random inputs. How accurate it is with pictures, `benchmarks/int8_accuracy.py` measures.
+For speed: it is calibrated with random inputs. `benchmarks/int8_accuracy.py` measures how accurate it is with pictures.
 """
 
 from __future__ import annotations
