@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .formats.tree import Tree
     from .image.pixels import ImageLike
     from .network import Network
+    from .numeric.quantization import Quantization
     from .parameters import Parameters
     from .typing import Floats
 
@@ -60,8 +61,12 @@ class Detector(RunningNetwork):
         threads: int | None = None,
         keep: Iterable[int] = (),
         weights: Path | None = None,
+        quantization: Quantization | None = None,
     ) -> None:
-        super().__init__(network, parameters, trees=trees or {}, math=math, threads=threads, keep=keep, weights=weights)
+        super().__init__(
+            network, parameters, trees=trees or {}, math=math, threads=threads, keep=keep, weights=weights,
+            quantization=quantization,
+        )  # fmt: skip
         self.names = list(names)
         self.view = view
         self.node_names = list(node_names)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .formats.tree import Tree
     from .layers import Layer
     from .network import Network
+    from .numeric.quantization import Quantization
     from .parameters import Parameters
     from .typing import Floats
 
@@ -41,7 +42,7 @@ class RunningNetwork:
 
     def __init__(
         self, network: Network, parameters: Parameters, *, trees: dict[int, Tree], math: str, threads: int | None,
-        keep: Iterable[int], weights: Path | None,
+        keep: Iterable[int], weights: Path | None, quantization: Quantization | None = None,
     ) -> None:  # fmt: skip
         if threads is not None and threads < 1:
             raise DarknetError(f"threads={threads} must be at least 1")
@@ -51,7 +52,7 @@ class RunningNetwork:
         self.threads = threads or usable_cores()
         self.lock = threading.RLock()
         self.weights = weights
-        self._profile = get_arithmetic(math, network.dialect)
+        self._profile = get_arithmetic(math, network.dialect).quantized(quantization)
         if parameters.spoiled:
             mark_reported(network)
         kept = frozenset(_layer_number(network, number) for number in keep)

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Route(Layer):
-    """The outputs of earlier layers, one after another; with ``groups`` only part ``group_id`` of each one's values."""
+    """The outputs of earlier layers, one after another; with ``groups`` only part ``group_id`` of each one's values.
+
+    ``channels``: how many each of these layers has.
+    """
 
     kind = "route"
 
     layers: tuple[int, ...]
+    channels: tuple[int, ...]
     groups: int = 1
     group_id: int = 0
 
@@ -55,7 +59,7 @@ class Route(Layer):
                 raise section.error(f"groups={groups} does not divide {shape.c} channels of layer {number}", "groups")
         out = Shape(sum(shape.c for shape in shapes) // groups, first.h, first.w, first.image)
         return cls(index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
-                   layers=tuple(numbers), groups=groups, group_id=group_id)  # fmt: skip
+                   layers=tuple(numbers), channels=tuple(shape.c for shape in shapes), groups=groups, group_id=group_id)  # fmt: skip
 
     @property
     def sources(self) -> tuple[int, ...]:

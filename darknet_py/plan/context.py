@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
     from ..layers import MaxPool
     from ..numeric.arithmetic import Arithmetic
+    from ..numeric.number_format import NumberFormat
+    from ..numeric.quantization import Scale
     from ..typing import Floats
     from .pool import Context
 
@@ -48,6 +50,9 @@ class LayerContext:
         part: the layer is a part of a recurrent one.
         inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
         dry: the steps are made to be verified or printed: nothing is packed, weights stay zeros.
+        narrow: the format in which the layer computes, if that is not float32.
+        scales: of its sources in that format.
+        scale: of its output; None: float32.
     """
 
     sources: Sequence[Floats]
@@ -64,6 +69,9 @@ class LayerContext:
     part: bool = False
     inner: Floats | None = None
     dry: bool = False
+    narrow: NumberFormat | None = None
+    scales: Sequence[Scale] = ()
+    scale: Scale | None = None
 
     @property
     def x(self) -> Floats:

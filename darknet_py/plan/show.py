@@ -9,6 +9,7 @@ import numpy as np
 
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
 from ..kernels.conv.winograd import winograd
+from ..kernels.int8.convolution import convolution_int8
 from .contract import read_contract
 from .regions import address_of
 from .verify import verify
@@ -26,7 +27,7 @@ WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "fi
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """The plan, line by line: its memory, its steps in order, and what `plan.verify` finds."""
-    numbers, profile = plan.layout.numbers, plan.profile
+    numbers, profile = plan.formats.narrow, plan.profile
     yield (
         f"plan of {plan.network.path}: input {plan.network.input}, math {profile.name}, numbers {numbers.name}, "
         f"{plan.threads} thread{'s' * (plan.threads != 1)}, {plan.images} image{'s' * (plan.images != 1)} at a time"
@@ -67,7 +68,7 @@ def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     for step in plan.steps:
         for name in step.kernel.work.temporary:
             temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
-        if step.kernel in (convolution, winograd):
+        if step.kernel in (convolution, convolution_int8, winograd):
             weights = step.arguments["weights"]
             packed[address_of(weights)] = weights.nbytes
     for name, size in temporary.items():
@@ -99,7 +100,7 @@ def _why_none(plan: Plan, layer: Layer) -> str:
 
 def _how(plan: Plan, step: Step) -> str:
     """What was chosen for a step, as far as there was a choice."""
-    if step.kernel not in (convolution, winograd):
+    if step.kernel not in (convolution, convolution_int8, winograd):
         return ""
     cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
     if step.kernel is winograd:

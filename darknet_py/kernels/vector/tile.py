@@ -19,6 +19,7 @@ class Tile:
     ``fused``: the processor has fused multiply-add. ``contract``: sums of products are made with it, which changes
     their bits (profile ``fast``); else their every step rounds. ``embedded``: a scalar is read by each multiplication,
     as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
+    ``words``: what the 4 bytes of a lane are, see `kernels.vector.words`; 0: a float32.
     """
 
     lanes: int
@@ -28,6 +29,7 @@ class Tile:
     fused: bool = False
     contract: bool = False
     embedded: bool = False
+    words: int = 0
 
     @property
     def contracted(self) -> Tile:
