@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -69,6 +69,11 @@ class Calibration:
     def factors(self) -> dict[int, Doubles]:
         """By layer, what its balanced channels are multiplied by to be the real ones."""
         return {layer: 2.0 ** (np.array(powers) / EIGHTH) for layer, powers in self.powers.items()}
+
+    @property
+    def whole(self) -> Quantization:
+        """The quantization with the factors."""
+        return replace(self.quantization, factors=self.factors)
 
     def balanced(self, network: Network, parameters: Parameters) -> Parameters:
         """The parameters with balanced channels and moved biases; computed layer by layer, when they are asked for."""

@@ -10,6 +10,7 @@ from darknet_py.calibrate.floats import rounded_layers
 from darknet_py.calibrate.noise import NoisyNetwork, rounded
 from darknet_py.calibration import Calibration
 from darknet_py.detector import Detector
+from darknet_py.numeric.balance import channel_factors
 from darknet_py.parameters import Parameters
 from darknet_py.typing import Floats
 
@@ -23,6 +24,7 @@ class FakeIntegers(Detector):
         integers = calibration.quantization.integers(network)
         balanced = rounded(network, calibration.balanced(network, parameters), integers)
         self.noisy = NoisyNetwork(network, balanced, calibration.quantization.outputs)
+        self.factors = calibration.factors
         self.noisy.rounds = frozenset(rounded_layers(network, calibration.quantization.floats))
 
     def predict(self, x: Floats) -> list[Floats]:
@@ -36,4 +38,6 @@ class FakeIntegers(Detector):
         """All are kept."""
 
     def layer_output(self, number: int) -> Floats:
-        return self.noisy.output(number).copy()
+        layer = self.network.layers[number]
+        values = self.noisy.output(number).reshape(layer.out.c, -1)
+        return values * channel_factors(self.network, self.factors, number)[:, None].astype(np.float32)

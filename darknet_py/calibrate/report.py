@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..numeric.balance import channel_factors
 from .observe import by_channel
 from .ranges import Range, clipped, noise_ratio, squared_error
 
@@ -87,7 +86,7 @@ def make_rows(
         inputs: with which both are compared.
     """
     network = exact.network
-    signals = signal_to_noise(calibration, exact, integers, inputs)
+    signals = signal_to_noise(exact, integers, inputs)
     computed = calibration.quantization.integers(network)
     total = sum(harms.values())
     rows = []
@@ -114,13 +113,10 @@ def make_rows(
     return rows
 
 
-def signal_to_noise(
-    calibration: Calibration, exact: RunningNetwork, integers: RunningNetwork, inputs: Sequence[Floats]
-) -> dict[int, float]:
+def signal_to_noise(exact: RunningNetwork, integers: RunningNetwork, inputs: Sequence[Floats]) -> dict[int, float]:
     """By layer, the ratio of its output to what the network in integers makes wrong of it, in dB."""
     network = exact.network
     numbers = range(len(network.layers))
-    factors = {n: channel_factors(network, calibration.factors, n).astype(np.float32)[:, None] for n in numbers}
     signal, noise = dict.fromkeys(numbers, 0.0), dict.fromkeys(numbers, 0.0)
     for running in (exact, integers):
         running.keep_outputs(numbers)
@@ -129,7 +125,7 @@ def signal_to_noise(
         integers.predict(x)
         for number in numbers:
             real = by_channel(network, number, exact.layer_output(number))
-            other = by_channel(network, number, integers.layer_output(number)) * factors[number]
+            other = by_channel(network, number, integers.layer_output(number))
             signal[number] += float(np.square(real, dtype=np.float64).sum())
             noise[number] += float(np.square(other - real, dtype=np.float64).sum())
     return {number: noise_ratio(signal[number], noise[number]) for number in numbers}

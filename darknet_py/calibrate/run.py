@@ -189,5 +189,5 @@ def integer_detector(detector: Detector, parameters: Parameters, calibration: Ca
     return Detector(
         detector.network, calibration.balanced(detector.network, parameters), names=detector.names,
         trees=detector.trees, view=detector.view, node_names=detector.node_names, math="int8",
-        threads=detector.threads, quantization=calibration.quantization,
+        threads=detector.threads, quantization=calibration.whole,
     )  # fmt: skip
