@@ -12,6 +12,7 @@ import numpy as np
 from .detect.finite import mark_reported, was_reported
 from .errors import CfgError, DarknetError
 from .numeric.arithmetic import get_arithmetic
+from .numeric.balance import channel_factors
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
 
@@ -146,7 +147,15 @@ class RunningNetwork:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
             output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return self._real(layer, output)
+
+    def _real(self, layer: Layer, output: Floats) -> Floats:
+        """An output with the channels unbalanced that a calibration has balanced."""
+        quantization = self._profile.quantization
+        if quantization is None or not quantization.factors or not layer.out.image:
             return output
+        factors = channel_factors(self.network, quantization.factors, layer.index)
+        return output * factors.astype(np.float32)[:, None, None]
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 """How far another engine's outputs may be from ours, of the largest of ours or of 1: then it runs the same network."""
 
+ROUGH = 0.25
+"""The same for engines that round to 8 bits."""
+
 TURN, LONGEST = 0.2, 5
 """An engine's turn takes about so many seconds, and has at most so many runs."""
 
@@ -67,6 +70,7 @@ class EngineTime:
         ratios: turn by turn, its median time by ours.
         difference: largest difference of its outputs from ours; None if it can show none.
         scale: what that is to be compared with: the largest of our outputs, at least 1.
+        tolerance: by how much of that they may differ.
     """
 
     name: str
@@ -76,6 +80,7 @@ class EngineTime:
     ratios: list[float] = field(default_factory=list)
     difference: float | None = None
     scale: float = 1.0
+    tolerance: float = TOLERANCE
 
     @property
     def seconds(self) -> list[float]:
@@ -85,7 +90,7 @@ class EngineTime:
     @property
     def same(self) -> bool | None:
         """Whether it computes the same network; None if that is not known."""
-        return None if self.difference is None else self.difference <= TOLERANCE * self.scale
+        return None if self.difference is None else self.difference <= self.tolerance * self.scale
 
 
 @dataclass
@@ -229,7 +234,8 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
         engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
         return OwnPeer(make_plan(files, math, threads, spec.images), own.x, own.clock), engine
     peer = stack.enter_context(Peer(spec, files.job(own.plan.threads, own.clock), files.folder))
-    return peer, EngineTime(spec.name, peer.engine, peer.threads)
+    tolerance = ROUGH if spec.rounds else TOLERANCE
+    return peer, EngineTime(spec.name, peer.engine, peer.threads, tolerance=tolerance)
 
 
 def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:

@@ -38,6 +38,7 @@ class Arithmetic:
         numbers: what activations and weights consist of.
         narrow: the format of the layers that are `narrowed`, if there are any.
         quantization: what narrow numbers stand for, if that differs from layer to layer.
+        calibrated: it needs a quantization, which `darknet-py calibrate` finds.
     """
 
     exact = True
@@ -45,6 +46,7 @@ class Arithmetic:
     numbers: NumberFormat = FLOAT32
     narrow: NumberFormat | None = None
     quantization: Quantization | None = None
+    calibrated = False
 
     def __init__(self, name: str, boxes: BoxArithmetic) -> None:
         self.name, self.boxes = name, boxes
@@ -249,6 +251,7 @@ class _Integers(Arithmetic):
     """Convolutions, and what lies between them, in 8-bit integers; the rest as in the profile ``fast``."""
 
     narrow = INT8
+    calibrated = True
 
     def quantized(self, quantization: Quantization | None) -> Arithmetic:
         result = copy(self)

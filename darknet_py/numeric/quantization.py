@@ -18,6 +18,7 @@ from ..errors import DarknetError
 if TYPE_CHECKING:
     from ..layers import Layer
     from ..network import Network
+    from ..typing import Doubles
 
 INPUT = -1
 """The network's input, as a layer number."""
@@ -71,10 +72,12 @@ class Quantization:
     Attributes:
         outputs: the scale of each layer in `scaled` (-1: the network's input). More may be there.
         floats: layers that are computed in float32 though they could be integers.
+        factors: by layer whose channels are balanced (`numeric.balance`), what each is multiplied by to be real again.
     """
 
     outputs: Mapping[int, Scale]
     floats: frozenset[int] = field(default=frozenset())
+    factors: Mapping[int, Doubles] = field(default_factory=dict, compare=False)
 
     def check(self, network: Network) -> None:
         """Raise `DarknetError` if it is not for this network."""
