@@ -127,7 +127,7 @@ def structure_of(network: Network) -> str:
             list(layer.sources),
             layer.out.c if layer.out.image else 0,
             [[array.name, list(array.shape)] for array in layer.arrays()],
-            [[name, str(getattr(layer, name))] for name in _STRUCTURE if hasattr(layer, name)],
+            [[name, value] for name in _STRUCTURE if not callable(value := getattr(layer, name, None))],
         ]
         for layer in network.layers
     ]
