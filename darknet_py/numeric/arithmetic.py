@@ -269,8 +269,8 @@ class _Integers(Arithmetic):
         if has_dot_products():
             return None
         return (
-            f"math={self.name} needs a processor that multiplies bytes four at a time (AVX-512 VNNI with VL, or AVX-VNNI), "
-            "which this one is not; use math=fast"
+            f"math={self.name} needs a processor with dot products of bytes (AVX-512 VNNI with VL, or AVX-VNNI), "
+            "which this one lacks; use math=fast"
         )
 
     def filled_in(self, network: Network) -> Arithmetic:
