@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +79,17 @@ class Measurement:
         self.setting = setting_of(self.detector)
         self.exact = look(self.detector, self.pictures)
 
-    def own(self, asked: Asked) -> tuple[Agreement, dict[str, Any]]:
-        """Ours, calibrated here."""
+    def own(self, asked: Asked) -> Iterator[tuple[str, Agreement, dict[str, Any]]]:
+        """Ours, calibrated here: with the layers in float32 that it chooses, and with as few as can be."""
         divided = Pictures.divide(self.calibrating, asked.seed)
-        calibration, report = Calibrator(self.detector, self.parameters, asked, told).run(divided, load_image)
-        integers = integer_detector(self.detector, self.parameters, calibration)
-        found = agreement(self.exact, look(integers, self.pictures), self.network.classes)
-        return found, {**document(report), "floats": sorted(calibration.quantization.floats)}
+        calibrator = Calibrator(self.detector, self.parameters, asked, told)
+        calibration, report = calibrator.run(divided, load_image)
+        both = {"darknet-py int8": calibration, "darknet-py int8, --agreement 0": calibrator.unchosen}
+        for name, each in both.items():
+            integers = integer_detector(self.detector, self.parameters, each)
+            found = agreement(self.exact, look(integers, self.pictures), self.network.classes)
+            more = {"report": document(report)} if each is calibration else {}
+            yield name, found, {"floats": sorted(each.quantization.floats), **more}
 
     def prepare_peers(self) -> None:
         """The model and its inputs, as files."""
@@ -136,10 +139,8 @@ def measure(
         measurement = Measurement(cfg, weights, *files, Path(temporary))
         engines: list[dict[str, Any]] = []
         how = Asked(seed=asked.seed, wanted=asked.agreement)
-        ours = {"darknet-py int8": how, "darknet-py int8, all that can be": replace(how, wanted=0.0)}
-        for name, each in ours.items() if not asked.peers_only else ():
-            found, report = measurement.own(each)
-            engines.append({"name": name, "agreement": found.as_json(), "floats": report["floats"], "report": report})
+        for name, found, more in measurement.own(how) if not asked.peers_only else ():
+            engines.append({"name": name, "agreement": found.as_json(), **more})
             print(name, found, file=sys.stderr)
         if asked.peers:
             measurement.prepare_peers()

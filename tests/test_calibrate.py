@@ -218,7 +218,7 @@ def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, R
     assert calibration.made["images"] == 7 and report.agreement.images == 2
     rows = {row.layer: row for row in report.rows}
     assert 15 < rows[5].signal < 80 and rows[5].rounding > 25 and rows[7].harm is None
-    assert sum(row.harm or 0 for row in report.rows) == pytest.approx(1, abs=0.05)
+    assert 0.8 < sum(row.harm or 0 for row in report.rows) <= 1  # the rest is the rounded input's
     lines = report_lines(report)
     assert any(line.startswith("agreement with ieee on 2 pictures") for line in lines)
     assert len(document(report)["layers"]) == 8

@@ -70,9 +70,10 @@ def look(detector: Detector, pictures: Sequence[Pixels], step: Callable[[], None
             step()
         return classes
     setting = setting_of(detector)
+    view = setting.view()
     found = []
     for pixels in pictures:
-        found += find(detector, [pixels], setting)
+        found += find(detector, [detector.make_ready(pixels, view)], setting)
         step()
     return found
 

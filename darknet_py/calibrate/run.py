@@ -82,7 +82,13 @@ class Pictures:
 
 
 class Calibrator:
-    """A network in float32, its pictures, and what is found out about it."""
+    """A network in float32, its pictures, and what is found out about it.
+
+    Attributes:
+        unchosen: after a run, the calibration with as many layers in integers as can be.
+    """
+
+    unchosen: Calibration
 
     def __init__(self, detector: Detector, parameters: Parameters, asked: Asked, bar: Bar = no_bar) -> None:
         """
@@ -104,6 +110,7 @@ class Calibrator:
     def run(self, pictures: Pictures, read: Callable[[Path], Pixels]) -> tuple[Calibration, Report]:
         """The calibration and its report. ``read``: a file's pixels; called again for each look at a picture."""
         observed, histograms = self._observe(pictures.observed, read)
+        self.unchosen = observed
         measured = [read(path) for path in pictures.measured]
         with self.bar(len(measured), "Looking in float32") as step:
             exact = look(self.detector, measured, step)
