@@ -44,7 +44,7 @@ def test_a_step_has_as_many_tasks_as_its_kernel_takes(text: str, math: str, tmp_
     if (not PROFILES[math].covers_all) and text not in samples.DETECTORS:
         return
     parameters = load_parameters(network, tmp_path / "net.weights")
-    plan = Plan(network, parameters, PROFILES[math], 3, load_trees(network))
+    plan = Plan(network, parameters, PROFILES[math].filled_in(network), 3, load_trees(network))
     for step in plan.steps:
         queue = new_queue(step.tasks)
         step.kernel(queue, *step.args)

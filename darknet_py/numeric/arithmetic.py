@@ -17,6 +17,7 @@ from ..typing import Doubles, Floats
 from .batchnorm import folded, fused_in_double, root_of_opencv, root_plus_epsilon, root_with_epsilon
 from .boxes import ALEXEYABS, MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
 from .number_format import FLOAT32, INT8, NumberFormat
+from .quantization import placeholder
 
 if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
@@ -103,6 +104,10 @@ class Arithmetic:
         if quantization is None:
             return self
         raise DarknetError(f"math={self.name} computes in float32: it takes no calibration; use math=int8")
+
+    def filled_in(self, network: Network) -> Arithmetic:
+        """The same with a stand-in for a calibration that it lacks: for plans whose results are not used."""
+        return self
 
     def narrowed(self, network: Network) -> frozenset[int]:
         """The layers that are computed in narrow numbers."""
@@ -257,6 +262,19 @@ class _Integers(Arithmetic):
         result = copy(self)
         result.quantization = quantization
         return result
+
+    def why_not_here(self) -> str | None:
+        from ..kernels.vector.words import has_dot_products
+
+        if has_dot_products():
+            return None
+        return (
+            f"math={self.name} needs a processor with dot products of bytes (AVX-512 VNNI with VL, or AVX-VNNI), "
+            "which this one lacks; use math=fast"
+        )
+
+    def filled_in(self, network: Network) -> Arithmetic:
+        return self if self.quantization is not None else self.quantized(placeholder(network))
 
     def narrowed(self, network: Network) -> frozenset[int]:
         return self._found(network).integers(network)

@@ -105,6 +105,11 @@ class Quantization:
         return frozenset(found)
 
 
+def placeholder(network: Network) -> Quantization:
+    """One scale for all: to show, verify and compile what a calibration would be used with."""
+    return Quantization(dict.fromkeys(scaled(network), Scale.of_range(-8, 8)))
+
+
 def quantizable(network: Network) -> frozenset[int]:
     """The layers that can be computed in integers."""
     return frozenset(layer.index for layer in network.layers if layer.quantizes)
