@@ -28,7 +28,8 @@ NEAREST = 3000
 must come from the nearest cache. (The products of long vectors leave time for the second one.)"""
 
 DEPTH_1 = 256
-"""The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs."""
+"""The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs. Half
+as much for vectors of 8 lanes."""
 
 WINDOW = 32_000
 """About how many float32 values a window has where the second cache has room: it stays there, with weights and sums."""
@@ -77,7 +78,7 @@ def cut_work(
     """
     way = choose_way(shape, tile)
     taps = shape.size**2
-    depth = DEPTH if taps > 1 else DEPTH_1
+    depth = DEPTH if taps > 1 else DEPTH_1 // 2 if tile.lanes == 8 else DEPTH_1
     if tile.lanes < 16:
         depth = min(depth, NEAREST // way.block)
     channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
