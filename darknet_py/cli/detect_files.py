@@ -205,7 +205,7 @@ def _draw(picture: Path, ready: Ready, found: Detections, percentages: bool) -> 
     from ..image.draw import draw_detections, save_image
 
     assert ready.pixels is not None
-    save_image(picture, draw_detections(ready.pixels, found, percentages=percentages))
+    save_image(picture, draw_detections(ready.pixels, found, percentages=percentages, copy=False))
 
 
 def nothing_found(detector: Detector, looked: Looked, file: Path, limits: Limits) -> str:

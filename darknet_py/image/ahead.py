@@ -17,6 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from ..plan.room import free_memory
 from .reading import Ahead, reading_ahead, warn_of_orientation
 
 Item = TypeVar("Item")
@@ -29,8 +30,11 @@ TOGETHER = 4
 AHEAD = 2 * TOGETHER
 """So many pictures are read in one turn; more if there are more threads."""
 
-PIXELS, LEAST_PIXELS = 1 << 24, 1 << 26
+PIXELS, LEAST_PIXELS = 1 << 25, 1 << 27
 """So many pixels for each thread, or in all if that is more, may be in memory; and the next picture in any case."""
+
+BYTES = 16
+"""Memory for a pixel: a decoded one has 3 bytes, while it is decoded up to 12. No more than is free is planned with."""
 
 PATIENCE = 0.5
 """Seconds that a picture which is ready waits for those that are read with it: one of them may hang."""
@@ -93,9 +97,10 @@ class Crew:
         """So many threads; so many pixels in memory (see `PIXELS`)."""
         self._changed = threading.Condition()
         self._size = threads
-        self._most = max(LEAST_PIXELS, threads * PIXELS) if most_pixels is None else most_pixels
+        self._most = _most_pixels(threads) if most_pixels is None else most_pixels
         self._threads: list[threading.Thread] = []
-        self._jobs: deque[_Job] = deque()
+        self._reads: deque[_Job] = deque()
+        self._writes: deque[_Job] = deque()
         self._running = self._writing = 0
         self._stalled: dict[Share, int] = {}  # they wait until so many pixels are free
         self._holding: set[Share] = set()  # those that have pixels
@@ -108,7 +113,8 @@ class Crew:
     def __exit__(self, *exc: object) -> None:
         with self._changed:
             self._closed = True
-            self._jobs.clear()
+            self._reads.clear()
+            self._writes.clear()
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._writing)
 
@@ -160,7 +166,7 @@ class Crew:
                     self._take(share, 0)
 
     def write(self, job: Callable[[], Result], share: Share) -> Future[Result]:
-        """Do something with a picture that was handed over, in the next turn, before more is read."""
+        """Do something with a picture that was handed over, in the next turn, beside reading."""
         share.written = True
         return self._add(partial(self._write, job, share), writes=True)
 
@@ -181,8 +187,8 @@ class Crew:
                 self._open = False
 
     def _is_over(self) -> bool:
-        free = len(self._threads) > len(self._stalled) or (self._jobs and self._jobs[0].writes)
-        return not (self._running or (self._jobs and free) or any(map(self._fits, self._stalled)))
+        reads = self._reads and len(self._threads) > len(self._stalled)
+        return not (self._running or reads or self._writes or any(map(self._fits, self._stalled)))
 
     def _fits(self, share: Share) -> bool:
         held = sum(other.pixels for other in self._holding)
@@ -193,8 +199,7 @@ class Crew:
     def _add(self, run: Callable[[], Result], writes: bool = False) -> Future[Result]:
         future: Future[Result] = Future()
         with self._changed:
-            place = sum(job.writes for job in self._jobs) if writes else len(self._jobs)
-            self._jobs.insert(place, _Job(run, future, writes))
+            (self._writes if writes else self._reads).append(_Job(run, future, writes))
             if len(self._threads) < self._size:
                 thread = threading.Thread(target=self._work, name="darknet-py-pictures", daemon=True)
                 self._threads.append(thread)
@@ -204,14 +209,15 @@ class Crew:
     def _work(self) -> None:
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._closed or (self._open and self._jobs))
+                self._changed.wait_for(lambda: self._closed or (self._open and (self._reads or self._writes)))
                 if self._closed:
                     return
-                self._do_next()
+                # Writing first, which frees memory; but not by all threads, for Pillow's JPEG encoder keeps the GIL.
+                writes = self._writes and (not self._reads or self._writing < (self._size + 1) // 2)
+                self._do((self._writes if writes else self._reads).popleft())
 
-    def _do_next(self) -> None:
-        """Do the first job, without the lock that the thread holds."""
-        job = self._jobs.popleft()
+    def _do(self, job: _Job) -> None:
+        """Do a job, without the lock that the thread holds."""
         self._running += 1
         self._writing += job.writes
         self._changed.release()
@@ -248,8 +254,8 @@ class Crew:
             self._running -= 1
             self._changed.notify_all()
             while not (self._closed or (self._open and self._fits(share))):
-                if self._open and self._jobs and self._jobs[0].writes:
-                    self._do_next()
+                if self._open and self._writes:
+                    self._do(self._writes.popleft())
                 else:
                     self._changed.wait()
             self._running += 1
@@ -263,3 +269,8 @@ class Crew:
             share.pixels = pixels
             (self._holding.add if pixels else self._holding.discard)(share)
             self._changed.notify_all()
+
+
+def _most_pixels(threads: int) -> int:
+    most, free = max(LEAST_PIXELS, threads * PIXELS), free_memory()
+    return most if free is None else min(most, free // BYTES)

@@ -64,7 +64,7 @@ class Drawable(Protocol):
 
 def draw_detections(
     pixels: Pixels, detections: Drawable, labels: bool = True, font: str | Path | None = None,
-    percentages: bool = False,
+    percentages: bool = False, *, copy: bool = True,
 ) -> Pixels:  # fmt: skip
     """A copy of a picture with boxes and labels drawn on it.
 
@@ -74,11 +74,12 @@ def draw_detections(
     instead of Darknet's bitmaps, and never reach beyond the picture.
 
     Args:
-        pixels: H x W x 3, uint8, RGB; not changed.
+        pixels: H x W x 3, uint8, RGB.
         detections: what was found in it, in final order.
         labels: whether to write the class names.
         font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
         percentages: write each class's probability behind its name, as the lines of text have it.
+        copy: False: draw on the array itself, where it can be written to.
 
     Behind the names of an object that is followed over frames its number is written.
 
@@ -87,7 +88,8 @@ def draw_detections(
     """
     check_pixels(pixels)
     try:
-        return _drawn(np.array(pixels, order="C"), detections, labels, font, percentages)
+        fit = not copy and pixels.flags.writeable and pixels.flags.c_contiguous
+        return _drawn(pixels if fit else np.array(pixels, order="C"), detections, labels, font, percentages)
     except MemoryError:
         raise ImageError("there is not enough memory to draw this picture") from None
 

@@ -93,7 +93,7 @@ def _test(
 
         def draw(ready: Ready, looked: Looked) -> bytes:
             assert ready.pixels is not None
-            return encode_image(picture, draw_detections(ready.pixels, looked.found))
+            return encode_image(picture, draw_detections(ready.pixels, looked.found, copy=False))
 
         def show(path: str, looked: Looked, drawn: Callable[[], bytes]) -> None:
             found = looked.found
