@@ -67,6 +67,14 @@ def micro_kernels(tools: Any, repository: Path) -> tuple[Any, Any]:
     return code, faults
 
 
+def test_blocks_of_processors_that_work_in_order_are_smaller(repository: Path, tools: Any) -> None:
+    code, faults = json.loads(run("-c", COMPILE, IN_ORDER, repository=repository))
+    assert {fault for found in faults.values() for fault in found[IN_ORDER]} == set()
+    for name, least in (("pixels", 2), ("filters", 10)):
+        loops = list(tools.inner_loops(code[name][IN_ORDER]))  # most have several rounds in one there
+        assert len(loops) >= least and not any(tools.spills(loop) for loop in loops)
+
+
 def test_micro_kernels_round_each_product_and_keep_their_sums(micro_kernels: tuple[Any, Any], tools: Any) -> None:
     code, faults = micro_kernels
     for cpu in CPUS:
@@ -169,11 +177,10 @@ def walked(assembly: str, function: str, known: dict[str, int]) -> list[str]:
 @pytest.mark.slow
 def test_all_kernels(tools: Any, repository: Path, tmp_path: Path) -> None:
     """All that ``warmup --training`` compiles: only what is meant to be is contracted, and no inner loop spills."""
-    for cpus in (CPUS, (IN_ORDER,)):
-        names = {"ARM_CPU": cpus[0], "ARM_SIGNATURES": str(tmp_path / cpus[0])}
-        run(str(TOOLS / "signatures.py"), repository=repository, **names)
-        cache = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-        found = run(str(TOOLS / "assembly.py"), str(tmp_path / cpus[0]), *cpus, repository=repository, **cache)
-        *faults, last = found.splitlines()
-        assert faults == []
-        assert int(last.split()[0]) > 200
+    names = {"ARM_CPU": CPUS[0], "ARM_SIGNATURES": str(tmp_path / "signatures")}
+    run(str(TOOLS / "signatures.py"), repository=repository, **names)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    found = run(str(TOOLS / "assembly.py"), names["ARM_SIGNATURES"], *CPUS, repository=repository, **cache)
+    *faults, last = found.splitlines()
+    assert faults == []
+    assert int(last.split()[0]) > 200

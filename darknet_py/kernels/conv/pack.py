@@ -11,6 +11,9 @@ from ..vector.words import load_between_or, word_splat
 AHEAD = 2400
 """About how many float32 values before their use the cache is asked for pixels."""
 
+UNMASKED = 4
+"""Most lanes of vectors that are read whole in short rows if they can be: longer ones come with fast masks."""
+
 
 @plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
 def pack_weights(queue, packed, weights, filters, depth, part, rows):
@@ -111,7 +114,7 @@ def _copy_rows(tile, lines, row, start, w, x0, height, ahead, outside):
     if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
         for i in range(0, row, tile.lanes):
             low, high = _inside(tile, x0 + i, w)
-            if high - low == tile.lanes:
+            if tile.lanes <= UNMASKED and high - low == tile.lanes:
                 for y in range(height):
                     store(lines, y * row + i, load(tile, start, y * w + x0 + i))
             else:
@@ -138,7 +141,7 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead, outside):
             x = x0 + 2 * i
             low, high = _inside(tile, x, w)
             low2, high2 = _inside(tile, x + lanes, w)
-            if high - low + high2 - low2 == 2 * lanes:
+            if lanes <= UNMASKED and high - low + high2 - low2 == 2 * lanes:
                 for y in range(height):
                     a, b = load(tile, start, y * w + x), load(tile, start, y * w + x + lanes)
                     store(lines, y * row + i, even_lanes(a, b))
