@@ -227,7 +227,7 @@ def _arena(sizes: Sequence[int]) -> tuple[Floats, list[Floats]]:
 
 def memory_of(network: Network, batch: int, computing: Computing) -> int:
     """About how many bytes a plan for ``batch`` images takes, parameters and their updates included."""
-    kept = [layer.out.size * (4 if getattr(layer, "batch_normalize", False) else 2) for layer in network.layers]
+    kept = [layer.out.size * (3 if getattr(layer, "batch_normalize", False) else 2) for layer in network.layers]
     room = room_of(network, batch, computing)
     return 4 * ((network.input.size + sum(kept)) * batch + room + 4 * network.parameters)
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...kernels.conv.convolution import ConvShape
+from ...kernels.conv.multiply import AHEAD
 from ...kernels.layers.activations import CODES
-from ...kernels.train import columns, moves
+from ...kernels.train import columns, inputs, moves
 from ...kernels.train.weights import weight_gradient
 from ...plan.conv_cut import Images
 from ...plan.convolution import conv_shape
@@ -20,7 +23,7 @@ from ...plan.memory import aligned_floats
 from ..context import Passes
 from .batchnorm import normalized_passes
 from .product import Filtering, Product, convolution_of, matrix_shape
-from .share import panel_offsets, share_weights
+from .share import panel_offsets, rows_of_bands, share_weights
 
 if TYPE_CHECKING:
     from ...kernels.vector.tile import Tile
@@ -90,12 +93,48 @@ def _weight_gradient(layer: Convolutional, context: LayerContext) -> list[Step]:
 
 def _input_gradient(
     layer: Convolutional, context: LayerContext, passes: Passes
-) -> _InputGradient | _TurnedFilters | None:
+) -> _InputGradient | _WideInputGradient | _TurnedFilters | None:
     """How the deltas of the input are computed, if there are any. ``passes`` gets the steps that pack the weights."""
     if context.below is None:
         return None
     turned = _TurnedFilters.of(layer, context, passes) if context.profile.transforms and not context.shared else None
-    return turned or _InputGradient(layer, context, passes)
+    return turned or _WideInputGradient.of(layer, context, passes) or _InputGradient(layer, context, passes)
+
+
+class _WideInputGradient:
+    """The deltas of the input of a convolution of stride 1, whose maps are wide: see `kernels.train.inputs`."""
+
+    def __init__(self, layer: Convolutional, rows: int, context: LayerContext, passes: Passes) -> None:
+        assert context.below is not None
+        shape, taps, _ = _facts(layer)
+        tile = context.profile.tile(context.tile)
+        packed = aligned_floats(-(-shape.c // tile.rows) * tile.rows * taps // shape.c * shape.n)
+        passes.repack.append(
+            context.step(
+                inputs.pack_taps, packed=packed, weights=context.arrays["weights"], n=shape.n, c=shape.c,
+                taps=shape.size**2, rows=tile.rows,
+            )
+        )  # fmt: skip
+        plane = (rows + shape.size - 1) * inputs.window_row(shape, tile)
+        offsets = np.append(np.arange(shape.n) * plane, np.zeros(AHEAD)).astype(np.int64)
+        self._step = context.step(
+            inputs.input_gradient, out=context.below, delta=context.own_delta, weights=packed, offsets=offsets,
+            images=context.batch, shape=shape, rows=rows, tile=tile,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, layer: Convolutional, context: LayerContext, passes: Passes) -> _WideInputGradient | None:
+        """None, if it is no such convolution."""
+        rows = rows_of_bands(_facts(layer)[0], context.profile.tile(context.tile))
+        return cls(layer, rows, context, passes) if rows else None
+
+    def steps(self, image: int) -> list[Step]:
+        """Nothing: all images go together."""
+        return []
+
+    def steps_of_all(self) -> list[Step]:
+        """The deltas of all images."""
+        return [self._step]
 
 
 class _TurnedFilters:

@@ -1,4 +1,4 @@
-"""How the gradient of a convolution's weights is cut into tasks and parts: see `kernels.train.weights`."""
+"""How the gradients of a convolution are cut into tasks and parts: see `kernels.train.weights` and `.inputs`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.conv.multiply import AHEAD
+from ...kernels.train.inputs import window_row
 from ...kernels.train.weights import Share, count_shares, scratch_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,21 @@ SEPARATE = 100_000
 
 TASKS = 4
 """Tasks per thread at which the smallest ones are small enough."""
+
+WINDOW = 64_000
+"""About how many values the window on the deltas of the output has: it stays in the second cache."""
+
+FULL = 0.8
+"""Part of the lanes that pixels have to fill, lest another way is quicker."""
+
+
+def rows_of_bands(shape: ConvShape, tile: Tile) -> int:
+    """Rows of a task of `kernels.train.inputs.input_gradient`; 0: that is not the way for this shape."""
+    if shape.size == 1 or shape.stride > 1 or shape.groups > 1 or not 0 <= shape.pad < shape.size:
+        return 0
+    rows = WINDOW // (shape.n * window_row(shape, tile)) - shape.size + 1
+    whole = -(-shape.w // tile.lanes) * tile.lanes
+    return min(rows, shape.h) if rows >= shape.size and shape.w >= FULL * whole else 0
 
 
 def share_weights(shape: ConvShape, images: int, tile: Tile, threads: int) -> Share:
