@@ -232,10 +232,13 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
         threads = 1 if spec.name == ONE_THREAD else own.plan.threads
         get_arithmetic(math, own.plan.network.dialect).filled_in(own.plan.network).check_covers(own.plan.network)
         together = f", {spec.images} images at a time" if spec.images > 1 else ""
-        engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
+        narrow = math != own.plan.profile.name and any(PROFILES[each].narrow for each in (math, own.plan.profile.name))
+        tolerance = ROUGH if narrow else TOLERANCE
+        engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads, tolerance=tolerance)
         return OwnPeer(make_plan(files, math, threads, spec.images), own.x, own.clock), engine
     peer = stack.enter_context(Peer(spec, files.job(own.plan.threads, own.clock), files.folder))
-    tolerance = ROUGH if spec.rounds else TOLERANCE
+    narrow = spec.rounds or own.plan.profile.narrow is not None
+    tolerance = ROUGH if narrow else TOLERANCE
     return peer, EngineTime(spec.name, peer.engine, peer.threads, tolerance=tolerance)
 
 
