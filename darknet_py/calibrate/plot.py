@@ -57,7 +57,12 @@ def _signals(report: Report, axes: Axes) -> Iterator[Item]:
     marks = ticks(*axes.y_range, 5)
     yield from axes.frame(_numbers(report), marks, "", "signal to noise, dB")
     legend = axes.x + 170
-    for text, color in (("of its own 256 levels", GREY), ("int8 layer", BLUE), ("layer in float32", RED)):
+    for text, color in (
+        ("of its own 256 levels", GREY),
+        ("int8 layer", BLUE),
+        ("layer kept in float32", RED),
+        ("other layer", PALE),
+    ):
         yield Item(legend, axes.y - 23, 9, 9, color=color)
         yield Item(legend + 15, axes.y - 14, text=text, color=GREY)
         legend += 35 + 7.2 * len(text)
@@ -71,7 +76,7 @@ def _signals(report: Report, axes: Axes) -> Iterator[Item]:
 
 
 def _harms(report: Report, axes: Axes) -> Iterator[Item]:
-    """A bar for each layer whose output is rounded; the worst have their names."""
+    """A bar for each layer whose output is rounded; the worst have their numbers."""
     marks = ticks(*axes.y_range, 4)
     yield from axes.frame(_numbers(report), marks, "layer", "share of the noise at the heads, if rounded alone", "%")
     width = max(2.0, 0.7 * axes.width / max(len(report.rows), 1))
@@ -83,7 +88,7 @@ def _harms(report: Report, axes: Axes) -> Iterator[Item]:
         yield Item(x - width / 2, y, width, max(axes.y + axes.height - y, 0.5), color=_color(row))
     for row in report.worst[:3]:
         x, y = axes.at(row.layer, 100 * (row.harm or 0))
-        yield Item(x + width / 2 + 4, y + 11, text=f"{row.layer} {row.kind}", size=12, color=GREY)
+        yield Item(x, y - 5, text=str(row.layer), size=12, color=GREY, anchor="middle")
 
 
 def _color(row: Row) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..calibration import Calibration
 from ..detector import Detector
 from ..errors import DarknetError
+from ..numeric.arithmetic import get_arithmetic
 from ..numeric.quantization import Quantization, quantizable, scaled
 from .agreement import agreement, look, setting_of
 from .balancing import choose_powers
@@ -23,6 +24,7 @@ from .report import Report, make_rows
 from .scales import choose_scales, choose_shifts, folded_weights
 
 if TYPE_CHECKING:
+    from ..network import Network
     from ..parameters import Parameters
     from ..typing import Floats, Pixels
     from .agreement import Agreement, Seen
@@ -182,6 +184,13 @@ class Calibrator:
             "agreement": agreed.as_json(),
         }  # fmt: skip
         return replace(with_floats(calibration, floats), made=made)
+
+
+def check_computes(network: Network) -> None:
+    """Raise `DarknetError` if this machine cannot compute in integers: a calibration is tried out before it counts."""
+    why = get_arithmetic("int8", network.dialect).why_not_here()
+    if why is not None:
+        raise DarknetError(f"{network.path}: cannot be calibrated here: {why}")
 
 
 def with_floats(calibration: Calibration, floats: frozenset[int]) -> Calibration:

@@ -58,7 +58,7 @@ def calibrate(
     tells what 8 bits do to each layer, and how far detections agree with float32 on pictures that were set aside.
     """
     from ..calibrate.report import report_lines
-    from ..calibrate.run import Asked, Calibrator, Pictures
+    from ..calibrate.run import Asked, Calibrator, Pictures, check_computes
     from ..calibration import calibration_path, write_calibration
     from ..chart import writer
     from ..formats.hashes import file_sha256
@@ -81,6 +81,7 @@ def calibrate(
     options["dialect"] = dialect
     detector = load(cfg, weights, names=(), stretch=stretch, **options)
     network, sha256 = detector.network, file_sha256(weights)
+    check_computes(network)
     chosen, failed = _readable(_limited(paths, limit, seed))
     calibrator = Calibrator(detector, load_parameters(network, weights), Asked(method, agreement, seed), _bar)
     calibration, report = calibrator.run(Pictures.divide(chosen, seed), load_image)
