@@ -139,7 +139,7 @@ def test_kernels_import_from_above(path: Path) -> None:
             assert any(other in row for row in KERNEL_ROWS[: own + 1]), f"{folder} imports {other}"
 
 
-def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
+def test_fast_math_is_set_nowhere_and_compiling_is_configured_in_one_place() -> None:
     for path in MODULES:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
@@ -149,7 +149,7 @@ def test_fast_math_is_set_nowhere_and_jit_is_configured_in_one_place() -> None:
                 "njit",
                 "jit",
             }
-            assert not is_numba or path.name == "jit.py", f"{path}:{node.lineno}: use kernels.runtime.jit.kernel"  # type: ignore[attr-defined]
+            assert not is_numba or path.name == "compiling.py", f"{path}:{node.lineno}: use kernels.runtime.jit.kernel"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

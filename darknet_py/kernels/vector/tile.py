@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from numba.core.registry import cpu_target
-
 from ..runtime.compile_time import compile_time
+from ..runtime.processor import host
 
 
 @compile_time
@@ -60,7 +59,7 @@ NEON = Tile(lanes=4, rows=8, vectors=3, columns=13, fused=True)
 
 def host_tile() -> Tile:
     """The shape for the processor that Numba compiles for."""
-    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    triple, name, features = host()
     enabled = features.split(",")
     if "+avx512f" in enabled:
         return ZEN4 if name == "znver4" else AVX512
