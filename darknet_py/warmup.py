@@ -1,12 +1,13 @@
 """Compiling kernels ahead of their use, and telling when that happens.
 
-Numba compiles a kernel when it is first called with arguments of new types, and keeps what it made on disk: for the
+A kernel is compiled when it is first called with arguments of new types, and what was made is kept on disk: for the
 version of the source, of Numba and of Python, and for the processor. This module knows what there is to call.
 """
 
 from __future__ import annotations
 
-import os
+import atexit
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,22 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
-from numba.core import event
-from numba.core.dispatcher import Dispatcher
 
 from . import warmup_samples as samples
 from .dialect import ALEXEYAB, PJREDDIE
 from .errors import DarknetError
+from .kernels.runtime import objects
+from .kernels.runtime.jit import Kernel
+from .kernels.runtime.later import Listener, listeners
 from .numeric.arithmetic import ARITHMETICS, PROFILES, get_arithmetic
+from .plan.cores import usable_cores
 from .terminal import control
 from .view import View
 
 if TYPE_CHECKING:
     from .detector import Detector
     from .numeric.arithmetic import Arithmetic
-
-COMPILING = "numba:compile"
-"""Numba's name of the event that a kernel is compiled, not read from the cache."""
 
 NOTICE = "Compiling kernels for this processor (once; it may take a minute or two)..."
 NOTICE_EACH = "Compiling kernels, each time anew: no folder can be written to (NUMBA_CACHE_DIR may name one)..."
@@ -44,20 +44,21 @@ _BAR = 30
 """Characters of the bar."""
 
 
-class _Counter(event.Listener):
-    """Counts the kernels that are compiled; may say something at the first."""
+class _Counter:
+    """Counts the kernels that are compiled, not read from disk; may say something at the first."""
 
     def __init__(self, first: Callable[[], None] = lambda: None) -> None:
         self.count = 0
         self._first = first
 
-    def on_start(self, event: event.Event) -> None:
+    def on_start(self) -> None:
+        """A kernel, or one that it calls, is being compiled."""
         if self.count == 0:
             self._first()
         self.count += 1
 
-    def on_end(self, event: event.Event) -> None:
-        pass
+    def on_end(self) -> None:
+        """It was compiled."""
 
 
 class _Bar(_Counter):
@@ -69,12 +70,12 @@ class _Bar(_Counter):
         self._depth = 0
         """A kernel compiles those that it calls."""
 
-    def on_start(self, event: event.Event) -> None:
-        super().on_start(event)
+    def on_start(self) -> None:
+        super().on_start()
         self._depth += 1
         self._write(f"\r\033[K{bar_text(self.count)}")
 
-    def on_end(self, event: event.Event) -> None:
+    def on_end(self) -> None:
         self._depth -= 1
         if self._depth <= 0:
             self._write("\r\033[K")
@@ -92,7 +93,7 @@ def bar_text(count: int) -> str:
 class Announcing:
     """Who hears of compilations in this process, and whether the notice was given."""
 
-    listener: event.Listener | None = None
+    listener: Listener | None = None
     given: bool = False
 
 
@@ -109,6 +110,7 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
         if not ANNOUNCING.given:
             ANNOUNCING.given = True
             report(NOTICE if cache_folder() else NOTICE_EACH)
+            compile_aside()
 
     screen = None if terminal is None else control(terminal)
 
@@ -118,9 +120,34 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
             screen.flush()
 
     if ANNOUNCING.listener is not None:
-        event.unregister(COMPILING, ANNOUNCING.listener)
+        listeners.remove(ANNOUNCING.listener)
     ANNOUNCING.listener = _Bar(first, write) if terminal is not None and terminal.isatty() else _Counter(first)
-    event.register(COMPILING, ANNOUNCING.listener)
+    listeners.append(ANNOUNCING.listener)
+
+
+def compile_aside() -> subprocess.Popen[bytes] | None:
+    """Let another process compile what reads a photo, while this one does so for its network; None where none can.
+
+    It ends with this process at the latest.
+    """
+    frozen = getattr(sys, "frozen", False)  # then the program there is not Python
+    if frozen or not sys.executable or usable_cores() < 2 or cache_folder() is None:
+        return None
+    package = Path(__file__).resolve().parent
+    program = f"import sys; sys.path.insert(0, {str(package.parent)!r}); "
+    program += f"from {package.name}.warmup import read_photo; read_photo()"
+    none = subprocess.DEVNULL
+    try:
+        aside = subprocess.Popen([sys.executable, "-c", program], stdin=none, stdout=none, stderr=none)
+    except OSError:
+        return None
+    atexit.register(_end, aside)
+    return aside
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
 
 
 @dataclass
@@ -149,7 +176,7 @@ def warm_up(
     """
     steps = [*_steps(math, threads), *more]
     counter = _Counter()
-    event.register(COMPILING, counter)
+    listeners.append(counter)
     start = time.perf_counter()
     try:
         for number, (name, run) in enumerate(steps, 1):
@@ -158,7 +185,7 @@ def warm_up(
             seconds = time.perf_counter() - began
             report(f"[{number}/{len(steps)}] {name}: {counter.count - before} compiled, {seconds:.1f} s")
     finally:
-        event.unregister(COMPILING, counter)
+        listeners.remove(counter)
     return Warmth(counter.count, time.perf_counter() - start, cache_folder())
 
 
@@ -178,6 +205,16 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
 def usable_profiles() -> list[str]:
     """Names of the arithmetic profiles that this machine can run."""
     return [name for name, profile in PROFILES.items() if profile.why_not_here() is None]
+
+
+def read_photo() -> None:
+    """Compile what reads and fits a JPEG file."""
+    from .image.letterbox import letterbox, to_planar
+    from .image.load import load_image
+
+    planes = to_planar(load_image(next(samples.pictures())))
+    for side in (32, 128):
+        letterbox(planes, side, side)
 
 
 def read_pictures() -> None:
@@ -264,21 +301,20 @@ def _use(detector: Detector, pixels: Any) -> None:
         detector.detect(pixels, thresh=0.0)
 
 
-def kernels() -> dict[str, Dispatcher]:
+def kernels() -> dict[str, Kernel]:
     """All kernels of the modules that are loaded, by their full name."""
     found = {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == __package__:
             for value in vars(module).values():
-                if isinstance(value, Dispatcher) and value.py_func.__module__ == name:
+                if isinstance(value, Kernel) and value.py_func.__module__ == name:
                     found[f"{name}.{value.py_func.__qualname__}"] = value
     return found
 
 
 def cache_folder() -> Path | None:
     """The folder below which compiled kernels are kept; None if they are not kept."""
-    folders = {str(kernel.stats.cache_path) for kernel in kernels().values() if kernel.stats.cache_path}
-    return Path(os.path.commonpath(folders)) if folders else None
+    return objects.folder()
 
 
 def need_profiles(names: Sequence[str]) -> list[str]:

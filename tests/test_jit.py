@@ -1,38 +1,40 @@
-"""How kernels are compiled."""
+"""How kernels are compiled and kept."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
+from typing import Any
 
-import numba
-import numba.core.caching
 import numpy as np
 import pytest
-from numba.core import config
 
 import darknet_py
-from darknet_py.kernels.runtime.cache import SealedFiles, seal
-from darknet_py.kernels.runtime.jit import kernel
+from darknet_py.kernels.runtime import jit, objects
+from darknet_py.kernels.runtime.jit import Kernel, kernel
+from darknet_py.kernels.runtime.objects import SUFFIX, seal
+from darknet_py.kernels.runtime.processor import host
+from darknet_py.kernels.vector.tile import host_tile
 
 SCRIPT = """
+import sys
 import numpy as np
 from darknet_py.kernels.layers.binary import binarize_input
 from darknet_py.kernels.runtime.atomic import new_queue
 out, x = np.zeros(1, np.float32), np.full(1, -8, np.float32)
 binarize_input(new_queue(1), out, x)
-print(out[0], sum(binarize_input.stats.cache_hits.values()))
+print(out[0], binarize_input.compiled, "numba" in sys.modules)
 """
 
 
-def test_a_change_in_any_file_of_kernels_is_seen_by_cached_ones(tmp_path: Path) -> None:
+def test_a_change_in_any_file_of_kernels_is_seen_by_kept_ones(tmp_path: Path) -> None:
     package = tmp_path / "darknet_py"
     shutil.copytree(Path(darknet_py.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
@@ -42,11 +44,19 @@ def test_a_change_in_any_file_of_kernels_is_seen_by_cached_ones(tmp_path: Path) 
         result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
         return result.stdout.strip()
 
-    assert run() == "-1.0 0"
-    assert run() == "-1.0 1"
+    assert run() == "-1.0 1 True"
+    assert run() == "-1.0 0 False", "linked without Numba"
+    files = sorted((tmp_path / "cache").rglob(f"*{SUFFIX}"))
     other = package / "kernels" / "layers" / "pooling.py"
     other.write_text(other.read_text() + "\n# changed\n")
-    assert run() == "-1.0 0", "a kernel may call what has changed: it is compiled anew"
+    assert run() == "-1.0 1 True", "a kernel may call what has changed: it is compiled anew"
+    assert sorted((tmp_path / "cache").rglob(f"*{SUFFIX}")) == files, "and takes the old one's place"
+
+
+def test_the_processor_is_the_one_that_numba_compiles_for() -> None:
+    from numba.core.registry import cpu_target
+
+    assert host() == cpu_target.target_context.codegen().magic_tuple()
 
 
 SMALL = """
@@ -61,13 +71,18 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "one byte short": lambda content: content[:-1],
     "zeros": lambda content: bytes(len(content)),
     "noise": lambda content: np.random.RandomState(1).bytes(len(content)),
-    "a bit in front": lambda content: _flip(content, 3),
     "a bit in the hash": lambda content: _flip(content, 40),
+    "a bit in front": lambda content: _flip(content, 70),
     "a bit behind": lambda content: _flip(content, len(content) - 300),
-    "what Numba itself writes": lambda content: pickle.dumps(numba.__version__) + pickle.dumps(((1.0, 2), {})),
-    "something else, sealed": lambda content: seal(body := pickle.dumps([1, 2, 3])) + body,
-    "another kernel, sealed": lambda content: seal(body := pickle.dumps(((("0", 1, "2"), "key"), "code"))) + body,
+    "something else, sealed": lambda content: _sealed(json.dumps([1, 2]).encode()),
+    "no text, sealed": lambda content: _sealed(b"\xff" + content[65:]),
+    "another kernel, sealed": lambda content: _sealed(content[64:].replace(b"<f4", b"<f8", 1)),
+    "stale, sealed": lambda content: _sealed(content[64:].replace(objects.SOURCES.encode(), b"0" * 64, 1)),
 }
+
+
+def _sealed(body: bytes) -> bytes:
+    return seal(body) + body
 
 
 def _flip(content: bytes, at: int) -> bytes:
@@ -89,43 +104,52 @@ class Small:
 
     def compiled(self, dtype: type = np.float32) -> int:
         """Run the kernel; how often it was compiled."""
-        with mock.patch.object(
-            config, "CACHE_DIR", ""
-        ):  # the cache is beside the module, whatever the environment says
-            add = kernel(self.add)
+        add = kernel(self.add)
         out, x = np.full(3, 2, dtype), np.arange(3, dtype=dtype)
         add(out, x)
         assert out.tolist() == [2, 3, 4]
-        assert sum(add.stats.cache_hits.values()) + sum(add.stats.cache_misses.values()) == 1
-        return sum(add.stats.cache_misses.values())
+        return int(add.compiled)
 
-    def file(self, suffix: str) -> Path:
-        (path,) = self.cache.glob(f"*{suffix}")
+    @property
+    def file(self) -> Path:
+        (path,) = self.cache.glob(f"*{SUFFIX}")
         return path
 
 
+@pytest.fixture(autouse=True)
+def own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Kernels are kept beside their modules, or in a folder of a user's own, whatever the environment says."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("user")))
+
+
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """With a kernel in its cache."""
-    small = Small(tmp_path_factory.mktemp("small"))
-    assert small.compiled() == 1
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    return Small(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture
+def warm(small: Small) -> Small:
+    """With a kernel on disk."""
+    small.compiled()
     assert small.compiled() == 0
     return small
 
 
-@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_cache_is_compiled_anew_and_replaced(warm: Small, suffix: str, damage: str) -> None:
-    path = warm.file(suffix)
-    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+def test_what_is_damaged_or_stale_is_compiled_anew_and_replaced(warm: Small, damage: str) -> None:
+    whole = warm.file.read_bytes()
+    damaged = DAMAGES[damage](whole)
+    assert damaged != whole
+    warm.file.write_bytes(damaged)
     assert warm.compiled() == 1
     assert warm.compiled() == 0
+    assert warm.file.read_bytes()[:64] == seal(warm.file.read_bytes()[64:])
     assert not list(warm.cache.glob("*.tmp.*"))
 
 
-@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-def test_what_is_no_file_or_not_ours_in_a_caches_place(warm: Small, suffix: str) -> None:
-    path = warm.file(suffix)
+def test_what_is_no_file_or_not_ours_in_its_place(warm: Small) -> None:
+    path = warm.file
     path.unlink()
     (path / "below").mkdir(parents=True)
     assert (warm.compiled(), warm.compiled()) == (1, 0), "a folder"
@@ -138,56 +162,104 @@ def test_what_is_no_file_or_not_ours_in_a_caches_place(warm: Small, suffix: str)
         assert (warm.compiled(), warm.compiled()) == (1, 0), "a pipe"
 
 
-@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-def test_a_cache_that_cannot_be_read_or_written(warm: Small, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = str(warm.file(suffix))
-    read, replace = Path.read_bytes, os.replace
+def test_a_folder_that_is_read_only_serves_and_another_one_is_written_to(
+    warm: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, forbidden = Path.write_bytes, [warm.cache]
 
-    def forbidden_read(self: Path) -> bytes:
-        if str(self) == path:
-            raise PermissionError(13, "Permission denied", path)
+    def refuse(self: Path, content: Any) -> int:
+        if self.parent in forbidden:
+            raise PermissionError(13, "Permission denied", str(self))
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    assert warm.compiled() == 0
+    warm.file.unlink()
+    assert (warm.compiled(), warm.compiled()) == (1, 0), "from the user's folder"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert (warm.compiled(), warm.compiled()) == (1, 1), "nowhere"
+
+
+def test_a_file_that_cannot_be_read(warm: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, path = Path.read_bytes, warm.file
+
+    def forbidden(self: Path) -> bytes:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
         return read(self)
 
-    def forbidden_replace(source: str, target: str) -> None:
-        if target == path:
-            raise PermissionError(1, "Operation not permitted", target)
-        replace(source, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", forbidden_read)
-        patch.setattr(os, "replace", forbidden_replace)
+        patch.setattr(Path, "read_bytes", forbidden)
         assert warm.compiled() == 1
-        assert warm.compiled() == 1, "somebody else's: it can neither be read nor replaced"
-    assert not list(warm.cache.glob("*.tmp.*"))
     assert warm.compiled() == 0
 
 
-def test_two_processes_that_write_a_cache_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def files() -> SealedFiles:
-        return SealedFiles(str(tmp_path), "kernel-1.py311", "stamp", pickle.dumps)
-
-    keys = [(f"signature {number}", "processor", "bytecode") for number in range(2)]
-    with monkeypatch.context() as patch:
-        patch.setattr(SealedFiles, "entries", lambda self: {})  # both read the index before either has written
-        for number, key in enumerate(keys):
-            files().save(key, f"code {number}")
-    assert files().load(keys[0]) is None, "its entry is lost: it is compiled once more"
-    files().save(keys[0], "code 0")
-    assert [files().load(key) for key in keys] == ["code 0", "code 1"]
-    assert len(list(tmp_path.glob("*.nbc"))) == 2
-    other = SealedFiles(str(tmp_path), "kernel-1.py311", "another stamp", pickle.dumps)
-    assert other.load(keys[0]) is None
+Pair = namedtuple("Pair", "first second")
 
 
-def test_without_numbas_insides_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = Small(tmp_path)
-    monkeypatch.setattr(numba.core.caching, "IndexDataCacheFile", lambda **options: None)
-    add = kernel(small.add)
-    out = np.zeros(2, np.float32)
-    add(out, np.ones(2, np.float32))
-    assert out.tolist() == [1, 1]
-    assert add.stats.cache_path is None
-    assert not list(tmp_path.rglob("*.nb?"))
+def everything(out, array, whole, real, single, flag, pair, tile):
+    out[0] = array[1, 0]
+    out[1] = whole + pair.first
+    out[2] = real * single
+    out[3] = tile.lanes
+    out[4] = pair.second[2]
+    return flag
+
+
+def whole_number(x):
+    return x.size - 5
+
+
+def real_number(x, i):
+    return x[i] / 2
+
+
+def two_numbers(x):
+    return x.size, 1
+
+
+def test_arguments_and_results_of_all_types() -> None:
+    out = np.zeros(5)
+    array = np.arange(12, dtype=np.int16).reshape(3, 4)[:, ::2]
+    pair = Pair(np.int32(-7), np.arange(3, dtype=np.uint8))
+    made: Kernel = kernel(everything)
+    arguments = (out, array, 2**40, 0.5, np.float32(3), np.bool_(True), pair, host_tile())
+    assert made(*arguments) is True
+    assert out.tolist() == [4, 2**40 - 7, 1.5, host_tile().lanes, 2]
+    assert made.native(arguments) is not None
+    assert made(out, array, 1, 0.5, np.float32(3), False, pair, host_tile()) is False
+    assert kernel(whole_number)(np.zeros(3)) == -2
+    assert kernel(real_number)(np.arange(3.0), np.int64(1)) == 0.5
+
+
+def test_what_only_numba_can_pass_goes_through_numba() -> None:
+    made: Kernel = kernel(two_numbers)
+    assert made(np.zeros(3)) == (3, 1)
+    assert made.native((np.zeros(3),)) is None
+    scale = 3
+
+    def closure(x: Any) -> Any:
+        return x * scale
+
+    assert kernel(closure)(2) == 6
+    with pytest.raises(Exception, match="Cannot determine Numba type"):
+        kernel(whole_number)(object())
+
+
+def test_kinds_tell_types_apart() -> None:
+    x = np.zeros((2, 4), np.float32)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    distinct = [
+        x, x[0], x.T, x[:, ::2], frozen, x.astype(np.float64), x.view(np.int32), x.view(np.uint32), 1, 1.0, True,
+        np.int32(1), np.float32(1), (1, 2), (1, 2.0), (1,), Pair(1, 2), host_tile(), host_tile().contracted,
+    ]  # fmt: skip
+    kinds = {repr(jit.kind_of(value)) for value in distinct}
+    assert len(kinds) == len(distinct)
+    assert jit.kind_of(1) == jit.kind_of(np.int64(2)) and jit.kind_of(1.0) == jit.kind_of(np.float64(2))
+    for value in (None, "text", [1], x.astype(">f4"), x.astype(np.complex64), np.zeros(1, object)):
+        with pytest.raises(TypeError):
+            jit.kind_of(value)
 
 
 PROCESS = """
@@ -199,12 +271,12 @@ for dtype in (np.float32, np.float64, np.int32):
     out = np.zeros(2, dtype)
     add(out, np.arange(2, dtype=dtype))
     assert out.tolist() == [0, 1]
-print(sum(add.stats.cache_misses.values()))
+print(add.compiled)
 """
 
 
 @pytest.mark.slow
-def test_processes_that_start_at_once_share_a_cache(tmp_path: Path) -> None:
+def test_processes_that_start_at_once_share_a_folder(tmp_path: Path) -> None:
     Small(tmp_path)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)])}
 
@@ -213,5 +285,4 @@ def test_processes_that_start_at_once_share_a_cache(tmp_path: Path) -> None:
 
     for process in [start() for _ in range(4)]:
         assert process.communicate(timeout=300)[0].strip() in {"0", "1", "2", "3"} and process.returncode == 0
-    lost = [int(start().communicate(timeout=300)[0]) for _ in range(4)]
-    assert lost == sorted(lost, reverse=True) and lost[-1] == 0, "entries that were lost are added one start later"
+    assert start().communicate(timeout=300)[0].strip() == "0"

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(ARCHITECTURE != "x86-64", reason="names of x86-6
 COMPILE = """
 import numba
 from numba import typeof, types
+from darknet_py.kernels.runtime.numba_types import register
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
@@ -33,6 +34,7 @@ def pixels(tile, count, sums, weights, pixels, offsets, depth):
         tile, count, pointer(sums, 0), True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), depth
     )
 
+register()
 floats, ints, tile = types.float32[::1], types.int64[::1], host_tile()
 for function in (filters, pixels):
     function.compile((typeof(tile), types.int64, floats, floats, floats, ints, types.int64))

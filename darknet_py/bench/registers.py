@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ..kernels.runtime.atomic import join, next_task
+from ..kernels.runtime.later import intrinsic, types
 from ..kernels.runtime.work import plan_kernel
 from ..kernels.vector.llvm import INT, INT32, broadcast, load_vector, store_vector
 from ..kernels.vector.simd import pointer

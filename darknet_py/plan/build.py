@@ -94,6 +94,8 @@ class Plan:
         del self._made_of
         share_temporary(self.steps)
         self._schedule = Schedule(self.steps, threads)
+        if not dry:
+            self._schedule.compile()  # now, while another process may do so for what reads pictures
 
     def _add_steps(self, layer: Layer, first: int, count: int) -> None:
         """The steps of a layer for ``count`` images: convolutions take them together, other layers one by one."""

@@ -20,7 +20,8 @@ from time import perf_counter
 import numpy as np
 
 from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
-from ..kernels.runtime.native import Calls, ready, run_calls
+from ..kernels.runtime.calls import Calls
+from ..kernels.runtime.jit import Kernel
 from .cores import usable_cores
 from .step import Step
 
@@ -50,11 +51,19 @@ class Schedule:
         """How many steps the calling thread makes until it looks at Python; of a first run nothing is known."""
 
     def prepare(self) -> None:
-        """Make it ready for the next run; compiles, before the first one, what has to be compiled."""
+        """Make it ready for the next run."""
         self.counters[:] = self._fresh
-        if self._native is None and all(hasattr(kernel, "py_func") for kernel, _ in self._calls):
-            self._native = Calls(self._calls)
-            ready(self._native.table)
+        self.compile()
+
+    def compile(self) -> None:
+        """Load its kernels, or compile them; before the first run at the latest."""
+        if self._native is None:
+            natives = [
+                kernel.native(arguments) if isinstance(kernel, Kernel) else None for kernel, arguments in self._calls
+            ]
+            whole = [native for native in natives if native is not None]
+            if len(whole) == len(natives):
+                self._native = Calls(whole, [arguments for _, arguments in self._calls])
 
     def run(self, around: Context, after_step: Callable[[Step], None] | None = None, called: bool = False) -> None:
         """One thread's part of a run; ``after_step`` is called when it has done its part of each step.
@@ -79,7 +88,7 @@ class Schedule:
     def make_calls(self, first: int, end: int) -> None:
         """A thread's part of some steps. Raises RuntimeError if a kernel raised an error."""
         assert self._native is not None
-        failed = run_calls(self._native.table, first, end)
+        failed = self._native.run(first, end)
         if failed >= 0:
             raise RuntimeError(f"the kernel {self.steps[failed].name} raised an error")
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from numba.core.registry import cpu_target
-
-from ..kernels.runtime.processor import ARCHITECTURE
+from ..kernels.runtime.processor import ARCHITECTURE, host
 
 CORES = Path("/sys/devices/system/cpu")
 """Linux's description of the cores."""
@@ -61,7 +59,7 @@ def pace_of(architecture: str, name: str) -> Pace:
 @cache
 def host_pace() -> Pace:
     """The pace of the processor that Numba compiles for."""
-    return pace_of(ARCHITECTURE, cpu_target.target_context.codegen().magic_tuple()[1])
+    return pace_of(ARCHITECTURE, host()[1])
 
 
 def cache_room(cores: Path = CORES) -> int | None:

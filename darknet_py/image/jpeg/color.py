@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.base import BaseContext
-from numba.core.typing.context import Context
-from numba.core.typing.templates import Signature
-from numba.extending import intrinsic
 
 from ...kernels.runtime.borrow import borrow
 from ...kernels.runtime.jit import kernel
+from ...kernels.runtime.later import cgutils, intrinsic, types
 from .upsample import upsample_row
 
 LANES = 16
@@ -168,13 +164,13 @@ def _interleaved(b: ir.IRBuilder, red: ir.Value, green: ir.Value, blue: ir.Value
 
 @intrinsic
 def _ycc_pixels(
-    typingctx: Context, out: types.Type, start: types.Type, lines: types.Type, at: types.Type, stride: types.Type
-) -> tuple[Signature, Callable[..., ir.Value]]:
+    typingctx: Any, out: Any, start: Any, lines: Any, at: Any, stride: Any
+) -> tuple[Any, Callable[..., ir.Value]]:
     """LANES pixels of `_ycc_row`: three vectors of `lines` (from at + k * stride on) become one of `out`."""
     array = types.Array(types.uint8, 1, "C")
     signature = types.void(array, types.int64, array, types.int64, types.int64)
 
-    def codegen(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         out, start, lines, at, stride = args
         source = cgutils.create_struct_proxy(signature.args[2])(context, b, lines).data
         target = cgutils.create_struct_proxy(signature.args[0])(context, b, out).data

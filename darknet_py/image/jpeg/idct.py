@@ -8,15 +8,12 @@ of the arithmetic. LLVM vectors of 8 lanes, one lane a column: LLVM lowers them 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.core.base import BaseContext
-from numba.core.typing.context import Context
-from numba.core.typing.templates import Signature
-from numba.extending import intrinsic
+
+from ...kernels.runtime.later import cgutils, intrinsic, types
 
 _BYTE, _SHORT, _INT = (ir.VectorType(ir.IntType(bits), 8) for bits in (8, 16, 32))
 _FRACTION = 12
@@ -103,9 +100,8 @@ def _rows(b: ir.IRBuilder, source: ir.Value, at: ir.Value) -> list[ir.Value]:
 
 @intrinsic
 def idct(
-    typingctx: Context, plane: types.Type, start: types.Type, stride: types.Type, block: types.Type, at: types.Type,
-    steps: types.Type,
-) -> tuple[Signature, Callable[..., ir.Value]]:  # fmt: skip
+    typingctx: Any, plane: Any, start: Any, stride: Any, block: Any, at: Any, steps: Any
+) -> tuple[Any, Callable[..., ir.Value]]:
     """Transform ``block[at : at + 64]`` (int16, row by row) into the 8 x 8 bytes of ``plane`` from ``start`` on.
 
     ``steps``: int16[64], what the block is multiplied by, wrapping to 16 bits; or None.
@@ -116,7 +112,7 @@ def idct(
         steps,
     )  # fmt: skip
 
-    def codegen(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         plane, start, stride, block, at, steps = args
         source = cgutils.create_struct_proxy(signature.args[3])(context, b, block).data
         target = cgutils.create_struct_proxy(signature.args[0])(context, b, plane).data

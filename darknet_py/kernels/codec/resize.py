@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 
 from ..runtime.jit import kernel
+from ..runtime.later import overload, types
 
 ONE = np.float32(1)
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from ..runtime.later import intrinsic, types
 from ..vector.llvm import INT, INT32, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
 from ..vector.tile import Tile
 from .fetch import FURTHER

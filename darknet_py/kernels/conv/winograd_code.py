@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ...typing import Doubles
 from ..runtime.compile_time import compile_time
+from ..runtime.later import intrinsic, types
 from ..vector.llvm import INT, broadcast, fused_multiply_add, load_vector, store_vector
 from ..vector.tile import Tile
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ..conv.fetch import FURTHER
 from ..conv.multiply import AHEAD
+from ..runtime.later import intrinsic, types
 from ..vector.llvm import INT, INT32, broadcast, fetch_line, load_vector, store_vector
 from ..vector.tile import Tile
 from ..vector.words import dot

@@ -15,12 +15,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from .jit import kernel
+from .later import cgutils, intrinsic, types
 
 CELLS = 8
 """Counters of a step."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import cgutils
-from numba.extending import intrinsic
+from .later import cgutils, intrinsic
 
 
 @intrinsic

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from .jit import kernel
+from .later import intrinsic, types
 from .processor import ARCHITECTURE
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from .jit import kernel
+from .later import intrinsic, types
 
 
 def _opaque_call(builder: Any, name: str, function_type: Any, args: Any) -> Any:

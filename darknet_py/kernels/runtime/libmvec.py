@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from .later import cgutils, intrinsic, types
 
 _NAME = "_ZGVbN4v_expf"
 

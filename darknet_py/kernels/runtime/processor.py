@@ -5,6 +5,9 @@ Not `platform.machine`: that is the machine's, where a 32-bit system or an x86-6
 
 from __future__ import annotations
 
+import os
+from functools import cache
+
 from llvmlite import binding
 
 _NAMES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64", "arm64": "arm64"}
@@ -17,3 +20,18 @@ def architecture_of(triple: str) -> str:
 
 
 ARCHITECTURE = architecture_of(binding.get_process_triple())
+
+
+@cache
+def host() -> tuple[str, str, str]:
+    """Triple, name and features of the processor that Numba compiles for.
+
+    Numba's variables ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` may name another one.
+    """
+    name, features = os.environ.get("NUMBA_CPU_NAME"), os.environ.get("NUMBA_CPU_FEATURES")
+    if features is None:
+        try:
+            features = binding.get_host_cpu_features().flatten()
+        except RuntimeError:
+            features = ""
+    return binding.get_process_triple(), binding.get_host_cpu_name() if name is None else name, features

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from .jit import kernel
+from .later import intrinsic, types
 from .processor import ARCHITECTURE
 
 HAS_ESTIMATE = ARCHITECTURE == "x86-64"

@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from ..runtime.jit import kernel
+from ..runtime.later import intrinsic, types
 from .llvm import INT, INT32, vector_type
 from .simd import (
     VectorType,
@@ -189,7 +188,7 @@ def narrow_or_nan(typingctx: Any, a: Any) -> Any:
     return VectorType(types.float32, a.lanes)(a), codegen
 
 
-def _of_bits(doc: str, target: Any, code: Any) -> Any:
+def _of_bits(doc: str, target: str, code: Any) -> Any:
     """Intrinsic of a vector of float32: ``code`` gets its bits and their distance from `_LOG_BITS`."""
 
     def operation(typingctx: Any, x: Any) -> Any:
@@ -198,7 +197,7 @@ def _of_bits(doc: str, target: Any, code: Any) -> Any:
             distance = builder.sub(bits, _splat(bits.type, _LOG_BITS))
             return code(context, builder, bits, distance)
 
-        return VectorType(target, x.lanes)(x), codegen
+        return VectorType(getattr(types, target), x.lanes)(x), codegen
 
     operation.__doc__ = doc
     return intrinsic(operation)
@@ -225,8 +224,8 @@ def _part(table: tuple[float, ...]) -> Any:
     return code
 
 
-fraction = _of_bits("x / 2**k, from 0.7 to 1.4, for a whole k; float32.", types.float32, _fraction)
-octave = _of_bits("That k, as float64.", types.float64, _octave)
-reciprocal = _of_bits("1/c for the part of the octave in which the fraction lies, as float64.", types.float64,
+fraction = _of_bits("x / 2**k, from 0.7 to 1.4, for a whole k; float32.", "float32", _fraction)
+octave = _of_bits("That k, as float64.", "float64", _octave)
+reciprocal = _of_bits("1/c for the part of the octave in which the fraction lies, as float64.", "float64",
                       _part(_RECIPROCALS))  # fmt: skip
-logarithm = _of_bits("log c, likewise.", types.float64, _part(_LOGARITHMS))
+logarithm = _of_bits("log c, likewise.", "float64", _part(_LOGARITHMS))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+
+from ..runtime.later import types
 
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)

@@ -15,11 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
 
-from ..runtime.compile_time import ConstantType
+from ..runtime.later import Later, cgutils, intrinsic, types
 from .llvm import (
     INT,
     INT32,
@@ -35,20 +32,11 @@ from .llvm import (
     zeros,
 )  # fmt: skip
 
+ConstantType: Any = Later("darknet_py.kernels.runtime.numba_types", "ConstantType")
+"""Numba's type of a value that kernels are compiled for."""
 
-class VectorType(types.Type):
-    """Numba's type of ``lanes`` numbers in vector registers."""
-
-    def __init__(self, dtype: Any, lanes: int) -> None:
-        self.dtype, self.lanes = dtype, lanes
-        super().__init__(name=f"Vector({dtype} x {lanes})")
-
-
-@register_model(VectorType)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, vector: VectorType) -> None:
-        super().__init__(manager, vector, vector_type(vector.dtype, vector.lanes))
-
+VectorType: Any = Later("darknet_py.kernels.runtime.numba_types", "VectorType")
+"""Numba's type of numbers in vector registers: of a type of numbers and their count."""
 
 # --- pointers and memory ---
 
@@ -201,20 +189,22 @@ mul = _lanewise("fmul", "``a * b``, lane by lane.")
 div = _lanewise("fdiv", "``a / b``, lane by lane.")
 
 
-def _converted(method: str, source: Any, target: Any, doc: str) -> Any:
+def _converted(method: str, source: str, target: str, doc: str) -> Any:
     def operation(typingctx: Any, a: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return getattr(builder, method)(args[0], vector_type(target, a.lanes))
+        wanted = getattr(types, target)
 
-        return (VectorType(target, a.lanes)(a), codegen) if a.dtype == source else None
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return getattr(builder, method)(args[0], vector_type(wanted, a.lanes))
+
+        return (VectorType(wanted, a.lanes)(a), codegen) if a.dtype == getattr(types, source) else None
 
     operation.__name__ = method
     operation.__doc__ = doc
     return intrinsic(operation)
 
 
-widen = _converted("fpext", types.float32, types.float64, "float32 lanes as float64.")
-narrow = _converted("fptrunc", types.float64, types.float32, "float64 lanes rounded to float32.")
+widen = _converted("fpext", "float32", "float64", "float32 lanes as float64.")
+narrow = _converted("fptrunc", "float64", "float32", "float64 lanes rounded to float32.")
 
 
 @intrinsic

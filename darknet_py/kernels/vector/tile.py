@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from numba.core.registry import cpu_target
-
 from ..runtime.compile_time import compile_time
+from ..runtime.processor import host
 
 
 @compile_time
@@ -68,7 +67,7 @@ IN_ORDER = ("cortex-a34", "cortex-a35", "cortex-a53", "cortex-a510", "cortex-a52
 
 def host_tile() -> Tile:
     """The shape for the processor that Numba compiles for."""
-    triple, name, features = cpu_target.target_context.codegen().magic_tuple()
+    triple, name, features = host()
     enabled = features.split(",")
     if "+avx512f" in enabled:
         return ZEN4 if name == "znver4" else AVX512

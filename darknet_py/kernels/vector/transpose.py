@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from ..runtime.later import intrinsic, types
 from .llvm import INT, INT32, first_lanes, load_vector, store_some, store_vector
 
 _UNMASKED = 8

@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
-from numba.core.registry import cpu_target
-from numba.extending import intrinsic
 
-from ..runtime.processor import architecture_of
+from ..runtime.later import intrinsic, types
+from ..runtime.processor import architecture_of, host
 from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, store_vector, zeros
 from .simd import VectorType
 
@@ -30,7 +28,7 @@ def has_dot_products() -> bool:
 
     (ARM's does so with bytes that are both signed or both not: code for that was not run anywhere yet.)
     """
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    triple, _, features = host()
     enabled = features.split(",")
     vectors = "+avxvnni" in enabled or ("+avx512vnni" in enabled and "+avx512vl" in enabled)
     return architecture_of(triple) == "x86-64" and vectors
