@@ -19,6 +19,7 @@ from ..plan.build import Plan
 from .scales import rounding_of
 
 if TYPE_CHECKING:
+    from ..formats.tree import Tree
     from ..network import Network
     from ..numeric.quantization import Scale
     from ..plan.step import Step
@@ -60,19 +61,23 @@ class NoisyNetwork:
         rounds: the layers whose output is rounded.
     """
 
-    def __init__(self, network: Network, parameters: Parameters, scales: Mapping[int, Scale]) -> None:
+    def __init__(
+        self, network: Network, parameters: Parameters, scales: Mapping[int, Scale],
+        trees: Mapping[int, Tree] | None = None,
+    ) -> None:  # fmt: skip
         """
         Args:
-            network: the graph, without WordTrees.
+            network: the graph.
             parameters: balanced; as they are, or with `rounded` weights.
             scales: by layer.
+            trees: WordTrees, by number of the layer that needs one.
         """
         self.network = network
         self.rounds: frozenset[int] = frozenset()
         self._scales = scales
         numbers = range(len(network.layers))
         # One thread: what is done after a step must not meet the next one.
-        self._plan = Plan(network, parameters, get_arithmetic("fast", network.dialect), 1, keep=numbers)
+        self._plan = Plan(network, parameters, get_arithmetic("fast", network.dialect), 1, trees, keep=numbers)
         self._last = {step.layer: id(step) for step in self._plan.steps}
 
     def run(self, x: Floats) -> None:

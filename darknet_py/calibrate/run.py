@@ -158,7 +158,7 @@ class Calibrator:
     def _shares(self, calibration: Calibration, inputs: Sequence[Floats]) -> dict[int, float]:
         """The noise of each rounded output at the heads."""
         plain = replace(calibration, shifts={}).balanced(self.network, self.parameters)
-        noisy = NoisyNetwork(self.network, plain, calibration.quantization.outputs)
+        noisy = NoisyNetwork(self.network, plain, calibration.quantization.outputs, self.detector.trees)
         numbers = rounded_layers(self.network, calibration.quantization.floats)
         numbers = [number for number in numbers if number in calibration.quantization.outputs]
         with self.bar(len(numbers), "Trying layers") as step:
