@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .version import __version__
+from .version import __version__, why_not_here
 
 if TYPE_CHECKING:
     from .detect.detections import Detections
@@ -53,6 +53,8 @@ def __getattr__(name: str) -> Any:
     """Import the public names when they are first used: ``darknet-py --help`` needs neither NumPy nor Numba."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if why := why_not_here():
+        raise ImportError(f"darknet-py: {why}")
     value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
     globals()[name] = value
     return value

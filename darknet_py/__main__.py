@@ -6,10 +6,13 @@ import sys
 import warnings
 
 from .terminal import protect
+from .version import why_not_here
 
 
 def main() -> None:
     """Run the command line."""
+    if why := why_not_here():
+        sys.exit(f"Error: {why}")
     try:
         from .cli import main as run
     except KeyboardInterrupt:

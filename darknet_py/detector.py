@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .formats.tree import Tree
     from .image.pixels import ImageLike
     from .network import Network
+    from .numeric.quantization import Quantization
     from .parameters import Parameters
     from .typing import Floats
 
@@ -53,6 +54,14 @@ class Looked:
     found: Detections
     seconds: float
     outputs: list[Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """The most probable classes of one picture, and how long the network took."""
+
+    classes: list[Classification]
+    seconds: float
 
 
 def found_in(looked: Looked | DarknetError | MemoryError) -> Detections:
@@ -84,8 +93,12 @@ class Detector(RunningNetwork):
         threads: int | None = None,
         keep: Iterable[int] = (),
         weights: Path | None = None,
+        quantization: Quantization | None = None,
     ) -> None:
-        super().__init__(network, parameters, trees=trees or {}, math=math, threads=threads, keep=keep, weights=weights)
+        super().__init__(
+            network, parameters, trees=trees or {}, math=math, threads=threads, keep=keep, weights=weights,
+            quantization=quantization,
+        )  # fmt: skip
         self.names = list(names)
         self.view = view
         self.node_names = list(node_names)
@@ -140,14 +153,15 @@ class Detector(RunningNetwork):
             DarknetError: the network has no head that gives boxes, or there is no such class.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+        view = self.view_of(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
         ready = self.make_ready(as_pixels(image, bgr, exif), view, keep=True)
         [looked] = self.look([ready], view, tree_path)
         return found_in(looked).of(image, bgr)
 
-    def _view(
-        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None, classes: Classes | None,
-        filter: Filter | None, tiles: str | tuple[int, int] | Tiles | None,
+    def view_of(
+        self, thresh: float, hier_thresh: float, nms: float, stretch: bool | None = None,
+        classes: Classes | None = None, filter: Filter | None = None,
+        tiles: str | tuple[int, int] | Tiles | None = None,
     ) -> View:  # fmt: skip
         """The detector's view with what a call says. Raises `DarknetError` for thresholds outside of 0 to 1."""
         check_thresholds(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
@@ -306,7 +320,7 @@ class Detector(RunningNetwork):
         at a time. What cannot be read is raised, and ends the batch.
         """
         self.check_detects()
-        view = self._view(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
+        view = self.view_of(thresh, hier_thresh, nms, stretch, classes, filter, tiles)
 
         def load(image: ImageLike) -> Ready:
             return self.make_ready(as_pixels(image, bgr, exif), view)
@@ -315,7 +329,7 @@ class Detector(RunningNetwork):
         with Crew(self.threads) as crew:
             for group in crew.read(images, load, keep=view.tiles is not None):
                 for loaded in group:
-                    loaded.warn()
+                    loaded.share.warn()
                 with self.lock:
                     readies = [
                         loaded.picture if loaded.picture.network is self.network else load(loaded.item)
@@ -354,15 +368,25 @@ class Detector(RunningNetwork):
             DarknetError: the network is a detector.
         """
         self.check_classifies()
+        [named] = self.name_classes([self.make_ready(as_pixels(image, bgr, exif), self.class_view, keep=True)], top)
+        if isinstance(named, Named):
+            return named.classes
+        raise named
+
+    def name_classes(self, group: Sequence[Ready], top: int = 5) -> list[Named | DarknetError]:
+        """The most probable classes of images that run together, ready for `class_view`; or what is wrong with one."""
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise DarknetError(f"top={top!r} must be a whole number from 1 on")
-        layer = self.network.output_layer
-        pixels = as_pixels(image, bgr, exif)
-        with self.lock:
-            self._runner.run([self.prepare(pixels, self.class_view)])
-            output = self._runner.output(layer.index).copy()
-        check_finite(self.network, layer, output)
-        return best_classes(output, top, self.names, self.class_tree, self.network.dialect.inner_classes)
+
+        def read(number: int, outputs: list[Floats]) -> Named | DarknetError:
+            try:
+                check_finite(self.network, self.network.output_layer, outputs[0])
+            except DarknetError as error:
+                return error
+            inner = self.network.dialect.inner_classes
+            return Named(best_classes(outputs[0].copy(), top, self.names, self.class_tree, inner), self.seconds)
+
+        return self._run_ready(group, self.class_view, read)
 
     @property
     def class_view(self) -> View:

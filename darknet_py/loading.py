@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from .calibration import find_calibration
 from .detector import Detector
 from .dialect import AUTO
 from .errors import DarknetError, DataError, WeightsError
@@ -49,6 +50,7 @@ def load(
     data: str | Path | None = None,
     map: str | Path | None = None,
     math: str = "ieee",
+    calibration: str | Path | None = None,
     threads: int | None = None,
     size: tuple[int, int] | None = None,
     cutoff: int | None = None,
@@ -70,6 +72,7 @@ def load(
         map: with a WordTree, a ``.map`` file of nodes that count as classes 0, 1, ... (``coco9k.map``: COCO's classes);
             ``names`` are then theirs.
         math: arithmetic profile.
+        calibration: for ``int8``, the file that `darknet-py calibrate` wrote, if it does not lie beside the weights.
         threads: worker threads; all usable cores by default. The result is the same bits for any number.
         size: width and height of the network's input instead of the cfg's; for most networks multiples of 32.
         cutoff: use only the first layers of the cfg, for a partial weights file.
@@ -98,15 +101,19 @@ def load(
     get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
     network = read_network(model, cutoff, size, dialect)
-    get_arithmetic(math, network.dialect)
+    profile = get_arithmetic(math, network.dialect)
+    if calibration is not None and not profile.calibrated:
+        raise DarknetError(f"math={math} takes no calibration; use math=int8")
+    found_scales = find_calibration(network, weights, calibration) if profile.calibrated else None
     if names is None and data is None and cutoff is None and map is None:
         names = _released_names(weights, network)
     class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
     if class_map is not None:
         _check_map(network, class_map, map)
+    parameters = _load_parameters(network, weights, cutoff, size)
     return Detector(
         network,
-        _load_parameters(network, weights, cutoff, size),
+        parameters if found_scales is None else found_scales.balanced(network, parameters),
         names=_read_names(network, names, data, class_map),
         trees=load_trees(network),
         view=View(fit=fit_of(stretch), class_map=None if class_map is None else tuple(class_map.tolist())),
@@ -115,6 +122,7 @@ def load(
         threads=threads,
         keep=keep,
         weights=Path(weights),
+        quantization=None if found_scales is None else found_scales.whole,
     )
 
 

@@ -12,7 +12,7 @@ from .formats.unchanged import Unchanged
 from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages, too_short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,7 +37,7 @@ class Parameters:
 
     def __init__(
         self,
-        arrays: list[Arrays],
+        arrays: Sequence[Arrays],
         seen: int = 0,
         header: Header | None = None,
         file: Unchanged | None = None,

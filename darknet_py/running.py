@@ -12,6 +12,7 @@ import numpy as np
 from .detect.finite import mark_reported, was_reported
 from .errors import CfgError, DarknetError
 from .numeric.arithmetic import get_arithmetic
+from .numeric.balance import channel_factors
 from .plan.cores import usable_cores
 from .plan.runner import Runner, in_groups
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .formats.tree import Tree
     from .layers import Layer
     from .network import Network
+    from .numeric.quantization import Quantization
     from .parameters import Parameters
     from .typing import Floats
 
@@ -44,7 +46,7 @@ class RunningNetwork:
 
     def __init__(
         self, network: Network, parameters: Parameters, *, trees: dict[int, Tree], math: str, threads: int | None,
-        keep: Iterable[int], weights: Path | None,
+        keep: Iterable[int], weights: Path | None, quantization: Quantization | None = None,
     ) -> None:  # fmt: skip
         if threads is not None and threads < 1:
             raise DarknetError(f"threads={threads} must be at least 1")
@@ -54,7 +56,7 @@ class RunningNetwork:
         self.threads = threads or usable_cores()
         self.lock = threading.RLock()
         self.weights = weights
-        self._profile = get_arithmetic(math, network.dialect)
+        self._profile = get_arithmetic(math, network.dialect).quantized(quantization)
         if parameters.spoiled:
             mark_reported(network)
         kept = frozenset(_layer_number(network, number) for number in keep)
@@ -96,7 +98,8 @@ class RunningNetwork:
 
         Args:
             inputs: float32, channels x height x width each.
-            read: called for each, with its number and the output of each head, flat: views, which the next run changes.
+            read: called for each, with its number and the output of each head (of a network without heads: of its last
+                layer), flat: views, which the next run changes.
         """
         with self.lock:
             try:
@@ -105,7 +108,7 @@ class RunningNetwork:
                 if len(inputs) == 1:
                     raise
                 return [result for n, x in enumerate(inputs) for result in self.run_each([x], partial(_as, n, read))]
-            heads = self.network.heads
+            heads: list[Layer] = [*self.network.heads] or [self.network.output_layer]
             return [
                 read(number, [self._runner.output(head.index, number) for head in heads])
                 for number in range(len(inputs))
@@ -144,7 +147,15 @@ class RunningNetwork:
                 raise DarknetError("layer_output: run detect or predict first")
             self.keep_outputs({layer.index})
             output: Floats = self._runner.output(layer.index).reshape(_shape(layer)).copy()
+            return self._real(layer, output)
+
+    def _real(self, layer: Layer, output: Floats) -> Floats:
+        """An output with the channels unbalanced that a calibration has balanced."""
+        quantization = self._profile.quantization
+        if quantization is None or not quantization.factors or not layer.out.image:
             return output
+        factors = channel_factors(self.network, quantization.factors, layer.index)
+        return output * factors.astype(np.float32)[:, None, None]
 
     def keep_outputs(self, numbers: Iterable[int]) -> None:
         """Keep the outputs of these layers from now on, too; the last image is run again if some are new.

@@ -167,6 +167,7 @@ def _steps(math: Sequence[str], threads: int | None) -> Iterator[tuple[str, Call
     for name in dict.fromkeys(math):
         profile = get_arithmetic(name)
         texts = samples.DETECTORS + samples.ONLY_IEEE if profile.covers_all else samples.DETECTORS
+        texts = texts if profile.narrow is None else (*texts, samples.NARROW)
         yield f"networks, math {name}", partial(_run_all, texts, name, threads)
         if profile.transforms:
             yield f"tiles, math {name}", partial(_run_tiles, profile, threads)
@@ -233,12 +234,18 @@ def _always(choice: Any, *_: Any) -> Any:
 
 
 def _run_one(cfg: Path, math: str, threads: int | None, dialect: str) -> None:
-    from .loading import load
+    from .detector import Detector
+    from .loading import load_trees
+    from .parameters import load_parameters
     from .synth import write_synth
 
     weights = cfg.with_suffix(".weights")
-    write_synth(cfg, weights, dialect=dialect)
-    detector = load(cfg, weights, math=math, threads=threads, dialect=dialect)
+    network = write_synth(cfg, weights, dialect=dialect)
+    quantization = get_arithmetic(math, network.dialect).filled_in(network).quantization
+    detector = Detector(
+        network, load_parameters(network, weights), trees=load_trees(network), math=math, threads=threads,
+        quantization=quantization,
+    )  # fmt: skip
     pixels = np.random.RandomState(7).randint(0, 256, (40, 60, 3), np.uint8)
     try:
         _use(detector, pixels)

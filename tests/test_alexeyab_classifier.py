@@ -106,7 +106,7 @@ def test_his_lines_of_classify_and_of_accuracy(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == PRINTED["wide"][:3]
     assert "milli-seconds." in result.stderr
     detector: Detector = load(cfg, weights, names=NAMES)
-    lines = list(accuracy_lines(detector, [str(PHOTO)], ["x", "y", "chelsea", "z", "u", "v"], 6, 2, print))
+    lines = list(accuracy_lines(detector, [str(PHOTO)], ["#x", "#y", "chelsea", "#z", "#u", "#v"], 6, 2, print))
     assert lines == [" TOP calculation...", "", "0: top 1: 0.000000, top 2: 0.000000"]
-    lines = list(accuracy_lines(detector, [str(PHOTO)], ["x", "y", "z", "chelsea", "u", "v"], 6, 2, print))
+    lines = list(accuracy_lines(detector, [str(PHOTO)], ["#x", "#y", "#z", "chelsea", "#u", "#v"], 6, 2, print))
     assert lines[2:] == ["0: top 1: 0.000000, top 2: 1.000000"]

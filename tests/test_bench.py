@@ -20,7 +20,7 @@ from darknet_py.bench.files import settled
 from darknet_py.bench.machine import describe_machine
 from darknet_py.bench.plot import write_plot
 from darknet_py.bench.report import document, machine_lines, result_lines
-from darknet_py.bench.session import Result, bench
+from darknet_py.bench.session import ROUGH, EngineTime, Result, bench
 from darknet_py.errors import DarknetError
 from darknet_py.network import read_network
 
@@ -294,7 +294,7 @@ def test_real_engines_compute_the_same_network(tmp_path: Path, ceiling: Ceiling)
     venv.create(tmp_path / "peers", with_pip=True)
     python = tmp_path / "peers" / "bin" / "python"
     packages = (Path(__file__).parent.parent / "benchmarks" / "requirements.txt").read_text().split()
-    wanted = [name for name in packages if not name.startswith("openvino")]
+    wanted = [name for name in packages if name not in ("openvino", "nncf")]
     subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
     peers = parse_peers(f"opencv={python},onnxruntime={python}")
     result = bench(write_cfg(tmp_path, SMALL), None, ceiling, runs=1, peers=peers)
@@ -322,3 +322,13 @@ def test_other_engines_need_no_numba(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WITHOUT_NUMBA, str(cfg), str(weights), "darknet"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     assert done.returncode == 0 and int(done.stdout) > 1000, done.stderr
+
+
+def test_an_engine_that_rounds_to_8_bits_may_be_farther_off() -> None:
+    """Its outputs are near ours only, and that is the same network all the same."""
+    (plain, rounding) = parse_peers("openvino=python,openvino-int8=python")
+    assert not plain.rounds and rounding.rounds and rounding.command[-1] == "openvino_int8"
+    off = 0.1
+    assert EngineTime("", "", 1, difference=off).same is False
+    assert EngineTime("", "", 1, difference=off, tolerance=ROUGH).same is True
+    assert EngineTime("", "", 1, difference=0.3, tolerance=ROUGH).same is False

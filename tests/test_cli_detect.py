@@ -239,3 +239,27 @@ def test_words_that_are_almost_ours(files: Path, words: str, message: str) -> No
 def test_short_options_still_take_their_value(files: Path) -> None:
     assert ask("detect", "photo.png", *OWN, "-op.png", "-q", cwd=files) == (0, "", "")
     assert (files / "p.png").is_file()
+
+
+def test_many_images_are_told_of_in_order_with_what_one_alone_has(files: Path) -> None:
+    rng = np.random.default_rng(3)
+    names = [f"{number:02}.png" for number in range(13)]
+    for name in names:
+        noise = rng.integers(0, 256, (*rng.integers(20, 200, 2), 3), np.uint8)
+        Image.fromarray(noise).save(files / name)
+    (files / names[5]).write_bytes(b"\x89PNG\r\n\x1a\n garbage")
+    (files / "many" / names[2]).mkdir(parents=True)  # a folder stands where its picture should go
+    options = [*OWN, "--thresh", "0.3"]
+    answer = ask("detect", *names, *options, "-o", "many/", "--json", "-", cwd=files)
+    told = [line for line in answer.err.splitlines() if line.startswith("Error: ") or "Predicted" in line]
+    place = [next((name for name in names if name in line), "") for line in told]
+    assert place == [*names[:3], *names[2:], ""], told
+    assert answer.code == 1 and told[3].startswith("Error: many/02.png: cannot be written")
+    assert told[6].startswith("Error: 05.png: ") and told[-1].endswith("2 of 13 images could not be read")
+    entries = json.loads(answer.out)
+    assert [entry["filename"] for entry in entries] == names[:5] + names[6:]
+    for entry in entries[::4]:
+        alone = ask("detect", entry["filename"], *options, "-o", "alone.png", "--json", "-", cwd=files)
+        (other,) = json.loads(alone.out)
+        assert other["objects"] == entry["objects"] and len(other["objects"])
+        assert (files / "alone.png").read_bytes() == (files / "many" / entry["filename"]).read_bytes()

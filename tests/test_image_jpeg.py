@@ -60,8 +60,8 @@ def test_the_transform_is_the_plain_twins(scale: int) -> None:
     rng = np.random.default_rng(scale)
     blocks = rng.integers(-scale - 1, scale + 1, (20, 64)).astype(np.int16)
     blocks[10:] *= rng.random((10, 64)) < 0.1
-    plane, scratch = np.zeros(8 * 8 * 20, np.uint8), np.zeros(64, np.int16)
-    scan.transform_blocks(plane, 0, 160, blocks.reshape(-1), 0, 1280, np.ones(64, np.int32), 20, 1, scratch)
+    plane = np.zeros(8 * 8 * 20, np.uint8)
+    scan.transform_blocks(plane, 0, 160, blocks.reshape(-1), 0, 1280, np.ones(64, np.int16), 20, 1)
     for i, block in enumerate(blocks):
         assert np.array_equal(plane.reshape(8, 160)[:, 8 * i : 8 * i + 8], plain_idct(block))
 

@@ -160,6 +160,25 @@ def test_an_image_that_cannot_be_read_does_not_end_the_others(root: Path, child:
     assert complaints[1].startswith(b'Cannot load image "yolo.cfg": this is no image')
 
 
+def test_a_list_that_has_ended_is_answered_as_line_by_line(root: Path) -> None:
+    words = ["detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", "-thresh", ".4"]
+    names = ["coffee.jpg", "chelsea.jpg", "no such.jpg", "", "astronaut.jpg", "yolo.cfg"] * 3 + ["chelsea.jpg"]
+    (root / "list.txt").write_text("".join(f"{name}\n" for name in names))
+    with open(root / "list.txt", "rb") as listed:
+        found = subprocess.run(
+            ["./darknet", *words], cwd=root, stdin=listed, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    picture = (root / "predictions.jpg").read_bytes()
+    answers = without_times(found.stdout).split("Enter Image Path: ")
+    assert answers[0] == answers[-1] == "" and len(answers) == len(names) + 2
+    alone = {name: without_times(called(*words, name, cwd=root).stdout) for name in names[:2]}
+    assert picture == (root / "predictions.jpg").read_bytes()
+    for name, answer in zip(names, answers[1:], strict=False):
+        assert answer == alone.get(name, answer) and bool(answer) == (name in ("astronaut.jpg", *alone))
+    assert found.returncode == 1 and found.stderr.count("Cannot load image") == 6
+
+
 def test_end_of_input_without_a_path(root: Path) -> None:
     found = called("detector", "test", "yolo.data", "yolo.cfg", "yolo.weights", cwd=root, stdin="")
     assert found.stdout == "Enter Image Path: "

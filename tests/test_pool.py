@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def test_a_step_has_as_many_tasks_as_its_kernel_takes(text: str, math: str, tmp_
     if (not PROFILES[math].covers_all) and text not in samples.DETECTORS:
         return
     parameters = load_parameters(network, tmp_path / "net.weights")
-    plan = Plan(network, parameters, PROFILES[math], 3, load_trees(network))
+    plan = Plan(network, parameters, PROFILES[math].filled_in(network), 3, load_trees(network))
     for step in plan.steps:
         queue = new_queue(step.tasks)
         step.kernel(queue, *step.args)
@@ -127,3 +128,97 @@ def test_expected_counts() -> None:
     schedule = Schedule([Step(note, {}, tasks=5), Step(note, {}, tasks=1)], 2)
     assert schedule.counters[EXPECTED::CELLS].tolist() == [0, 7, 3]
     assert schedule.counters[COUNT::CELLS].tolist() == [0, 5, 1]
+
+
+@pytest.fixture(scope="module")
+def small_plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A plan of several kernels, for two threads, that has run once."""
+    folder = tmp_path_factory.mktemp("small")
+    cfg = write_cfg(folder, samples.DETECTORS[0])
+    network = write_synth(cfg, folder / "net.weights")
+    plan = Plan(network, load_parameters(network, folder / "net.weights"), PROFILES["ieee"], 2, load_trees(network))
+    plan.input()[:] = np.random.RandomState(3).rand(plan.input().size)
+    plan.run()
+    return plan
+
+
+def test_step_by_step_gives_the_same_bits(small_plan: Plan) -> None:
+    small_plan.run()
+    together = small_plan.output(small_plan.network.output_layer.index).copy()
+    small_plan.output(small_plan.network.output_layer.index)[:] = 0
+    seen: list[Step] = []
+    small_plan.run(seen.append)
+    assert seen == small_plan.steps
+    assert together.any()
+    assert (small_plan.output(small_plan.network.output_layer.index).view(np.int32) == together.view(np.int32)).all()
+
+
+def test_a_run_makes_no_python_call_for_a_step(small_plan: Plan) -> None:
+    """However many steps it has: what is called from Python is counted in the thread that the run is asked of."""
+    called: list[object] = []
+    schedule = Schedule(small_plan.steps * 20, 1)
+
+    def count(frame: Any, event: str, argument: object) -> None:
+        if event in ("call", "c_call"):
+            called.append(argument if event == "c_call" else frame.f_code)
+
+    with Pool(1) as pool:
+        pool.run(schedule)
+        pool.run(schedule)
+        sys.setprofile(count)
+        try:
+            pool.run(schedule)
+        finally:
+            sys.setprofile(None)
+    assert len(small_plan.steps) > 3
+    assert len(called) < 40 < len(schedule.steps)
+
+
+def test_the_calling_thread_comes_back_to_python_often_enough(
+    small_plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C is heard only there: in a first run after each step, then at most so many seconds later."""
+    parts: list[tuple[int, int]] = []
+    schedule = Schedule(small_plan.steps, 1)
+    make = schedule.make_calls
+
+    def note(first: int, end: int) -> None:
+        parts.append((first, end))
+        make(first, end)
+
+    monkeypatch.setattr(schedule, "make_calls", note)
+    monkeypatch.setattr("darknet_py.plan.pool.SECONDS", 1e-9)
+    count = len(schedule.steps)
+    with Pool(1) as pool:
+        pool.run(schedule)
+        assert parts == [(i, i + 1) for i in range(count)]
+        pool.run(schedule)
+        assert parts[count:] == parts[:count]
+        monkeypatch.setattr("darknet_py.plan.pool.SECONDS", 1e9)
+        pool.run(schedule)
+        parts.clear()
+        pool.run(schedule)
+        assert parts == [(0, count)]
+
+
+@plan_kernel(tasks=lambda tasks: tasks)
+def refuse(queue, numbers, limit, factor, wide, tasks):
+    while next_task(queue) >= 0:
+        if numbers[0, 1] > limit:
+            raise ValueError("too large")
+        numbers[0, 0] += factor * wide[1] + (1 if wide[0] else 2)
+
+
+def test_arguments_of_all_types_and_errors_inside_of_kernels() -> None:
+    numbers = np.array([[0, 1, 2], [3, 4, 5]], np.float64)
+    arguments = {"limit": 1.5, "factor": np.float32(0.5), "wide": (True, 3.0), "tasks": 3}
+    schedule = Schedule([Step.of(refuse, numbers=numbers, **arguments)], 2)
+    with Pool(2) as pool:
+        pool.run(schedule)
+        assert numbers[0, 0] == 3 * 2.5
+        numbers[0, 1] = 2
+        with pytest.raises(RuntimeError, match="the kernel refuse raised an error"):
+            pool.run(schedule)
+        numbers[0, 1] = 1
+        pool.run(schedule)
+        assert numbers[0, 0] == 6 * 2.5

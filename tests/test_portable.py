@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import binding
 
 from darknet_py import cli
+from darknet_py.bench.machine import processor_name
 from darknet_py.errors import DarknetError, FileError
 from darknet_py.evaluate.found import Found
 from darknet_py.evaluate.valid import write_results
@@ -214,3 +217,37 @@ def test_a_file_that_is_written_to_is_never_read_on(tmp_path: Path) -> None:
 
 def test_two_programs_never_share_a_port_on_windows() -> None:
     assert http.Server.allow_reuse_address == (os.name != "nt")
+
+
+# ------------------------------------------------------------------------------------------------------ architectures
+
+
+def test_a_32_bit_python_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    import darknet_py
+    from darknet_py.__main__ import main
+
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    with pytest.raises(SystemExit, match=r"^Error: this Python is a 32-bit one.*install a 64-bit system"):
+        main()
+    monkeypatch.delitem(vars(darknet_py), "load", raising=False)
+    with pytest.raises(ImportError, match=r"darknet-py: this Python is a 32-bit one"):
+        _ = darknet_py.load
+
+
+PI = """processor\t: 0
+BogoMIPS\t: 108.00
+CPU implementer\t: 0x41
+CPU part\t: 0xd08
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+def test_the_processors_name(tmp_path: Path) -> None:
+    """An ARM has no model name; a board may have one; a server has neither."""
+    described = tmp_path / "cpuinfo"
+    described.write_text("processor\t: 0\nmodel name\t: AMD EPYC\n")
+    assert processor_name(described) == "AMD EPYC"
+    described.write_text(f"{PI}\nHardware\t: BCM2835\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n")
+    assert processor_name(described) == "Raspberry Pi 4 Model B Rev 1.4"
+    described.write_text(PI)
+    assert processor_name(described) == f"{platform.machine()}, {binding.get_host_cpu_name()}"

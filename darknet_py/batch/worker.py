@@ -75,7 +75,7 @@ class Worker:
         with _Fetcher() as fetcher, Crew(self._detector.threads) as crew:
             for group in crew.read(fetcher.fetched(given), self._read, keep=self._view.tiles is not None):
                 for loaded in group:
-                    loaded.warn()
+                    loaded.share.warn()
                 yield from self._found([(loaded.item[0], loaded.picture) for loaded in group])
 
     def _read(self, item: Item) -> Ready | Exception:

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 START = Path(serve.__file__).with_name("start.py")
 
-INTERPRETED = {"opencv": "opencv", "onnxruntime": "onnxruntime", "openvino": "openvino"}
+INTERPRETED = {
+    "opencv": "opencv", "onnxruntime": "onnxruntime", "openvino": "openvino", "openvino-int8": "openvino_int8",
+}  # fmt: skip
 """Engines that are Python packages -> their module in `peers`."""
+
+ROUNDING = {"openvino-int8"}
+"""Those of them that compute in 8-bit integers."""
 
 LIBRARIES = {"darknet": "darknet"}
 """Engines that are shared libraries."""
@@ -52,11 +57,13 @@ class PeerSpec:
         command: how its process is started; empty: this engine itself, with the arithmetic profile ``name``, on one
             thread, or on several images at a time.
         images: how many.
+        rounds: it computes in 8-bit integers, so its outputs are near ours only.
     """
 
     name: str
     command: tuple[str, ...] = ()
     images: int = 1
+    rounds: bool = False
 
 
 def parse_peers(text: str) -> list[PeerSpec]:
@@ -77,7 +84,8 @@ def _parse_peer(text: str) -> PeerSpec:
     if name == "batch" and path.isascii() and path.isdigit() and 2 <= int(path) <= MOST_IMAGES:
         return PeerSpec(text, images=int(path))
     if name in INTERPRETED:
-        return PeerSpec(text, (path or sys.executable, "-B", str(START), INTERPRETED[name]))
+        command = path or sys.executable, "-B", str(START), INTERPRETED[name]
+        return PeerSpec(text, command, rounds=name in ROUNDING)
     if name in LIBRARIES:
         if not path:
             raise DarknetError(f"--against {name} needs the library that you built: {name}=PATH/libdarknet.so")

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..kernels.conv.multiply import AHEAD, multiply_filters, multiply_pixels
+from ..kernels.int8.multiply import multiply_words
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.work import plan_kernel
 from ..kernels.vector.simd import pointer
 from ..kernels.vector.tile import host_tile
+from ..numeric.arithmetic import PROFILES
+from ..plan.ops.int8 import word_tile
 from ..plan.pool import get_pool
 from ..plan.step import Step
-from .registers import CHAINS, multiply_and_add
+from .registers import CHAINS, multiply_and_add, multiply_bytes
 
 if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
@@ -70,6 +73,26 @@ def run_filters(queue, sums, weights, pixels, offsets, blocks, tile):
         multiply_filters(tile, tile.columns, own, True, start, pointer(pixels, 0), pointer(offsets, 0), DEPTH, start, 0)
 
 
+@plan_kernel(tasks=lambda blocks: blocks)
+def run_words(queue, sums, weights, pixels, offsets, blocks, tile):
+    """The same with words of 8-bit integers, filters in the lanes.
+
+    Args:
+        sums: written float32[sums.size // (tile.columns * tile.filters), tile.columns * tile.filters]: for each thread
+        weights, pixels, offsets: any: as for `multiply_words`
+        blocks: int: how many
+        tile: Tile
+    """
+    area = tile.columns * tile.filters
+    worker = join(queue, sums.size // area)
+    if worker < 0:
+        return
+    own = pointer(sums, worker * area)
+    start, seen, table = pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0)
+    while next_task(queue) >= 0:
+        multiply_words(tile, False, tile.columns, own, True, start, seen, table, DEPTH, start, 0)
+
+
 @dataclass
 class Ceiling:
     """Multiply-adds per second: the best seen so far.
@@ -86,6 +109,9 @@ class Ceiling:
     together: float = 0.0
     micro_kernel: float = 0.0
 
+    work: ClassVar[str] = "separate multiplications and additions"
+    inner: ClassVar[str] = "the micro-kernel of exact convolutions"
+
     @property
     def limit(self) -> float:
         """What ``threads`` threads could do: that many times one thread's."""
@@ -93,18 +119,45 @@ class Ceiling:
 
     def measure(self) -> None:
         """Measure again, for a few hundredths of a second: other work on the machine only ever takes away."""
-        self.single = max(self.single, _in_registers(1))
-        self.together = max(self.together, _in_registers(self.threads) if self.threads > 1 else self.single)
-        self.micro_kernel = max(self.micro_kernel, _of_micro_kernels())
+        self.single = max(self.single, self.in_registers(1))
+        self.together = max(self.together, self.in_registers(self.threads) if self.threads > 1 else self.single)
+        self.micro_kernel = max(self.micro_kernel, self.of_micro_kernels())
+
+    def in_registers(self, threads: int) -> float:
+        """Multiply-adds per second without memory."""
+        return _in_registers(multiply_and_add, threads)
+
+    def of_micro_kernels(self) -> float:
+        """Multiply-adds per second of the micro-kernels."""
+        return _of_micro_kernels()
 
 
-def _in_registers(threads: int) -> float:
-    """Multiply-adds per second without memory."""
+class IntegerCeiling(Ceiling):
+    """The same of 8-bit integers: products of bytes, four in each lane."""
+
+    work = "dot products of four bytes"
+    inner = "the micro-kernel of 8-bit integers"
+
+    def in_registers(self, threads: int) -> float:
+        return 4 * _in_registers(multiply_bytes, threads)
+
+    def of_micro_kernels(self) -> float:
+        tile = word_tile(host_tile())
+        return 4 * _speed_of(run_words, tile.columns * tile.filters, tile.filters, tile)
+
+
+def ceiling_of(math: str, threads: int) -> Ceiling:
+    """The ceiling of an arithmetic, not measured yet."""
+    return Ceiling(threads) if PROFILES[math].narrow is None else IntegerCeiling(threads)
+
+
+def _in_registers(kernel: Any, threads: int) -> float:
+    """Operations on lanes per second without memory."""
     tile, times = host_tile(), 1000
     values = np.ones(threads * CHAINS * tile.lanes, np.float32)
 
     def make(blocks: int) -> Step:
-        return Step.of(multiply_and_add, values=values, times=times, blocks=blocks, tile=tile)
+        return Step.of(kernel, values=values, times=times, blocks=blocks, tile=tile)
 
     return CHAINS * tile.lanes * times * _blocks_per_second(make, threads)
 

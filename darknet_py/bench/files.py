@@ -24,12 +24,13 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Files:
-    """Files in a temporary ``folder``: what the engines run."""
+    """Files in a temporary ``folder``: what the engines run. ``stand_ins``: the weights are nobody's."""
 
     folder: Path
     cfg: Path
     weights: Path
     dialect: str
+    stand_ins: bool
 
     @property
     def input(self) -> Path:
@@ -48,11 +49,12 @@ def bench_files(cfg: Path, weights: Path | None, network: Network, report: Calla
         folder = Path(name)
         own_cfg = folder / cfg.name
         own_cfg.write_text(settled(cfg.read_text(encoding="utf-8", errors="replace"), cfg, network), encoding="utf-8")
+        stand_ins = weights is None
         if weights is None:
             report("making weights")
             weights = folder / "synthetic.weights"
             write_synth(own_cfg, weights, SEED, dialect=network.dialect.key)
-        yield Files(folder, own_cfg, weights.absolute(), network.dialect.key)
+        yield Files(folder, own_cfg, weights.absolute(), network.dialect.key, stand_ins)
 
 
 def settled(text: str, cfg: Path, network: Network) -> str:

@@ -60,15 +60,18 @@ def describe_machine() -> Machine:
     }
 
 
-def processor_name() -> str:
-    """The processor's name, as the system reports it."""
+def processor_name(described: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name, as the system reports it; of an ARM without one, LLVM's name of its kind."""
     if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = described.read_text(encoding="utf-8", errors="replace").splitlines()
         for key in ("model name", "Model", "Hardware"):
             for line in lines:
                 name, _, value = line.partition(":")
                 if name.strip() == key and value.strip():
                     return value.strip()
+        from llvmlite import binding
+
+        return f"{platform.machine()}, {binding.get_host_cpu_name()}"
     if sys.platform == "darwin":
         return _sysctl("machdep.cpu.brand_string")
     return platform.processor() or platform.machine()

@@ -29,13 +29,13 @@ def machine_lines(machine: Machine, ceiling: Ceiling) -> Iterator[str]:
     yield "versions    " + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     yield f"kernels     compiled for {machine['compiled_for']}, vectors of {machine['vector']}"
     yield (
-        f"ceiling     {ceiling.single / G:.1f} GMAC/s x {ceiling.threads} threads = {ceiling.limit / G:.1f}: separate "
-        f"multiplications and additions in registers (all threads at once: {ceiling.together / G:.1f})"
+        f"ceiling     {ceiling.single / G:.1f} GMAC/s x {ceiling.threads} threads = {ceiling.limit / G:.1f}: "
+        f"{ceiling.work} in registers (all threads at once: {ceiling.together / G:.1f})"
     )
     share = percent(ceiling.micro_kernel, ceiling.single)
     yield (
-        f"inner loop  {ceiling.micro_kernel / G:.1f} GMAC/s on one thread, {share} of the ceiling: the micro-kernel "
-        "of exact convolutions alone, in the first cache"
+        f"inner loop  {ceiling.micro_kernel / G:.1f} GMAC/s on one thread, {share} of the ceiling: "
+        f"{ceiling.inner} alone, in the first cache"
     )
 
 

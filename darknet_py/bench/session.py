@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..calibration import find_calibration
 from ..dialect import AUTO
 from ..errors import DarknetError
 from ..loading import load_trees
@@ -19,7 +20,6 @@ from ..network import read_network
 from ..numeric.arithmetic import PROFILES, get_arithmetic
 from ..parameters import load_parameters
 from ..plan.build import Plan
-from ..plan.fusion import pooled_convolutions
 from .against import ONE_THREAD, Peer, PeerError, PeerSpec
 from .files import SEED, Files, bench_files
 from .peers.serve import CLOCKS
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-3
 """How far another engine's outputs may be from ours, of the largest of ours or of 1: then it runs the same network."""
+
+ROUGH = 0.25
+"""The same for engines that round to 8 bits."""
 
 TURN, LONGEST = 0.2, 5
 """An engine's turn takes about so many seconds, and has at most so many runs."""
@@ -67,6 +70,7 @@ class EngineTime:
         ratios: turn by turn, its median time by ours.
         difference: largest difference of its outputs from ours; None if it can show none.
         scale: what that is to be compared with: the largest of our outputs, at least 1.
+        tolerance: by how much of that they may differ.
     """
 
     name: str
@@ -76,6 +80,7 @@ class EngineTime:
     ratios: list[float] = field(default_factory=list)
     difference: float | None = None
     scale: float = 1.0
+    tolerance: float = TOLERANCE
 
     @property
     def seconds(self) -> list[float]:
@@ -85,7 +90,7 @@ class EngineTime:
     @property
     def same(self) -> bool | None:
         """Whether it computes the same network; None if that is not known."""
-        return None if self.difference is None else self.difference <= TOLERANCE * self.scale
+        return None if self.difference is None else self.difference <= self.tolerance * self.scale
 
 
 @dataclass
@@ -140,11 +145,12 @@ class Own:
     def layer_times(self) -> list[LayerTime]:
         """The median time of every layer that has steps of its own."""
         network = self.plan.network
-        pooled = pooled_convolutions(network, self.plan.kept)
+        pooled = self.plan.layout.pools
         middle = np.median(np.array(self.steps), axis=0)
         times: dict[int, float] = {}
         for step, seconds in zip(self.plan.steps, middle, strict=True):
-            times[step.layer] = times.get(step.layer, 0.0) + float(seconds)
+            number = max(step.layer, 0)  # what the input is converted by counts as the first layer's
+            times[number] = times.get(number, 0.0) + float(seconds)
         return [
             LayerTime(layer, times[layer.index], layer.index in pooled)
             for layer in network.layers
@@ -224,20 +230,29 @@ def _start(spec: PeerSpec, files: Files, own: Own, stack: ExitStack) -> Running:
     if not spec.command:
         math = spec.name if spec.name in PROFILES else own.plan.profile.name
         threads = 1 if spec.name == ONE_THREAD else own.plan.threads
-        get_arithmetic(math, own.plan.network.dialect).check_covers(own.plan.network)
+        get_arithmetic(math, own.plan.network.dialect).filled_in(own.plan.network).check_covers(own.plan.network)
         together = f", {spec.images} images at a time" if spec.images > 1 else ""
-        engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads)
+        narrow = math != own.plan.profile.name and any(PROFILES[each].narrow for each in (math, own.plan.profile.name))
+        tolerance = ROUGH if narrow else TOLERANCE
+        engine = EngineTime(spec.name, f"darknet-py, math {math}{together}", threads, tolerance=tolerance)
         return OwnPeer(make_plan(files, math, threads, spec.images), own.x, own.clock), engine
     peer = stack.enter_context(Peer(spec, files.job(own.plan.threads, own.clock), files.folder))
-    return peer, EngineTime(spec.name, peer.engine, peer.threads)
+    narrow = spec.rounds or own.plan.profile.narrow is not None
+    tolerance = ROUGH if narrow else TOLERANCE
+    return peer, EngineTime(spec.name, peer.engine, peer.threads, tolerance=tolerance)
 
 
 def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     """The network ready to run, with the outputs kept that engines are compared by."""
     network = read_network(files.cfg, dialect=files.dialect)
     keep = [head.sources[0] for head in network.heads]
-    parameters = load_parameters(network, files.weights)
-    return Plan(network, parameters, get_arithmetic(math, network.dialect), threads, load_trees(network), keep, images)
+    parameters, profile = load_parameters(network, files.weights), get_arithmetic(math, network.dialect)
+    if profile.calibrated and files.stand_ins:
+        profile = profile.filled_in(network)
+    elif profile.calibrated:
+        calibration = find_calibration(network, files.weights)
+        parameters, profile = calibration.balanced(network, parameters), profile.quantized(calibration.whole)
+    return Plan(network, parameters, profile, threads, load_trees(network), keep, images)
 
 
 def _take_turns(

@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "Measure how good a detector is: average precision over labelled images, with curves.",
     "fetch": "Fetch the files of released models, or list them.",
     "train": "Train a detector or a classifier with labelled pictures, as Darknet does.",
+    "calibrate": "Find the 8-bit scales of a network with typical pictures, for --math int8.",
     "anchors": "Find anchors for a data set: k-means over the boxes of its labels.",
     "bench": "Measure how fast networks run, layer by layer, and against other engines.",
     "warmup": "Compile all kernels now, so that no later command has to.",

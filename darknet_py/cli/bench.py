@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--against", default="", metavar="ENGINE,...",
-    help="Other engines: opencv, onnxruntime, openvino, each of this Python or as ENGINE=PYTHON of another; "
+    help="Other engines: opencv, onnxruntime, openvino, openvino-int8 (by NNCF), each of this Python or as "
+         "ENGINE=PYTHON of another; "
          "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
          "images at a time (batch=4; times are by image).",
 )  # fmt: skip
@@ -61,7 +62,7 @@ def bench(
     input, turn by turn with this one; "times ours" is the median over the rounds of their time by ours.
     """
     from ..bench.against import parse_peers
-    from ..bench.ceiling import Ceiling
+    from ..bench.ceiling import ceiling_of
     from ..bench.machine import describe_machine
     from ..bench.plot import write_plot
     from ..bench.report import document, machine_lines, result_lines
@@ -85,7 +86,7 @@ def bench(
             print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
             click.echo(err=json_file == "-")
     peers = parse_peers(against)
-    machine, ceiling = describe_machine(), Ceiling(threads or usable_cores())
+    machine, ceiling = describe_machine(), ceiling_of(math, threads or usable_cores())
     results = []
     for cfg, each in jobs:
         with status(f"{cfg} {each[0]}x{each[1]}" if sizes and each else str(cfg)) as report:

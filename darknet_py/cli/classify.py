@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ImageError
+from ..errors import DarknetError, ImageError
 from .command import command
 from .inputs import (
     conclude,
@@ -27,6 +27,8 @@ from .options import EngineOptions, engine, write_json
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..detector import Detector, Named
+    from ..inference import Ready
     from ..typing import JsonObject
 
 
@@ -66,23 +68,41 @@ def classify(
     results: list[JsonObject] = []
     failed = 0
     with _kept(json_file, results), progress(len(files), "Classifying") as step:
-        for file in files:
-            try:
-                found = detector.classify(read_image(file), count)
-            except ImageError as error:
-                if len(files) + bad == 1:
-                    raise
+        for file, named in _named(detector, files, count):
+            if isinstance(named, DarknetError):
+                if len(files) + bad == 1 or not isinstance(named, ImageError):
+                    raise named
                 failed += 1
-                step([f"Error: {error}"], error=True)
+                step([f"Error: {named}"], error=True)
                 continue
-            results.append({"filename": str(file), "classes": [best._asdict() for best in found]})
-            about = writers.predicted(str(file), detector.seconds)
-            lines = writers.classes(found, detector.class_tree, detector.names)
+            results.append({"filename": str(file), "classes": [best._asdict() for best in named.classes]})
+            about = writers.predicted(str(file), named.seconds)
+            lines = writers.classes(named.classes, detector.class_tree, detector.names)
             if json_file == "-":
                 step([about, *lines], error=True)
             else:
                 step(lines, about)
     conclude(failed, bad, len(files))
+
+
+def _named(detector: Detector, files: Sequence[Path], count: int) -> Iterator[tuple[Path, Named | DarknetError]]:
+    """The classes of each file, or what is wrong with it."""
+    from ..image.ahead import Crew
+    from ..plan.runner import in_groups
+
+    def load(file: Path) -> Ready | DarknetError:
+        try:
+            return detector.make_ready(read_image(file), detector.class_view)
+        except ImageError as error:
+            return error
+
+    with Crew(detector.threads) as crew:
+        for group in crew.read(files, load):
+            whole = [each.picture for each in group if not isinstance(each.picture, DarknetError)]
+            named = iter([one for part in in_groups(whole) for one in detector.name_classes(part, count)])
+            for each in group:
+                each.share.warn()
+                yield each.item, each.picture if isinstance(each.picture, DarknetError) else next(named)
 
 
 @contextmanager

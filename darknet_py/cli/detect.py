@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math as maths
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..dialect import DIALECTS
-from ..errors import DarknetError, ImageError
+from ..errors import DarknetError
 from ..terminal import in_line
 from .archive import check_parquet, write_rows
 from .command import command
@@ -28,19 +26,14 @@ from .inputs import (
     open_detector,
     pictures,
     progress,
-    read_image,
 )  # fmt: skip
 from .options import class_map, engine, stretch, thresholds
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..detect.detections import Detections
     from ..detect.thresholds import Limits
-    from ..detector import Detector
     from ..output.json import FrameEntry
-    from ..output.writers import Writers
-    from ..typing import Pixels
 
 
 @command(
@@ -94,6 +87,7 @@ def detect(
     there, too; the others are worked on, and the exit code is 1.
     """
     from ..output.writers import writers_of
+    from .detect_files import Show, detect_files
 
     if no_picture and (output is not None or percentages):
         raise click.UsageError("--no-picture goes without --output and --percentages")
@@ -119,13 +113,13 @@ def detect(
         conclude(write_rows(detector, files, parquet, resume, quiet, **limits), bad, len(files))
         return
     writers = writers_of(DIALECTS[lines] if lines else detector.network.dialect)
-    work = _Work(detector, writers, percentages, quiet, json_file == "-", len(files) + bad == 1, tree_path, limits)
+    only_json, single = json_file == "-", len(files) + bad == 1
     with _json(json_file) as add, progress(len(files), quiet=quiet) as step:
-        for number, (file, picture) in enumerate(zip(files, drawn, strict=True), start=1):
-            work(number, file, picture, step, add)
+        show = Show(writers, quiet, only_json, single, tree_path, step, add)
+        detect_files(detector, files, drawn, limits, show, percentages)
     if not quiet:
-        _print_drawn(work.drawn)
-    conclude(work.failed, bad, len(files))
+        _print_drawn(show.drawn)
+    conclude(show.failed, bad, len(files))
 
 
 def _json(target: str | None) -> AbstractContextManager[Callable[[FrameEntry], None]]:
@@ -135,79 +129,6 @@ def _json(target: str | None) -> AbstractContextManager[Callable[[FrameEntry], N
     from ..output.json import json_file
 
     return json_file(target)
-
-
-class _Work:
-    """What is done with each image; one that cannot be read, or drawn, does not end the run."""
-
-    def __init__(
-        self, detector: Detector, writers: Writers, percentages: bool, quiet: bool, only_json: bool, single: bool,
-        tree_path: bool, limits: Limits,
-    ) -> None:  # fmt: skip
-        self.failed = 0
-        self.drawn: list[Path] = []
-        self._detector, self._writers, self._percentages = detector, writers, percentages
-        self._tree_path, self._limits = tree_path, limits
-        self._quiet, self._only_json, self._single = quiet, only_json, single
-
-    def __call__(
-        self, number: int, file: Path, picture: Path | None, step: Callable[..., None], add: Callable[..., None]
-    ) -> None:
-        from ..output.json import frame
-
-        try:
-            pixels = read_image(file)
-            found = self._detector.detect(pixels, tree_path=self._tree_path, **self._limits)
-        except (ImageError, MemoryError) as error:
-            self._fail(error, file, step)
-            return
-        lines = self._lines(file, found)
-        add(frame(found, number, str(file)))
-        note = "" if self._quiet or len(found) else nothing_found(self._detector, found, file, self._limits)
-        step([] if self._quiet else lines, error=self._only_json, note=note)  # nothing but JSON on standard output then
-        try:
-            self._draw(picture, pixels, found)
-        except (ImageError, MemoryError) as error:
-            self._fail(error, file, step)
-
-    def _lines(self, file: Path, found: Detections) -> list[str]:
-        writers = self._writers
-        lines = writers.tree_lines(found) if self._tree_path else writers.lines(found)
-        return [writers.predicted(in_line(str(file)), self._detector.seconds), *lines]
-
-    def _draw(self, picture: Path | None, pixels: Pixels, found: Detections) -> None:
-        from ..image.draw import draw_detections, save_image
-
-        if picture is not None:
-            save_image(picture, draw_detections(pixels, found, percentages=self._percentages))
-            self.drawn.append(picture)
-
-    def _fail(self, error: ImageError | MemoryError, file: Path, step: Callable[..., None]) -> None:
-        error = error if isinstance(error, ImageError) else ImageError("needs more memory than there is", file)
-        if self._single:
-            raise error
-        self.failed += 1
-        step([f"Error: {error}"], error=True)
-
-
-def nothing_found(detector: Detector, found: Detections, file: Path, limits: Limits) -> str:
-    """That the last image has no detections, and what came closest."""
-    import numpy as np
-
-    if detector.view.tiles is not None or detector.view.filter.active:
-        return f"{in_line(str(file))}: nothing above {100 * limits['thresh']:.3g}% that the filters let through"
-    view = replace(detector.view, thresh=0.0, hier_thresh=limits["hier_thresh"])
-    candidates = detector.candidates(detector.last_outputs(), found.image_size, view)
-    prob = candidates.prob[:, : found.classes]
-    scores = np.where(np.isfinite(prob), prob, 0)
-    best = scores.max(initial=0)
-    begin = f"{in_line(str(file))}: nothing above {100 * limits['thresh']:.3g}%"
-    if best <= 0:
-        return f"{begin}, and nothing below"
-    name = found.class_name(int(scores.max(axis=0).argmax()))
-    lower = (maths.ceil(best * 100) - 1) / 100
-    hint = f"; --thresh {lower:.2f} shows it" if 0 < lower < best else ""
-    return f"{begin}; closest is {name} with {100 * best:.3g}%{hint}"
 
 
 def _make_folder(folder: Path) -> None:

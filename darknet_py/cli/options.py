@@ -186,7 +186,7 @@ engine = together(
     click.option("--math", "math", type=MATH, default="ieee", show_default=True,
                  help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
                       "make-own, the same with this processor's own reciprocals; fast, for speed: nearly the same "
-                      "numbers, not the same bits."),
+                      "numbers, not the same bits; int8, 8-bit integers, for more, after `darknet-py calibrate`."),
     click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
     dialect,
 )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..detect.classify import best_classes
 from ..errors import DarknetError, ImageError
+from ..image.ahead import Crew
 from ..image.letterbox import crop_pixels, resize_pixels
 from ..image.load import load_image
 from ..output.writers import writers_of
@@ -56,12 +57,10 @@ def accuracy_lines(
     yield from writers.before_accuracy
     first, among = f32(0), f32(0)
     number = -1
-    for image in images:
+    for image, probability in _probabilities(detector, images, tree):
         class_id = next((i for i in range(classes) if labels[i] in image), -1)
-        try:
-            probability = _predict(detector, image, tree)
-        except ImageError as error:
-            wrong(error)
+        if isinstance(probability, ImageError):
+            wrong(probability)
             continue
         number += 1
         best = [found.class_id for found in best_classes(probability[:classes], top)]
@@ -74,21 +73,40 @@ def accuracy_lines(
         yield f"{number}: top 1: {float(first / count):f}, top {top}: {float(among / count):f}"
 
 
-def _predict(detector: Detector, image: str, tree: Tree | None) -> NDArray[np.float32]:
-    """All probabilities; with a WordTree, of its leaves alone."""
+def _probabilities(
+    detector: Detector, images: Sequence[str], tree: Tree | None
+) -> Iterator[tuple[str, NDArray[np.float32] | ImageError]]:
+    """All probabilities of each image; with a WordTree, of its leaves alone."""
     shape = detector.network.input
-    pixels = load_image(image)
-    if detector.network.dialect.crops:
-        x = crop_pixels(pixels, shape.w, shape.h)
-    else:
-        x = resize_pixels(center_crop(pixels), shape.w, shape.h)
-    [output] = detector.predict(x[: shape.c])
-    probability = output.reshape(-1)
-    if tree is not None:
-        every = best_classes(probability, len(probability), (), tree)
-        probability = np.zeros_like(probability)
-        for found in every:
-            probability[found.class_id] = found.probability
+
+    def load(image: str) -> NDArray[np.float32] | ImageError:
+        try:
+            pixels = load_image(image)
+        except ImageError as error:
+            return error
+        if detector.network.dialect.crops:
+            x = crop_pixels(pixels, shape.w, shape.h)
+        else:
+            x = resize_pixels(center_crop(pixels), shape.w, shape.h)
+        return x[: shape.c]
+
+    with Crew(detector.threads) as crew:
+        for group in crew.read(images, load):
+            inputs = [each.picture for each in group if not isinstance(each.picture, ImageError)]
+            outputs = iter(detector.predict(np.stack(inputs))[0] if inputs else ())
+            for each in group:
+                each.share.warn()
+                failed = isinstance(each.picture, ImageError)
+                yield each.item, each.picture if failed else _of_leaves(next(outputs).reshape(-1), tree)
+
+
+def _of_leaves(probability: NDArray[np.float32], tree: Tree | None) -> NDArray[np.float32]:
+    if tree is None:
+        return probability
+    every = best_classes(probability, len(probability), (), tree)
+    probability = np.zeros_like(probability)
+    for found in every:
+        probability[found.class_id] = found.probability
     return probability
 
 

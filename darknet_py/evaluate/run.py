@@ -95,7 +95,7 @@ class Task:
             for group in crew.read(missing, self._read, keep=self.setting.tiles is not None):
                 whole = []
                 for loaded in group:
-                    loaded.warn()
+                    loaded.share.warn()
                     if isinstance(loaded.picture, ImageError):
                         error = loaded.picture
                         report(f"Error: {error}")

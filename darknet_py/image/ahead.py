@@ -17,6 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from ..plan.room import free_memory
 from .reading import Ahead, reading_ahead, warn_of_orientation
 
 Item = TypeVar("Item")
@@ -29,8 +30,14 @@ TOGETHER = 4
 AHEAD = 2 * TOGETHER
 """So many pictures are read in one turn; more if there are more threads."""
 
-PIXELS, LEAST_PIXELS = 1 << 24, 1 << 26
+PIXELS, LEAST_PIXELS = 1 << 25, 1 << 27
 """So many pixels for each thread, or in all if that is more, may be in memory; and the next picture in any case."""
+
+BYTES = 16
+"""Memory for a pixel: a decoded one has 3 bytes, while it is decoded up to 12. No more than is free is planned with."""
+
+PATIENCE = 0.5
+"""Seconds that a picture which is ready waits for those that are read with it: one of them may hang."""
 
 
 @dataclass(eq=False)
@@ -41,13 +48,18 @@ class Share:
         number: the picture's place in the order.
         pixels: how many it takes now.
         written: they stay in memory until the picture is written (`Crew.write`).
-        warnings: orientations, for `Loaded.warn`.
+        warnings: orientations that `warn` warns of.
     """
 
     number: int
     pixels: int = 0
     written: bool = False
     warnings: list[tuple[int, str | None]] = field(default_factory=list)
+
+    def warn(self) -> None:
+        """Warn of what was seen when the picture was loaded, as if it was loaded now."""
+        for warning in self.warnings:
+            warn_of_orientation(*warning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +69,6 @@ class Loaded(Generic[Item, Picture]):
     item: Item
     picture: Picture
     share: Share
-
-    def warn(self) -> None:
-        """Warn of what was seen when it was loaded, as if it was loaded now."""
-        for warning in self.share.warnings:
-            warn_of_orientation(*warning)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +97,14 @@ class Crew:
         """So many threads; so many pixels in memory (see `PIXELS`)."""
         self._changed = threading.Condition()
         self._size = threads
-        self._most = max(LEAST_PIXELS, threads * PIXELS) if most_pixels is None else most_pixels
+        self._most = _most_pixels(threads) if most_pixels is None else most_pixels
         self._threads: list[threading.Thread] = []
-        self._jobs: deque[_Job] = deque()
+        self._reads: deque[_Job] = deque()
+        self._writes: deque[_Job] = deque()
         self._running = self._writing = 0
         self._stalled: dict[Share, int] = {}  # they wait until so many pixels are free
-        self._held = self._next = 0
+        self._holding: set[Share] = set()  # those that have pixels
+        self._next = 0
         self._open = self._closed = False
 
     def __enter__(self) -> Crew:
@@ -104,7 +113,8 @@ class Crew:
     def __exit__(self, *exc: object) -> None:
         with self._changed:
             self._closed = True
-            self._jobs.clear()
+            self._reads.clear()
+            self._writes.clear()
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._writing)
 
@@ -129,7 +139,7 @@ class Crew:
                 waiting.append((item, share, self._add(partial(self._load, load, item, share, keep))))
             if not waiting:
                 return
-            self.wait()
+            self.wait(waiting[0][2])
             yield from self._hand_over(waiting)
 
     def _hand_over(self, waiting: deque[tuple[Item, Share, Future[Picture]]]) -> Iterator[list[Loaded[Item, Picture]]]:
@@ -156,32 +166,40 @@ class Crew:
                     self._take(share, 0)
 
     def write(self, job: Callable[[], Result], share: Share) -> Future[Result]:
-        """Do something with a picture that was handed over, in the next turn, before more is read."""
+        """Do something with a picture that was handed over, in the next turn, beside reading."""
         share.written = True
         return self._add(partial(self._write, job, share), writes=True)
 
-    def wait(self) -> None:
-        """Let all threads work until nothing is left to do, or memory has no room for another picture."""
+    def wait(self, first: Future[Any] | None = None) -> None:
+        """Let all threads work until nothing is left to do, or memory has no room for another picture.
+
+        Args:
+            first: once it is done, what still runs gets `PATIENCE` only.
+        """
         with self._changed:
             self._open = True
             self._changed.notify_all()
             try:
-                self._changed.wait_for(self._is_over)
+                if first is not None:
+                    self._changed.wait_for(lambda: first.done() or self._is_over())
+                self._changed.wait_for(self._is_over, PATIENCE if first is not None else None)
             finally:
                 self._open = False
 
     def _is_over(self) -> bool:
-        free = len(self._threads) - len(self._stalled)
-        return not (self._running or (self._jobs and free) or any(map(self._fits, self._stalled)))
+        reads = self._reads and len(self._threads) > len(self._stalled)
+        return not (self._running or reads or self._writes or any(map(self._fits, self._stalled)))
 
     def _fits(self, share: Share) -> bool:
-        return share.number <= self._next or self._held + self._stalled[share] <= self._most
+        held = sum(other.pixels for other in self._holding)
+        # The next picture must not wait for those after it, which nobody takes before it.
+        next_one = share.number == self._next and all(other.number > share.number for other in self._holding)
+        return next_one or held + self._stalled[share] <= self._most
 
     def _add(self, run: Callable[[], Result], writes: bool = False) -> Future[Result]:
         future: Future[Result] = Future()
         with self._changed:
-            place = sum(job.writes for job in self._jobs) if writes else len(self._jobs)
-            self._jobs.insert(place, _Job(run, future, writes))
+            (self._writes if writes else self._reads).append(_Job(run, future, writes))
             if len(self._threads) < self._size:
                 thread = threading.Thread(target=self._work, name="darknet-py-pictures", daemon=True)
                 self._threads.append(thread)
@@ -189,20 +207,27 @@ class Crew:
         return future
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or (self._open and self._jobs))
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._closed or (self._open and (self._reads or self._writes)))
                 if self._closed:
                     return
-                job = self._jobs.popleft()
-                self._running += 1
-                self._writing += job.writes
+                # Writing first, which frees memory; but not by all threads, for Pillow's JPEG encoder keeps the GIL.
+                writes = self._writes and (not self._reads or self._writing < (self._size + 1) // 2)
+                self._do((self._writes if writes else self._reads).popleft())
+
+    def _do(self, job: _Job) -> None:
+        """Do a job, without the lock that the thread holds."""
+        self._running += 1
+        self._writing += job.writes
+        self._changed.release()
+        try:
             job()
-            with self._changed:
-                self._running -= 1
-                self._writing -= job.writes
-                del job
-                self._changed.notify_all()
+        finally:
+            self._changed.acquire()
+            self._running -= 1
+            self._writing -= job.writes
+            self._changed.notify_all()
 
     def _load(self, load: Callable[[Item], Picture], item: Item, share: Share, keep: bool) -> Picture:
         kept = False
@@ -222,24 +247,30 @@ class Crew:
             self._take(share, 0)
 
     def _admit(self, share: Share, pixels: int) -> None:
-        """Wait until a picture of so many pixels may be in memory besides the others."""
+        """Wait until a picture of so many pixels may be in memory besides the others; write some meanwhile."""
         self._take(share, 0)
         with self._changed:
             self._stalled[share] = pixels
-            try:
-                if not self._fits(share):
-                    self._running -= 1
-                    self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._closed or (self._open and self._fits(share)))
-                    self._running += 1
-                if self._closed:
-                    raise InterruptedError("nobody waits for this picture")
-            finally:
-                del self._stalled[share]
+            self._running -= 1
+            self._changed.notify_all()
+            while not (self._closed or (self._open and self._fits(share))):
+                if self._open and self._writes:
+                    self._do(self._writes.popleft())
+                else:
+                    self._changed.wait()
+            self._running += 1
+            del self._stalled[share]
+            if self._closed:
+                raise InterruptedError("nobody waits for this picture")
             self._take(share, pixels)
 
     def _take(self, share: Share, pixels: int) -> None:
         with self._changed:
-            self._held += pixels - share.pixels
             share.pixels = pixels
+            (self._holding.add if pixels else self._holding.discard)(share)
             self._changed.notify_all()
+
+
+def _most_pixels(threads: int) -> int:
+    most, free = max(LEAST_PIXELS, threads * PIXELS), free_memory()
+    return most if free is None else min(most, free // BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,7 +64,7 @@ class Drawable(Protocol):
 
 def draw_detections(
     pixels: Pixels, detections: Drawable, labels: bool = True, font: str | Path | None = None,
-    percentages: bool = False,
+    percentages: bool = False, *, copy: bool = True,
 ) -> Pixels:  # fmt: skip
     """A copy of a picture with boxes and labels drawn on it.
 
@@ -73,11 +74,12 @@ def draw_detections(
     instead of Darknet's bitmaps, and never reach beyond the picture.
 
     Args:
-        pixels: H x W x 3, uint8, RGB; not changed.
+        pixels: H x W x 3, uint8, RGB.
         detections: what was found in it, in final order.
         labels: whether to write the class names.
         font: a font file for them (TrueType, OpenType). The font that comes with Pillow knows Latin letters only.
         percentages: write each class's probability behind its name, as the lines of text have it.
+        copy: False: draw on the array itself, where it can be written to.
 
     Behind the names of an object that is followed over frames its number is written.
 
@@ -86,7 +88,8 @@ def draw_detections(
     """
     check_pixels(pixels)
     try:
-        return _drawn(np.array(pixels, order="C"), detections, labels, font, percentages)
+        fit = not copy and pixels.flags.writeable and pixels.flags.c_contiguous
+        return _drawn(pixels if fit else np.array(pixels, order="C"), detections, labels, font, percentages)
     except MemoryError:
         raise ImageError("there is not enough memory to draw this picture") from None
 
@@ -193,6 +196,20 @@ def save_image(path: str | Path, pixels: Pixels) -> None:
     Raises:
         ImageError: unknown suffix, no picture, or the file cannot be written.
     """
+    write_image(path, encode_image(path, pixels))
+
+
+def write_image(path: str | Path, content: bytes) -> None:
+    """Write what `encode_image` gave. Raises `ImageError` if the file cannot be written."""
+    try:
+        with whole_file(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise ImageError(f"cannot be written: {error.strerror or error}", path) from error
+
+
+def encode_image(path: str | Path, pixels: Pixels) -> bytes:
+    """The content of the file that `save_image` writes; arguments and errors as there."""
     from PIL import Image
 
     check_pixels(pixels)
@@ -200,10 +217,11 @@ def save_image(path: str | Path, pixels: Pixels) -> None:
     if suffix not in FORMATS:
         raise ImageError(f"cannot write pictures with suffix '{suffix}'; choose from {', '.join(FORMATS)}", path)
     options = {"quality": 95, "subsampling": 0} if FORMATS[suffix] == "JPEG" else {}
+    content = io.BytesIO()
     try:
-        with whole_file(path) as part:
-            Image.fromarray(np.ascontiguousarray(pixels)).save(part, format=FORMATS[suffix], **options)
+        Image.fromarray(np.ascontiguousarray(pixels)).save(content, format=FORMATS[suffix], **options)
     except OSError as error:
         raise ImageError(f"cannot be written: {error.strerror or error}", path) from error
     except MemoryError:
         raise ImageError("cannot be written: there is not enough memory for this picture", path) from None
+    return content.getvalue()

@@ -153,6 +153,16 @@ class Layer:
         return None
 
     @property
+    def passes_values(self) -> bool:
+        """Whether its output consists of values of its sources, in some order: numbers of any scale will do."""
+        return self.hands_on
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether it can be computed in 8-bit integers."""
+        return self.passes_values and self.out.image
+
+    @property
     def normalizes(self) -> bool:
         """Whether batch normalisation is a part of it."""
         return False

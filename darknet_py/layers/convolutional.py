@@ -11,7 +11,7 @@ from .alexeyab_rows import blur_row, dimensions
 from .base import Layer, Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
 from .opencv import OpenCvLayer
 from .strides import blur_window, read_strides, window_output
-from .weighted import Weighted, read_activation, read_load_rules
+from .weighted import Weighted, acts_alone, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 NOBODY = -1000000000
 """``share_index`` of a layer that shares nothing."""
+
+
+MOST_PRODUCTS = 2**31 // (255 * 127)
+"""Products of two 8-bit integers whose sum is certain to be a 32-bit one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +146,14 @@ class Convolutional(Weighted):
     def multiply_adds(self) -> int:
         sharp = self.sharp
         return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
+
+    @property
+    def quantizes(self) -> bool:
+        """In one group. (A 1x1 convolution with a stride reads its input as if its channels were shorter.)"""
+        plain = not (self.xnor or self.blur or self.skips) and self.dilation == 1 and self.stride_x == self.stride_y
+        reads_words = self.size > 1 or self.stride_x == 1
+        products = self.c * self.size**2
+        return plain and reads_words and self.groups == 1 and products <= MOST_PRODUCTS and acts_alone(self.activation)
 
     @property
     def brief(self) -> str:

@@ -80,6 +80,17 @@ class MaxPool(Layer):
         return window_output(self.input.c, self.input, self.size, self.pad, 1, 1) if self.blur else self.out
 
     @property
+    def passes_values(self) -> bool:
+        """Not if windows may lie outside of the image: those have the smallest float32."""
+        within = self.pad // 2 < self.size and all(
+            (windows - 1) * stride - self.pad // 2 < extent
+            for windows, stride, extent in (
+                (self.out.h, self.stride_y, self.input.h), (self.out.w, self.stride_x, self.input.w)
+            )
+        )  # fmt: skip
+        return within and not (self.depth or self.blur)
+
+    @property
     def opencv(self) -> OpenCvLayer:
         options = (f"kernel_size : {self.size}", f"stride : {self.stride}")
         return OpenCvLayer(f"pool_{self.index}", "Pooling", work=self.size**2, options=options)

@@ -54,6 +54,10 @@ class Reorg(Layer):
                    flatten=flatten, extra=extra)  # fmt: skip
 
     @property
+    def passes_values(self) -> bool:
+        return not (self.flatten or self.extra)
+
+    @property
     def opencv(self) -> OpenCvLayer:
         return OpenCvLayer(f"reorg_{self.index}", "Reorg")
 

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Route(Layer):
-    """The outputs of earlier layers, one after another; with ``groups`` only part ``group_id`` of each one's values."""
+    """The outputs of earlier layers, one after another; with ``groups`` only part ``group_id`` of each one's values.
+
+    ``channels``: how many each of these layers has.
+    """
 
     kind = "route"
 
     layers: tuple[int, ...]
+    channels: tuple[int, ...]
     groups: int = 1
     group_id: int = 0
 
@@ -54,8 +58,10 @@ class Route(Layer):
             if shape.c % groups:
                 raise section.error(f"groups={groups} does not divide {shape.c} channels of layer {number}", "groups")
         out = Shape(sum(shape.c for shape in shapes) // groups, first.h, first.w, first.image)
-        return cls(index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
-                   layers=tuple(numbers), groups=groups, group_id=group_id)  # fmt: skip
+        return cls(
+            index=place.index, line=section.line, input=out, out=checked_output(section, out, out),
+            layers=tuple(numbers), channels=tuple(shape.c for shape in shapes), groups=groups, group_id=group_id,
+        )  # fmt: skip
 
     @property
     def sources(self) -> tuple[int, ...]:
@@ -64,6 +70,10 @@ class Route(Layer):
     @property
     def hands_on(self) -> bool:
         return len(self.layers) == 1
+
+    @property
+    def passes_values(self) -> bool:
+        return True
 
     @property
     def opencv(self) -> OpenCvLayer:

@@ -41,6 +41,10 @@ class Upsample(Layer):
                    stride=stride, reverse=reverse, scale=section.find_float("scale", 1.0))  # fmt: skip
 
     @property
+    def passes_values(self) -> bool:
+        return not self.reverse and self.scale == 1
+
+    @property
     def opencv(self) -> OpenCvLayer:
         return OpenCvLayer(f"upsample_{self.index}", "Resize")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ from ..loading import LoadOptions, find_data_file
 from ..output.writers import writers_of
 from .detector import print_unread, train_words, usage
 from .flags import take_flags
+from .images import Work, for_each_image
 from .open_network import data_names, find_data, open_network, read_classes
-from .prompt import for_each_image, print_stderr
+from .prompt import print_stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..detector import Detector
+    from ..detector import Detector, Named
+    from ..inference import Ready
     from .arguments import Arguments
 
 
@@ -125,14 +128,16 @@ def predict_classifier(
     network = detector.network
     writers = writers_of(network.dialect)
 
-    def work(path: str) -> None:
-        found = detector.classify(load_image(path), count)
-        about = writers.predicted(path, detector.seconds)
+    def load(path: str) -> Ready:
+        return detector.make_ready(load_image(path), detector.class_view)
+
+    def show(path: str, named: Named, _: object) -> None:
+        about = writers.predicted(path, named.seconds)
         if network.dialect is ALEXEYAB:
             print(f"{network.input.w} {network.input.h}\n{about}")
         else:
             print_stderr(about)
-        for line in writers.classes(found, detector.class_tree, names):
+        for line in writers.classes(named.classes, detector.class_tree, names):
             print(line)
 
-    return for_each_image(files, work)
+    return for_each_image(files, Work(detector.threads, load, partial(detector.name_classes, top=count), show))

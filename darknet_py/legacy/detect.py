@@ -5,25 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..dialect import PJREDDIE
 from ..formats.atomic import check_writable, refuse_input, write_text
 from ..formats.data import read_names
-from ..image.draw import draw_detections, save_image
+from ..image.draw import draw_detections, encode_image, write_image
 from ..output.writers import writers_of
 from ..zoo.folders import find_cfg
 from .image_view import ImageView, check_detects
+from .images import Work, for_each_image
 from .open_network import data_names, open_network
-from .prompt import for_each_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..detect.detections import Detections
-    from ..detector import Detector
+    from ..detector import Detector, Looked
     from ..dialect import Dialect
+    from ..inference import Ready
     from ..output.writers import FileWriters
     from .flags import Flags
 
@@ -83,20 +85,27 @@ def _test(
     labelled = writers.files if flags and flags.save_labels else None
     with _json_file(out, writers.files) as add:
 
-        def work(path: str) -> None:
-            labels = labelled.label_file(path) if labelled else None
-            for file in (picture, labels, out):
+        def load(path: str) -> Ready:
+            for file in (picture, labelled.label_file(path) if labelled else None, out):
                 if file is not None:
                     refuse_input(file, path)  # Darknet would write over it
-            pixels, found, seconds = look(detector, path)
+            return look.load(detector, path)
+
+        def draw(ready: Ready, looked: Looked) -> bytes:
+            assert ready.pixels is not None
+            return encode_image(picture, draw_detections(ready.pixels, looked.found, copy=False))
+
+        def show(path: str, looked: Looked, drawn: Callable[[], bytes]) -> None:
+            found = looked.found
             lines = writers.lines(found, bool(flags and flags.ext_output))
-            for line in (*writers.before_image(detector.network), writers.predicted(path, seconds), *lines):
+            for line in (*writers.before_image(detector.network), writers.predicted(path, looked.seconds), *lines):
                 print(line)
             add(found, path)
-            if labelled and labels:
+            if labelled and (labels := labelled.label_file(path)):
                 write_text(labels, labelled.labels(found))
-            save_image(picture, draw_detections(pixels, found))
+            write_image(picture, drawn())
 
+        work = Work(detector.threads, load, partial(detector.look, view=look.view), show, draw)
         return for_each_image(files, work)
 
 

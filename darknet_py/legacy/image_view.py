@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import DarknetError
@@ -10,9 +10,8 @@ from ..image.load import load_image
 from ..view import Asked, Fit, View
 
 if TYPE_CHECKING:
-    from ..detect.detections import Detections
     from ..detector import Detector
-    from ..typing import Pixels
+    from ..inference import Ready
 
 
 def check_detects(detector: Detector) -> None:
@@ -41,18 +40,11 @@ class ImageView:
     unit: bool = False
     grey: bool = False
 
-    def __call__(self, detector: Detector, path: str) -> tuple[Pixels, Detections, float]:
-        """Pixels, detections, and how long the network took, in seconds.
-
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        network = detector.network
+    def load(self, detector: Detector, path: str) -> Ready:
+        """An image as the network takes it, with its pixels. Raises `ImageError` if it cannot be read."""
         pixels = load_image(path)
-        seen = load_image(path, channels=1) if self.grey and network.input.c == 1 else pixels
-        x = detector.prepare(seen, self.view)
-        size = pixels.shape[1], pixels.shape[0]
-        return pixels, detector.detections(detector.predict(x), size, self.view), detector.seconds
+        seen = load_image(path, channels=1) if self.grey and detector.network.input.c == 1 else pixels
+        return replace(detector.make_ready(seen, self.view), pixels=pixels)
 
     @property
     def view(self) -> View:

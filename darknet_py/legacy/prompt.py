@@ -1,65 +1,18 @@
-"""Image paths from the command line or, one by one, from standard input."""
+"""The prompt for images: what it says, and lines of standard input."""
 
 from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
-from ..errors import DarknetError, ImageError
-from ..formats.text import as_found
-
 PROMPT = "Enter Image Path: "
-
-LONGEST = 500
-"""So much of a path is shown in a message."""
 
 
 def print_stderr(text: str, end: str = "\n") -> None:
     """Print to standard error, unbuffered; no-op where the parent process has closed it."""
     if sys.stderr is not None:
         print(text, end=end, file=sys.stderr, flush=True)
-
-
-def for_each_image(files: Sequence[str], work: Callable[[str], None]) -> int:
-    """Call ``work`` with the images of the command line, or with each path that standard input gives, a line each.
-
-    What is wrong with an image (it cannot be read, its picture cannot be written) is a line on standard error, and the
-    others are still worked on. (pjreddie's Darknet ends at the first such image, AlexeyAB's takes a grey picture for
-    it; both end with exit code 0.)
-
-    Returns:
-        The exit code: 1 if something was wrong.
-    """
-    code = 0
-    for written in files or ask_paths():
-        path = as_found(written)
-        try:
-            work(path)
-        except DarknetError as error:
-            code = 1
-            print_stderr(_error_line(written, path, error))
-        except MemoryError:
-            code = 1
-            print_stderr(f'Cannot load image "{written}": there is not enough memory for it')
-    return code
-
-
-def ask_paths() -> Iterator[str]:
-    """Prompt for paths until the end of the input; an empty line is asked again.
-
-    The prompt is flushed before each line that is read: a parent process may wait for it, because everything about the
-    image before has then been written.
-    """
-    lines = Lines(sys.stdin.buffer) if sys.stdin is not None else iter(())
-    while True:
-        print(PROMPT, end="", flush=True)
-        line = next(lines, None)
-        if line is None:
-            return
-        if line.strip():
-            yield line
 
 
 class Lines:
@@ -120,11 +73,3 @@ class Lines:
                 return line[: len(line) // 2 * 2]
             line += more
         return line
-
-
-def _error_line(written: str, path: str, error: DarknetError) -> str:
-    """Darknet's words for an image that cannot be read, and the reason."""
-    if isinstance(error, ImageError) and error.path == path:
-        shown = written if len(written) <= LONGEST else f"{written[:LONGEST]}..."
-        return f'Cannot load image "{shown}": {error.message}'
-    return f"Error: {error}"

@@ -6,6 +6,7 @@ What is computed differently under another arithmetic is an attribute or method 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from ..errors import DarknetError
 from ..typing import Doubles, Floats
 from .batchnorm import folded, fused_in_double, root_of_opencv, root_plus_epsilon, root_with_epsilon
 from .boxes import ALEXEYABS, MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
-from .number_format import FLOAT32, NumberFormat
+from .number_format import FLOAT32, INT8, NumberFormat
+from .quantization import placeholder
 
 if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
     from ..layers import Layer
     from ..network import Network
+    from .quantization import Quantization
 
 Arrays = Mapping[str, Floats]
 
@@ -34,11 +37,17 @@ class Arithmetic:
         flush_denormals: denormal numbers count as zero while a network runs.
         boxes: the arithmetic of boxes.
         numbers: what activations and weights consist of.
+        narrow: the format of the layers that are `narrowed`, if there are any.
+        quantization: what narrow numbers stand for, if that differs from layer to layer.
+        calibrated: it needs a quantization, which `darknet-py calibrate` finds.
     """
 
     exact = True
     flush_denormals = False
     numbers: NumberFormat = FLOAT32
+    narrow: NumberFormat | None = None
+    quantization: Quantization | None = None
+    calibrated = False
 
     def __init__(self, name: str, boxes: BoxArithmetic) -> None:
         self.name, self.boxes = name, boxes
@@ -89,6 +98,20 @@ class Arithmetic:
         from ..kernels.layers.softmax import softmax
 
         return softmax
+
+    def quantized(self, quantization: Quantization | None) -> Arithmetic:
+        """The same arithmetic with what its narrow numbers stand for. Raises `DarknetError` if it has none."""
+        if quantization is None:
+            return self
+        raise DarknetError(f"math={self.name} computes in float32: it takes no calibration; use math=int8")
+
+    def filled_in(self, network: Network) -> Arithmetic:
+        """The same with a stand-in for a calibration that it lacks: for plans whose results are not used."""
+        return self
+
+    def narrowed(self, network: Network) -> frozenset[int]:
+        """The layers that are computed in narrow numbers."""
+        return frozenset()
 
     @property
     def covers_all(self) -> bool:
@@ -229,6 +252,53 @@ class AlexeyabFastArithmetic(AlexeyabArithmetic):
         return tile.contracted
 
 
+class _Integers(Arithmetic):
+    """Convolutions, and what lies between them, in 8-bit integers; the rest as in the profile ``fast``."""
+
+    narrow = INT8
+    calibrated = True
+
+    def quantized(self, quantization: Quantization | None) -> Arithmetic:
+        result = copy(self)
+        result.quantization = quantization
+        return result
+
+    def why_not_here(self) -> str | None:
+        from ..kernels.vector.words import has_dot_products
+
+        if has_dot_products():
+            return None
+        return (
+            f"math={self.name} needs a processor with dot products of bytes (AVX-512 VNNI with VL, or AVX-VNNI), "
+            "which this one lacks; use math=fast"
+        )
+
+    def filled_in(self, network: Network) -> Arithmetic:
+        return self if self.quantization is not None else self.quantized(placeholder(network))
+
+    def narrowed(self, network: Network) -> frozenset[int]:
+        return self._found(network).integers(network)
+
+    def check_covers(self, network: Network) -> None:
+        super().check_covers(network)
+        self._found(network).check(network)
+
+    def _found(self, network: Network) -> Quantization:
+        if self.quantization is None:
+            raise DarknetError(
+                f"{network.path}: math={self.name} needs a calibration: run darknet-py calibrate CFG WEIGHTS IMAGES..."
+            )
+        return self.quantization
+
+
+class Int8Arithmetic(_Integers, FastArithmetic):
+    """8-bit integers in pjreddie's networks."""
+
+
+class AlexeyabInt8Arithmetic(_Integers, AlexeyabFastArithmetic):
+    """8-bit integers in AlexeyAB's networks."""
+
+
 def _vectors_match() -> bool:
     from ..kernels.vector.library import matches_library
 
@@ -240,8 +310,12 @@ _PJREDDIES: tuple[Arithmetic, ...] = (
     MakefileArithmetic("make", MAKEFILE),
     FastArithmetic("fast", SOURCE),
     MakefileArithmetic("make-own", MAKEFILE_HERE),
+    Int8Arithmetic("int8", SOURCE),
 )
-_ALEXEYABS: tuple[Arithmetic, ...] = (AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS))
+_ALEXEYABS: tuple[Arithmetic, ...] = (
+    AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS),
+    AlexeyabInt8Arithmetic("int8", ALEXEYABS),
+)  # fmt: skip
 
 OPENCV = OpencvArithmetic("opencv", SOURCE)
 """OpenCV 4's."""

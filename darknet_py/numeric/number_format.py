@@ -1,7 +1,9 @@
 """How numbers lie in memory, and which kernels work on them: one row for each format.
 
-float32 is the only one so far. Another format is another row: its own storage, packing and convolution (whose
-micro-kernel multiplies and whose epilogue finishes numbers of that format), nothing in the rest of the plan.
+Memory consists of words of 4 bytes, whatever the format: a word has one float32, or the narrower numbers of several
+channels side by side. So a map of c channels is one of ``ceil(c / per_word)`` channels of words, and arenas, windows,
+tiles and cuts are the same for each format. Another format is another row: its packing and convolution (whose
+micro-kernel multiplies and whose epilogue finishes numbers of that format), and the steps of `plan.ops`.
 """
 
 from __future__ import annotations
@@ -9,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..kernels.runtime.work import PlanKernel
-    from ..kernels.vector.tile import Tile
-    from ..typing import Array
 
 
 class ConvolutionKernels(NamedTuple):
@@ -41,12 +39,12 @@ class NumberFormat:
 
     Attributes:
         name: what plans show.
-        storage: one number in memory.
+        per_word: how many channels' numbers a word has.
         load_kernels: gives its kernels; called when the first plan is made, as loading Numba takes long.
     """
 
     name: str
-    storage: np.dtype[Any]
+    per_word: int
     load_kernels: Callable[[], ConvolutionKernels]
 
     @cached_property
@@ -54,18 +52,13 @@ class NumberFormat:
         """The kernels that work on it."""
         return self.load_kernels()
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes of a number."""
-        return int(self.storage.itemsize)
+    def words(self, channels: int, cells: int) -> int:
+        """Words of a map of so many channels, of so many values each."""
+        return -(-channels // self.per_word) * cells
 
-    def lanes(self, tile: Tile) -> int:
-        """Numbers of a vector register (`Tile.lanes` counts float32 values)."""
-        return tile.lanes * 4 // self.itemsize
 
-    def view(self, memory: NDArray[np.uint8], offset: int, count: int) -> Array:
-        """``count`` numbers from byte ``offset`` of some memory on."""
-        return memory[offset : offset + count * self.itemsize].view(self.storage)
+WORD = np.dtype(np.float32)
+"""A word of memory: float32, whose values nobody looks at where it has other numbers."""
 
 
 def _float32_kernels() -> ConvolutionKernels:
@@ -76,4 +69,13 @@ def _float32_kernels() -> ConvolutionKernels:
     return ConvolutionKernels(pack_weights, convolution, depthwise)
 
 
-FLOAT32 = NumberFormat("float32", np.dtype(np.float32), _float32_kernels)
+def _int8_kernels() -> ConvolutionKernels:
+    from ..kernels.conv.pack import pack_weights
+    from ..kernels.int8.convolution import convolution_int8
+
+    return ConvolutionKernels(pack_weights, convolution_int8)
+
+
+FLOAT32 = NumberFormat("float32", 1, _float32_kernels)
+INT8 = NumberFormat("int8", 4, _int8_kernels)
+"""Numbers 0 .. 255, each output with a scale of its own (`numeric.quantization`)."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
+from ..numeric.number_format import WORD
 from .context import LayerContext, Store
 from .conv_cut import Images
+from .formats import formats_of
 from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
 from .ops import make_steps
+from .ops.copies import copy_step, unpacked
 from .pool import Schedule, get_pool
 from .room import check_room
 from .states import States
@@ -70,17 +73,22 @@ class Plan:
         self.profile = profile
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
         self.dry = dry
-        self.layout = lay_out(network, self.kept, profile.numbers)
+        self.formats = formats_of(network, profile)
+        self.layout = lay_out(network, self.kept, self.formats)
         if not dry:
             check_room(network, self.layout, images)
         self.states = States(network) if states is None else states
         self.arena = aligned_memory(images * self.layout.size)  # each image has a part of its own
         self._made_of = parameters, trees or {}, {} if store is None else store
         self.steps: list[Step] = []
+        for image in range(images):
+            self._add_copy(INPUT, image)
         for layers, together in segments(network, images):
             for first in range(0, images, together):
                 for layer in layers:
                     self._add_steps(layer, first, together)
+                    for image in range(first, first + together):
+                        self._add_copy(layer.index, image)
                     for array in parameters.arrays[layer.index].values():
                         drop_pages(array)  # packed now, or read where it lies once per run
         del self._made_of
@@ -95,7 +103,7 @@ class Plan:
         parameters, trees, store = self._made_of
         for image, images in [(first, count)] if layer.takes_batches else [(first + i, 1) for i in range(count)]:
             context = LayerContext(
-                sources=[self._buffer(source, image, images) for source in layer.sources],
+                sources=[self._as_read(layer, source, image, images) for source in layer.sources],
                 out=self._buffer(layer.index, image, images),
                 arrays=parameters.arrays[layer.index],
                 tree=trees.get(layer.index),
@@ -107,10 +115,37 @@ class Plan:
                 pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
                 inner=self._inner(layer.index, image, images),
                 dry=self.dry,
+                **self._formats_of(layer),
             )
             for step in make_steps(layer, context):
                 step.layer = layer.index
                 self.steps.append(step)
+
+    def _formats_of(self, layer: Layer) -> dict[str, Any]:
+        """What a context says of the layer's number format."""
+        formats = self.formats
+        if layer.index not in formats.computed:
+            return {}
+        scales = [formats.scales[source] for source in layer.sources] if formats.scales else []
+        out = self.layout.pools.get(layer.index, layer.index)
+        scale = formats.scales.get(layer.index) if out in formats.stored else None
+        return {"narrow": formats.narrow, "scales": scales, "scale": scale}
+
+    def _as_read(self, layer: Layer, source: int, image: int, images: int) -> Floats:
+        """A source's output in the format in which a layer reads it."""
+        if self.formats.read_by(layer) is self.formats.of(source):
+            return self._buffer(source, image, images)
+        return self._part_of_arena(self.layout.copies[source], image, images)
+
+    def _add_copy(self, number: int, image: int) -> None:
+        """The step that makes the copy of a layer's output in the format in which it does not lie, if one is needed."""
+        if number not in self.layout.copies:
+            return
+        shape = self.network.input if number == INPUT else self.network.layers[number].out
+        out, x = self._part_of_arena(self.layout.copies[number], image, 1), self._buffer(number, image)
+        step = copy_step(out, x, shape, self.formats, number)
+        step.layer = number
+        self.steps.append(step)
 
     @property
     def arena_bytes(self) -> int:
@@ -129,7 +164,8 @@ class Plan:
     def _part_of_arena(self, buffer: Buffer, image: int, images: int) -> Floats:
         layout = self.layout
         start = image * layout.size + buffer.offset
-        return layout.numbers.view(self.arena, start, (images - 1) * layout.count + buffer.count)
+        words = (images - 1) * layout.count + buffer.count
+        return self.arena[start : start + words * WORD.itemsize].view(WORD)
 
     def input(self, image: int = 0) -> Floats:
         """The network's input buffer for an image, flat: fill it, then `run`."""
@@ -145,7 +181,17 @@ class Plan:
             pool.run(self._schedule, around, after_step)
 
     def output(self, number: int, image: int = 0) -> Floats:
-        """Layer ``number``'s output of the last run for one image, flat; a view that the next run overwrites."""
+        """Layer ``number``'s output of the last run for one image, flat; a view that the next run overwrites.
+
+        (Or values that were made of narrower numbers.)
+        """
+        stored = self.stored(number, image)
+        if number not in self.formats.stored:
+            return stored
+        return unpacked(stored, self.network.layers[number].out, self.formats, number)
+
+    def stored(self, number: int, image: int = 0) -> Floats:
+        """The same as it lies in memory: words of the layer's number format."""
         if number not in self.kept:
             raise KeyError(f"the output of layer {number} was not kept")
         return self._buffer(number, image)

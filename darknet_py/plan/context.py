@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..kernels.vector.tile import host_tile
 from .conv_cut import ONE, Images
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
     from ..layers import MaxPool
     from ..numeric.arithmetic import Arithmetic
+    from ..numeric.number_format import NumberFormat
+    from ..numeric.quantization import Scale
     from ..typing import Floats
     from .pool import Context
 
+
+_Stored = TypeVar("_Stored")
 
 Store = dict[Hashable, Any]
 """Packed weights by what they are packed for, and stores of parts inside a layer by name."""
@@ -48,6 +52,9 @@ class LayerContext:
         part: the layer is a part of a recurrent one.
         inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
         dry: the steps are made to be verified or printed: nothing is packed, weights stay zeros.
+        narrow: the format in which the layer computes, if that is not float32.
+        scales: of its sources in that format.
+        scale: of its output; None: float32.
     """
 
     sources: Sequence[Floats]
@@ -64,6 +71,9 @@ class LayerContext:
     part: bool = False
     inner: Floats | None = None
     dry: bool = False
+    narrow: NumberFormat | None = None
+    scales: Sequence[Scale] = ()
+    scale: Scale | None = None
 
     @property
     def x(self) -> Floats:
@@ -86,11 +96,11 @@ class LayerContext:
             with get_pool(self.threads) as pool:
                 pool.run_step(step, around)
 
-    def stored(self, key: Hashable, make: Callable[[], Floats]) -> Floats:
+    def stored(self, key: Hashable, make: Callable[[], _Stored]) -> _Stored:
         """What the store has under a key; made, and put there, if it is not."""
         if self.store is None:
             return make()
         if key not in self.store:
             self.store[key] = make()
-        result: Floats = self.store[key]
+        result: _Stored = self.store[key]
         return result

@@ -164,12 +164,9 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
 
 
 def ways(tile: Tile) -> list[Way]:
-    """All ways, for a tile."""
-    return [
-        Way(PIXELS, tile.rows, tile.pixels, tile.lanes),
-        Way(FILTERS, tile.filters, tile.columns, 1),
-        Way(FEW, 1, VECTORS * tile.lanes, tile.lanes),
-    ]
+    """All ways, for a tile. (Words have those of several filters: there are no few.)"""
+    many = [Way(PIXELS, tile.rows, tile.pixels, tile.lanes), Way(FILTERS, tile.filters, tile.columns, 1)]
+    return many if tile.words else [*many, Way(FEW, 1, VECTORS * tile.lanes, tile.lanes)]
 
 
 def cut_row(out_w: int, way: Way) -> Ints:

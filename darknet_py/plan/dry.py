@@ -19,4 +19,4 @@ def dry_plan(
     keep: Collection[int] = (), images: int = 1,
 ) -> Plan:  # fmt: skip
     """The plan that a network would run by; arguments as for `Plan`. Its zeros take (almost) no memory."""
-    return Plan(network, zero_parameters(network), profile, threads, trees, keep, images, dry=True)
+    return Plan(network, zero_parameters(network), profile.filled_in(network), threads, trees, keep, images, dry=True)

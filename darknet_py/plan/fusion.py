@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 from ..kernels.layers.channels import KINDS
 from ..layers import Convolutional, Layer, MaxPool
 from ..layers.weighted import OWN_ACTIVATIONS
+from .formats import FLOATS
 from .inner import unrolls
 
 if TYPE_CHECKING:
     from ..network import Network
+    from .formats import Formats
 
 LARGE = 300_000
 """Values of its input and output from which a layer is large: images go through it one after the other, on to the next
 large one, so that an image's values are still in the last cache when they are read."""
 
 
-def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, int]:
+def pooled_convolutions(network: Network, keep: Collection[int], formats: Formats = FLOATS) -> dict[int, int]:
     """Convolutions whose outputs only the maximum pooling behind them reads: number -> the pooling's number.
 
     Args:
         network: the graph.
         keep: layers whose outputs must be there at the end of a run.
+        formats: those of its layers.
     """
     users: dict[int, int] = {}
     for layer in network.layers:
@@ -34,7 +37,8 @@ def pooled_convolutions(network: Network, keep: Collection[int]) -> dict[int, in
         if isinstance(pool, MaxPool) and pool.sources[0] >= 0:
             layer = network.layers[pool.sources[0]]
             alone = users[layer.index] == 1 and layer.index not in keep
-            if alone and isinstance(layer, Convolutional) and pools_within(layer, pool):
+            alike = formats.of(layer.index) is formats.of(pool.index) is formats.computes(layer.index)
+            if alone and alike and isinstance(layer, Convolutional) and pools_within(layer, pool):
                 pairs[layer.index] = pool.index
     return pairs
 

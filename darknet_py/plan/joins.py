@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..layers import Route
+from .formats import FLOATS
 
 if TYPE_CHECKING:
     from ..layers import Layer
+    from .formats import Formats
 
 Joins = dict[int, tuple[int, int]]
 """By number of a layer that owns its buffer: the route in whose buffer it lies, and which of its sources it is."""
 
 
-def find_joins(layers: tuple[Layer, ...], owner: Mapping[int, int]) -> Joins:
+def find_joins(layers: tuple[Layer, ...], owner: Mapping[int, int], formats: Formats = FLOATS) -> Joins:
     """Which layers write into a route's buffer: each into that of the first route that has it whole.
 
     Args:
         layers: of the network.
         owner: by layer number the layer whose buffer holds its output (see `plan.memory`).
+        formats: in which they lie there.
     """
     joins: Joins = {}
     for layer in layers:
@@ -27,9 +30,21 @@ def find_joins(layers: tuple[Layer, ...], owner: Mapping[int, int]) -> Joins:
             continue
         for place, source in enumerate(layer.sources):
             holder = owner[source]
+            if not _fits(layers, layer, place, formats):
+                continue
             if holder >= 0 and holder not in joins and _is_whole(layers, source, holder):
                 joins[holder] = layer.index, place
     return joins
+
+
+def _fits(layers: tuple[Layer, ...], route: Layer, place: int, formats: Formats) -> bool:
+    """Whether a source lies as it must in its route: in the same format, and in whole words."""
+    numbers = formats.of(route.index)
+    before = [layers[source].out.c for source in route.sources[: place + 1]]
+    if place == len(route.sources) - 1:
+        before.pop()  # what follows the last one is nobody's
+    aligned = all(channels % numbers.per_word == 0 for channels in before)
+    return aligned and formats.of(route.sources[place]) is numbers
 
 
 def _is_whole(layers: tuple[Layer, ...], number: int, holder: int) -> bool:
@@ -42,12 +57,9 @@ def _is_whole(layers: tuple[Layer, ...], number: int, holder: int) -> bool:
     return True
 
 
-def first_value(layers: tuple[Layer, ...], route: Layer, place: int) -> int:
-    """Where in a route's output one of its sources begins."""
-    return sum(layers[source].out.size for source in route.sources[:place])
-
-
-def read_by(layer: Layer, layers: tuple[Layer, ...], joins: Joins, owner: Mapping[int, int]) -> set[int]:
+def read_by(
+    layer: Layer, layers: tuple[Layer, ...], joins: Joins, owner: Mapping[int, int], formats: Formats = FLOATS
+) -> set[int]:
     """The layers whose values a layer's steps have to read: not what lies in its own buffer already."""
     found: set[int] = set()
     for place, source in enumerate(layer.sources):
@@ -55,7 +67,9 @@ def read_by(layer: Layer, layers: tuple[Layer, ...], joins: Joins, owner: Mappin
         if isinstance(layer, Route) and layer.groups > 1:
             size = layers[source].out.size // layer.groups
             part = range(layer.group_id * size, (layer.group_id + 1) * size)
-        if joins.get(owner[source]) != (layer.index, place):
+        if formats.read_by(layer) is not formats.of(source):
+            found.add(source)  # a copy
+        elif joins.get(owner[source]) != (layer.index, place):
             found |= writers(layers, joins, owner, source, part)
     return found
 

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DarknetError
-from ..numeric.number_format import FLOAT32
+from ..numeric.number_format import FLOAT32, WORD
+from .formats import FLOATS
 from .fusion import pooled_convolutions
 from .inner import inner_size
-from .joins import find_joins, first_value, writers
+from .joins import find_joins, writers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..layers import Layer
     from ..network import Network
-    from ..numeric.number_format import NumberFormat
+    from .formats import Formats
     from .joins import Joins
 
 ALIGNMENT = 128
@@ -55,7 +56,7 @@ def frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Where a layer's output lies in the arena: the byte at which it starts, and how many numbers it has."""
+    """Where a layer's output lies in the arena: the byte at which it starts, and how many words it has."""
 
     offset: int
     count: int
@@ -71,8 +72,9 @@ class Layout:
         pools: convolutions whose buffer holds their output as the pooling of that number makes it.
         owners: by layer number the layer whose buffer holds its output.
         joins: owners that write into the buffer of a route.
-        numbers: what the buffers hold.
+        formats: what the buffers hold.
         inner: room inside layers (`plan.inner`), by number.
+        copies: copies of outputs in another format, by layer number.
     """
 
     buffers: dict[int, Buffer]
@@ -80,13 +82,14 @@ class Layout:
     pools: dict[int, int]
     owners: dict[int, int]
     joins: Joins
-    numbers: NumberFormat
+    formats: Formats
     inner: dict[int, Buffer]
+    copies: dict[int, Buffer]
 
     @property
     def count(self) -> int:
-        """The arena's size in numbers."""
-        return self.size // self.numbers.itemsize
+        """The arena's size in words."""
+        return self.size // WORD.itemsize
 
     def writers(self, layers: tuple[Layer, ...], number: int) -> set[int]:
         """The layers whose steps write a layer's output (-1: the network's input)."""
@@ -103,37 +106,42 @@ def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int
     return result
 
 
-def handed_on(layer: Layer, given: Buffer, numbers: NumberFormat) -> Buffer:
+def handed_on(layer: Layer, given: Buffer, formats: Formats) -> Buffer:
     """Where the output of a layer lies that hands on its input, or (a [route] with groups) a part of it."""
     begin = layer.part_of_input
-    return given if begin is None else Buffer(given.offset + begin * numbers.itemsize, layer.out.size)
+    if begin is None:
+        return given
+    first = begin // formats.of(layer.index).per_word
+    return Buffer(given.offset + first * WORD.itemsize, formats.size(layer.index, layer.out))
 
 
-def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLOAT32) -> Layout:
+def lay_out(network: Network, keep: Collection[int], formats: Formats = FLOATS) -> Layout:
     """Give every buffer a place: first fit among those whose lives do not overlap.
 
     Args:
         network: the graph.
         keep: layers whose outputs must still be there at the end of a run.
-        numbers: what they consist of.
+        formats: what they consist of.
     """
     layers = network.layers
-    pools = pooled_convolutions(network, keep)
+    pools = pooled_convolutions(network, keep, formats)
     owner = owners(layers, pools)
-    joins = find_joins(layers, owner)
+    joins = find_joins(layers, owner, formats)
     last_use = _last_uses(layers, keep, owner, joins)
-    arena = _Arena(numbers)
+    wanted = formats.copies(network)
+    arena = _Arena()
+    copies: dict[int, Buffer] = {}
     buffers: dict[int, Buffer] = {}
     inner: dict[int, Buffer] = {}
 
     def place(number: int) -> Buffer:
         """Where the output of a layer that owns its buffer lies; that of a join before all of its sources."""
         if number not in buffers:
-            count = network.input.size if number == INPUT else layers[pools.get(number, number)].out.size
+            count = formats.size(number, network.input if number == INPUT else layers[pools.get(number, number)].out)
             if number in joins:
                 route, source = joins[number]
-                first = first_value(layers, layers[route], source)
-                buffers[number] = Buffer(place(route).offset + first * numbers.itemsize, count)
+                first = sum(formats.size(route, layers[before].out) for before in layers[route].sources[:source])
+                buffers[number] = Buffer(place(route).offset + first * WORD.itemsize, count)
             else:
                 buffers[number] = arena.take(count, last_use.get(number, number))
         return buffers[number]
@@ -142,12 +150,16 @@ def lay_out(network: Network, keep: Collection[int], numbers: NumberFormat = FLO
         if owner[number] == number:
             place(number)
         else:
-            buffers[number] = handed_on(layers[number], buffers[layers[number].sources[0]], numbers)
+            buffers[number] = handed_on(layers[number], buffers[layers[number].sources[0]], formats)
+        if number in wanted:
+            out = network.input if number == INPUT else layers[number].out
+            other = FLOAT32 if number in formats.stored else formats.narrow
+            copies[number] = arena.take(other.words(out.c, out.h * out.w), wanted[number])
         count = inner_size(layers[number]) if number >= 0 else 0
         if count:
             inner[number] = arena.take(count, number)
         arena.give_back(number)
-    return Layout(buffers, arena.size, pools, owner, joins, numbers, inner)
+    return Layout(buffers, arena.size, pools, owner, joins, formats, inner, copies)
 
 
 def _last_uses(
@@ -174,15 +186,14 @@ def _last_uses(
 class _Arena:
     """Takes room for buffers, and back behind the layer that needs them last."""
 
-    def __init__(self, numbers: NumberFormat) -> None:
+    def __init__(self) -> None:
         self.size = 0
-        self._numbers = numbers
         self._left = _Room()
         self._ending: dict[int, list[tuple[int, int]]] = {}
 
     def take(self, count: int, last: int) -> Buffer:
-        """Room for so many numbers, until ``last``."""
-        room = -(-count * self._numbers.itemsize // ALIGNMENT) * ALIGNMENT
+        """Room for so many words, until ``last``."""
+        room = -(-count * WORD.itemsize // ALIGNMENT) * ALIGNMENT
         offset = self._left.take(room)
         self._ending.setdefault(last, []).append((offset, room))
         self.size = max(self.size, offset + room)

@@ -5,7 +5,8 @@ Our own threads over kernels that release the GIL, because Numba's threading lay
 Here a run takes the pool for itself (other threads wait), and a forked child starts a fresh pool.
 
 Within a run no thread sleeps: each goes through all steps, and they meet inside of the kernels, see
-`kernels.runtime.atomic`.
+`kernels.runtime.atomic`. Nor do they come back to Python between two steps: `kernels.runtime.native` calls one after
+the other.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
 
 import numpy as np
 
 from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
+from ..kernels.runtime.native import Calls, ready, run_calls
 from .cores import usable_cores
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
 """What every thread enters for its part of a run."""
+
+
+SECONDS = 0.05
+"""About how long the calling thread is at most away from Python, which hears of Ctrl-C only there."""
 
 
 class Schedule:
@@ -38,18 +45,43 @@ class Schedule:
         self.counters = self._fresh.copy()
         queues = [self.counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
         self._calls = [(step.kernel, (queue, *step.args)) for step, queue in zip(steps, queues, strict=True)]
+        self._native: Calls | None = None
+        self._together = 1
+        """How many steps the calling thread makes until it looks at Python; of a first run nothing is known."""
 
-    def reset(self) -> None:
-        """Make it ready for the next run."""
+    def prepare(self) -> None:
+        """Make it ready for the next run; compiles, before the first one, what has to be compiled."""
         self.counters[:] = self._fresh
+        if self._native is None and all(hasattr(kernel, "py_func") for kernel, _ in self._calls):
+            self._native = Calls(self._calls)
+            ready(self._native.table)
 
-    def run(self, around: Context, after_step: Callable[[Step], None] | None = None) -> None:
-        """One thread's part of a run; ``after_step`` is called when it has done its part of each step."""
+    def run(self, around: Context, after_step: Callable[[Step], None] | None = None, called: bool = False) -> None:
+        """One thread's part of a run; ``after_step`` is called when it has done its part of each step.
+
+        ``called``: it is the thread that the run was asked of, which Ctrl-C reaches.
+        """
         with around():
-            for number, (kernel, args) in enumerate(self._calls):
-                kernel(*args)
-                if after_step is not None:
-                    after_step(self.steps[number])
+            if after_step is not None or self._native is None:
+                for number, (kernel, args) in enumerate(self._calls):
+                    kernel(*args)
+                    if after_step is not None:
+                        after_step(self.steps[number])
+            elif called:
+                start = perf_counter()
+                for first in range(0, len(self.steps), self._together):
+                    self.make_calls(first, min(first + self._together, len(self.steps)))
+                parts = int((perf_counter() - start) / SECONDS) + 1
+                self._together = max(1, len(self.steps) // parts)
+            else:
+                self.make_calls(0, len(self.steps))
+
+    def make_calls(self, first: int, end: int) -> None:
+        """A thread's part of some steps. Raises RuntimeError if a kernel raised an error."""
+        assert self._native is not None
+        failed = run_calls(self._native.table, first, end)
+        if failed >= 0:
+            raise RuntimeError(f"the kernel {self.steps[failed].name} raised an error")
 
     def abort(self) -> None:
         """Nothing more is to be done: a thread that still runs leaves after the task that it is at."""
@@ -117,7 +149,7 @@ class Pool:
             around: a context that every thread enters for its part.
             after_step: is called after each step.
         """
-        schedule.reset()
+        schedule.prepare()
         while len(self._workers) < schedule.threads - 1:
             self._workers.append(_Worker(len(self._workers) + 1))
         workers = self._workers[: schedule.threads - 1]
@@ -127,7 +159,7 @@ class Pool:
         try:
             for worker in starting:
                 worker.go.release()
-            schedule.run(around, after_step)
+            schedule.run(around, after_step, called=True)
         except BaseException:
             schedule.abort()
             raise

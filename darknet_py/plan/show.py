@@ -9,7 +9,10 @@ import numpy as np
 
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
 from ..kernels.conv.winograd import winograd
+from ..kernels.int8.convolution import convolution_int8
+from ..numeric.number_format import FLOAT32
 from .contract import read_contract
+from .memory import INPUT
 from .regions import address_of
 from .verify import verify
 
@@ -26,15 +29,20 @@ WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "fi
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """The plan, line by line: its memory, its steps in order, and what `plan.verify` finds."""
-    numbers, profile = plan.layout.numbers, plan.profile
+    profile, narrow = plan.profile, plan.formats.narrow
+    numbers = narrow.name if narrow is FLOAT32 else f"{narrow.name} in {len(plan.formats.computed)} layers"
     yield (
-        f"plan of {plan.network.path}: input {plan.network.input}, math {profile.name}, numbers {numbers.name}, "
+        f"plan of {plan.network.path}: input {plan.network.input}, math {profile.name}, numbers {numbers}, "
         f"{plan.threads} thread{'s' * (plan.threads != 1)}, {plan.images} image{'s' * (plan.images != 1)} at a time"
     )
     for name, size, what in _memory(plan):
         yield f"{name:10} {size / MB:9.2f} MB  {what}"
     yield ""
     yield f"{'step':>4} {'layer':20} {'kernel':18} {'output':>16} {'at byte':>11} {'tasks':>6}  how"
+    for number, step in enumerate(plan.steps):
+        if step.layer == INPUT:
+            place = f"{_place(plan, step) or 0:>11,}"
+            yield f"{number:>4} {'  -1 input':20} {step.name:18} {plan.network.input!s:>16} {place} {step.tasks:>6}"
     for layer in plan.network.layers:
         steps = [(number, step) for number, step in enumerate(plan.steps) if step.layer == layer.index]
         if not steps:
@@ -67,7 +75,7 @@ def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     for step in plan.steps:
         for name in step.kernel.work.temporary:
             temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
-        if step.kernel in (convolution, winograd):
+        if step.kernel in (convolution, convolution_int8, winograd):
             weights = step.arguments["weights"]
             packed[address_of(weights)] = weights.nbytes
     for name, size in temporary.items():
@@ -99,7 +107,7 @@ def _why_none(plan: Plan, layer: Layer) -> str:
 
 def _how(plan: Plan, step: Step) -> str:
     """What was chosen for a step, as far as there was a choice."""
-    if step.kernel not in (convolution, winograd):
+    if step.kernel not in (convolution, convolution_int8, winograd):
         return ""
     cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
     if step.kernel is winograd:

@@ -146,23 +146,24 @@ class _Order:
 
     def run(self, step: Step, spans: dict[str, Spans]) -> Iterator[str]:
         """Check what a step reads, then note what it writes."""
-        layer = self.plan.network.layers[step.layer]
-        wanted = {layer.index, *self._sources(layer)}
+        number = step.layer
+        wanted = {number, *(self._sources(self.plan.network.layers[number]) if number != INPUT else ())}
         contract = read_contract(step.kernel.py_func)
         for name, parts in spans.items():
             if contract.arguments[name].role in ("read", "updated"):
                 for start, end in parts:
-                    yield from self._check_read(name, start, end, layer.index, wanted)
+                    yield from self._check_read(name, start, end, number, wanted)
         for name, parts in spans.items():
             role = contract.arguments[name].role
             for start, end in parts if role != "read" else []:
-                tag: Tag = ("temporary", None) if role == "temporary" else (layer.index, self._image(start))
+                tag: Tag = ("temporary", None) if role == "temporary" else (number, self._image(start))
                 self.regions.write(start, end, tag)
 
     def _sources(self, layer: Layer) -> set[int]:
         """The layers that write a layer's inputs."""
         layers, layout = self.plan.network.layers, self.plan.layout
-        return {writer for source in layer.sources for writer in layout.writers(layers, source)}
+        found = {writer for source in layer.sources for writer in layout.writers(layers, source)}
+        return found | (set(layer.sources) & layout.copies.keys())
 
     def _image(self, address: int) -> int | None:
         """The image whose part of the arena an address is in."""
@@ -185,10 +186,10 @@ class _Order:
         """Each layer that has steps must have read all of its inputs, of each image (losses read none)."""
         layers = self.plan.network.layers
         layout, losses = self.plan.layout, {layer.index for layer in layers if layer.loss}
-        for number in sorted({step.layer for step in self.plan.steps} - losses):
+        for number in sorted({step.layer for step in self.plan.steps} - losses - {INPUT}):
             for image in range(self.plan.images):
                 found = {holder for holder, _ in self.read.get((number, image), set())}
-                needed = read_by(layers[number], layers, layout.joins, layout.owners)
+                needed = read_by(layers[number], layers, layout.joins, layout.owners, layout.formats)
                 for source in sorted(needed - found):
                     yield f"layer {number} of image {image} does not read what layer {source} wrote"
 
@@ -198,7 +199,7 @@ class _Order:
         for number in sorted(plan.kept):
             holders = plan.layout.writers(plan.network.layers, number)
             for image in range(plan.images):
-                output = plan.output(number, image)
+                output = plan.stored(number, image)
                 start = address_of(output)
                 found = self.regions.holders(start, start + output.nbytes)
                 if found != {(holder, image) for holder in holders}:

@@ -110,7 +110,7 @@ class TrainPlan:
         with_delta = [number for number in own if number != INPUT and type(network.layers[number]) not in WITHOUT_DELTA]
         self._all_deltas, deltas = _arena([batch * sizes[number] for number in with_delta])
         self._deltas: dict[int, Floats] = dict(zip(with_delta, deltas, strict=True))
-        self._room = aligned_floats(room_of(network, self._computing))
+        self._room = aligned_floats(room_of(network, batch, self._computing))
         self.x = self._outputs[INPUT]
 
     def output(self, index: int) -> Floats:
@@ -227,15 +227,15 @@ def _arena(sizes: Sequence[int]) -> tuple[Floats, list[Floats]]:
 
 def memory_of(network: Network, batch: int, computing: Computing) -> int:
     """About how many bytes a plan for ``batch`` images takes, parameters and their updates included."""
-    kept = [layer.out.size * (4 if getattr(layer, "batch_normalize", False) else 2) for layer in network.layers]
-    room = room_of(network, computing)
+    kept = [layer.out.size * (3 if getattr(layer, "batch_normalize", False) else 2) for layer in network.layers]
+    room = room_of(network, batch, computing)
     return 4 * ((network.input.size + sum(kept)) * batch + room + 4 * network.parameters)
 
 
-def room_of(network: Network, computing: Computing) -> int:
+def room_of(network: Network, batch: int, computing: Computing) -> int:
     """Values of the memory that all layers share."""
     rooms = [
-        ROOMS[type(layer)](layer, computing.profile, computing.tile, computing.threads)
+        ROOMS[type(layer)](layer, batch, computing.tile, computing.threads)
         for layer in network.layers if type(layer) in ROOMS
     ]  # fmt: skip
     return max(rooms, default=0)

@@ -169,15 +169,14 @@ class Decoder:
         return [index, across, down, dc_table, 4 + ac_table, component.quant_table, start, row]
 
     def _transform(self) -> None:
-        scratch = np.empty(64, np.int16)
         for start, component in zip(self._starts(), self.frame.components, strict=True):
             self._demand_steps(component)
             first = component.quant_table * ZIGZAG_ENTRIES
-            steps = np.empty(64, np.int32)
-            steps[ZIGZAG[:64]] = self.tables.quant.steps[first : first + 64]
+            steps = np.empty(64, np.int16)  # products wrap to 16 bits, whatever their factors had above
+            steps[ZIGZAG[:64]] = self.tables.quant.steps[first : first + 64].astype(np.int16)
             size = (component.blocks_wide, component.blocks_high)
             scan.transform_blocks(
-                self.planes, start, component.row, self.coefficients, start, 8 * component.row, steps, *size, scratch
+                self.planes, start, component.row, self.coefficients, start, 8 * component.row, steps, *size
             )
 
     def mode_of(self, channels: int) -> int:

@@ -95,23 +95,35 @@ def _transposed(b: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
     return rows
 
 
+def _rows(b: ir.IRBuilder, source: ir.Value, at: ir.Value) -> list[ir.Value]:
+    """The eight rows of the block that starts at place ``at``."""
+    places = [b.gep(source, [b.add(at, ir.Constant(at.type, 8 * i))]) for i in range(8)]
+    return [b.load(b.bitcast(place, _SHORT.as_pointer()), align=2) for place in places]
+
+
 @intrinsic
 def idct(
-    typingctx: Context, plane: types.Type, start: types.Type, stride: types.Type, block: types.Type, at: types.Type
-) -> tuple[Signature, Callable[..., ir.Value]]:
-    """Transform ``block[at : at + 64]`` (int16, row by row) into the 8 x 8 bytes of ``plane`` from ``start`` on."""
+    typingctx: Context, plane: types.Type, start: types.Type, stride: types.Type, block: types.Type, at: types.Type,
+    steps: types.Type,
+) -> tuple[Signature, Callable[..., ir.Value]]:  # fmt: skip
+    """Transform ``block[at : at + 64]`` (int16, row by row) into the 8 x 8 bytes of ``plane`` from ``start`` on.
+
+    ``steps``: int16[64], what the block is multiplied by, wrapping to 16 bits; or None.
+    """
+    scaled = not isinstance(steps, types.NoneType)
     signature = types.void(
-        types.Array(types.uint8, 1, "C"), types.int64, types.int64, types.Array(types.int16, 1, "C"), types.int64
-    )
+        types.Array(types.uint8, 1, "C"), types.int64, types.int64, types.Array(types.int16, 1, "C"), types.int64,
+        steps,
+    )  # fmt: skip
 
     def codegen(context: BaseContext, b: ir.IRBuilder, signature: Signature, args: Sequence[ir.Value]) -> ir.Value:
-        plane, start, stride, block, at = args
+        plane, start, stride, block, at, steps = args
         source = cgutils.create_struct_proxy(signature.args[3])(context, b, block).data
         target = cgutils.create_struct_proxy(signature.args[0])(context, b, plane).data
-        rows = []
-        for i in range(8):
-            pointer = b.gep(source, [b.add(at, ir.Constant(ir.IntType(64), 8 * i))])
-            rows.append(b.load(b.bitcast(pointer, _SHORT.as_pointer()), align=2))
+        rows = _rows(b, source, at)
+        if scaled:
+            factors = cgutils.create_struct_proxy(signature.args[5])(context, b, steps).data
+            rows = [b.mul(*both) for both in zip(rows, _rows(b, factors, ir.Constant(at.type, 0)), strict=True)]
         columns = _transform(b, rows, 1 << (_COLUMN_SHIFT - 1), _COLUMN_SHIFT)
         level = (128 << _ROW_SHIFT) + (1 << (_ROW_SHIFT - 1))
         results = _transposed(b, _transform(b, _transposed(b, columns), level, _ROW_SHIFT))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...kernels.runtime.jit import kernel
 from .bits import (
     BAD_CODE,
@@ -127,38 +129,61 @@ def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, 
         shift: int: number of the bit
     """
     bit = 1 << shift
+    position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
+    status = OK
     if state[EOB_RUN] != 0:
         state[EOB_RUN] -= 1
-        _refine_band(coefficients, at, state, data, first, last, 64, 0, bit)
-        return TRUNCATED if state[MARKER] == FILE_END else OK
-    k = first
-    while k <= last:
-        run, size, length = _refining_symbol(state, data, lookup, codes, table)
-        if length == 0 or size > 1:
-            return BAD_CODE
-        _skip_bits(state, length)
-        value = 0
-        if size == 1:
-            value = bit if _next_bit(state, data) else -bit
-        elif run < 15:
-            if state[BITS] < run:
-                _refill(state, data)
-            state[EOB_RUN] = (1 << run) - 1 + unsigned_bits(state[BUFFER], run)
-            _skip_bits(state, run)
-            run = 64
-        k = _refine_band(coefficients, at, state, data, k, last, run, value, bit)
-    return TRUNCATED if state[MARKER] == FILE_END else OK
+        _, position, buffer, bits, marker = _refine_band(
+            coefficients, at, data, position, buffer, bits, marker, first, last, 64, 0, bit
+        )
+    else:
+        k = first
+        while k <= last:
+            had_marker = marker != NO_MARKER
+            if bits < 16:
+                position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+            run, size, length = _refining_symbol(buffer, lookup, codes, table)
+            # stb_image refuses a code that is cut short by a marker which it meets only now, and lets all others pass.
+            cut = not had_marker and marker != NO_MARKER and length > bits - ENDLESS
+            if cut or length == 0 or size > 1:
+                status = BAD_CODE
+                break
+            buffer <<= length
+            bits -= length
+            value = 0
+            if size == 1:
+                if bits < 1:
+                    position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+                value = bit if buffer < 0 else -bit
+                buffer <<= 1
+                bits -= 1
+            elif run < 15:
+                if bits < run:
+                    position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+                state[EOB_RUN] = (1 << run) - 1 + unsigned_bits(buffer, run)
+                buffer <<= run
+                bits -= run
+                run = 64
+            k, position, buffer, bits, marker = _refine_band(
+                coefficients, at, data, position, buffer, bits, marker, k, last, run, value, bit
+            )
+    state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
+    if status != OK:
+        return status
+    return TRUNCATED if marker == FILE_END else OK
 
 
 @kernel(forceinline=True)
-def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
-    """Refine what is not 0, pass some zeros, set the next one. Returns the place behind it.
+def _refine_band(coefficients, at, data, position, buffer, bits, marker, k, last, run, value, bit):
+    """Refine what is not 0, pass some zeros, set the next one.
+
+    Returns the place behind it, and the reader's numbers.
 
     Args:
         coefficients: updated int16[...]
         at: int: where in it the block starts
-        state: updated int64[...]: where the scan is, see `bits`
         data: uint8[...]: the file
+        position, buffer, bits, marker: int: as for `refill`
         k, last: int: first and last place in zigzag order
         run: int: how many zeros
         value: int: what the one behind them becomes
@@ -167,39 +192,39 @@ def _refine_band(coefficients, at, state, data, k, last, run, value, bit):
     while k <= last:
         place = at + ZIGZAG[k]
         k += 1
-        if coefficients[place] == 0:
+        coefficient = np.int64(coefficients[place])
+        if coefficient == 0:
             if run == 0:
                 coefficients[place] = value
                 break
             run -= 1
-        elif _next_bit(state, data) and coefficients[place] & bit == 0:
-            coefficients[place] += bit if coefficients[place] > 0 else -bit
-    return k
+            continue
+        if bits < 1:
+            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+        # Without a branch, which nobody could predict: add or take the bit if the next one is 1 and it is not set yet.
+        sign = coefficient >> 63
+        coefficients[place] = coefficient + ((bit ^ sign) - sign & buffer >> 63 & -np.int64(coefficient & bit == 0))
+        buffer <<= 1
+        bits -= 1
+    return k, position, buffer, bits, marker
 
 
 @kernel(forceinline=True)
-def _refining_symbol(state, data, lookup, codes, table):
+def _refining_symbol(buffer, lookup, codes, table):
     """Run, size and the code's length in bits; a length of 0 if there is no such code.
 
     Args:
-        state: updated int64[...]: where the scan is, see `bits`
-        data: uint8[...]: the file
+        buffer: int: as for `refill`, with 16 bits or more
         lookup: int32[...]: of `HuffmanTables`, all tables
         codes: int32[...]: of `HuffmanTables`, all tables
         table: int: number of the Huffman table
     """
-    had_marker = state[MARKER] != NO_MARKER
-    if state[BITS] < 16:
-        _refill(state, data)
-    entry = find_code(state[BUFFER], lookup, codes, table)
+    entry = find_code(buffer, lookup, codes, table)
     run, size, length = entry >> 12 & 15, entry >> 8 & 15, entry & 31
     value = entry >> 16
     if value != 0:
         # a whole coefficient: 1 or -1 if the file is sound, and then its bit is the one behind the code
         run, size, length = size, abs(value), length - 1
-    # stb_image refuses a code that is cut short by a marker which it meets only now, and lets all others pass.
-    if not had_marker and state[MARKER] != NO_MARKER and length > state[BITS] - ENDLESS:
-        length = 0
     return run, size, length
 
 

@@ -157,7 +157,7 @@ def _to_pixels(planes, start, row, block, is_flat):
         is_flat: bool: only its mean is set, which the transform would give to all of them
     """
     if not is_flat:
-        idct(planes, start, row, block, 0)
+        idct(planes, start, row, block, 0, None)
         return
     mean = max(-(1 << 15), min(4 * block[0], (1 << 15) - 1))
     value = max(0, min(((mean << 12) + (128 << 17) + (1 << 16)) >> 17, 255))
@@ -167,7 +167,7 @@ def _to_pixels(planes, start, row, block, is_flat):
 
 
 @kernel
-def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps, wide, high, scratch):
+def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps, wide, high):
     """A progressive component's pixels.
 
     Args:
@@ -177,13 +177,10 @@ def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps,
         coefficients: int16[...]
         first: int: where in it the component starts
         blocks_row: int: values of a row of blocks
-        steps: int32[64]: row by row
+        steps: int16[64]: row by row
         wide, high: int: sides of the component in blocks
-        scratch: written int16[64]: room to work in
     """
     for y in range(high):
         for x in range(wide):
             at = first + y * blocks_row + 64 * x
-            for i in range(64):
-                scratch[i] = coefficients[at + i] * steps[i]
-            idct(planes, start + 8 * (y * row + x), row, scratch, 0)
+            idct(planes, start + 8 * (y * row + x), row, coefficients, at, steps)

@@ -224,7 +224,7 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
         seen = shifted(source, channel * shape.plane)
         if cut.row > 0:
             copy_window(
-                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels
+                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels, 0
             )  # fmt: skip
             seen = window
         else:

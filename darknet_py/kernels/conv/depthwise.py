@@ -288,8 +288,8 @@ def _copy_frame(tile, frame, plane, y0, rows, shape, strip):
             _copy_line(tile, line, source, (shape.h - y) * w, w, shape.pad, strip.pitch)
         else:
             for i in range(0, strip.pitch, tile.lanes):
-                a = pixels_of_row(tile, source, 2 * i - shape.pad, w)
-                b = pixels_of_row(tile, source, 2 * i + tile.lanes - shape.pad, w)
+                a = pixels_of_row(tile, source, 2 * i - shape.pad, w, zero)
+                b = pixels_of_row(tile, source, 2 * i + tile.lanes - shape.pad, w, zero)
                 store(line, i, even_lanes(a, b))
                 store(line, i + strip.phase, odd_lanes(a, b))
 

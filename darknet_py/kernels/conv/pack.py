@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import even_lanes, load, load_between, odd_lanes, prefetch, shifted, splat, store
+from ..vector.simd import even_lanes, load, odd_lanes, prefetch, shifted, store
+from ..vector.words import load_between_or, word_splat
 
 AHEAD = 2400
 """About how many float32 values before their use the cache is asked for pixels."""
+
+UNMASKED = 4
+"""Most lanes of vectors that are read whole in short rows if they can be: longer ones come with fast masks."""
 
 
 @plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
@@ -44,8 +46,8 @@ def pack_weights(queue, packed, weights, filters, depth, part, rows):
 
 
 @kernel
-def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channels):
-    """Columns and rows of the input from (x0, y0) on (which may lie in the padding), 0 outside of the image.
+def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channels, missing):
+    """Columns and rows of the input from (x0, y0) on (which may lie in the padding).
 
     A row consists of ``phases`` parts: phase p holds the columns x0 + p, x0 + p + stride, ..., so that each tap finds
     the pixels of a row of the output next to each other. A part's length is a multiple of ``lanes``.
@@ -60,38 +62,42 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
         x0, y0: int: column and row of the input where the window starts
         height: int: rows of the window
         channels: int
+        missing: int: the word that stands outside of the image, if the tile's lanes are words; else that is 0
     """
     phases = min(shape.stride, shape.size)
     width = row // phases
     top = min(max(-y0, 0), height)
     bottom = min(max(shape.h - y0, top), height)
-    zero = splat(tile, np.float32(0))
+    outside = word_splat(tile, missing)
     ahead = (1 + AHEAD // plane) * shape.plane
     for _ in range(channels):
         for i in range(0, top * row, tile.lanes):
-            store(window, i, zero)
+            store(window, i, outside)
         for i in range(bottom * row, height * row, tile.lanes):
-            store(window, i, zero)
+            store(window, i, outside)
         start = shifted(source, (y0 + top) * shape.w)
         lines = shifted(window, top * row)
         if shape.stride == 1:
-            _copy_rows(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
+            _copy_rows(tile, lines, row, start, shape.w, x0, bottom - top, ahead, outside)
         elif shape.stride == 2:
-            _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top, ahead)
+            _copy_halves(tile, lines, row, start, shape.w, x0, bottom - top, ahead, outside)
         elif phases == 4 and shape.stride == 4:
-            _copy_quarters(tile, lines, row, start, shape.w, x0, bottom - top)
+            _copy_quarters(tile, lines, row, start, shape.w, x0, bottom - top, outside)
         elif phases == 8 and shape.stride == 8:
-            _copy_eighths(tile, lines, row, start, shape.w, x0, bottom - top)
+            _copy_eighths(tile, lines, row, start, shape.w, x0, bottom - top, outside)
         else:
+            for i in range(0, (bottom - top) * row, tile.lanes):
+                store(lines, i, outside)
             for y in range(bottom - top):
                 for i in range(row):
                     x = x0 + i // width + i % width * shape.stride
-                    lines[y * row + i] = start[y * shape.w + x] if 0 <= x < shape.w else np.float32(0)
+                    if 0 <= x < shape.w:
+                        lines[y * row + i] = start[y * shape.w + x]
         source, window = shifted(source, shape.plane), shifted(window, plane)
 
 
 @kernel(forceinline=True)
-def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
+def _copy_rows(tile, lines, row, start, w, x0, height, ahead, outside):
     """Rows of a window for stride 1. Meanwhile the cache is asked for the same rows of a channel to come.
 
     Args:
@@ -103,30 +109,31 @@ def _copy_rows(tile, lines, row, start, w, x0, height, ahead):
         x0: int: column of the image where the window starts
         height: int: how many rows
         ahead: int: how far away the channel to come is, in values
+        outside: vector: of what stands outside of the image
     """
     if row <= 4 * tile.lanes:  # short rows: by columns, each of which is cut off at the same lanes
         for i in range(0, row, tile.lanes):
             low, high = _inside(tile, x0 + i, w)
-            if high - low == tile.lanes:
+            if tile.lanes <= UNMASKED and high - low == tile.lanes:
                 for y in range(height):
                     store(lines, y * row + i, load(tile, start, y * w + x0 + i))
             else:
                 for y in range(height):
-                    store(lines, y * row + i, load_between(tile, start, y * w + x0 + i, low, high))
+                    store(lines, y * row + i, load_between_or(tile, start, y * w + x0 + i, low, high, outside))
         return
     for _ in range(height):
         for i in range(0, row, tile.lanes):
             prefetch(start, ahead + x0 + i)
-            store(lines, i, pixels_of_row(tile, start, x0 + i, w))
+            store(lines, i, pixels_of_row(tile, start, x0 + i, w, outside))
         lines, start = shifted(lines, row), shifted(start, w)
 
 
 @kernel(forceinline=True)
-def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
+def _copy_halves(tile, lines, row, start, w, x0, height, ahead, outside):
     """For stride 2: even columns (from x0 on) to the first half of each row, odd ones to the second.
 
     Args:
-        tile, lines, row, start, w, x0, height, ahead: any: as for `_copy_rows`
+        tile, lines, row, start, w, x0, height, ahead, outside: any: as for `_copy_rows`
     """
     lanes, half = tile.lanes, row // 2
     if half <= 4 * lanes:
@@ -134,21 +141,22 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
             x = x0 + 2 * i
             low, high = _inside(tile, x, w)
             low2, high2 = _inside(tile, x + lanes, w)
-            if high - low + high2 - low2 == 2 * lanes:
+            if lanes <= UNMASKED and high - low + high2 - low2 == 2 * lanes:
                 for y in range(height):
                     a, b = load(tile, start, y * w + x), load(tile, start, y * w + x + lanes)
                     store(lines, y * row + i, even_lanes(a, b))
                     store(lines, y * row + half + i, odd_lanes(a, b))
             else:
                 for y in range(height):
-                    a = load_between(tile, start, y * w + x, low, high)
-                    b = load_between(tile, start, y * w + x + lanes, low2, high2)
+                    a = load_between_or(tile, start, y * w + x, low, high, outside)
+                    b = load_between_or(tile, start, y * w + x + lanes, low2, high2, outside)
                     store(lines, y * row + i, even_lanes(a, b))
                     store(lines, y * row + half + i, odd_lanes(a, b))
         return
     for _ in range(height):
         for i in range(0, half, lanes):
-            a, b = pixels_of_row(tile, start, x0 + 2 * i, w), pixels_of_row(tile, start, x0 + 2 * i + lanes, w)
+            a = pixels_of_row(tile, start, x0 + 2 * i, w, outside)
+            b = pixels_of_row(tile, start, x0 + 2 * i + lanes, w, outside)
             prefetch(start, ahead + x0 + 2 * i)
             prefetch(start, ahead + x0 + 2 * i + lanes)
             store(lines, i, even_lanes(a, b))
@@ -157,37 +165,43 @@ def _copy_halves(tile, lines, row, start, w, x0, height, ahead):
 
 
 @kernel(forceinline=True)
-def _copy_quarters(tile, lines, row, start, w, x0, height):
+def _copy_quarters(tile, lines, row, start, w, x0, height, outside):
     """For stride 4: every fourth column to each quarter of a row, likewise.
 
     Args:
-        tile, lines, row, start, w, x0, height: any: as for `_copy_rows`
+        tile, lines, row, start, w, x0, height, outside: any: as for `_copy_rows`
     """
     lanes, quarter = tile.lanes, row // 4
     for _ in range(height):
         for i in range(0, quarter, lanes):
             x = x0 + 4 * i
-            a, b = pixels_of_row(tile, start, x, w), pixels_of_row(tile, start, x + lanes, w)
-            c, d = pixels_of_row(tile, start, x + 2 * lanes, w), pixels_of_row(tile, start, x + 3 * lanes, w)
+            a = pixels_of_row(tile, start, x, w, outside)
+            b = pixels_of_row(tile, start, x + lanes, w, outside)
+            c = pixels_of_row(tile, start, x + 2 * lanes, w, outside)
+            d = pixels_of_row(tile, start, x + 3 * lanes, w, outside)
             _store_quarters(tile, shifted(lines, i), quarter, a, b, c, d)
         lines, start = shifted(lines, row), shifted(start, w)
 
 
 @kernel(forceinline=True)
-def _copy_eighths(tile, lines, row, start, w, x0, height):
+def _copy_eighths(tile, lines, row, start, w, x0, height, outside):
     """For stride 8: every eighth column to each eighth of a row, likewise.
 
     Args:
-        tile, lines, row, start, w, x0, height: any: as for `_copy_rows`
+        tile, lines, row, start, w, x0, height, outside: any: as for `_copy_rows`
     """
     lanes, eighth = tile.lanes, row // 8
     for _ in range(height):
         for i in range(0, eighth, lanes):
             x = x0 + 8 * i
-            a, b = pixels_of_row(tile, start, x, w), pixels_of_row(tile, start, x + lanes, w)
-            c, d = pixels_of_row(tile, start, x + 2 * lanes, w), pixels_of_row(tile, start, x + 3 * lanes, w)
-            e, f = pixels_of_row(tile, start, x + 4 * lanes, w), pixels_of_row(tile, start, x + 5 * lanes, w)
-            g, h = pixels_of_row(tile, start, x + 6 * lanes, w), pixels_of_row(tile, start, x + 7 * lanes, w)
+            a = pixels_of_row(tile, start, x, w, outside)
+            b = pixels_of_row(tile, start, x + lanes, w, outside)
+            c = pixels_of_row(tile, start, x + 2 * lanes, w, outside)
+            d = pixels_of_row(tile, start, x + 3 * lanes, w, outside)
+            e = pixels_of_row(tile, start, x + 4 * lanes, w, outside)
+            f = pixels_of_row(tile, start, x + 5 * lanes, w, outside)
+            g = pixels_of_row(tile, start, x + 6 * lanes, w, outside)
+            h = pixels_of_row(tile, start, x + 7 * lanes, w, outside)
             _store_quarters(
                 tile, shifted(lines, i), 2 * eighth, even_lanes(a, b), even_lanes(c, d), even_lanes(e, f),
                 even_lanes(g, h),
@@ -217,19 +231,20 @@ def _store_quarters(tile, lines, pitch, a, b, c, d):
 
 
 @kernel(forceinline=True)
-def pixels_of_row(tile, start, x, w):
-    """A vector of pixels of a row, +0 where it is beyond the row's ends.
+def pixels_of_row(tile, start, x, w, outside):
+    """A vector of pixels of a row, and of ``outside`` beyond the row's ends.
 
     Args:
         tile: Tile
         start: float32*: the row
         x: int: column of the first pixel; may lie outside
         w: int: length of the row
+        outside: vector
     """
     if x >= 0 and x + tile.lanes <= w:
         return load(tile, start, x)
     low, high = _inside(tile, x, w)
-    return load_between(tile, start, x, low, high)
+    return load_between_or(tile, start, x, low, high, outside)
 
 
 @kernel(forceinline=True)

@@ -136,7 +136,7 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
         channels = min(cut.channels, channel1 - channel)
         copy_window(
             tile, window, shifted(source, channel * shape.plane), shape, cut.row, cut.plane, -shape.pad,
-            row0 * transform.step - shape.pad, height, channels,
+            row0 * transform.step - shape.pad, height, channels, 0,
         )  # fmt: skip
         for c in range(channels):
             for y in range(row1 - row0):

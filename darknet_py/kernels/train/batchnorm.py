@@ -1,7 +1,8 @@
-"""Batch normalisation by the batch's own statistics, and its gradient (``batchnorm_layer.c``, ``blas.c``).
+"""Batch normalisation by the batch's own statistics (``batchnorm_layer.c``, ``blas.c``).
 
 Sums run over images, then cells, in float32; what C computes in double is double here. Forward and backward have
-different epsilons.
+different epsilons. A sum's next addition waits for the one before, so that as many channels as a vector has lanes are
+summed side by side; for that, squares of values are transposed.
 """
 
 from __future__ import annotations
@@ -11,11 +12,26 @@ import math
 import numpy as np
 
 from ..layers.activations import LEAKY, LINEAR, activate
-from ..runtime.atomic import next_task
+from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
-from ..runtime.libm import pow
 from ..runtime.work import plan_kernel
-from .gradients import multiply_range
+from ..vector.simd import (
+    add,
+    div,
+    load,
+    load_between,
+    mul,
+    narrow,
+    pointer,
+    shifted,
+    splat,
+    store,
+    store_first,
+    sub,
+    where_positive,
+    widen,
+)
+from ..vector.transpose import store_transposed
 
 EPSILON = np.float64(np.float32(0.000001))
 """Added to the root of the variance, going forward."""
@@ -23,11 +39,11 @@ EPSILON = np.float64(np.float32(0.000001))
 GRADIENT_EPSILON = np.float32(0.00001)
 """Added to the variance, going back."""
 
-SIDE_BY_SIDE = 4
-"""Channels of one task of `normalize_batch`."""
+SIDE_BY_SIDE = 8
+"""Channels of one task of the kernels that take value by value."""
 
-PART = 2048
-"""Values that are still in the nearest cache when their sums are taken."""
+ROOM = 256
+"""Room for three squares of the registers, and some vectors."""
 
 ZERO = np.float32(0)
 
@@ -36,241 +52,172 @@ ADDED = np.float32(0.01)
 """Parts of the rolling statistics: of the old value, of the batch's."""
 
 
-@plan_kernel(tasks=lambda biases: -(-biases.size // SIDE_BY_SIDE))
-def normalize_batch(
-    queue, out, normalized, x, mean, variance, rolling_mean, rolling_variance, scales, biases, images, cells, code
+@plan_kernel(
+    tasks=lambda mean, tile: -(-mean.size // tile.lanes), temporary={"scratch": lambda workers: workers * ROOM}
+)
+def batch_statistics(
+    queue, mean, variance, deviations, rolling_mean, rolling_variance, x, scratch, images, cells, tile
 ):
-    """Normalise each channel by its own mean and variance, then scale, bias, activation.
+    """Mean and variance of each channel, and what they make of the rolling ones.
 
     Args:
-        out: written float32[images, biases.size, cells]
-        normalized: written float32[images, biases.size, cells]: kept for the way back
-        x: float32[images, biases.size, cells]
-        mean, variance: written float32[biases.size]
-        rolling_mean, rolling_variance: updated float32[biases.size]
-        scales, biases: float32[biases.size]
+        mean, variance: written float32[mean.size]
+        deviations: updated float64[-(-mean.size // tile.lanes) * tile.lanes]: by which distances from the mean are
+            divided; those of absent channels are left alone
+        rolling_mean, rolling_variance: updated float32[mean.size]
+        x: float32[images, mean.size, cells]
+        scratch: temporary float32[workers, ROOM]
         images: int
         cells: int: values of a channel
-        code: int: number of the activation
+        tile: Tile
 
     Requires:
-        is_code(code)
         images * cells > 1
+        3 * tile.lanes * tile.lanes + 4 * tile.lanes <= ROOM
     """
-    channels = biases.size
+    worker = join(queue, scratch.size // ROOM)
+    if worker < 0:
+        return
+    room, channels, lanes = pointer(scratch, worker * ROOM), mean.size, tile.lanes
+    count = images * cells
     while True:
         task = next_task(queue)
         if task < 0:
             return
-        start, end = task * SIDE_BY_SIDE, min((task + 1) * SIDE_BY_SIDE, channels)
-        if end - start == SIDE_BY_SIDE:
-            _four_statistics(mean, variance, x, start, channels, images, cells)
-        else:
-            for channel in range(start, end):
-                _statistics(mean, variance, x, channel, channels, images, cells)
-        for channel in range(start, end):
+        start = task * lanes
+        present = min(lanes, channels - start)
+        source = pointer(x, start * cells)
+        _sum(tile, room, source, channels * cells, present, images, cells)
+        part = splat(tile, np.float32(1.0 / count))
+        store_first(pointer(mean, start), 0, mul(load(tile, room, 0), part), present)
+        middle = load_between(tile, pointer(mean, start), 0, 0, present)
+        _sum_of_squares(tile, room, source, channels * cells, middle, present, images, cells)
+        part = splat(tile, np.float32(1.0 / (count - 1)))
+        store_first(pointer(variance, start), 0, mul(load(tile, room, 0), part), present)
+        for channel in range(start, start + present):
             centre, spread = mean[channel], variance[channel]
             rolling_mean[channel] = rolling_mean[channel] * KEPT + ADDED * centre
             rolling_variance[channel] = rolling_variance[channel] * KEPT + ADDED * spread
-            deviation = math.sqrt(np.float64(spread)) + EPSILON
-            for image in range(images):
-                first = (image * channels + channel) * cells
-                for i in range(first, first + cells):
-                    normalized[i] = np.float32(np.float64(x[i] - centre) / deviation)
-                _finish(out, normalized, first, cells, scales[channel], biases[channel], code)
+            deviations[channel] = math.sqrt(np.float64(spread)) + EPSILON
 
 
 @kernel
-def _statistics(mean, variance, x, channel, channels, images, cells):
-    """Mean and variance of one channel.
+def turn(tile, out, square, source, pitch, present, width):
+    """A square of values, with the channels in the lanes; 0 for absent channels.
 
     Args:
-        mean, variance: written float32[...]
-        x: float32[...]
-        channel, channels, images, cells: int: number of the channel, and how many there are of each
+        tile: Tile
+        out: written float32*: a vector for each cell
+        square: written float32*: of the registers' size
+        source: float32*: the first channel's first cell
+        pitch: int: values from one channel to the next
+        present, width: int: channels and cells
     """
-    count = images * cells
-    total = ZERO
-    for image in range(images):
-        first = (image * channels + channel) * cells
-        for i in range(first, first + cells):
-            total += x[i]
-    centre = total * np.float32(1.0 / count)
-    spread = ZERO
-    for image in range(images):
-        first = (image * channels + channel) * cells
-        for i in range(first, first + cells):
-            spread = _with_square(spread, x[i] - centre)
-    mean[channel], variance[channel] = centre, spread * np.float32(1.0 / (count - 1))
-
-
-@kernel(forceinline=True)
-def _with_square(total, distance):
-    """``total += pow(distance, 2)``: the sum in double, rounded; returns float32.
-
-    Args:
-        total, distance: float32
-    """
-    return np.float32(np.float64(total) + np.float64(distance) * np.float64(distance))
+    lanes = tile.lanes
+    if present == lanes and width == lanes:
+        store_transposed(tile, out, lanes, source, pitch, lanes, lanes)
+        return
+    for i in range(lanes):
+        if i < present:
+            store(square, i * lanes, load_between(tile, source, i * pitch, 0, width))
+        else:
+            store(square, i * lanes, splat(tile, ZERO))
+    store_transposed(tile, out, lanes, square, lanes, lanes, lanes)
 
 
 @kernel
-def _four_statistics(mean, variance, x, start, channels, images, cells):
-    """As `_statistics`, of four channels: their sums wait for each other's additions, not for their own.
+def _sum(tile, room, source, image_size, present, images, cells):
+    """Sums of channels side by side, into the room's first vector.
 
     Args:
-        mean, variance: written float32[...]
-        x: float32[...]
-        start, channels, images, cells: int: number of the first channel, and how many there are of each
+        tile: Tile
+        room: written float32*
+        source: float32*: the first image's first channel
+        image_size: int: values of an image
+        present, images, cells: int: how many channels, images, and cells of a channel
     """
-    a = b = c = d = ZERO
+    lanes, total = tile.lanes, splat(tile, ZERO)
+    turned = shifted(room, 2 * lanes)
     for image in range(images):
-        first = (image * channels + start) * cells
-        for i in range(first, first + cells):
-            a += x[i]
-            b += x[i + cells]
-            c += x[i + 2 * cells]
-            d += x[i + 3 * cells]
-    count = images * cells
-    part = np.float32(1.0 / count)
-    p, q, r, s = a * part, b * part, c * part, d * part
-    mean[start], mean[start + 1], mean[start + 2], mean[start + 3] = p, q, r, s
-    a = b = c = d = ZERO
-    for image in range(images):
-        first = (image * channels + start) * cells
-        for i in range(first, first + cells):
-            a = _with_square(a, x[i] - p)
-            b = _with_square(b, x[i + cells] - q)
-            c = _with_square(c, x[i + 2 * cells] - r)
-            d = _with_square(d, x[i + 3 * cells] - s)
-    part = np.float32(1.0 / (count - 1))
-    variance[start], variance[start + 1], variance[start + 2], variance[start + 3] = (
-        a * part,
-        b * part,
-        c * part,
-        d * part,
-    )
+        for cell in range(0, cells, lanes):
+            width = min(lanes, cells - cell)
+            turn(
+                tile, turned, shifted(turned, lanes * lanes), shifted(source, image * image_size + cell), cells,
+                present, width,
+            )  # fmt: skip
+            for j in range(width):
+                total = add(total, load(tile, turned, j * lanes))
+    store(room, 0, total)
 
 
 @kernel
-def _finish(out, normalized, first, cells, scale, bias, code):
-    """Scale, bias and activation of one channel of one image.
+def _sum_of_squares(tile, room, source, image_size, middle, present, images, cells):
+    """As `_sum`, of squared distances: ``total += pow(distance, 2)``, the sum in double, rounded.
 
     Args:
-        out: written float32[...]
-        normalized: float32[...]
-        first: int: place of the channel
-        cells: int: its values
-        scale, bias: float32
-        code: int: number of the activation
+        tile: Tile
+        room: written float32*
+        source: float32*: the first image's first channel
+        image_size: int: values of an image
+        middle: vector: of float32, the centres
+        present, images, cells: int: how many channels, images, and cells of a channel
     """
-    if code == LINEAR:
-        for i in range(first, first + cells):
-            out[i] = normalized[i] * scale + bias
-    elif code == LEAKY:
-        for i in range(first, first + cells):
-            y = normalized[i] * scale + bias
-            out[i] = y if y > 0 else np.float32(0.1 * y)
-    else:
-        for i in range(first, first + cells):
-            out[i] = activate(normalized[i] * scale + bias, code)
+    lanes, total = tile.lanes, splat(tile, ZERO)
+    turned = shifted(room, 2 * lanes)
+    for image in range(images):
+        for cell in range(0, cells, lanes):
+            width = min(lanes, cells - cell)
+            turn(
+                tile, turned, shifted(turned, lanes * lanes), shifted(source, image * image_size + cell), cells,
+                present, width,
+            )  # fmt: skip
+            for j in range(width):
+                distance = widen(sub(load(tile, turned, j * lanes), middle))
+                total = narrow(add(widen(total), mul(distance, distance)))
+    store(room, 0, total)
 
 
-@plan_kernel(tasks=lambda scales: -(-scales.size // 2))
-def batch_gradient(
-    queue, delta, out, x, normalized, mean, variance, scales, bias_updates, scale_updates, images, cells, code
-):
-    """From the deltas of the output to those of ``x``, in place; updates of biases and scales.
+@plan_kernel(tasks=lambda images, mean: images * -(-mean.size // SIDE_BY_SIDE))
+def normalize_batch(queue, out, x, mean, deviations, scales, biases, images, cells, code, tile):
+    """Normalise each channel by the batch's mean and deviation, then scale, bias, activation.
 
     Args:
-        delta: updated float32[images, scales.size, cells]
-        out: float32[images, scales.size, cells]: the output, after the activation
-        x, normalized: float32[images, scales.size, cells]
-        mean, variance: float32[scales.size]: the batch's
-        scales: float32[scales.size]
-        bias_updates, scale_updates: updated float32[scales.size]
+        out: written float32[images, mean.size, cells]
+        x: float32[images, mean.size, cells]
+        mean: float32[mean.size]
+        deviations: float64[mean.size] or more
+        scales, biases: float32[mean.size]
         images: int
         cells: int: values of a channel
         code: int: number of the activation
+        tile: Tile
 
     Requires:
         is_code(code)
     """
-    channels = scales.size
+    channels, lanes = mean.size, tile.lanes
+    groups, tenth = (channels + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE, splat(tile, 0.1)
     while True:
         task = next_task(queue)
         if task < 0:
             return
-        channel = 2 * task
-        count = min(2, channels - channel)
-        by_scale, mean_delta, variance_delta = ZERO, ZERO, ZERO
-        by_scale1, mean_delta1, variance_delta1 = ZERO, ZERO, ZERO
-        centre, scale = mean[channel], scales[channel]
-        centre1, scale1 = mean[channel + count - 1], scales[channel + count - 1]
-        for image in range(images):
-            by_bias, by_bias1 = ZERO, ZERO
-            begin = (image * channels + channel) * cells
-            for first in range(begin, begin + cells, PART):
-                last = min(first + PART, begin + cells)
-                multiply_range(delta, out, first, last, code)
-                if count == 1:
-                    for i in range(first, last):
-                        d = delta[i]
-                        by_bias += d
-                        by_scale += d * normalized[i]
-                        scaled = d * scale
-                        mean_delta += scaled
-                        variance_delta += scaled * (x[i] - centre)
-                        delta[i] = scaled
-                    continue
-                multiply_range(delta, out, first + cells, last + cells, code)
-                for i in range(first, last):  # two channels: their sums wait for each other's additions
-                    k = i + cells
-                    d, e = delta[i], delta[k]
-                    by_bias += d
-                    by_bias1 += e
-                    by_scale += d * normalized[i]
-                    by_scale1 += e * normalized[k]
-                    scaled, scaled1 = d * scale, e * scale1
-                    mean_delta += scaled
-                    mean_delta1 += scaled1
-                    variance_delta += scaled * (x[i] - centre)
-                    variance_delta1 += scaled1 * (x[k] - centre1)
-                    delta[i], delta[k] = scaled, scaled1
-            bias_updates[channel] += by_bias
-            if count == 2:
-                bias_updates[channel + 1] += by_bias1
-        scale_updates[channel] += by_scale
-        _finish_gradient(
-            delta, x, centre, variance[channel], mean_delta, variance_delta, channel, channels, images, cells
-        )
-        if count == 2:
-            channel += 1
-            scale_updates[channel] += by_scale1
-            _finish_gradient(
-                delta, x, centre1, variance[channel], mean_delta1, variance_delta1, channel, channels, images, cells
-            )
-
-
-@kernel
-def _finish_gradient(delta, x, centre, variance, mean_delta, variance_delta, channel, channels, images, cells):
-    """The deltas of one channel's values (``mean_delta_cpu``, ``variance_delta_cpu``, ``normalize_delta_cpu``).
-
-    Args:
-        delta: updated float32[...]: those of the normalised values
-        x: float32[...]
-        centre, variance: float32: the batch's
-        mean_delta, variance_delta: float32: sums
-        channel, channels, images, cells: int: number of the channel, and how many there are of each
-    """
-    count = images * cells
-    spread = np.float64(variance + GRADIENT_EPSILON)
-    root = math.sqrt(spread)
-    mean_delta = np.float32(mean_delta * (-1.0 / root))
-    variance_delta = np.float32(variance_delta * (-0.5 * pow(spread, -1.5)))
-    slope = np.float64(variance_delta) * 2.0
-    shift = np.float64(mean_delta / np.float32(count))
-    for image in range(images):
-        first = (image * channels + channel) * cells
-        for i in range(first, first + cells):
-            delta[i] = np.float32(delta[i] / root + slope * np.float64(x[i] - centre) / count + shift)
+        start = task % groups * SIDE_BY_SIDE
+        for channel in range(start, min(start + SIDE_BY_SIDE, channels)):
+            first = (task // groups * channels + channel) * cells
+            source, target = pointer(x, first), pointer(out, first)
+            middle, deviation = splat(tile, mean[channel]), splat(tile, deviations[channel])
+            scale, bias = splat(tile, scales[channel]), splat(tile, biases[channel])
+            for i in range(0, cells, lanes):
+                width = min(lanes, cells - i)
+                value = load(tile, source, i) if width == lanes else load_between(tile, source, i, 0, width)
+                value = narrow(div(widen(sub(value, middle)), deviation))
+                value = add(mul(value, scale), bias)
+                if code == LEAKY:
+                    value = where_positive(value, value, narrow(mul(widen(value), tenth)))
+                if width == lanes:
+                    store(target, i, value)
+                else:
+                    store_first(target, i, value, width)
+            if code != LEAKY and code != LINEAR:
+                for i in range(cells):
+                    target[i] = activate(target[i], code)

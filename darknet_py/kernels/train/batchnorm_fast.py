@@ -28,7 +28,7 @@ TENTH = np.float32(0.1)
 def normalize_batch_fast(
     queue, out, x, mean, variance, rolling_mean, rolling_variance, scales, biases, scratch, images, cells, code, tile
 ):
-    """As `batchnorm.normalize_batch`; the normalised values are not kept.
+    """As `batchnorm.batch_statistics` and `batchnorm.normalize_batch`.
 
     Args:
         out: written float32[images, biases.size, cells]
@@ -158,7 +158,7 @@ def _scale(tile, out, x, count, centre, factor, bias, code):
 def batch_gradient_fast(
     queue, delta, out, x, mean, variance, scales, bias_updates, scale_updates, scratch, images, cells, code, tile
 ):
-    """As `batchnorm.batch_gradient`.
+    """As `batchnorm_back.batch_gradient_sums` and `batchnorm_back.batch_gradient`.
 
     Args:
         delta: updated float32[images, scales.size, cells]

@@ -1,23 +1,16 @@
-"""A convolution's input unrolled by cells, its columns folded back (``im2col_cpu``, ``col2im_cpu``); packing."""
+"""A convolution's columns folded back (``col2im_cpu``); packing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..runtime.atomic import join, next_task
-from ..runtime.jit import kernel
+from ..runtime.atomic import next_task
 from ..runtime.work import plan_kernel
-from ..vector.simd import load_between, pointer, shifted, splat, store
+from ..vector.simd import pointer
 from ..vector.transpose import store_transposed
-
-BLOCK = 128
-"""Cells of a row of the output that one task unrolls."""
 
 TOGETHER = 8
 """Blocks of filters of one task of `pack_columns`: the rows of its matrix lie far apart."""
-
-SQUARE = 256
-"""Room for as many vectors as a vector has lanes."""
 
 
 def count_cells(shape):
@@ -28,80 +21,6 @@ def count_cells(shape):
 def count_taps(shape):
     """Products of which an output is the sum."""
     return shape.c * shape.size * shape.size
-
-
-@plan_kernel(
-    tasks=lambda shape: shape.groups * shape.out_h * -(-shape.out_w // BLOCK),
-    temporary={"scratch": lambda workers: workers * SQUARE},
-)
-def unroll_cells(queue, out, x, scratch, shape, tile):
-    """For each cell of the output what its taps see, in the order (channel, ky, kx); 0 in the padding.
-
-    Args:
-        out: written float32[shape.groups, count_cells(shape), count_taps(shape)]
-        x: float32[shape.groups:shape.group, shape.c:shape.plane, shape.h, shape.w] or more
-        scratch: temporary float32[workers, SQUARE]: what a vector of taps sees, for a vector of cells
-        shape: ConvShape
-        tile: Tile
-
-    Requires:
-        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
-        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
-        tile.lanes * tile.lanes <= SQUARE
-    """
-    worker = join(queue, scratch.size // SQUARE)
-    if worker < 0:
-        return
-    square = pointer(scratch, worker * SQUARE)
-    taps, blocks = shape.c * shape.size * shape.size, (shape.out_w + BLOCK - 1) // BLOCK
-    while True:
-        task = next_task(queue)
-        if task < 0:
-            return
-        row, first = task // blocks, task % blocks * BLOCK
-        source = pointer(x, row // shape.out_h * shape.group)
-        for column in range(first, min(first + BLOCK, shape.out_w), tile.lanes):
-            width = min(tile.lanes, shape.out_w - column)
-            target = pointer(out, (row * shape.out_w + column) * taps)
-            for tap in range(0, taps, tile.lanes):
-                count = min(tile.lanes, taps - tap)
-                _see(tile, square, source, shape, tap, count, row % shape.out_h, column)
-                store_transposed(tile, shifted(target, tap), taps, square, tile.lanes, width, count)
-
-
-@kernel
-def _see(tile, square, source, shape, first, count, row, column):
-    """What some taps see of the cells from a column of an output's row on, a vector for each tap.
-
-    Args:
-        tile: Tile
-        square: written float32*
-        source: float32*: a group's first channel
-        shape: ConvShape
-        first, count: int: number of the first tap, and how many
-        row, column: int: of the output
-    """
-    size, stride, lanes = shape.size, shape.stride, tile.lanes
-    channel, ky, kx = first // (size * size), first // size % size, first % size
-    zero = splat(tile, np.float32(0))
-    for i in range(count):
-        y, left = row * stride + ky - shape.pad, column * stride + kx - shape.pad
-        line = shifted(source, channel * shape.plane + y * shape.w)
-        vector = shifted(square, i * lanes)
-        if y < 0 or y >= shape.h:
-            store(vector, 0, zero)
-        elif stride == 1:
-            low, high = min(max(-left, 0), lanes), min(max(shape.w - left, 0), lanes)
-            store(vector, 0, load_between(tile, line, left, low, max(low, high)))
-        else:
-            for j in range(lanes):
-                at = left + j * stride
-                vector[j] = line[at] if 0 <= at < shape.w else np.float32(0)
-        kx += 1
-        if kx == size:
-            kx, ky = 0, ky + 1
-            if ky == size:
-                ky, channel = 0, channel + 1
 
 
 @plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))

@@ -10,10 +10,12 @@ from numba import types
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)
 
+_NUMBERS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: INT32}
+
 
 def vector_type(dtype: Any, lanes: int) -> ir.VectorType:
-    """LLVM's type of ``lanes`` numbers of a Numba type, float32 or float64."""
-    return ir.VectorType(ir.FloatType() if dtype == types.float32 else ir.DoubleType(), lanes)
+    """LLVM's type of ``lanes`` numbers of a Numba type: float32, float64 or int32."""
+    return ir.VectorType(_NUMBERS[dtype], lanes)
 
 
 def zeros(vector: ir.VectorType) -> ir.Constant:
@@ -32,12 +34,12 @@ def store_vector(builder: Any, vector: Any, address: Any) -> None:
     builder.store(vector, builder.bitcast(address, vector.type.as_pointer()), align=4)
 
 
-def load_some(builder: Any, address: Any, mask: Any) -> Any:
-    """Lanes of memory whose mask is set; the others are +0 and are not touched."""
+def load_some(builder: Any, address: Any, mask: Any, other: Any = None) -> Any:
+    """Lanes of memory whose mask is set; the others are not touched, and are those of ``other``, by default +0."""
     vector = ir.VectorType(address.type.pointee, mask.type.count)
     address = builder.bitcast(address, vector.as_pointer())
     function = _masked(builder, "load", vector, vector, [address.type, INT32, mask.type, vector])
-    return builder.call(function, [address, INT32(4), mask, ir.Constant(vector, None)])
+    return builder.call(function, [address, INT32(4), mask, ir.Constant(vector, None) if other is None else other])
 
 
 def store_some(builder: Any, vector: Any, address: Any, mask: Any) -> None:

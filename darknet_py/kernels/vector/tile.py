@@ -19,6 +19,7 @@ class Tile:
     ``fused``: the processor has fused multiply-add. ``contract``: sums of products are made with it, which changes
     their bits (profile ``fast``); else their every step rounds. ``embedded``: a scalar is read by each multiplication,
     as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
+    ``words``: what the 4 bytes of a lane are, see `kernels.vector.words`; 0: a float32.
     ``indexed``: multiplications take a scalar from a lane of a vector, so that several are read at a time.
     """
 
@@ -29,6 +30,7 @@ class Tile:
     fused: bool = False
     contract: bool = False
     embedded: bool = False
+    words: int = 0
     indexed: bool = False
 
     @property
@@ -73,5 +75,10 @@ def host_tile() -> Tile:
     if "+avx" in enabled:
         return AVX2 if "+fma" in enabled else AVX
     if triple.startswith(("aarch64", "arm64")):
-        return NEON_IN_ORDER if name in IN_ORDER else NEON
+        return arm_tile(name)
     return SSE
+
+
+def arm_tile(name: str) -> Tile:
+    """The shape for an ARM processor, by LLVM's name of it."""
+    return NEON_IN_ORDER if name in IN_ORDER else NEON

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ... import layers
-from . import convolutional, elementwise, heads, moves, pooling, recurrent, weighted
+from . import convolutional, elementwise, heads, int8, moves, pooling, recurrent, weighted
 
 if TYPE_CHECKING:
     from ...kernels.runtime.work import PlanKernel
@@ -60,6 +60,20 @@ HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], list[Any]]] = {
 }
 """By layer class."""
 
+NARROW: dict[str, dict[type[layers.Layer], Callable[[Any, Any], list[Any]]]] = {
+    "int8": {
+        layers.Convolutional: int8.convolutional_steps,
+        layers.Dropout: elementwise.dropout_steps,
+        layers.Empty: elementwise.dropout_steps,
+        layers.MaxPool: int8.maxpool_steps,
+        layers.Reorg: int8.reorg_steps,
+        layers.Route: int8.route_steps,
+        layers.Shortcut: int8.shortcut_steps,
+        layers.Upsample: int8.upsample_steps,
+    },
+}
+"""By name of a narrow number format and layer class: all classes with layers that can be computed in it."""
+
 OWN_KERNELS: dict[str, PlanKernel] = {}
 """By activation that a program has brought along (`extend.add_activation`): what computes it, as a step of its own."""
 
@@ -68,6 +82,8 @@ def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
     if type(layer) not in HANDLERS:
         raise TypeError(f"no kernel runs [{layer.kind}]")
+    if context.narrow is not None:
+        return NARROW[context.narrow.name][type(layer)](layer, context)
     activation = getattr(layer, "activation", None)
     if activation not in OWN_KERNELS:
         return HANDLERS[type(layer)](layer, context)

@@ -12,7 +12,6 @@ from . import convolution, dense, elementwise, moves, pooling
 if TYPE_CHECKING:
     from ...kernels.vector.tile import Tile
     from ...network import Network
-    from ...numeric.arithmetic import Arithmetic
     from ..context import LayerContext, Passes
 
 HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], Any]] = {
@@ -38,11 +37,11 @@ HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], Any]] = {
 }
 """Layer class -> the function that makes its passes. What is not here cannot be trained."""
 
-ROOMS: dict[type[layers.Layer], Callable[[Any, Arithmetic, Tile, int], int]] = {
+ROOMS: dict[type[layers.Layer], Callable[[Any, int, Tile, int], int]] = {
     layers.Convolutional: convolution.convolutional_room,
     layers.Local: dense.local_room,
 }
-"""Layer class -> how many values of the memory that all layers share it needs."""
+"""Layer class -> how many values of the memory that all layers share it needs, of (layer, batch, tile, threads)."""
 
 
 IN_PLACE = frozenset({layers.Dropout})

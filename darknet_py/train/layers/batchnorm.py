@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...kernels.layers.activations import CODES
-from ...kernels.train import batchnorm, batchnorm_fast, gradients
-from ...plan.memory import aligned_floats
+from ...kernels.train import batchnorm, batchnorm_back, batchnorm_fast, gradients
 from ..context import Passes
 
 if TYPE_CHECKING:
@@ -32,31 +32,46 @@ def normalized_passes(layer: Weighted, context: LayerContext, raw: Floats, chann
     Of layers without batch normalisation ``raw`` is the output itself, and its biases and activation are in place.
     """
     code, cells, batch = CODES[layer.activation], layer.out.size // channels, context.batch
-    delta = context.own_delta
     if not layer.batch_normalize:
-        slope = context.step(gradients.multiply_gradient, delta=delta, out=context.out, code=code)
+        slope = context.step(gradients.multiply_gradient, delta=context.own_delta, out=context.out, code=code)
         sums = context.step(
-            gradients.sum_biases, updates=context.updates["biases"], delta=delta, images=batch, channels=channels,
-            cells=cells,
+            gradients.sum_biases, updates=context.updates["biases"], delta=context.own_delta, images=batch,
+            channels=channels, cells=cells,
         )  # fmt: skip
         return Passes(backward=[slope, sums])
     check_batchnorm(layer, context, cells)
     if not context.profile.exact and layer.activation in ("leaky", "linear"):
         return _fast_passes(context, raw, channels, code)
+    return _exact_passes(context, raw, channels, code)
+
+
+def _exact_passes(context: LayerContext, raw: Floats, channels: int, code: int) -> Passes:
+    """Batch normalisation with its sums in order."""
     arrays, updates = context.arrays, context.updates
-    normalized = aligned_floats(raw.size)
+    side_by_side = replace(context.tile, lanes=max(4, context.tile.lanes // 2))
     mean, variance = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
-    forward = context.step(
-        batchnorm.normalize_batch, out=context.out, normalized=normalized, x=raw, mean=mean, variance=variance,
-        rolling_mean=arrays["rolling_mean"], rolling_variance=arrays["rolling_variance"], scales=arrays["scales"],
-        biases=arrays["biases"], images=batch, cells=cells, code=code,
-    )  # fmt: skip
-    back = context.step(
-        batchnorm.batch_gradient, delta=delta, out=context.out, x=raw, normalized=normalized, mean=mean,
-        variance=variance, scales=arrays["scales"], bias_updates=updates["biases"], scale_updates=updates["scales"],
-        images=batch, cells=cells, code=code,
-    )  # fmt: skip
-    return Passes([forward], [back], statistics={"mean": mean, "variance": variance})
+    deviations = np.ones(-(-channels // side_by_side.lanes) * side_by_side.lanes)
+    facts = {"x": raw, "mean": mean, "images": context.batch, "cells": raw.size // (context.batch * channels)}
+    forward = [
+        context.step(
+            batchnorm.batch_statistics, variance=variance, deviations=deviations, rolling_mean=arrays["rolling_mean"],
+            rolling_variance=arrays["rolling_variance"], tile=side_by_side, **facts,
+        ),
+        context.step(
+            batchnorm.normalize_batch, out=context.out, deviations=deviations, scales=arrays["scales"],
+            biases=arrays["biases"], code=code, tile=context.tile, **facts,
+        ),
+    ]  # fmt: skip
+    facts |= {"delta": context.own_delta, "variance": variance, "scales": arrays["scales"]}
+    sums = np.zeros(2 * channels, np.float32)
+    back = [
+        context.step(
+            batchnorm_back.batch_gradient_sums, sums=sums, out=context.out, deviations=deviations, code=code,
+            bias_updates=updates["biases"], scale_updates=updates["scales"], tile=side_by_side, **facts,
+        ),
+        context.step(batchnorm_back.batch_gradient, sums=sums, tile=context.tile, **facts),
+    ]  # fmt: skip
+    return Passes(forward, back, statistics={"mean": mean, "variance": variance})
 
 
 def _fast_passes(context: LayerContext, raw: Floats, channels: int, code: int) -> Passes:

@@ -1,7 +1,7 @@
 """``[convolutional]``: both backward products go through the forward micro-kernels (``backward_convolutional_layer``).
 
 * Weights: for each image, deltas (filters x cells) times what the cells see (cells x taps); one addition of each sum
-  into the updates.
+  into the updates: see `kernels.train.weights`.
 * Inputs: weights (taps x filters) times deltas (filters x cells) gives the columns, whose taps are added to the pixels
   that they see, tap by tap.
 """
@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...kernels.conv.convolution import ConvShape
+from ...kernels.conv.multiply import AHEAD
 from ...kernels.layers.activations import CODES
-from ...kernels.train import columns, moves
+from ...kernels.train import columns, inputs, moves
+from ...kernels.train.weights import weight_gradient
 from ...plan.conv_cut import Images
 from ...plan.convolution import conv_shape
 from ...plan.memory import aligned_floats
 from ..context import Passes
 from .batchnorm import normalized_passes
 from .product import Filtering, Product, convolution_of, matrix_shape
+from .share import panel_offsets, rows_of_bands, share_weights
 
 if TYPE_CHECKING:
     from ...kernels.vector.tile import Tile
     from ...layers import Convolutional
-    from ...numeric.arithmetic import Arithmetic
     from ...plan.step import Step
     from ...typing import Floats
     from ..context import LayerContext
@@ -35,12 +39,11 @@ def _facts(layer: Convolutional) -> tuple[ConvShape, int, int]:
     return shape, shape.c * shape.size**2, layer.out_h * layer.out_w
 
 
-def convolutional_room(layer: Convolutional, profile: Arithmetic, tile: Tile, threads: int) -> int:
-    """Values of shared memory that the backward pass needs: unrolled cells, packed deltas, the product."""
+def convolutional_room(layer: Convolutional, batch: int, tile: Tile, threads: int) -> int:
+    """Values of shared memory that the backward pass needs: an image's columns, or each image's part of the updates."""
     shape, taps, cells = _facts(layer)
-    product = Product.of(matrix_shape(shape.n, cells, taps, shape.groups), profile, tile, threads)
-    parts = (shape.groups * taps * cells, product.packed_size, layer.n * taps)
-    return sum(-(-part // 32) * 32 for part in parts)
+    share = share_weights(shape, batch, tile, threads)
+    return max(shape.groups * taps * cells, 0 if share.adds else batch * layer.n * taps)
 
 
 def convolutional_passes(layer: Convolutional, context: LayerContext) -> Passes:
@@ -62,11 +65,10 @@ def convolutional_passes(layer: Convolutional, context: LayerContext) -> Passes:
         passes.repack.append(_copy(context, forward.biases, context.arrays["biases"]))
     passes.forward = forward.multiply(raw, packed, context.x) + passes.forward
     by_inputs = _input_gradient(layer, context, passes)
-    for image in range(context.batch):
-        passes.backward += _weight_gradient(layer, context, image)
-        if by_inputs is not None:
-            passes.backward += by_inputs.steps(image)
+    passes.backward += _weight_gradient(layer, context)
     if by_inputs is not None:
+        for image in range(context.batch):
+            passes.backward += by_inputs.steps(image)
         passes.backward += by_inputs.steps_of_all()
     return passes
 
@@ -75,46 +77,64 @@ def _copy(context: LayerContext, out: Floats, x: Floats) -> Step:
     return context.step(moves.copy_parts, out=out, x=x, parts=1, size=x.size, next_out=x.size, next_x=x.size)
 
 
-def _weight_gradient(layer: Convolutional, context: LayerContext, image: int) -> list[Step]:
-    """One image's part of the updates of the weights."""
-    shape, taps, cells = _facts(layer)
-    product = Product.of(
-        matrix_shape(shape.n, cells, taps, shape.groups), context.profile, context.tile, context.threads
-    )
-    unrolled, packed, sums = _parts(context.room, shape.groups * taps * cells, product.packed_size, layer.n * taps)
-    return [
-        context.step(
-            columns.unroll_cells, out=unrolled, x=context.image(context.x, image), shape=shape, tile=context.tile
-        ),
-        product.pack(packed, context.image(context.own_delta, image)),
-        *product.multiply(sums, packed, unrolled),
-        _add(context, context.updates["weights"], sums),
-    ]
-
-
-def _add(context: LayerContext, out: Floats, x: Floats) -> Step:
-    return context.step(
-        moves.add_scaled, out=out, x=x, parts=1, size=x.size, next_out=x.size, next_x=x.size, factor=moves.ONE
-    )
-
-
-def _parts(room: Floats, *sizes: int) -> list[Floats]:
-    """Parts of some memory that do not overlap."""
-    parts, first = [], 0
-    for size in sizes:
-        parts.append(room[first : first + size])
-        first += -(-size // 32) * 32
-    return parts
+def _weight_gradient(layer: Convolutional, context: LayerContext) -> list[Step]:
+    """The updates of the weights."""
+    shape, taps, _ = _facts(layer)
+    batch, updates = context.batch, context.updates["weights"]
+    tile = context.profile.tile(context.tile)
+    share = share_weights(shape, batch, tile, context.threads)
+    out = updates if share.adds else context.room[: batch * layer.n * taps]
+    step = context.step(
+        weight_gradient, out=out, x=context.x, delta=context.own_delta, offsets=panel_offsets(share, tile),
+        images=batch, shape=shape, share=share, tile=tile,
+    )  # fmt: skip
+    return [step] if share.adds else [step, context.step(moves.sum_parts, out=updates, x=out, parts=batch)]
 
 
 def _input_gradient(
     layer: Convolutional, context: LayerContext, passes: Passes
-) -> _InputGradient | _TurnedFilters | None:
+) -> _InputGradient | _WideInputGradient | _TurnedFilters | None:
     """How the deltas of the input are computed, if there are any. ``passes`` gets the steps that pack the weights."""
     if context.below is None:
         return None
     turned = _TurnedFilters.of(layer, context, passes) if context.profile.transforms and not context.shared else None
-    return turned or _InputGradient(layer, context, passes)
+    return turned or _WideInputGradient.of(layer, context, passes) or _InputGradient(layer, context, passes)
+
+
+class _WideInputGradient:
+    """The deltas of the input of a convolution of stride 1, whose maps are wide: see `kernels.train.inputs`."""
+
+    def __init__(self, layer: Convolutional, rows: int, context: LayerContext, passes: Passes) -> None:
+        assert context.below is not None
+        shape, taps, _ = _facts(layer)
+        tile = context.profile.tile(context.tile)
+        packed = aligned_floats(-(-shape.c // tile.rows) * tile.rows * taps // shape.c * shape.n)
+        passes.repack.append(
+            context.step(
+                inputs.pack_taps, packed=packed, weights=context.arrays["weights"], n=shape.n, c=shape.c,
+                taps=shape.size**2, rows=tile.rows,
+            )
+        )  # fmt: skip
+        plane = (rows + shape.size - 1) * inputs.window_row(shape, tile)
+        offsets = np.append(np.arange(shape.n) * plane, np.zeros(AHEAD)).astype(np.int64)
+        self._step = context.step(
+            inputs.input_gradient, out=context.below, delta=context.own_delta, weights=packed, offsets=offsets,
+            images=context.batch, shape=shape, rows=rows, tile=tile,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, layer: Convolutional, context: LayerContext, passes: Passes) -> _WideInputGradient | None:
+        """None, if it is no such convolution."""
+        rows = rows_of_bands(_facts(layer)[0], context.profile.tile(context.tile))
+        return cls(layer, rows, context, passes) if rows else None
+
+    def steps(self, image: int) -> list[Step]:
+        """Nothing: all images go together."""
+        return []
+
+    def steps_of_all(self) -> list[Step]:
+        """The deltas of all images."""
+        return [self._step]
 
 
 class _TurnedFilters:

@@ -15,7 +15,6 @@ from .batchnorm import normalized_passes
 if TYPE_CHECKING:
     from ...kernels.vector.tile import Tile
     from ...layers import Connected, Local
-    from ...numeric.arithmetic import Arithmetic
     from ..context import LayerContext
 
 
@@ -54,7 +53,7 @@ def connected_passes(layer: Connected, context: LayerContext) -> Passes:
     return passes
 
 
-def local_room(layer: Local, profile: Arithmetic, tile: Tile, threads: int) -> int:
+def local_room(layer: Local, batch: int, tile: Tile, threads: int) -> int:
     """Values of shared memory: the columns of an image."""
     return layer.out.h * layer.out.w * layer.input.c * layer.size**2
 

@@ -1,0 +1,191 @@
+"""How far networks in 8-bit integers agree with float32: ours, OpenVINO's and ONNX Runtime's, on the same pictures.
+
+    python benchmarks/int8_accuracy.py --images FOLDER --net CFG WEIGHTS [--net ...] [--peers PYTHON] [--out FILE]
+
+The pictures are divided by a seed: some calibrate all engines (ours keeps a quarter of them to choose its layers in
+float32 by), the others are measured. The truth is what this engine finds in `ieee` with a probability from .25 on;
+PYTHON has openvino, nncf, onnxruntime and onnx. Prints the table of docs/int8.md; writes all figures as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from darknet_py.bench.machine import describe_machine  # noqa: E402
+from darknet_py.calibrate.agreement import Agreement, agreement, look, setting_of  # noqa: E402
+from darknet_py.calibrate.report import document  # noqa: E402
+from darknet_py.calibrate.run import Asked, Calibrator, Pictures, integer_detector  # noqa: E402
+from darknet_py.detector import Detector  # noqa: E402
+from darknet_py.evaluate.found import Found  # noqa: E402
+from darknet_py.export.onnx import to_onnx  # noqa: E402
+from darknet_py.image.load import load_image  # noqa: E402
+from darknet_py.layers import Yolo  # noqa: E402
+from darknet_py.network import read_network  # noqa: E402
+from darknet_py.parameters import load_parameters  # noqa: E402
+
+PEERS = (
+    ("OpenVINO int8 (NNCF)", "openvino", ""),
+    ("ONNX Runtime int8 (MinMax)", "onnxruntime", "MinMax"),
+    ("ONNX Runtime int8 (Percentile)", "onnxruntime", "Percentile"),
+)
+"""Name, engine and method."""
+
+
+@contextmanager
+def told(count: int, what: str) -> Iterator[Any]:
+    """Says how long a part took."""
+    start = time.perf_counter()
+    yield lambda: None
+    print(f"  {what}: {count}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+
+
+def activated(head: Yolo, values: Any) -> Any:
+    """What the head makes of what flows into it: (anchors x (5 + classes), h, w)."""
+    planes = values.reshape(head.n, 5 + head.classes, head.h, head.w).astype(np.float32)
+    if not head.new_coords:
+        planes[:, [0, 1, *range(4, 5 + head.classes)]] = 1 / (
+            1 + np.exp(-planes[:, [0, 1, *range(4, 5 + head.classes)]])
+        )
+    planes[:, :2] = planes[:, :2] * head.scale_x_y - (head.scale_x_y - 1) / 2
+    return planes.reshape(head.out.c, head.h, head.w)
+
+
+class Measurement:
+    """One network, with its pictures."""
+
+    def __init__(
+        self, cfg: str, weights: str, calibrating: Sequence[Path], measured: Sequence[Path], folder: Path
+    ) -> None:
+        self.network = read_network(cfg)
+        self.parameters = load_parameters(self.network, weights)
+        self.detector = Detector(self.network, self.parameters, math="ieee")
+        self.calibrating, self.measured, self.folder = calibrating, measured, folder
+        self.pictures = [load_image(path) for path in measured]
+        self.setting = setting_of(self.detector)
+        self.exact = look(self.detector, self.pictures)
+
+    def own(self, asked: Asked) -> Iterator[tuple[str, Agreement, dict[str, Any]]]:
+        """Ours, calibrated here: with the layers in float32 that it chooses, and with as few as can be."""
+        divided = Pictures.divide(self.calibrating, asked.seed)
+        calibrator = Calibrator(self.detector, self.parameters, asked, told)
+        calibration, report = calibrator.run(divided, load_image)
+        both = {"darknet-py int8": calibration, "darknet-py int8, --agreement 0": calibrator.unchosen}
+        for name, each in both.items():
+            integers = integer_detector(self.detector, self.parameters, each)
+            found = agreement(self.exact, look(integers, self.pictures), self.network.classes)
+            more = {"report": document(report)} if each is calibration else {}
+            yield name, found, {"floats": sorted(each.quantization.floats), **more}
+
+    def prepare_peers(self) -> None:
+        """The model and its inputs, as files."""
+        to_onnx(self.network, self.parameters).write(self.folder / "model.onnx")
+        view = self.setting.view()
+        for name, paths in (("calibration", self.calibrating), ("inputs", self.measured)):
+            inputs = np.stack([self.detector.prepare(load_image(path), view) for path in paths])
+            np.save(self.folder / f"{name}.npy", inputs)
+
+    def peer(self, python: str, engine: str, method: str) -> Agreement:
+        """Another engine's; raises `subprocess.CalledProcessError` with its output if it does not work."""
+        names = ("model.onnx", "calibration.npy", "inputs.npy", "outputs.npz")
+        command = [python, str(ROOT / "benchmarks" / "int8_peers.py"), engine, *(str(self.folder / n) for n in names)]
+        subprocess.run([*command, "--method", method], check=True, capture_output=True, text=True)
+        view = self.setting.view()
+        found = []
+        with np.load(self.folder / "outputs.npz") as arrays:
+            values = [arrays[f"out{i}"] for i in range(len(self.network.heads))]
+        for number, pixels in enumerate(self.pictures):
+            outputs = [activated(head, each[number]) for head, each in zip(self.network.heads, values, strict=True)]  # type: ignore[arg-type]
+            size = pixels.shape[1], pixels.shape[0]
+            found.append(Found.of(self.detector.boxes(outputs, size, view), size, self.setting))
+        return agreement(self.exact, found, self.network.classes)
+
+
+def rows(results: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The table in Markdown."""
+    yield "| network | engine | mAP@.5 | mAP@.5:.95 | objects | lost | found besides | layers in float32 |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    for result in results:
+        for engine in result["engines"]:
+            own = engine.get("agreement")
+            figures = (
+                f"{own['map_50']:.3f} | {own['map_50_95']:.3f} | {own['objects']} | {own['lost']} | {own['found']}"
+                if own
+                else f"{engine['error']} | | | | "
+            )
+            yield f"| {result['network']} | {engine['name']} | {figures} | {len(engine.get('floats', [])) or ''} |"
+
+
+def measure(
+    cfg: str, weights: str, files: tuple[Sequence[Path], Sequence[Path]], asked: argparse.Namespace
+) -> dict[str, Any]:
+    """All engines on one network."""
+    print(Path(weights).name, file=sys.stderr)
+    with tempfile.TemporaryDirectory() as temporary:
+        measurement = Measurement(cfg, weights, *files, Path(temporary))
+        engines: list[dict[str, Any]] = []
+        how = Asked(seed=asked.seed, wanted=asked.agreement)
+        for name, found, more in measurement.own(how) if not asked.peers_only else ():
+            engines.append({"name": name, "agreement": found.as_json(), **more})
+            print(name, found, file=sys.stderr)
+        if asked.peers:
+            measurement.prepare_peers()
+        for name, engine, method in PEERS if asked.peers else ():
+            try:
+                with told(len(files[0]), name):
+                    found = measurement.peer(asked.peers, engine, method)
+                engines.append({"name": name, "agreement": found.as_json()})
+                print(name, found, file=sys.stderr)
+            except subprocess.CalledProcessError as error:
+                last = error.stderr.strip().splitlines()[-1:] or ["failed"]
+                engines.append({"name": name, "error": last[0][:200]})
+                print(name, last, file=sys.stderr)
+    return {"network": Path(weights).stem, "engines": engines}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", required=True, type=Path)
+    parser.add_argument("--net", nargs=2, action="append", required=True, metavar=("CFG", "WEIGHTS"))
+    parser.add_argument("--peers", metavar="PYTHON", default="")
+    parser.add_argument("--peers-only", action="store_true")
+    parser.add_argument("--calibrating", type=int, default=128, help="pictures to calibrate with")
+    parser.add_argument("--agreement", type=float, default=0.9)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/int8_accuracy.json")
+    asked = parser.parse_args()
+    files = sorted(path for path in asked.images.iterdir() if path.suffix in (".jpg", ".png"))
+    random.Random(asked.seed).shuffle(files)
+    divided = files[: asked.calibrating], files[asked.calibrating :]
+    results = []
+    for cfg, weights in asked.net:
+        results.append(measure(cfg, weights, divided, asked))
+        machine = describe_machine()
+        asked.out.write_text(
+            json.dumps(
+                {"machine": machine, "pictures": [len(each) for each in divided], "results": results},
+                indent=1,
+                default=str,
+            )
+            + "\n"
+        )
+    print("\n".join(rows(results)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Layers computed on words of four 8-bit integers (`kernels.vector.words`)."""

@@ -1,0 +1,173 @@
+"""Convolution of words of 8-bit integers: as `conv.convolution`, a word in the place of a channel's value."""
+
+from __future__ import annotations
+
+from ..conv.convolution import FILTERS, TASK_NUMBERS, Operands, Piece
+from ..conv.fetch import fetch_before
+from ..conv.pack import copy_window
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
+from ..runtime.work import plan_kernel
+from ..vector.simd import pointer, shifted
+from .finish import finish_columns, finish_rows
+from .multiply import multiply_words
+from .pool import pool_word_rows
+
+
+def channels_out(shape, finish):
+    """Channels of the output: values or words."""
+    return shape.n if finish.floats else -(-shape.n // 4)
+
+
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"scratch": lambda workers, cut: workers * cut.scratch},
+)
+def convolution_int8(
+    queue, out, source, weights, corrections, singles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
+):
+    """A convolution with all that follows it, for some images, on words: ``shape.c`` counts words of channels.
+
+    Args:
+        out: written float32[count_images(tasks):cut.next_out, channels_out(shape, finish), output_plane(shape, cut)]:
+            words, or values
+        source: float32[count_images(tasks):cut.next_in, shape.c:shape.plane, shape.h, shape.w] or more: words
+        weights: float32[-(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: words, in the order of
+            `conv.pack.pack_weights`
+        corrections: int32[finish.pitch]: what each filter's sums lack because the input's zero is not 0
+        singles: float32[3, finish.pitch]: see `finish`
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.convolution.convolution`
+        pieces: int64[pieces.size]: likewise
+        offsets: int64[cut.channels * shape.size * shape.size + AHEAD]: likewise
+        shape: ConvShape
+        cut: Cut
+        finish: WordFinish
+        tile: Tile
+
+    Requires:
+        shape.groups == 1 and tile.words == 1 and tile.rows % 4 == 0
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        finish.pitch >= shape.n + tile.filters
+        covers_all(tasks, pieces, shape, cut)
+        cut.way in (PIXELS, FILTERS)
+        cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
+        (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
+        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
+        cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
+        is_word_finish(finish) and not (finish.floats and cut.pool_h)
+        pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
+        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
+        return
+    window = pointer(scratch, worker * cut.scratch)
+    while True:
+        number = next_task(queue)
+        if number < 0:
+            return
+        task = number * TASK_NUMBERS
+        image = tasks[task]
+        operands = Operands(
+            pointer(out, image * cut.next_out), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0),
+            pointer(offsets, 0),
+        )  # fmt: skip
+        _task(
+            operands, pointer(source, image * cut.next_in), window, pointer(tasks, task + 2), pointer(pieces, 0), shape,
+            cut, finish, tile,
+        )  # fmt: skip
+
+
+@kernel
+def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
+    """One task: part by part of k; the sums of parts wait behind the window.
+
+    Args:
+        operands: Operands: ``doubles`` points to the corrections
+        source: float32*: the first words of channels
+        window, task, pieces, shape, cut, finish, tile: any: as for `conv.convolution._task`
+    """
+    block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
+    filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)
+    x0 = pieces[i0] * shape.stride - shape.pad
+    height = (y1 - y0 - 1) * shape.stride + shape.size
+    single = cut.channels >= shape.c
+    rows = (shape.n + cut.block - 1) // cut.block * cut.block
+    step = (cut.block + pixels - 1) // pixels
+    out, plane = operands.out, shape.out_h * shape.out_w
+    if cut.pool_h > 0:
+        plane = (y1 - y0) * shape.out_w
+        out = shifted(window, cut.band - block0 * cut.block // 4 * plane - y0 * shape.out_w)
+    for channel in range(0, shape.c, cut.channels):
+        channels = min(cut.channels, shape.c - channel)
+        seen = shifted(source, channel * shape.plane)
+        if cut.row > 0:
+            copy_window(
+                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels,
+                finish.missing,
+            )  # fmt: skip
+            seen = window
+        else:
+            seen = shifted(seen, pieces[i0])
+        b = y = p = 0
+        i = i0
+        for _ in range(filters * pixels):
+            sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
+            pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
+            first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
+            piece = Piece(block0 + b, first, count, channel, channels, rows, p, step)
+            _block(operands, out, plane, sums, pixel, shape, cut, finish, tile, piece)
+            if cut.way != FILTERS:
+                b += 1
+                if b < filters:
+                    continue
+                b = 0
+            i, p = i + 1, p + 1
+            if i == i1:
+                i, y = i0, y + 1
+                if y == y1 - y0:
+                    y = p = 0
+                    b += 1
+    if cut.pool_h > 0:
+        f, plane = block0 * cut.block // 4, cut.pool_h * cut.pool_w
+        pool_word_rows(
+            tile, shifted(operands.out, f * plane + y0 // 2 * cut.pool_w), plane, cut.pool_w, shifted(window, cut.band),
+            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w, (min(block1 * cut.block, shape.n) + 3) // 4 - f,
+            min((y1 + 1) // 2, cut.pool_h) - y0 // 2,
+        )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
+    """One block of sums on one part of k, and what follows it if it is the last part.
+
+    Args:
+        operands: Operands: ``doubles`` points to the corrections
+        out: written float32*: channel 0
+        plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `conv.convolution._block`
+    """
+    channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
+    f, taps = piece.block * cut.block, shape.size * shape.size
+    weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
+    fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
+    present = min(cut.block, shape.n - f)
+    out = shifted(out, (f if finish.floats else f // 4) * plane + first)
+    corrections, singles = shifted(operands.doubles, f), shifted(operands.singles, f)
+    if cut.way == FILTERS:
+        ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
+        far = length if cut.row == 0 else 0
+        fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
+        multiply_words(
+            tile, False, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step
+        )  # fmt: skip
+        if last:
+            finish_columns(tile, out, plane, sums, present, count, corrections, singles, finish)
+    else:
+        vectors = (count + tile.lanes - 1) // tile.lanes
+        multiply_words(tile, True, vectors, sums, fresh, weights, pixels, operands.offsets, length, weights, 0)
+        if last:
+            rows = present if finish.floats else (present + 3) // 4 * 4
+            finish_rows(tile, out, plane, sums, rows, count, corrections, singles, finish)

@@ -1,0 +1,261 @@
+"""What follows the int32 sums of a convolution: a multiplication and an addition in float32, the activation, and either
+float32 values or words of 8-bit integers. Every step rounds by itself, so that each vector length gives the same bits.
+
+    x = activation(float32(sum + correction) * factor + bias)
+    q = round_half_even(clip(x * inverse, -zero, 255 - zero) + zero)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate_values, is_code
+from ..runtime.jit import kernel
+from ..vector.simd import add, larger, load, mul, shifted, smaller, splat, store, store_first
+from ..vector.transpose import store_transposed
+from ..vector.words import (
+    add_ints,
+    int_splat,
+    interleave,
+    load_ints,
+    magic,
+    store_low_bytes,
+    to_floats,
+    to_steps,
+)  # fmt: skip
+
+FACTOR, BIAS, INVERSE = range(3)
+"""Rows of the coefficients, each with a number for every filter; the last has the same for all."""
+
+SLOPE = np.float32(0.1)
+"""Of the leaky activation below 0, in float32."""
+
+
+class WordFinish(NamedTuple):
+    """How sums of 8-bit integers are finished.
+
+    Attributes:
+        code: the activation.
+        floats: 1: the output is float32; 0: words.
+        missing: the word that stands outside of the input: four times its zero.
+        zero: the output's zero.
+        pitch: distance of two rows of the coefficients (see `FACTOR`).
+    """
+
+    code: int
+    floats: int
+    missing: int
+    zero: int
+    pitch: int
+
+
+def is_word_finish(finish):
+    """Whether the fields of a `WordFinish` are what they can be."""
+    zero = finish.missing & 255
+    return (
+        is_code(finish.code) and finish.floats in (0, 1) and finish.missing == zero * 0x01010101
+        and 0 <= finish.zero <= 255
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def keeps_scale(code):
+    """Whether an activation is computed here, and may as well be computed of a multiple: f(a x) = a f(x) for a > 0.
+
+    Args:
+        code: int: number of the activation
+    """
+    return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE
+
+
+@kernel(forceinline=True)
+def act(tile, x, code):
+    """An activation that `keeps_scale`; returns a vector.
+
+    Args:
+        tile: Tile
+        x: vector: of float32
+        code: int: number of the activation
+    """
+    if code == LEAKY:
+        return larger(x, mul(x, splat(tile, SLOPE)))
+    if code == RELU or code == RELU_POSITIVE:
+        return larger(x, splat(tile, np.float32(0)))
+    return x
+
+
+@kernel(forceinline=True)
+def value_of(tile, sums, correction, factor, bias, code):
+    """The float32 values of int32 sums, with an activation that `keeps_scale`; returns a vector.
+
+    Args:
+        tile: Tile
+        sums, correction: vector: of int32
+        factor, bias: vector: of float32
+        code: int: number of the activation
+    """
+    return act(tile, add(mul(to_floats(add_ints(sums, correction)), factor), bias), code)
+
+
+@kernel(forceinline=True)
+def step_of(tile, x, low, high, zero):
+    """What `words.to_steps` gives, of any float32; a NaN counts as the smallest. Returns a vector.
+
+    Args:
+        tile: Tile
+        x, low, high: vector: of float32: -zero and 255 - zero
+        zero: vector: see `words.magic`
+    """
+    return to_steps(tile, smaller(larger(x, low), high), zero)
+
+
+@kernel
+def finish_rows(tile, out, plane, sums, rows, count, corrections, singles, finish):
+    """Finish a block whose lanes hold pixels.
+
+    Args:
+        tile: Tile
+        out: written float32*: at the block's first filter (or word of filters) and pixel
+        plane: int: values (or words) of a channel of the output
+        sums: updated float32*: int32 (rows, count rounded up to whole vectors), are overwritten
+        rows: int: filters, absent ones included: a multiple of four
+        count: int: pixels
+        corrections: int32*: from the block's first filter on
+        singles: float32*: coefficients, likewise
+        finish: WordFinish
+    """
+    width, code, lanes = (count + tile.lanes - 1) // tile.lanes * tile.lanes, finish.code, tile.lanes
+    simple = keeps_scale(code)
+    if finish.floats or not simple:
+        for r in range(rows):
+            correction = int_splat(tile, np.int64(corrections[r]))
+            factor, bias = splat(tile, singles[r]), splat(tile, singles[finish.pitch + r])
+            line = shifted(sums, r * width)
+            for j in range(0, width, lanes):
+                store(line, j, value_of(tile, load_ints(tile, line, j), correction, factor, bias, code))
+        if not simple:
+            activate_values(tile, sums, sums, rows * width, code)
+    if finish.floats:
+        for r in range(rows):
+            for j in range(0, count, lanes):
+                store_first(out, r * plane + j, load(tile, sums, r * width + j), min(lanes, count - j))
+        return
+    for r in range(0, rows, 4):
+        line = shifted(sums, r * width)
+        if simple:
+            _join_sums(tile, out, line, width, count, shifted(corrections, r), shifted(singles, r), finish)
+        else:
+            _join_values(tile, out, line, width, count, singles[2 * finish.pitch], finish.zero)
+        out = shifted(out, plane)
+
+
+@kernel(forceinline=True)
+def _join_sums(tile, out, sums, width, count, corrections, singles, finish):
+    """Words of four rows of sums.
+
+    Args:
+        tile: Tile
+        out: written float32*: (count,)
+        sums: float32*: int32 (4, width)
+        width: int: a multiple of the lanes
+        count: int: how many of each row
+        corrections, singles, finish: any: as for `finish_rows`, of four filters
+    """
+    pitch, code = finish.pitch, finish.code
+    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
+    zero = magic(tile, finish.zero)
+    ca, cb = int_splat(tile, np.int64(corrections[0])), int_splat(tile, np.int64(corrections[1]))
+    cc, cd = int_splat(tile, np.int64(corrections[2])), int_splat(tile, np.int64(corrections[3]))
+    fa, fb, fc, fd = splat(tile, singles[0]), splat(tile, singles[1]), splat(tile, singles[2]), splat(tile, singles[3])
+    ba, bb = splat(tile, singles[pitch]), splat(tile, singles[pitch + 1])
+    bc, bd = splat(tile, singles[pitch + 2]), splat(tile, singles[pitch + 3])
+    for j in range(0, count, tile.lanes):
+        a = step_of(tile, value_of(tile, load_ints(tile, sums, j), ca, fa, ba, code), low, high, zero)
+        b = step_of(tile, value_of(tile, load_ints(tile, sums, width + j), cb, fb, bb, code), low, high, zero)
+        c = step_of(tile, value_of(tile, load_ints(tile, sums, 2 * width + j), cc, fc, bc, code), low, high, zero)
+        d = step_of(tile, value_of(tile, load_ints(tile, sums, 3 * width + j), cd, fd, bd, code), low, high, zero)
+        store_first(out, j, interleave(a, b, c, d), min(tile.lanes, count - j))
+
+
+@kernel(forceinline=True)
+def _join_values(tile, out, x, width, count, inverse, zero_point):
+    """Words of four rows of float32.
+
+    Args:
+        tile: Tile
+        out: written float32*: (count,)
+        x: float32*: (4, width)
+        width: int: a multiple of the lanes
+        count: int: how many of each row
+        inverse: float32: what they are multiplied by
+        zero_point: int
+    """
+    low, high = splat(tile, np.float32(-zero_point)), splat(tile, np.float32(255 - zero_point))
+    zero, factor = magic(tile, zero_point), splat(tile, inverse)
+    for j in range(0, count, tile.lanes):
+        a = step_of(tile, mul(load(tile, x, j), factor), low, high, zero)
+        b = step_of(tile, mul(load(tile, x, width + j), factor), low, high, zero)
+        c = step_of(tile, mul(load(tile, x, 2 * width + j), factor), low, high, zero)
+        d = step_of(tile, mul(load(tile, x, 3 * width + j), factor), low, high, zero)
+        store_first(out, j, interleave(a, b, c, d), min(tile.lanes, count - j))
+
+
+@kernel
+def finish_columns(tile, out, plane, sums, rows, count, corrections, singles, finish):
+    """Finish a block whose lanes hold filters.
+
+    Args:
+        tile, out, plane: any: as for `finish_rows`
+        sums: updated float32*: int32 (count, filters), are overwritten; what lies behind them is read
+        rows: int: filters
+        count: int: pixels
+        corrections, singles, finish: any: as for `finish_rows`
+    """
+    code, lanes, filters, pitch = finish.code, tile.lanes, tile.filters, finish.pitch
+    simple = keeps_scale(code)
+    if simple and not finish.floats:
+        low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
+        zero = magic(tile, finish.zero)
+        for v in range(0, filters, lanes):
+            correction = load_ints(tile, corrections, v)
+            factor, bias = load(tile, singles, v), load(tile, singles, pitch + v)
+            for j in range(count):  # bytes lie where sums were that are read already
+                x = value_of(tile, load_ints(tile, sums, j * filters + v), correction, factor, bias, code)
+                store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, low, high, zero))
+    else:
+        _columns_with_values(tile, sums, count, corrections, singles, finish)
+    channels = rows if finish.floats else (rows + 3) // 4
+    for v in range(0, channels, lanes):
+        for j in range(0, count, lanes):
+            store_transposed(
+                tile, shifted(out, v * plane + j), plane, shifted(sums, j * filters + v), filters,
+                min(channels - v, lanes), min(count - j, lanes),
+            )  # fmt: skip
+
+
+@kernel
+def _columns_with_values(tile, sums, count, corrections, singles, finish):
+    """The case of `finish_columns` in which float32 values are needed: as output, or by the activation.
+
+    Args:
+        tile, sums, count, corrections, singles, finish: any: as for `finish_columns`
+    """
+    code, lanes, filters, pitch = finish.code, tile.lanes, tile.filters, finish.pitch
+    for v in range(0, filters, lanes):
+        correction = load_ints(tile, corrections, v)
+        factor, bias = load(tile, singles, v), load(tile, singles, pitch + v)
+        for j in range(count):
+            line = shifted(sums, j * filters + v)
+            store(line, 0, value_of(tile, load_ints(tile, line, 0), correction, factor, bias, code))
+    if not keeps_scale(code):
+        activate_values(tile, sums, sums, count * filters, code)
+    if finish.floats:
+        return
+    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
+    zero, inverse = magic(tile, finish.zero), splat(tile, singles[2 * pitch])
+    for j in range(count):
+        for v in range(0, filters, lanes):
+            x = mul(load(tile, sums, j * filters + v), inverse)
+            store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, low, high, zero))

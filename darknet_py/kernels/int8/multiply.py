@@ -1,0 +1,155 @@
+"""The micro-kernels of 8-bit integers: a block of int32 sums in registers, four products for each word of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..conv.fetch import FURTHER
+from ..conv.multiply import AHEAD
+from ..vector.llvm import INT, INT32, broadcast, fetch_line, load_vector, store_vector
+from ..vector.tile import Tile
+from ..vector.words import dot
+
+_FLOATS = ir.FloatType().as_pointer()
+_ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT, _FLOATS, INT]
+
+Values = list[Any]
+Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
+"""Vectors and scalars of a k, made with a builder from k and its offset."""
+
+
+@intrinsic
+def multiply_words(
+    typingctx: Any, tile: Any, by_pixels: Any, count: Any, sums: Any, fresh: Any, weights: Any, pixels: Any,
+    offsets: Any, depth: Any, ahead: Any, step: Any,
+) -> Any:  # fmt: skip
+    """Sums of products of the words of weights and pixels, as `conv.multiply.multiply_pixels` and ``multiply_filters``.
+
+    ``by_pixels``: whether pixels are in the lanes (count: vectors of them) or filters (count: pixels). All memory is of
+    words; the sums are int32.
+    """
+    shape = tile.value
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rest = args[2:]
+        pixels_first = _function(builder.module, shape, True)
+        filters_first = _function(builder.module, shape, False)
+        with builder.if_else(args[1]) as (then, otherwise):
+            with then:
+                builder.call(pixels_first, rest)
+            with otherwise:
+                builder.call(filters_first, rest)
+        return context.get_dummy_value()
+
+    int64, boolean = types.int64, types.boolean
+    signature = types.void(
+        tile, boolean, int64, sums, boolean, weights, pixels, offsets, int64, weights, int64
+    )  # fmt: skip
+    return signature, codegen
+
+
+def _function(module: Any, tile: Tile, by_pixels: bool) -> Any:
+    """A function that runs the loop for its first argument; never inlined, so that all registers are its own."""
+    name = f"multiply_words_{by_pixels}_{tile.lanes}x{tile.rows}x{tile.vectors}x{tile.columns}_{tile.words}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), _ARGUMENTS), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    most = tile.vectors if by_pixels else tile.columns
+    entry = function.append_basic_block("entry")
+    blocks = [function.append_basic_block(f"case{n}") for n in range(1, most + 1)]
+    switch = ir.IRBuilder(entry).switch(function.args[0], blocks[-1])
+    for n, block in enumerate(blocks, 1):
+        if n < most:
+            switch.add_case(INT(n), block)
+        builder = ir.IRBuilder(block)
+        if by_pixels:
+            _loop(builder, function, tile, True, n, tile.rows, _with_pixels(function, tile, n))
+        else:
+            _loop(builder, function, tile, False, tile.filters // tile.lanes, n, _with_filters(function, tile, n))
+    return function
+
+
+def _with_pixels(function: Any, tile: Tile, vectors: int) -> Operands:
+    """Vectors of pixels; scalars are weights."""
+    _, _, _, weights, pixels, *_ = function.args
+
+    def operands(builder: Any, k: Any, offset: Any) -> tuple[Values, Values]:
+        start, place = builder.gep(pixels, [offset]), builder.mul(k, INT(tile.rows))
+        lines = [_words(builder, builder.gep(start, [INT(v * tile.lanes)]), tile) for v in range(vectors)]
+        return lines, [_word(builder, weights, builder.add(place, INT(r)), tile) for r in range(tile.rows)]
+
+    return operands
+
+
+def _with_filters(function: Any, tile: Tile, columns: int) -> Operands:
+    """Vectors of weights; scalars are pixels. Meanwhile the cache is asked for what comes next."""
+    _, _, _, weights, pixels, _, _, ahead, step = function.args
+
+    def operands(builder: Any, k: Any, offset: Any) -> tuple[Values, Values]:
+        if tile.fetches_within:
+            fetch_line(builder, builder.gep(ahead, [builder.mul(k, step)]))
+            fetch_line(builder, builder.gep(pixels, [builder.add(offset, INT(FURTHER))]))
+        place = builder.mul(k, INT(tile.filters))
+        starts = [builder.add(place, INT(v)) for v in range(0, tile.filters, tile.lanes)]
+        lines = [_words(builder, builder.gep(weights, [start]), tile) for start in starts]
+        return lines, [_word(builder, pixels, builder.add(offset, INT(j)), tile) for j in range(columns)]
+
+    return operands
+
+
+def _words(builder: Any, address: Any, tile: Tile) -> Any:
+    return builder.bitcast(load_vector(builder, address, tile.lanes), ir.VectorType(INT32, tile.lanes))
+
+
+def _word(builder: Any, start: Any, i: Any, tile: Tile) -> Any:
+    word = builder.load(builder.bitcast(builder.gep(start, [i]), INT32.as_pointer()), align=4)
+    return broadcast(builder, word, tile.lanes)
+
+
+def _loop(
+    builder: Any, function: Any, tile: Tile, by_pixels: bool, vectors: int, scalars: int, operands: Operands
+) -> None:
+    """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
+    _, sums, fresh, _, _, offsets, depth, *_ = function.args
+    whole = ir.VectorType(INT32, tile.lanes)
+    places = [builder.gep(sums, [INT(i * tile.lanes)]) for i in range(scalars * vectors)]
+    entry = builder.block
+    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
+    loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
+    builder.cbranch(fresh, loop, resume)
+    builder.position_at_end(resume)
+    spilled = [_words(builder, place, tile) for place in places]
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    k = builder.phi(INT)
+    coming = [builder.phi(INT) for _ in loaded]
+    before = [builder.phi(whole) for _ in places]
+    starts = [(k, INT(0), INT(0)), *((phi, value, value) for phi, value in zip(coming, loaded, strict=True))]
+    starts += [(phi, ir.Constant(whole, None), value) for phi, value in zip(before, spilled, strict=True)]
+    for phi, first, again in starts:
+        phi.add_incoming(first, entry)
+        phi.add_incoming(again, resume)
+    last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
+    lines, ones = operands(builder, k, coming[0])
+    pairs = [(one, line) for one in ones for line in lines]
+    after = [
+        dot(builder, sum_, *((line, one) if by_pixels else (one, line)))
+        for sum_, (one, line) in zip(before, pairs, strict=True)
+    ]
+    following = builder.add(k, INT(1))
+    for phi, value in zip([k, *coming, *before], [following, *coming[1:], last, *after], strict=True):
+        phi.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+
+    builder.position_at_end(done)
+    for place, value in zip(places, after, strict=True):
+        store_vector(builder, builder.bitcast(value, ir.VectorType(ir.FloatType(), tile.lanes)), place)
+    builder.ret_void()

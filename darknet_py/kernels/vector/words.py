@@ -1,0 +1,220 @@
+"""Vectors of words: 4 bytes in which several small numbers lie side by side, one for each of as many channels.
+
+Memory of words is float32 memory, which nobody calculates with. A word of `BYTES` has four numbers 0 .. 255, the first
+channel's in the lowest byte; weights that meet them are -127 .. 127. Sums of products are int32, and exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+from ..runtime.processor import architecture_of
+from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, store_vector, zeros
+from .simd import VectorType
+
+FLOATS, BYTES = range(2)
+"""What a lane's 4 bytes are (`Tile.words`)."""
+
+_BYTE = ir.IntType(8)
+_MAGIC = 12582912.0
+"""1.5 * 2**23: a small float32 that is added to it becomes a whole number, half to even, in the sum's lowest bits."""
+
+
+def has_dot_products() -> bool:
+    """Whether the processor that Numba compiles for multiplies bytes four at a time.
+
+    (ARM's does so with bytes that are both signed or both not: code for that was not run anywhere yet.)
+    """
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    enabled = features.split(",")
+    vectors = "+avxvnni" in enabled or ("+avx512vnni" in enabled and "+avx512vl" in enabled)
+    return architecture_of(triple) == "x86-64" and vectors
+
+
+# --- LLVM code ---
+
+
+def dot(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
+    """``sums`` (int32 lanes) + the four products of each lane's bytes: pixels are 0 .. 255, weights signed.
+
+    ``vpdpbusd``, which does not saturate. Only for processors that have it (`has_dot_products`).
+    """
+    lanes = sums.type.count
+    name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
+    # LLVM's own type for the operands changed with its version 22.
+    operand = ir.VectorType(_BYTE, 4 * lanes) if binding.llvm_version_info[0] >= 22 else sums.type
+    module = builder.module
+    signature = ir.FunctionType(sums.type, [sums.type, operand, operand])
+    function = module.globals.get(name) or ir.Function(module, signature, name)
+    return builder.call(function, [sums, builder.bitcast(pixels, operand), builder.bitcast(weights, operand)])
+
+
+# --- as values in kernels ---
+
+
+@intrinsic
+def load_ints(typingctx: Any, tile: Any, start: Any, i: Any) -> Any:
+    """Vector of int32 from ``start[i : i + lanes]``, memory of words or of int32."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = load_vector(builder, builder.gep(args[1], [args[2]]), lanes)
+        return builder.bitcast(loaded, ir.VectorType(INT32, lanes))
+
+    return VectorType(types.int32, lanes)(tile, start, types.int64), codegen
+
+
+@intrinsic
+def as_ints(typingctx: Any, words: Any) -> Any:
+    """Words as int32 lanes."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.VectorType(INT32, words.lanes))
+
+    return VectorType(types.int32, words.lanes)(words), codegen
+
+
+@intrinsic
+def int_splat(typingctx: Any, tile: Any, value: Any) -> Any:
+    """A vector of the low 32 bits of an int."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return broadcast(builder, builder.trunc(args[1], INT32), lanes)
+
+    return VectorType(types.int32, lanes)(tile, types.int64), codegen
+
+
+@intrinsic
+def word_splat(typingctx: Any, tile: Any, word: Any) -> Any:
+    """A vector of one word (the low 32 bits of an int); of +0 if the tile's lanes are numbers, whatever the word is."""
+    lanes = tile.value.lanes
+    vector = ir.VectorType(ir.FloatType(), lanes)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if tile.value.words == FLOATS:
+            return zeros(vector)
+        return builder.bitcast(broadcast(builder, builder.trunc(args[1], INT32), lanes), vector)
+
+    return VectorType(types.float32, lanes)(tile, types.int64), codegen
+
+
+@intrinsic
+def load_between_or(typingctx: Any, tile: Any, start: Any, i: Any, low: Any, high: Any, other: Any) -> Any:
+    """As `simd.load_between`, with the lanes of ``other`` outside of low .. high - 1."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, start, i, low, high, other = args
+        mask = builder.xor(first_lanes(builder, high, lanes), first_lanes(builder, low, lanes))
+        return load_some(builder, builder.gep(start, [i]), mask, other)
+
+    int64 = types.int64
+    return VectorType(types.float32, lanes)(tile, start, int64, int64, int64, other), codegen
+
+
+@intrinsic
+def add_ints(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a + b``, lane by lane, modulo 2**32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.add(*args)
+
+    return (a(a, b), codegen) if a == b and a.dtype == types.int32 else None
+
+
+@intrinsic
+def to_floats(typingctx: Any, a: Any) -> Any:
+    """int32 lanes rounded to float32, half to even."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.sitofp(args[0], ir.VectorType(ir.FloatType(), a.lanes))
+
+    return VectorType(types.float32, a.lanes)(a), codegen
+
+
+@intrinsic
+def to_steps(typingctx: Any, tile: Any, x: Any, zero: Any) -> Any:
+    """``x + zero`` as whole numbers, half to even, in the lowest bytes of int32 lanes (the others are not 0).
+
+    x: float32 lanes, -zero .. 255 - zero; zero: float32 lanes, the sum of that number and 1.5 * 2**23 (`magic`).
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(builder.fadd(args[1], args[2]), ir.VectorType(INT32, x.lanes))
+
+    return VectorType(types.int32, x.lanes)(tile, x, zero), codegen
+
+
+@intrinsic
+def magic(typingctx: Any, tile: Any, zero: Any) -> Any:
+    """What `to_steps` adds for an int zero."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = builder.fadd(builder.sitofp(args[1], ir.FloatType()), ir.FloatType()(_MAGIC))
+        return broadcast(builder, value, lanes)
+
+    return VectorType(types.float32, lanes)(tile, types.int64), codegen
+
+
+_MAGIC_BITS = 0x4B400000
+_MAGIC_BYTES = _MAGIC_BITS * 0x01010101 % 2**32
+
+
+@intrinsic
+def interleave(typingctx: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Words of the lowest bytes of four vectors from `to_steps`, ``a``'s in the lowest byte."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.VectorType(INT32, a.lanes)
+        words = builder.sub(args[0], ir.Constant(whole, [_MAGIC_BYTES] * a.lanes))
+        for i in (1, 2, 3):
+            words = builder.add(words, builder.shl(args[i], ir.Constant(whole, [8 * i] * a.lanes)))
+        return builder.bitcast(words, ir.VectorType(ir.FloatType(), a.lanes))
+
+    return VectorType(types.float32, a.lanes)(a, b, c, d), codegen
+
+
+@intrinsic
+def store_low_bytes(typingctx: Any, start: Any, i: Any, vector: Any) -> Any:
+    """Lanes' lowest bytes one behind the other, from word ``start[i]`` on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        low = builder.trunc(args[2], ir.VectorType(_BYTE, vector.lanes))
+        words = builder.bitcast(low, ir.VectorType(ir.FloatType(), vector.lanes // 4))
+        store_vector(builder, words, builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(start, types.int64, vector), codegen
+
+
+@intrinsic
+def byte_lanes(typingctx: Any, tile: Any, words: Any, number: Any) -> Any:
+    """Byte ``number`` (an int, 0 .. 3) of each word as an int32 lane, 0 .. 255."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.VectorType(INT32, lanes)
+        shift = broadcast(builder, builder.trunc(builder.mul(args[2], args[2].type(8)), INT32), lanes)
+        return builder.and_(builder.lshr(args[1], shift), ir.Constant(whole, [255] * lanes))
+
+    return words(tile, words, types.int64), codegen
+
+
+@intrinsic
+def larger_bytes(typingctx: Any, tile: Any, a: Any, b: Any) -> Any:
+    """The larger one of each two bytes, as words."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        many = ir.VectorType(_BYTE, 4 * lanes)
+        x, y = (builder.bitcast(arg, many) for arg in args[1:])
+        return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), args[1].type)
+
+    return a(tile, a, b), codegen

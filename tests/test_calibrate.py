@@ -1,0 +1,318 @@
+"""Calibration: histograms, ranges, scales, which layers stay in float32, the file, the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from darknet_py.calibrate import run
+from darknet_py.calibrate.agreement import Agreement, agreement, look
+from darknet_py.calibrate.floats import fewest_floats, order_of_harm, rounded_layers
+from darknet_py.calibrate.histogram import BINS, Histogram, united
+from darknet_py.calibrate.noise import NoisyNetwork, noise_shares, rounded, rounded_to
+from darknet_py.calibrate.plot import write_plot
+from darknet_py.calibrate.ranges import METHODS, Range, clipped, squared_error
+from darknet_py.calibrate.report import Report, document, report_lines
+from darknet_py.calibrate.run import Asked, Calibrator, Pictures
+from darknet_py.calibrate.scales import choose_scales, choose_shifts, folded_weights
+from darknet_py.calibration import (
+    Calibration,
+    calibration_path,
+    find_calibration,
+    read_calibration,
+    structure_of,
+    write_calibration,
+)
+from darknet_py.detector import Detector
+from darknet_py.errors import DarknetError, DataError
+from darknet_py.formats.hashes import file_sha256
+from darknet_py.image.load import load_image
+from darknet_py.network import Network, read_network
+from darknet_py.numeric.quantization import Quantization, Scale, groups, quantizable
+from darknet_py.parameters import Parameters, load_parameters
+from darknet_py.synth import write_synth
+
+from .fake_integers import FakeIntegers
+
+CONV = "[convolutional]\nbatch_normalize=1\nfilters={}\nsize={}\nstride=1\npad=1\nactivation=leaky\n"
+CFG = (
+    "[net]\nwidth=32\nheight=32\nchannels=3\n"
+    + CONV.format(8, 3) + "[maxpool]\nsize=2\nstride=2\n" + CONV.format(12, 3) + CONV.format(8, 1)
+    + "[route]\nlayers=-1,-2\n" + CONV.format(8, 3)
+    + "[convolutional]\nfilters=21\nsize=1\nstride=1\npad=1\nactivation=linear\n"
+    + "[yolo]\nmask=0,1,2\nanchors=4,4, 8,8, 16,16\nclasses=2\nnum=3\n"
+)  # fmt: skip
+
+Net = tuple[Network, Parameters, Path]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("calibrate")
+
+
+@pytest.fixture(scope="module")
+def net(folder: Path) -> Net:
+    cfg, weights = folder / "tiny.cfg", folder / "tiny.weights"
+    cfg.write_text(CFG)
+    write_synth(cfg, weights, seed=5)
+    network = read_network(cfg)
+    return network, load_parameters(network, weights), weights
+
+
+@pytest.fixture(scope="module")
+def pictures(folder: Path) -> list[Path]:
+    rng = np.random.default_rng(2)
+    paths = []
+    for number in range(9):
+        coarse = rng.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+        path = folder / f"{number}.png"
+        Image.fromarray(coarse).resize((48, 40), Image.Resampling.BILINEAR).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def made(net: Net, pictures: list[Path]) -> tuple[Calibration, Report]:
+    network, parameters, _ = net
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "integer_detector", FakeIntegers)
+        detector = Detector(network, parameters, threads=1)
+        asked = Asked(wanted=0.5)
+        return Calibrator(detector, parameters, asked).run(Pictures.divide(pictures, 0), load_image)
+
+
+def histogram_of(*parts: np.ndarray) -> Histogram:
+    histogram = Histogram()
+    for part in parts:
+        histogram.add(part.astype(np.float32))
+    return histogram
+
+
+def test_a_histogram_does_not_depend_on_the_order_of_its_values() -> None:
+    rng = np.random.default_rng(1)
+    parts = [rng.normal(0, scale, 1000) for scale in (0.01, 30, 1, 1e-6)]
+    one, other = histogram_of(*parts), histogram_of(*parts[::-1])
+    assert (one.exponent, one.first, one.counts.tolist()) == (other.exponent, other.first, other.counts.tolist())
+    assert one.total == 4000 and len(one.counts) <= BINS
+    values = np.concatenate(parts).astype(np.float32)
+    places = np.floor(values / np.float32(one.width)).astype(int) - one.first
+    assert np.array_equal(np.bincount(places, minlength=len(one.counts)), one.counts)
+    joined = united([histogram_of(parts[0], parts[1]), Histogram(), histogram_of(parts[2], parts[3])])
+    assert np.array_equal(joined.counts, one.counts) and (joined.low, joined.high) == (one.low, one.high)
+
+
+def test_a_histogram_takes_what_activations_can_be() -> None:
+    for values in (np.zeros(5), np.full(3, 1e4), np.full(3, -2e-30), np.array([1e30, -1e-30])):
+        histogram = histogram_of(values)
+        assert histogram.total == len(values) and len(histogram.counts) <= BINS
+        assert np.isclose(histogram.centers[histogram.counts > 0].max(), values.max(), rtol=1e-3, atol=1e27)
+    with pytest.raises(ValueError, match="NaN"):
+        histogram_of(np.array([1, np.nan]))
+
+
+def test_ranges_say_what_is_clipped_and_what_it_costs() -> None:
+    values = np.random.default_rng(3).standard_t(3, 200_000).astype(np.float32)
+    values[values < 0] *= 0.1
+    histogram = histogram_of(values)
+    chosen = {name: method(histogram) for name, method in METHODS.items()}
+    assert chosen["minmax"] == Range(float(values.min()), float(values.max()))
+    assert clipped(histogram, chosen["minmax"]) == 0
+    assert 0.00003 < clipped(histogram, chosen["percentile"]) < 0.0002
+    errors = {name: squared_error(histogram, each) for name, each in chosen.items()}
+    assert errors["mse"] < 0.9 * errors["minmax"] and errors["mse"] <= errors["percentile"]
+    for name, each in chosen.items():
+        scale = Scale(each.step, each.zero)
+        real = float(np.square(rounded_to(values, scale) - values, dtype=np.float64).sum())
+        assert errors[name] == pytest.approx(real, rel=0.1)
+    low, high = (scale.step * (level - scale.zero) for level in (-0.5, 255.5))
+    assert clipped(histogram, each) == pytest.approx(float(((values < low) | (values > high)).mean()), abs=1e-5)
+
+
+def test_layers_that_must_agree_get_the_scale_of_all_their_values(net: Net) -> None:
+    network = net[0]
+    histograms = {n: histogram_of(np.array([-1.0 - n, 2.0 + n])) for n in range(-1, len(network.layers))}
+    scales = choose_scales(network, histograms, METHODS["minmax"])
+    assert scales[-1] == Scale(1 / 255, 0)  # a picture's own bytes
+    assert scales[0] == scales[1] == Scale.of_range(-1, 2)  # the pooling hands on
+    assert scales[2] == scales[3] == scales[4] == Scale.of_range(-4, 5)  # the route joins
+    Quantization(scales).check(network)
+    assert groups(network)
+
+
+def test_moved_biases_bring_the_mean_back(net: Net) -> None:
+    network, parameters, _ = net
+    x = np.random.default_rng(4).random((3, 32, 32), np.float32)
+    detector = Detector(network, parameters, math="fast", threads=1, keep=range(len(network.layers)))
+    from darknet_py.calibrate.observe import observe_channels
+
+    channels = observe_channels(detector, [x], range(-1, len(network.layers)), lambda: None)
+    shifts = choose_shifts(network, folded_weights(network, parameters.arrays), channels, {})
+    exact = detector.layer_output(6)
+
+    def error(shift: dict[int, list[float]]) -> float:
+        """Of the mean of the layer's channels, when the weights of this layer alone are rounded."""
+        moved = Calibration(Quantization({}), {}, shift).balanced(network, parameters)
+        noisy = NoisyNetwork(network, rounded(network, moved, {6}), {})
+        noisy.run(x)
+        return float(np.abs((noisy.output(6).reshape(exact.shape) - exact).mean(axis=(1, 2))).max())
+
+    assert error({6: shifts[6]}) < 0.05 * error({})
+
+
+def test_noise_of_one_layer_is_that_of_its_rounding(net: Net) -> None:
+    network, parameters, _ = net
+    scale = Scale.of_range(-0.3, 1)
+    noisy = NoisyNetwork(network, parameters, {5: scale, 0: scale})
+    x = np.random.default_rng(5).random((3, 32, 32), np.float32)
+    noisy.run(x)
+    plain = noisy.output(5).copy()
+    noisy.rounds = frozenset({5})
+    noisy.run(x)
+    assert np.array_equal(noisy.output(5), rounded_to(plain, scale)) and not np.array_equal(noisy.output(5), plain)
+    shares = noise_shares(noisy, [x], [0, 5])
+    assert shares[0] > 0 and shares[5] > 0 and noisy.rounds == frozenset()
+
+
+def agreed(mean: float) -> Agreement:
+    return Agreement(mean, mean, 1, 0, 0, 1)
+
+
+def test_the_layers_that_hurt_most_for_their_work_are_kept_in_float(net: Net) -> None:
+    network = net[0]
+    start = frozenset({6})
+    numbers = rounded_layers(network, start)
+    assert numbers == [-1, 0, 2, 3, 5]
+    assert rounded_layers(network, quantizable(network)) == []
+    order = order_of_harm(network, {-1: 0.0, 0: 0.1, 2: 0.0, 3: 5.0, 5: 0.1})
+    assert order[0] >= {3, 5}  # the layer and what reads it
+    floats, found = fewest_floats(start, order, lambda floats: agreed(len(floats) / 10), 0.4)
+    assert found.mean >= 0.4 and len(floats) >= 4
+    fewer = fewest_floats(start, order, lambda floats: agreed(1.0), 0.4)
+    assert fewer == (start, agreed(1.0))
+    best, found = fewest_floats(start, order, lambda floats: agreed(0.3 if floats == start else 0.1), 0.4)
+    assert best == start and found.mean == 0.3  # never reached: the best of what was tried
+
+
+def test_agreement_with_itself_and_with_nothing(net: Net, pictures: list[Path]) -> None:
+    network, parameters, _ = net
+    detector = Detector(network, parameters, threads=1)
+    found = look(detector, [load_image(path) for path in pictures[:3]])
+    same = agreement(found, found, network.classes)
+    assert same.objects > 0 and (same.lost, same.found) == (0, 0) and same.mean == pytest.approx(1)
+    nothing = [type(each).nothing() for each in found if not isinstance(each, int)]
+    gone = agreement(found, nothing, network.classes)
+    assert (gone.at_half, gone.lost) == (0.0, same.objects)
+    assert agreement([1, 2, 3, 4], [1, 2, 3, 3], 9).mean == 0.75
+
+
+def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, Report], tmp_path: Path) -> None:
+    calibration, report = made
+    network = net[0]
+    calibration.quantization.check(network)
+    assert report.agreement.mean >= 0.5 and report.reached
+    assert calibration.made["images"] == 7 and report.agreement.images == 2
+    rows = {row.layer: row for row in report.rows}
+    assert 15 < rows[5].signal < 80 and rows[5].rounding > 25 and rows[7].harm is None
+    assert 0.8 < sum(row.harm or 0 for row in report.rows) <= 1  # the rest is the rounded input's
+    lines = report_lines(report)
+    assert any(line.startswith("agreement with ieee on 2 pictures") for line in lines)
+    assert len(document(report)["layers"]) == 8
+    write_plot(report, tmp_path / "report.svg")
+    assert "signal to noise" in (tmp_path / "report.svg").read_text()
+
+
+def test_the_same_pictures_and_seed_give_the_same_calibration(
+    net: Net, made: tuple[Calibration, Report], pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, parameters, _ = net
+    monkeypatch.setattr(run, "integer_detector", FakeIntegers)
+    again = Calibrator(Detector(network, parameters, threads=2), parameters, Asked(wanted=0.5))
+    assert again.run(Pictures.divide(pictures[::-1], 0), load_image)[0] == made[0]
+    assert Pictures.divide(pictures, 0) != Pictures.divide(pictures, 1)
+    assert set(Pictures.divide(pictures, 0).observed).isdisjoint(Pictures.divide(pictures, 0).measured)
+
+
+def written(net: Net, calibration: Calibration, path: Path) -> dict[str, object]:
+    network, _, weights = net
+    write_calibration(calibration, network, weights, path, file_sha256(weights))
+    document: dict[str, object] = json.loads(path.read_text())
+    return document
+
+
+def test_the_file_gives_back_the_calibration(net: Net, made: tuple[Calibration, Report], tmp_path: Path) -> None:
+    network, _, weights = net
+    path = tmp_path / "a.int8.json"
+    written(net, made[0], path)
+    again = read_calibration(network, weights, path)
+    assert again.quantization == made[0].quantization and again.powers == made[0].powers
+    assert again.made["method"] == "mse"
+    for layer, values in made[0].shifts.items():
+        assert np.allclose(again.shifts[layer], values, rtol=1e-4, atol=1e-30)
+    assert calibration_path("a/b.weights") == Path("a/b.weights.int8.json")
+
+
+def test_without_a_calibration_the_error_says_what_to_run(net: Net, tmp_path: Path) -> None:
+    network, _, weights = net
+    with pytest.raises(DarknetError, match=r"tiny.weights.int8.json: .*not there: darknet-py calibrate \S*tiny.cfg"):
+        find_calibration(network, weights)
+
+
+def test_a_calibration_of_other_weights_or_another_network_is_refused(
+    net: Net, made: tuple[Calibration, Report], tmp_path: Path
+) -> None:
+    network, _, weights = net
+    path = tmp_path / "a.int8.json"
+    written(net, made[0], path)
+    other = tmp_path / "other.weights"
+    write_synth(network.path, other, seed=6)
+    with pytest.raises(DataError, match=r"a.int8.json: is no calibration of other.weights.*sha256.*calibrate again"):
+        read_calibration(network, other, path)
+    for old, new in (("leaky", "relu"), ("filters=12", "filters=14"), ("layers=-1,-2", "layers=-1,-1")):
+        cfg = tmp_path / "changed.cfg"
+        cfg.write_text(CFG.replace(old, new))
+        changed = read_network(cfg)
+        assert structure_of(changed) != structure_of(network)
+        with pytest.raises(DataError, match=r"in changed.cfg: it was made of another network"):
+            read_calibration(changed, weights, path)
+    assert structure_of(read_network(network.path, size=(64, 32))) == structure_of(network)
+
+
+BROKEN = {
+    "format": (lambda d: d.update(format="x"), "another format"),
+    "no layers": (lambda d: d.pop("layers"), "layers is missing"),
+    "layers": (lambda d: d.update(layers=[1]), "layers is no object"),
+    "a list": (lambda d: d["layers"].update({"0": [1]}), "no object"),
+    "a layer that is not there": (lambda d: d["layers"].update({"99": {}}), "number of a layer is 99"),
+    "a layer that is no number": (lambda d: d["layers"].update({"x": {}}), "number of a layer is None"),
+    "step": (lambda d: d["layers"]["0"].update(step=0), "layer 0, step is 0"),
+    "a step of text": (lambda d: d["layers"]["0"].update(step="1"), "layer 0, step is '1', not a number"),
+    "zero": (lambda d: d["layers"]["0"].update(zero=256), "layer 0, zero is 256"),
+    "half a zero": (lambda d: d["layers"]["0"].update(zero=1.5), "not a whole number"),
+    "no zero": (lambda d: d["layers"]["0"].pop("zero"), "zero is missing"),
+    "a missing layer": (lambda d: d["layers"].pop("0"), "no scale of layer 0"),
+    "short balance": (lambda d: d["layers"]["0"]["balance"].pop(), "balance is"),
+    "balance": (lambda d: d["layers"]["0"]["balance"].__setitem__(0, 9999), "balance is 9999"),
+    "balance of a head": (lambda d: d["layers"].update({"7": {"balance": [0] * 21}}), "layer 7, balance: its"),
+    "shift of a pooling": (lambda d: d["layers"]["1"].update(shift=[0] * 8), "layer 1, shift: it is no"),
+    "floats": (lambda d: d.update(floats=3), "floats is 3"),
+    "unlike scales": (lambda d: d["layers"]["1"].update(step=0.5), "different scales for layers 0, 1"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_file_is_refused_with_the_field(
+    what: str, net: Net, made: tuple[Calibration, Report], tmp_path: Path
+) -> None:
+    change, message = BROKEN[what]
+    path = tmp_path / "a.int8.json"
+    broken = written(net, made[0], path)
+    change(broken)
+    path.write_text(json.dumps(broken))
+    with pytest.raises(DataError) as caught:
+        read_calibration(net[0], net[2], path)
+    assert message in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)

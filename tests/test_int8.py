@@ -1,0 +1,187 @@
+"""Networks in 8-bit integers against their plain twin, bit for bit: any vector length, thread count and shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darknet_py.detector import Detector
+from darknet_py.errors import DarknetError
+from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.network import Network
+from darknet_py.numeric.arithmetic import get_arithmetic
+from darknet_py.numeric.quantization import Quantization, Scale, groups, scaled
+from darknet_py.parameters import Parameters, load_parameters
+from darknet_py.plan.build import Plan
+from darknet_py.plan.verify import verify
+from darknet_py.synth import write_synth
+from tests import naive_int8
+from tests.nets import net, write_cfg
+
+TILES = [AVX512, AVX2, SSE, NEON]
+
+
+def conv(filters: int, size: int = 3, stride: int = 1, activation: str = "leaky", more: str = "pad=1") -> str:
+    normal = "batch_normalize=1" if activation != "linear" else ""
+    return f"conv filters={filters} size={size} stride={stride} activation={activation} {normal} {more}".strip()
+
+
+NETS = {
+    "sizes": net(
+        3, 26, 38, conv(12), "maxpool size=2 stride=2", conv(40, stride=2), conv(33, 1), conv(20, 5, more="padding=1"),
+        conv(7, 3, 3), conv(16, 1, activation="relu"), conv(6, 1, activation="linear"),
+    ),
+    "moves": net(
+        5, 24, 24, conv(8), "maxpool size=2 stride=1", conv(8), "shortcut from=-2 activation=leaky",
+        "route layers=-1,0", conv(6, stride=2), "maxpool size=3 stride=1", "upsample stride=2", "route layers=-1,1",
+        conv(8, 1), "reorg stride=2", conv(10, 1), "maxpool size=2 stride=2", "maxpool size=2 stride=2",
+        conv(9, 1, activation="linear"),
+    ),
+    "wide": net(64, 9, 13, conv(64, 1), conv(70, 3), conv(300, 1), conv(64, 3, 2), conv(65, 1)),
+    "alexeyab": net(
+        3, 20, 20, conv(8, activation="mish"), "route layers=-1 groups=2 group_id=1", conv(8, activation="swish"),
+        "shortcut from=-3 activation=linear", conv(36, activation="relu6"), conv(5, 1, activation="logistic"),
+    ),
+    "odd": net(
+        3, 16, 16, conv(6), conv(5, 1), "route layers=-1,-2", conv(8, 1), "route layers=0 groups=2 group_id=1",
+        conv(10), "route layers=-1,0 groups=2 group_id=1", conv(4, 1),
+    ),
+    "floats": net(
+        3, 16, 16, conv(8), "conv filters=8 size=3 pad=1 groups=2 activation=leaky", conv(12), "avgpool",
+        "route layers=0,1", conv(8), "dropout", conv(4, 1),
+    ),
+}  # fmt: skip
+
+
+class Built:
+    """A network with stand-in weights, an input, and scales from what float32 gives."""
+
+    def __init__(self, folder: Path, text: str, seed: int = 1) -> None:
+        self.network: Network = write_synth(write_cfg(folder, text), folder / "net.weights", seed)
+        self.parameters: Parameters = load_parameters(self.network, folder / "net.weights")
+        shape = self.network.input
+        self.x = np.random.default_rng(seed).random((shape.c, shape.h, shape.w), np.float32)
+        self.numbers = range(len(self.network.layers))
+        self.detector = Detector(self.network, self.parameters, math="fast", keep=self.numbers, threads=1)
+        self.detector.predict(self.x)
+        ranges = {number: self._range(number) for number in self.numbers} | {-1: (0.0, 1.0)}
+        for group in groups(self.network):
+            united = min(ranges[n][0] for n in group), max(ranges[n][1] for n in group)
+            ranges |= dict.fromkeys(group, united)
+        self.quantization = Quantization({n: Scale.of_range(*ranges[n]) for n in scaled(self.network)})
+
+    def _range(self, number: int) -> tuple[float, float]:
+        """Smaller than it is, so that some values are clipped."""
+        output = self.detector.layer_output(number)
+        return float(output.min()) * 0.9, float(output.max()) * 0.9
+
+    def plan(self, threads: int = 1, keep: Any = (), images: int = 1) -> Plan:
+        profile = get_arithmetic("int8", self.network.dialect).quantized(self.quantization)
+        plan = Plan(self.network, self.parameters, profile, threads, keep=keep, images=images)
+        assert verify(plan) == []
+        for image in range(images):
+            plan.input(image)[:] = self.x.reshape(-1)[:: 1 if image == 0 else -1]
+        plan.run()
+        return plan
+
+    def twin(self, plan: Plan) -> dict[int, Any]:
+        """What the plain formulas give, from the plan's own float32 layers."""
+        floats = {n: plan.output(n).reshape(_shape(self.network, n)) for n in self.numbers} | {-1: self.x}
+        arrays = self.parameters.arrays
+        return naive_int8.run(self.network, arrays, self.quantization, plan.profile, plan.formats.stored, floats)
+
+
+def _shape(network: Network, number: int) -> tuple[int, int, int]:
+    out = network.layers[number].out
+    return out.c, out.h, out.w
+
+
+@pytest.fixture(scope="module", params=NETS)
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(tmp_path_factory.mktemp(request.param), NETS[request.param])
+
+
+def check(built: Built, plan: Plan) -> None:
+    """All outputs that lie in memory as integers are the twin's."""
+    twin = built.twin(plan)
+    assert plan.formats.stored
+    for number in plan.formats.stored:
+        assert np.array_equal(plan.output(number), twin[number].reshape(-1)), number
+
+
+def test_every_layer_has_the_bits_of_its_twin(built: Built) -> None:
+    check(built, built.plan(keep=built.numbers))
+
+
+def test_what_is_fused_joined_and_reused_gives_the_same_bits(built: Built) -> None:
+    kept, plan = built.plan(keep=built.numbers), built.plan(threads=3)
+    last = built.network.output_layer.index
+    assert np.array_equal(kept.output(last), plan.output(last))
+    several = built.plan(threads=2, images=2)
+    assert np.array_equal(several.output(last, 0), kept.output(last))
+
+
+def each_tile() -> list[Any]:
+    own = (host_tile().lanes, host_tile().rows)
+    return [pytest.param(t, marks=pytest.mark.slow, id=str(t)) for t in TILES if (t.lanes, t.rows) != own]
+
+
+@pytest.mark.parametrize("tile", each_tile())
+def test_other_vectors_give_the_same_bits(built: Built, tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = built.plan(keep=built.numbers)
+    for module in ("context", "ops.copies"):
+        monkeypatch.setattr(f"darknet_py.plan.{module}.host_tile", lambda: replace(tile, fused=False))
+    plan = built.plan(keep=built.numbers)
+    for number in plan.formats.stored:
+        assert np.array_equal(plan.output(number), expected.output(number)), number
+    check(built, plan)
+
+
+def test_a_head_is_float32_and_near_what_float32_gives(tmp_path: Path) -> None:
+    text = net(3, 32, 32, conv(16), conv(32, stride=2), conv(18, 1, activation="linear"),
+               "yolo classes=1 num=3 mask=0,1,2 anchors=9,9,20,30,50,50")  # fmt: skip
+    built = Built(tmp_path, text)
+    plan = built.plan(keep=[2])
+    assert plan.formats.stored == {0, 1}
+    assert plan.formats.computed == {0, 1, 2}
+    twin = naive_int8.convolution(
+        built.network.layers[2],  # type: ignore[arg-type]
+        naive_int8.quantize(built.plan(keep=[1]).output(1).reshape(32, 16, 16), built.quantization.outputs[1]),
+        built.parameters.arrays[2], built.quantization.outputs[1], None, plan.profile,
+    )  # fmt: skip
+    assert np.array_equal(plan.output(2), twin.reshape(-1))
+    exact = built.detector.layer_output(2).reshape(-1)
+    assert np.linalg.norm(plan.output(2) - exact) < 0.05 * np.linalg.norm(exact)
+
+
+def test_layers_are_kept_in_float32_on_demand(tmp_path: Path) -> None:
+    built = Built(tmp_path, NETS["sizes"])
+    built.quantization = replace(built.quantization, floats=frozenset({0, 3}))
+    plan = built.plan(keep=built.numbers)
+    assert not plan.formats.computed & {0, 1, 3}  # the pooling reads float32
+    check(built, plan)
+
+
+def test_detector(tmp_path: Path) -> None:
+    built = Built(tmp_path, NETS["wide"])
+    with pytest.raises(DarknetError, match="needs a calibration"):
+        Detector(built.network, built.parameters, math="int8")
+    with pytest.raises(DarknetError, match="takes no calibration"):
+        Detector(built.network, built.parameters, math="fast", quantization=built.quantization)
+    detector = Detector(built.network, built.parameters, math="int8", quantization=built.quantization)
+    detector.predict(built.x)
+    detector.resize((26, 18))
+    detector.predict(np.tile(built.x, (1, 2, 2)))
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    built = Built(tmp_path, NETS["wide"])
+    weights = np.array(built.parameters.arrays[1]["weights"])
+    weights.reshape(-1)[5] = np.nan
+    built.parameters.arrays[1]["weights"] = weights
+    with pytest.raises(DarknetError, match="layer 1: weights that are not finite"):
+        built.plan()
