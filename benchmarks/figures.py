@@ -21,8 +21,8 @@ CHART = HERE.parent / "docs" / "images" / "benchmarks.svg"
 BEGIN, END = "<!-- tables: benchmarks/figures.py -->\n", "<!-- end of the tables -->\n"
 
 ZEN_4 = (
-    "yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "yolov3", "darknet19", "yolo9000", "yolov4-tiny", "yolov7-tiny", "yolov4",
-    "yolo-fastest-1.1",
+    "yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "yolov3", "darknet19", "yolo9000", "yolov4-tiny", "yolov7-tiny",
+    "yolov4", "yolo-fastest-1.1",
 )  # fmt: skip
 """Networks measured on a Zen 4, each in a run of its own; the other files are of a Zen 5, from before `REGISTERS`."""
 
