@@ -5,7 +5,7 @@ Our own threads over kernels that release the GIL, because Numba's threading lay
 Here a run takes the pool for itself (other threads wait), and a forked child starts a fresh pool.
 
 Within a run no thread sleeps: each goes through all steps, and they meet inside of the kernels, see
-`kernels.runtime.atomic`. Nor do they come back to Python between two steps: `kernels.runtime.native` calls one after
+`kernels.runtime.atomic`. Nor do they come back to Python between two steps: `kernels.runtime.calls` has one after
 the other.
 """
 
