@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import resource
 import subprocess
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llvmlite.binding import get_host_cpu_name
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -111,7 +113,9 @@ def memory() -> float:
 def measure_all(series: Sequence[str]) -> None:
     """Each value in a process of its own; the results so far are kept."""
     machine = describe_machine()
-    kind = f"{machine['processor']}, {machine['vector']}"
+    kind = f"{machine['processor']} ({get_host_cpu_name()}), {machine['vector']}"
+    if os.environ.get("NUMBA_CPU_NAME"):
+        kind += f", kernels forced to {machine['compiled_for']}"
     document = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     entry = document.setdefault(kind, {"machine": machine, "series": {}})
     for name in series:
@@ -149,7 +153,7 @@ def tables(document: dict[str, Any]) -> Iterator[str]:
     kinds = list(document)
     for number, kind in enumerate(kinds, 1):
         machine = document[kind]["machine"]
-        yield f"{number}. {kind}, {machine['usable_cores']} cores (compiled for {machine['compiled_for']})"
+        yield f"{number}. {kind}; {machine['usable_cores']} cores"
     yield ""
     head = " | ".join(f"ms ({number}) | MB ({number})" for number in range(1, len(kinds) + 1))
     yield f"| | | multiply-adds | {head} |"
