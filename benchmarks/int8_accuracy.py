@@ -85,6 +85,8 @@ class Measurement:
         calibrator = Calibrator(self.detector, self.parameters, asked, told)
         calibration, report = calibrator.run(divided, load_image)
         both = {"darknet-py int8": calibration, "darknet-py int8, --agreement 0": calibrator.unchosen}
+        if calibrator.unchosen.quantization.floats == calibration.quantization.floats:
+            both.popitem()
         for name, each in both.items():
             integers = integer_detector(self.detector, self.parameters, each)
             found = agreement(self.exact, look(integers, self.pictures), self.network.classes)
