@@ -43,7 +43,7 @@ NETS = {
     ),
     "wide": net(64, 9, 13, conv(64, 1), conv(70, 3), conv(300, 1), conv(64, 3, 2), conv(65, 1)),
     "alexeyab": net(
-        3, 20, 20, conv(8, activation="mish"), "route layers=-1 groups=2 group_id=1", conv(8, activation="swish"),
+        3, 20, 20, conv(8, 3, 2, "mish"), "route layers=-1 groups=2 group_id=1", conv(8, activation="swish"),
         "shortcut from=-3 activation=linear", conv(36, activation="relu6"), conv(5, 1, activation="logistic"),
     ),
     "odd": net(

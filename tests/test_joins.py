@@ -81,7 +81,7 @@ def test_the_same_bits_as_copies(name: str, tmp_path: Path, monkeypatch: pytest.
     every = tuple(range(len(network.layers)))
     cases = [(1, ()), (1, every), (3, ()), (2, (1,))]
     found = [outputs(network, tmp_path / "net.weights", *case) for case in cases]
-    monkeypatch.setattr(memory, "find_joins", lambda layers, owner: {})
+    monkeypatch.setattr(memory, "find_joins", lambda layers, owner, formats: {})
     for case, ours in zip(cases, found, strict=True):
         wanted = outputs(network, tmp_path / "net.weights", *case)
         assert all(a.tobytes() == b.tobytes() for a, b in zip(ours, wanted, strict=True)), case

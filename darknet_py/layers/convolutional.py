@@ -150,7 +150,7 @@ class Convolutional(Weighted):
     @property
     def quantizes(self) -> bool:
         """In one group. (A 1x1 convolution with a stride reads its input as if its channels were shorter.)"""
-        plain = not (self.xnor or self.blur or self.skips) and self.dilation == 1 and self.stride_x == self.stride_y
+        plain = not (self.xnor or self.blur) and self.dilation == 1 and self.stride_x == self.stride_y
         reads_words = self.size > 1 or self.stride_x == 1
         products = self.c * self.size**2
         return plain and reads_words and self.groups == 1 and products <= MOST_PRODUCTS and acts_alone(self.activation)
