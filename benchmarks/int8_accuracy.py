@@ -90,7 +90,7 @@ class Measurement:
         for name, each in both.items():
             integers = integer_detector(self.detector, self.parameters, each)
             found = agreement(self.exact, look(integers, self.pictures), self.network.classes)
-            more = {"report": document(report)} if each is calibration else {}
+            more = {"report": {**document(report), "network": Path(report.network).name}} if each is calibration else {}
             yield name, found, {"floats": sorted(each.quantization.floats), **more}
 
     def prepare_peers(self) -> None:
