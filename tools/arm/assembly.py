@@ -48,6 +48,7 @@ def assembly_of(code: str, cpu: str) -> str:
 
 def compiled(kernel: Any, signature: Any) -> str:
     """LLVM's optimised code of a kernel."""
+    kernel = getattr(kernel, "dispatcher", kernel)  # Numba's object for it
     kernel.compile(signature)
     return str(kernel.overloads[signature].library.get_llvm_str())
 

@@ -9,9 +9,12 @@ import numba
 from numba import typeof, types
 
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
+from darknet_py.kernels.runtime.numba_types import register
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.kernels.vector.transpose import store_transposed
+
+register()
 
 
 @numba.njit

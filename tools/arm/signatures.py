@@ -17,7 +17,7 @@ tile.host_tile = lambda: tile.arm_tile(os.environ["ARM_CPU"])
 
 
 def write() -> None:
-    """Write down what has been compiled by now, or read from the cache."""
+    """Write down what this process has compiled by now: ``NUMBA_CACHE_DIR`` must name an empty folder."""
     from darknet_py.warmup import kernels
 
     found = {name: kernel.signatures for name, kernel in kernels().items() if kernel.signatures}

@@ -87,6 +87,7 @@ def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made
     register()
     dispatcher = kernel.callee
     signature = tuple(dispatcher.typeof_pyval(argument) for argument in arguments)
+    kernel.signatures.append(signature)
     details = {"dispatcher": dispatcher, "args": signature, "return_type": None}
     with global_compiler_lock, event.trigger_event("numba:compile", data=details):
         compiled = _compile(dispatcher, signature)
