@@ -46,7 +46,7 @@ OTHERWISE = {("activations", 8)}
 relu6: his CPU code has no case for it and gives zeros. We compute what his GPU code does; nothing reads it after.
 """
 if ARCHITECTURE != "x86-64":
-    # gelu, and what is added to it: it is the C library's tanhf, whose last bits are others here, for his Darknet as well.
+    # gelu, and what is added to it: the C library's tanhf has other last bits here, for his Darknet as well.
     OTHERWISE |= {("activations", number) for number in (22, 50, 57, 58, 59, 60)}
 
 LARGE = [
