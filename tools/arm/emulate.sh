@@ -99,7 +99,7 @@ PYTHONPATH=$PWD:$PWD/tools/arm in_time "$python" "${pytest[@]}" -p signatures "$
 [ -e "$ARM_SIGNATURES" ] || { tail -20 "$folder/here.log"; exit 1; }
 rm -rf "$folder/kernels"
 export NUMBA_CACHE_DIR=$folder/kernels
-PYTHONPATH=$PWD:$PWD/tests in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
+PYTHONPATH=$PWD in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
 
 echo "Emulated: $ARM_CPU, Python $version, $("$emulator" --version | head -1)"
 eval "$("$python" tools/arm/cross.py "$ARM_CPU")"

@@ -28,7 +28,7 @@ _find = Kernel._find
 def _find_and_note(kernel: Kernel, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> Native | None:
     native = _find(kernel, kinds, arguments)
     function = kernel.py_func
-    if native is not None and "<" not in function.__qualname__:  # what is defined in a function, nobody else finds
+    if native is not None and function.__module__.startswith("darknet_py."):  # a test's module may run what it has
         notes = tuple(map(noted, arguments))
         assert tuple(kind_of(example(note)) for note in notes) == kinds
         _found.setdefault(f"{function.__module__}.{function.__qualname__}", []).append(notes)
