@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from llvmlite import binding
+
+from darknet_py.kernels.runtime import objects
+from darknet_py.kernels.runtime.values import kind_of
+from darknet_py.kernels.vector.tile import host_tile
 
 TOOLS = Path(__file__).parent.parent / "tools" / "arm"
 CPUS = ("cortex-a72", "neoverse-n1", "apple-m1")
@@ -32,6 +38,22 @@ code = {name: {cpu: assembly_of(code, cpu) for cpu in cpus} for name, code in co
 faults = {name: {cpu: list(amiss(code, cpu)) for cpu in cpus} for name, code in codes.items()}
 print(json.dumps([code, faults]))
 """
+
+AHEAD = """
+import sys
+from cross import compile_for
+compile_for(sys.argv[1])
+from ahead import compile_ahead
+import micro_kernels
+compile_ahead(*micro_kernels.transposed_of())
+"""
+
+
+class Pair(NamedTuple):
+    """Arguments may be tuples that have names."""
+
+    first: Any
+    second: Any
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +194,28 @@ def walked(assembly: str, function: str, known: dict[str, int]) -> list[str]:
             compared = known[register], int(number)
         elif name == "b" or (name.startswith("b.") and holds[name[2:]](*compared)):
             at = labels[rest]
+
+
+def test_stand_ins_are_of_the_kinds_that_they_stand_for(tools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TOOLS))
+    from stand_ins import example, noted
+
+    columns, frozen = np.zeros((70, 50), np.float32), np.zeros(900, np.int8)
+    frozen.flags.writeable = False
+    groups = columns, columns.T, columns[:, 3:9], columns[:0], frozen, np.zeros((), np.int64)
+    arguments = (*groups, groups, Pair(columns.T, (frozen, 2.0)), 3, True, np.float32(1), host_tile())
+    for argument in arguments:
+        note = pickle.loads(pickle.dumps(noted(argument)))
+        assert kind_of(example(note)) == kind_of(argument)
+    assert len(pickle.dumps(noted(columns))) < 200
+
+
+def test_objects_made_ahead_are_kept_for_the_processor(tools: Any, repository: Path, tmp_path: Path) -> None:
+    run("-c", AHEAD, CPUS[0], repository=repository, NUMBA_CACHE_DIR=str(tmp_path))
+    (path,) = tmp_path.rglob(f"*{objects.SUFFIX}")
+    header, _, code = path.read_bytes()[len(objects.seal(b"")) :].partition(b"\n")
+    assert code[:4] == b"\x7fELF" and int.from_bytes(code[18:20], "little") == 183, "for AArch64"
+    assert "aarch64-unknown-linux-gnu" in json.loads(header)[0] and CPUS[0] in json.loads(header)[0]
 
 
 @pytest.mark.slow

@@ -46,11 +46,13 @@ def assembly_of(code: str, cpu: str) -> str:
     return str(generator(cpu).emit_assembly(binding.parse_assembly(code)))
 
 
-def compiled(kernel: Any, signature: Any) -> str:
-    """LLVM's optimised code of a kernel."""
-    kernel = getattr(kernel, "dispatcher", kernel)  # Numba's object for it
-    kernel.compile(signature)
-    return str(kernel.overloads[signature].library.get_llvm_str())
+def compiled(kernel: Any, arguments: tuple[Any, ...]) -> str:
+    """LLVM's optimised code of a kernel for such arguments."""
+    from darknet_py.kernels.runtime.compiling import make_module
+
+    made = make_module(kernel, f"call.{kernel.__name__}", arguments)
+    assert made is not None
+    return str(made[0])
 
 
 def amiss(code: str, cpu: str) -> Iterator[str]:
@@ -70,8 +72,8 @@ def main(path: str, *cpus: str) -> None:
     compile_for(cpus[0])
     count = 0
     for name, signatures in load_signatures(Path(path)).items():
-        for signature in signatures:
-            code = compiled(find_kernel(name), signature)
+        for arguments in signatures:
+            code = compiled(find_kernel(name), arguments)
             count += 1
             for cpu in cpus:
                 for fault in amiss(code, cpu):

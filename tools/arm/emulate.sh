@@ -103,5 +103,5 @@ PYTHONPATH=$PWD in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES
 
 echo "Emulated: $ARM_CPU, Python $version, $("$emulator" --version | head -1)"
 eval "$("$python" tools/arm/cross.py "$ARM_CPU")"
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder/site:$PWD in_time "$emulator" -L "$folder/root" \
-    "$folder/root/usr/bin/python$version" "${pytest[@]}" -p no:cacheprovider -rs "${tests[@]}"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder/site:$PWD:$PWD/tools/arm in_time "$emulator" -L "$folder/root" \
+    "$folder/root/usr/bin/python$version" "${pytest[@]}" -p no:cacheprovider -p counted -rs "${tests[@]}"

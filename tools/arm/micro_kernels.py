@@ -1,30 +1,27 @@
-"""The micro-kernels by themselves, each as a kernel and its signature."""
+"""The micro-kernels by themselves, each as a kernel and arguments for it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import numba
-from numba import typeof, types
+import numpy as np
 
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
-from darknet_py.kernels.runtime.numba_types import register
+from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.kernels.vector.transpose import store_transposed
 
-register()
 
-
-@numba.njit
+@kernel
 def _pixels(tile, count, sums, weights, pixels, offsets, depth):
     multiply_pixels(
         tile, count, pointer(sums, 0), True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), depth
     )
 
 
-@numba.njit
+@kernel
 def _filters(tile, count, sums, weights, pixels, offsets, depth):
     start = pointer(weights, 0)
     multiply_filters(
@@ -32,28 +29,28 @@ def _filters(tile, count, sums, weights, pixels, offsets, depth):
     )
 
 
-@numba.njit
+@kernel
 def _transposed(tile, out, plane, source, pitch, rows, columns):
     store_transposed(tile, pointer(out, 0), plane, pointer(source, 0), pitch, rows, columns)
 
 
-_FLOATS, _INTS, _INT = types.float32[::1], types.int64[::1], types.int64
+_FLOATS, _INTS, _INT = np.zeros(1, np.float32), np.zeros(1, np.int64), 0
 
 
 def _tile(contract: bool) -> Any:
-    return typeof(replace(host_tile(), contract=contract))
+    return replace(host_tile(), contract=contract)
 
 
-def pixels_of(contract: bool = False) -> tuple[Any, Any]:
+def pixels_of(contract: bool = False) -> tuple[Any, tuple[Any, ...]]:
     """`multiply_pixels`."""
     return _pixels, (_tile(contract), _INT, _FLOATS, _FLOATS, _FLOATS, _INTS, _INT)
 
 
-def filters_of(contract: bool = False) -> tuple[Any, Any]:
+def filters_of(contract: bool = False) -> tuple[Any, tuple[Any, ...]]:
     """`multiply_filters`."""
     return _filters, (_tile(contract), _INT, _FLOATS, _FLOATS, _FLOATS, _INTS, _INT)
 
 
-def transposed_of() -> tuple[Any, Any]:
+def transposed_of() -> tuple[Any, tuple[Any, ...]]:
     """`store_transposed`."""
     return _transposed, (_tile(False), _FLOATS, _INT, _FLOATS, _INT, _INT, _INT)

@@ -1,4 +1,4 @@
-"""Which kernels there are to compile for an ARM, and for which types: what this machine compiles with an ARM's tile.
+"""Which kernels there are to compile for an ARM, and for what arguments: what this machine runs with an ARM's tile.
 
 ``python signatures.py`` takes what ``warmup`` compiles; as a pytest plugin (``-p signatures``), what tests do.
 ``ARM_CPU`` names the processor, ``ARM_SIGNATURES`` the file that is written, for `ahead.py`.
@@ -11,17 +11,36 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from stand_ins import example, noted
+
+from darknet_py.kernels.runtime.jit import Kernel, Native
+from darknet_py.kernels.runtime.values import kind_of
 from darknet_py.kernels.vector import tile
 
 tile.host_tile = lambda: tile.arm_tile(os.environ["ARM_CPU"])
 
+_found: dict[str, list[Any]] = {}
+"""Kernel's full name -> for each kind of arguments, what stands for them."""
+
+_find = Kernel._find
+
+
+def _find_and_note(kernel: Kernel, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> Native | None:
+    native = _find(kernel, kinds, arguments)
+    function = kernel.py_func
+    if native is not None and function.__module__.startswith("darknet_py."):  # a test's module may run what it has
+        notes = tuple(map(noted, arguments))
+        assert tuple(kind_of(example(note)) for note in notes) == kinds
+        _found.setdefault(f"{function.__module__}.{function.__qualname__}", []).append(notes)
+    return native
+
+
+Kernel._find = _find_and_note  # type: ignore[assignment, method-assign]
+
 
 def write() -> None:
-    """Write down what this process has compiled by now: ``NUMBA_CACHE_DIR`` must name an empty folder."""
-    from darknet_py.warmup import kernels
-
-    found = {name: kernel.signatures for name, kernel in kernels().items() if kernel.signatures}
-    Path(os.environ["ARM_SIGNATURES"]).write_bytes(pickle.dumps(found))
+    """Write down what has been compiled by now, or found on disk."""
+    Path(os.environ["ARM_SIGNATURES"]).write_bytes(pickle.dumps(_found))
 
 
 def pytest_sessionfinish(session: Any) -> None:

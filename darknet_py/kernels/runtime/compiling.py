@@ -84,19 +84,34 @@ def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made
 
     None if that cannot be: it would need what only Numba's own processes have.
     """
-    register()
-    dispatcher = kernel.callee
-    signature = tuple(dispatcher.typeof_pyval(argument) for argument in arguments)
-    kernel.signatures.append(signature)
-    details = {"dispatcher": dispatcher, "args": signature, "return_type": None}
+    details = {"dispatcher": kernel.callee, "args": _signature(kernel, arguments), "return_type": None}
     with global_compiler_lock, event.trigger_event("numba:compile", data=details):
+        made = make_module(kernel, symbol, arguments)
+        if made is None:
+            return None
+        module, parts, result = made
+        needed = _missing(module)
+        if any(map(_is_numbas, needed)):
+            return None
+        code = _machine(kernel).emit_object(module)
+    if b"__svml_" in code:
+        return None
+    return Made(code, parts, result, tuple(sorted(needed)))
+
+
+def make_module(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> tuple[Any, str, str] | None:
+    """LLVM's optimised code of `make_object`; how its block is packed, and what it returns (see `jit.Native`).
+
+    None if what it returns cannot stand in a block.
+    """
+    dispatcher, signature = kernel.callee, _signature(kernel, arguments)
+    with global_compiler_lock:
         compiled = _compile(dispatcher, signature)
         returned = types.unliteral(compiled.signature.return_type)
         result = _packed_result(returned)
         if result is None:
             return None
-        context = dispatcher.targetctx
-        function_type = context.call_conv.get_function_type(compiled.signature.return_type, signature)
+        function_type = dispatcher.targetctx.call_conv.get_function_type(compiled.signature.return_type, signature)
         module = compiled.library._final_module
         entry = ir.Module(symbol)
         entry.triple, entry.data_layout = module.triple, module.data_layout
@@ -104,15 +119,19 @@ def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made
         for name in _TRAPS & {function.name for function in module.functions if function.is_declaration}:
             _write_trap(entry, name)
         module.link_in(binding.parse_assembly(str(entry)))
-        machine = context.codegen()._tm
-        _keep_only(module, symbol, machine)
-        needed = _missing(module)
-        if any(map(_is_numbas, needed)):
-            return None
-        code = machine.emit_object(module)
-    if b"__svml_" in code:
-        return None
-    return Made(code, "q" + "".join(map(_packed, function_type.args[2:])), result, tuple(sorted(needed)))
+        _keep_only(module, symbol, _machine(kernel))
+    return module, "q" + "".join(map(_packed, function_type.args[2:])), result
+
+
+def _signature(kernel: Kernel, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numba's types of arguments."""
+    register()
+    return tuple(map(kernel.callee.typeof_pyval, arguments))
+
+
+def _machine(kernel: Kernel) -> Any:
+    """LLVM's code generator."""
+    return kernel.callee.targetctx.codegen()._tm
 
 
 def _compile(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
@@ -144,7 +163,7 @@ def _packed_result(returned: Any) -> str | None:
         return ""
     if returned == types.boolean:
         return "?"
-    return {types.int64: "q", types.uint64: "Q", types.float64: "d"}.get(returned)
+    return {types.int64: "q", types.uint64: "Q", types.float64: "d", types.float32: "f"}.get(returned)
 
 
 def _write_entry(module: Any, symbol: str, name: str, function_type: Any, returned: Any) -> None:

@@ -49,7 +49,6 @@ class Kernel:
         py_func: the function in Python.
         forceinline: the compiler puts it into its callers, whatever its size.
         compiled: how often this process compiled it for itself, not for its callers.
-        signatures: Numba's types of the arguments for which it was.
         by_numba: how often it was called through Numba, which compiles it in each process anew.
         natives: its code by the kinds of arguments that it was called with; None: Numba alone can pass them.
     """
@@ -60,7 +59,6 @@ class Kernel:
         self.py_func = function
         self.forceinline = forceinline
         self.compiled = self.by_numba = 0
-        self.signatures: list[Any] = []
         self.natives: dict[tuple[Any, ...], Native | None] = {}
 
     def __call__(self, *arguments: Any) -> Any:
