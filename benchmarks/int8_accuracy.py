@@ -85,10 +85,12 @@ class Measurement:
         calibrator = Calibrator(self.detector, self.parameters, asked, told)
         calibration, report = calibrator.run(divided, load_image)
         both = {"darknet-py int8": calibration, "darknet-py int8, --agreement 0": calibrator.unchosen}
+        if calibrator.unchosen.quantization.floats == calibration.quantization.floats:
+            both.popitem()
         for name, each in both.items():
             integers = integer_detector(self.detector, self.parameters, each)
             found = agreement(self.exact, look(integers, self.pictures), self.network.classes)
-            more = {"report": document(report)} if each is calibration else {}
+            more = {"report": {**document(report), "network": Path(report.network).name}} if each is calibration else {}
             yield name, found, {"floats": sorted(each.quantization.floats), **more}
 
     def prepare_peers(self) -> None:

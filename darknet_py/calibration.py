@@ -224,6 +224,8 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
     for name, entry in layers.items():
         layer = _layer(name, network, INPUT)
         what = f"layer {layer}, "
+        if not isinstance(entry, dict):
+            raise ValueError(f"layer {layer} is no object")
         if "step" in entry or "zero" in entry:
             step = number(member(entry, "step"), what + "step", 2.0**-100, 2.0**100)
             outputs[layer] = Scale(step, _whole(member(entry, "zero"), what + "zero", 0, LEVELS))

@@ -20,6 +20,7 @@ import pytest
 from darknet_py.errors import CfgError
 from darknet_py.image.letterbox import letterbox_pixels, resize_pixels
 from darknet_py.image.load import load_image
+from darknet_py.kernels.runtime.processor import ARCHITECTURE
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, ZEN4, Tile, host_tile
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
@@ -39,8 +40,14 @@ GOLDENS = sorted(path.stem for path in (DATA / "golden" / "alexeyab").glob("*.js
 ORACLES = [name for name in GOLDENS if name not in ("gates", "xnor")]
 """Networks of which the oracle has goldens, too."""
 
-ZERO_THERE = ("activations", 8)
-"""relu6: his CPU code has no case for it and gives zeros. We compute what his GPU code does; nothing reads it after."""
+OTHERWISE = {("activations", 8)}
+"""Layers that have other values than in his goldens.
+
+relu6: his CPU code has no case for it and gives zeros. We compute what his GPU code does; nothing reads it after.
+"""
+if ARCHITECTURE != "x86-64":
+    # gelu, and what is added to it: the C library's tanhf has other last bits here, for his Darknet as well.
+    OTHERWISE |= {("activations", number) for number in (22, 50, 57, 58, 59, 60)}
 
 LARGE = [
     "cd53paspp-gamma-dog", "csresnext50-panet-spp-horses", "efficientnet-b0-dog", "enet-coco-dog",
@@ -92,13 +99,9 @@ def frames(golden: dict[str, Any], network: Network) -> Iterator[tuple[np.ndarra
 
 def differing(name: str, plan: Plan, wanted: list[str]) -> list[int]:
     """Numbers of the layers whose outputs are not those of the golden."""
-    found = [
-        f"{layer.kind} {array_sha256(plan.output(layer.index))[:16]}"
-        for layer in plan.network.layers
-        if (name, layer.index) != ZERO_THERE
-    ]
-    expected = [line for number, line in enumerate(wanted) if (name, number) != ZERO_THERE]
-    return [number for number, (ours, his) in enumerate(zip(found, expected, strict=True)) if ours != his]
+    found = [f"{layer.kind} {array_sha256(plan.output(layer.index))[:16]}" for layer in plan.network.layers]
+    different = [number for number, (ours, his) in enumerate(zip(found, wanted, strict=True)) if ours != his]
+    return [number for number in different if (name, number) not in OTHERWISE]
 
 
 @pytest.mark.parametrize("name", GOLDENS)
@@ -126,7 +129,7 @@ def test_golden_of_two_images_and_one_thread(tmp_path: Path, name: str) -> None:
     plan.run()
     for image in range(2):
         wanted = inputs[min(image, len(inputs) - 1)][1]
-        for number in plan.kept:
+        for number in plan.kept - {number for other, number in OTHERWISE if other == name}:
             assert array_sha256(plan.output(number, image)).startswith(wanted[number].split()[1])
 
 

@@ -350,3 +350,15 @@ def test_run_script_detects(region_files: Files, tmp_path: Path) -> None:
     network, meta = pjreddie.load_net(files.cfg, files.weights), pjreddie.load_meta(files.data)
     expected = len(pjreddie.detect(network, meta, files.photo, thresh=0.3))
     assert (done.returncode, done.stdout) == (0, f"{expected} 3\n"), done.stderr
+
+
+def test_the_environment_says_which_arithmetic(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKNET_PY_MATH", "fast")
+    for module in (pjreddie, alexeyab):
+        assert module.load_net(files.cfg, files.weights).detector.math == "fast"
+    monkeypatch.setenv("DARKNET_PY_MATH", "int8")
+    with pytest.raises(DarknetError, match="needs this file, which is not there"):
+        alexeyab.load_net(files.cfg, files.weights)
+    monkeypatch.setenv("DARKNET_PY_MATH", "quick")
+    with pytest.raises(DarknetError, match="DARKNET_PY_MATH=quick is not ieee, make, fast, make-own or int8"):
+        pjreddie.load_net(files.cfg, files.weights)

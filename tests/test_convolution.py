@@ -343,7 +343,7 @@ def test_each_tile_is_compiled_for_itself() -> None:
     steps = [convolution_steps(layer, context)[0] for context in contexts]  # type: ignore[arg-type]
     for step in steps:
         run(step, 1)
-    kinds = {str(signature[-1]) for signature in steps[0].kernel.signatures}  # type: ignore[attr-defined]
+    kinds = {kinds[-1][1] for kinds in steps[0].kernel.natives}  # type: ignore[attr-defined]
     assert {str(tile) for tile in TILES} <= kinds
 
 

@@ -161,6 +161,6 @@ def test_kernels_see_one_type_of_pixels() -> None:
         letterbox_pixels(picture, 8, 8)
         resize_pixels(picture, 8, 8)
         to_planar(picture)
-    for kernel in (resize_into, to_planes):
-        types = {str(signature[2 if kernel is resize_into else 1]) for signature in kernel.signatures}
-        assert len([name for name in types if "uint8" in name]) == 1, types
+    for kernel, argument in ((resize_into, 2), (to_planes, 1)):
+        kinds = {str(kinds[argument]) for kinds in kernel.natives}
+        assert len([name for name in kinds if "u1" in name]) == 1, kinds

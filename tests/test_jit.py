@@ -286,3 +286,19 @@ def test_processes_that_start_at_once_share_a_folder(tmp_path: Path) -> None:
     for process in [start() for _ in range(4)]:
         assert process.communicate(timeout=300)[0].strip() in {"0", "1", "2", "3"} and process.returncode == 0
     assert start().communicate(timeout=300)[0].strip() == "0"
+
+
+MODULES = """
+import importlib, pkgutil, sys
+import darknet_py.kernels as kernels
+for module in pkgutil.walk_packages(kernels.__path__, "darknet_py.kernels."):
+    if not module.name.endswith(("runtime.compiling", "runtime.numba_types")):
+        importlib.import_module(module.name)
+        assert "numba" not in sys.modules, module.name
+"""
+
+
+def test_no_module_with_kernels_imports_numba() -> None:
+    """Nor does it use something of Numba's while it is imported."""
+    root = Path(darknet_py.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", MODULES], check=True, env={**os.environ, "PYTHONPATH": str(root)})

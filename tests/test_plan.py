@@ -116,6 +116,9 @@ def test_two_swapped_integers_are_found(text: str, tmp_path: Path) -> None:
 UNUSED = {"next_in", "next_out", "pool_w", "shared"}
 """Fields that count for several images, or with a pooling, only."""
 
+DISTANCES = {"plane", "group"}
+"""Fields that count where there is more than one plane, or group, of the input."""
+
 
 @pytest.mark.parametrize("text", samples.DETECTORS[:2])
 @pytest.mark.parametrize("math", EXACT)
@@ -128,7 +131,8 @@ def test_two_swapped_fields_of_a_shape_are_found(text: str, math: str, tmp_path:
         for name in {"shape", "cut", "strip"} & good.keys():
             for first, second in itertools.combinations(good[name]._fields, 2):
                 a, b = getattr(good[name], first), getattr(good[name], second)
-                if a != b and not {first, second} <= UNUSED:
+                alone = getattr(good[name], "c", 0) == 1 and {first, second} == DISTANCES  # a single plane of words
+                if a != b and not {first, second} <= UNUSED and not alone:
                     step.arguments = {**good, name: good[name]._replace(**{first: b, second: a})}
                     assert verify(plan), (step.name, first, second)
         step.arguments = good

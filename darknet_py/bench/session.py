@@ -199,7 +199,7 @@ def bench(
         DarknetError: something is wrong with the files. (Engines that fail are in the result.)
     """
     network = read_network(cfg, size=size, dialect=dialect)
-    get_arithmetic(math, network.dialect).check_covers(network)
+    get_arithmetic(math, network.dialect).filled_in(network).check_covers(network)
     if not network.input.image:
         raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
     with bench_files(cfg, weights, network, report) as files, ExitStack() as stack:

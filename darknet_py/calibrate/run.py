@@ -112,7 +112,7 @@ class Calibrator:
     def run(self, pictures: Pictures, read: Callable[[Path], Pixels]) -> tuple[Calibration, Report]:
         """The calibration and its report. ``read``: a file's pixels; called again for each look at a picture."""
         observed, histograms = self._observe(pictures.observed, read)
-        self.unchosen = observed
+        self.unchosen = with_floats(observed, observed.quantization.floats)
         measured = [read(path) for path in pictures.measured]
         with self.bar(len(measured), "Looking in float32") as step:
             exact = look(self.detector, measured, step)

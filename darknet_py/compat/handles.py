@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as ct
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import read_data, read_names
 from ..loading import find_data_file, load
+from ..numeric.names import PROFILE_NAMES
 from ..view import Asked, View
 from .structs import METADATA, floats_at, text, to_pointer
 
@@ -20,6 +22,18 @@ if TYPE_CHECKING:
     from ..detect.candidates import Candidates
     from ..typing import Floats
     from .structs import Pointer
+
+
+MATH = "DARKNET_PY_MATH"
+"""Environment variable: the arithmetic of all networks that scripts load; ``ieee`` if it is not set."""
+
+
+def environment_math() -> str:
+    """The arithmetic that the environment says. Raises `DarknetError` for a word that is none."""
+    word = os.environ.get(MATH, "").lower() or "ieee"
+    if word not in PROFILE_NAMES:
+        raise DarknetError(f"{MATH}={word} is not {', '.join(PROFILE_NAMES[:-1])} or {PROFILE_NAMES[-1]}")
+    return word
 
 
 class Handle:
@@ -35,7 +49,7 @@ class Handle:
         """Read the files. Raises `DarknetError`; weights must be given (Darknet runs on random ones)."""
         if not weights:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
-        self.detector = load(text(cfg), text(weights), names=(), dialect=dialect)
+        self.detector = load(text(cfg), text(weights), names=(), math=environment_math(), dialect=dialect)
         self.batch = batch
         self.skipped: set[int] = set()
         self._outputs: list[Floats] = []

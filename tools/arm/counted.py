@@ -10,5 +10,5 @@ from darknet_py.kernels.runtime.jit import kernels
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Called by pytest at the end."""
     compiled = [kernel.__name__ for kernel in kernels for _ in range(kernel.compiled)]
-    used = sum(native is not None for kernel in kernels for native in kernel._natives.values())
+    used = sum(native is not None for kernel in kernels for native in kernel.natives.values())
     terminalreporter.write_line(f"kernels: {used - len(compiled)} found, {len(compiled)} compiled: {sorted(compiled)}")

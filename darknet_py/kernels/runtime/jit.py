@@ -50,6 +50,7 @@ class Kernel:
         forceinline: the compiler puts it into its callers, whatever its size.
         compiled: how often this process compiled it for itself, not for its callers.
         by_numba: how often it was called through Numba, which compiles it in each process anew.
+        natives: its code by the kinds of arguments that it was called with; None: Numba alone can pass them.
     """
 
     def __init__(self, function: Callable[..., Any], forceinline: bool) -> None:
@@ -58,7 +59,7 @@ class Kernel:
         self.py_func = function
         self.forceinline = forceinline
         self.compiled = self.by_numba = 0
-        self._natives: dict[Any, Native | None] = {}
+        self.natives: dict[tuple[Any, ...], Native | None] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         native = self.native(arguments)
@@ -91,15 +92,15 @@ class Kernel:
         """
         try:
             kinds = tuple(map(kind_of, arguments))
-            return self._natives[kinds]
+            return self.natives[kinds]
         except TypeError:  # of no kind that is known
             return None
         except KeyError:
             pass
         with _lock:
-            if kinds not in self._natives:
-                self._natives[kinds] = self._find(kinds, arguments)
-            return self._natives[kinds]
+            if kinds not in self.natives:
+                self.natives[kinds] = self._find(kinds, arguments)
+            return self.natives[kinds]
 
     def _find(self, kinds: tuple[Any, ...], arguments: tuple[Any, ...]) -> Native | None:
         name = objects.name_of(self.py_func, self.forceinline, kinds)

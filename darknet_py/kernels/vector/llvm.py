@@ -6,17 +6,15 @@ from typing import Any
 
 from llvmlite import ir
 
-from ..runtime.later import types
-
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)
 
-_NUMBERS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: INT32}
+_NUMBERS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": INT32}
 
 
 def vector_type(dtype: Any, lanes: int) -> ir.VectorType:
     """LLVM's type of ``lanes`` numbers of a Numba type: float32, float64 or int32."""
-    return ir.VectorType(_NUMBERS[dtype], lanes)
+    return ir.VectorType(_NUMBERS[str(dtype)], lanes)
 
 
 def zeros(vector: ir.VectorType) -> ir.Constant:
