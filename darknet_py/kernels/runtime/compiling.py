@@ -163,7 +163,7 @@ def _packed_result(returned: Any) -> str | None:
         return ""
     if returned == types.boolean:
         return "?"
-    return {types.int64: "q", types.uint64: "Q", types.float64: "d"}.get(returned)
+    return {types.int64: "q", types.uint64: "Q", types.float64: "d", types.float32: "f"}.get(returned)
 
 
 def _write_entry(module: Any, symbol: str, name: str, function_type: Any, returned: Any) -> None:
