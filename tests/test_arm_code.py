@@ -227,4 +227,4 @@ def test_all_kernels(tools: Any, repository: Path, tmp_path: Path) -> None:
     found = run(str(TOOLS / "assembly.py"), names["ARM_SIGNATURES"], *CPUS, repository=repository, **cache)
     *faults, last = found.splitlines()
     assert faults == []
-    assert int(last.split()[0]) > 200
+    assert int(last.split()[0]) > 100  # what is called from Python; the rest is part of it
