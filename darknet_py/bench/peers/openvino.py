@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .onnx_model import to_onnx
 
@@ -16,16 +16,22 @@ if TYPE_CHECKING:
 class OpenVino:
     """A compiled model."""
 
+    numbers = "fp32"
+    settings: ClassVar[dict[str, str]] = {"INFERENCE_PRECISION_HINT": "f32"}
+
     def __init__(self, job: Job) -> None:
         openvino = importlib.import_module("openvino")
         model, self.layers = to_onnx(job.cfg, job.weights, job.dialect)
         core = openvino.Core()
-        settings = {
-            "INFERENCE_NUM_THREADS": job.threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY",
-        }  # fmt: skip
-        self.request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
-        self.engine = f"OpenVINO {openvino.__version__.split('-')[0]} fp32"
+        settings = {"INFERENCE_NUM_THREADS": job.threads, "PERFORMANCE_HINT": "LATENCY", **self.settings}
+        prepared = self.prepare(core.read_model(model), job)
+        self.request = core.compile_model(prepared, "CPU", settings).create_infer_request()
+        self.engine = f"OpenVINO {openvino.__version__.split('-')[0]} {self.numbers}"
         self.threads = job.threads
+
+    def prepare(self, model: Any, job: Job) -> Any:
+        """What is compiled, of the model as it was read."""
+        return model
 
     def run(self, x: Floats) -> Any:
         """One pass."""
