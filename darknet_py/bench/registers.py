@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -17,33 +18,39 @@ CHAINS = 12
 """Sums that are independent of each other: enough to hide the units' latencies, and few enough for 16 registers."""
 
 
+def _repeated(builder: Any, values: Any, times: Any, vector: ir.VectorType, step: Callable[[Any], Any]) -> None:
+    """CHAINS vectors from ``values`` on go through ``step`` so many times, in registers."""
+    lanes = vector.count
+    places = [builder.gep(values, [INT(i * lanes)]) for i in range(CHAINS)]
+    start = [builder.bitcast(load_vector(builder, place, lanes), vector) for place in places]
+    before = builder.block
+    loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    k = builder.phi(INT)
+    k.add_incoming(INT(0), before)
+    chains = [builder.phi(vector) for _ in start]
+    after = [step(chain) for chain in chains]
+    for chain, value, following in zip(chains, start, after, strict=True):
+        chain.add_incoming(value, before)
+        chain.add_incoming(following, loop)
+    following = builder.add(k, INT(1))
+    k.add_incoming(following, loop)
+    builder.cbranch(builder.icmp_signed("<", following, times), loop, done)
+    builder.position_at_end(done)
+    for place, value in zip(places, after, strict=True):
+        store_vector(builder, builder.bitcast(value, ir.VectorType(ir.FloatType(), lanes)), place)
+
+
 @intrinsic
 def _multiply_and_add(typingctx: Any, tile: Any, values: Any, times: Any) -> Any:
     """``values[i] = values[i] * 0.5 + 0.5``, ``times`` times, for i < CHAINS * lanes; each step rounds by itself."""
     lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, values, times = args
         half = broadcast(builder, ir.FloatType()(0.5), lanes)
-        places = [builder.gep(values, [INT(i * lanes)]) for i in range(CHAINS)]
-        start = [load_vector(builder, place, lanes) for place in places]
-        before = builder.block
-        loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(INT)
-        k.add_incoming(INT(0), before)
-        chains = [builder.phi(value.type) for value in start]
-        after = [builder.fadd(builder.fmul(chain, half), half) for chain in chains]
-        for chain, value, following in zip(chains, start, after, strict=True):
-            chain.add_incoming(value, before)
-            chain.add_incoming(following, loop)
-        step = builder.add(k, INT(1))
-        k.add_incoming(step, loop)
-        builder.cbranch(builder.icmp_signed("<", step, times), loop, done)
-        builder.position_at_end(done)
-        for place, value in zip(places, after, strict=True):
-            store_vector(builder, value, place)
+        floats = ir.VectorType(ir.FloatType(), lanes)
+        _repeated(builder, args[1], args[2], floats, lambda chain: builder.fadd(builder.fmul(chain, half), half))
         return context.get_dummy_value()
 
     return types.void(tile, values, types.int64), codegen
@@ -55,28 +62,9 @@ def _add_products_of_bytes(typingctx: Any, tile: Any, values: Any, times: Any) -
     lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, values, times = args
-        whole = ir.VectorType(INT32, lanes)
-        ones = ir.Constant(whole, [0x01010101] * lanes)
-        places = [builder.gep(values, [INT(i * lanes)]) for i in range(CHAINS)]
-        start = [builder.bitcast(load_vector(builder, place, lanes), whole) for place in places]
-        before = builder.block
-        loop, done = builder.append_basic_block("loop"), builder.append_basic_block("done")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        k = builder.phi(INT)
-        k.add_incoming(INT(0), before)
-        chains = [builder.phi(whole) for _ in start]
-        after = [dot(builder, chain, ones, ones) for chain in chains]
-        for chain, value, following in zip(chains, start, after, strict=True):
-            chain.add_incoming(value, before)
-            chain.add_incoming(following, loop)
-        step = builder.add(k, INT(1))
-        k.add_incoming(step, loop)
-        builder.cbranch(builder.icmp_signed("<", step, times), loop, done)
-        builder.position_at_end(done)
-        for place, value in zip(places, after, strict=True):
-            store_vector(builder, builder.bitcast(value, ir.VectorType(ir.FloatType(), lanes)), place)
+        words = ir.VectorType(INT32, lanes)
+        ones = ir.Constant(words, [0x01010101] * lanes)
+        _repeated(builder, args[1], args[2], words, lambda chain: dot(builder, chain, ones, ones))
         return context.get_dummy_value()
 
     return types.void(tile, values, types.int64), codegen
