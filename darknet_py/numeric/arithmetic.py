@@ -118,6 +118,11 @@ class Arithmetic:
         """Whether it computes every kind of layer."""
         return True
 
+    @property
+    def why_no_training(self) -> str | None:
+        """Why networks cannot learn with it; None: they can."""
+        return None
+
     def why_not_here(self) -> str | None:
         """Why this machine cannot compute it; None: it can."""
         return None
@@ -170,6 +175,10 @@ class MakefileArithmetic(Arithmetic):
     @property
     def covers_all(self) -> bool:
         return False
+
+    @property
+    def why_no_training(self) -> str | None:
+        return "what gcc -Ofast regroups differs from one compiler to the next"
 
     def why_not_here(self) -> str | None:
         from ..kernels.runtime.libmvec import AVAILABLE
@@ -272,6 +281,10 @@ class _Integers(Arithmetic):
             f"math={self.name} needs a processor with dot products of bytes (AVX-512 VNNI with VL, or AVX-VNNI), "
             "which this one lacks; use math=fast"
         )
+
+    @property
+    def why_no_training(self) -> str | None:
+        return "8-bit integers have no gradients"
 
     def filled_in(self, network: Network) -> Arithmetic:
         return self if self.quantization is not None else self.quantized(placeholder(network))

@@ -290,11 +290,9 @@ class Trainer:
 
 def check_can_train(network: Network, math: str) -> None:
     """Raise `DarknetError` for what is not trained at all: other arithmetics, other dialects."""
-    if math not in ("ieee", "fast"):
-        get_arithmetic(math, network.dialect)
-        raise DarknetError(
-            f"math={math} cannot train: what gcc -Ofast regroups differs from one compiler to the next; use math=ieee"
-        )
+    why = get_arithmetic(math, network.dialect).why_no_training
+    if why is not None:
+        raise DarknetError(f"math={math} cannot train: {why}; use math=ieee")
     if network.dialect is not PJREDDIE:
         raise DarknetError(
             f"{network.path}: is a network of {network.dialect.name} ({network.reason}); training is for those of "
