@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from .calibration import find_calibration
+from .calibration import Calibration, find_calibration
 from .detector import Detector
 from .dialect import AUTO
 from .errors import DarknetError, DataError, WeightsError
@@ -86,34 +86,18 @@ def load(
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
-    if weights is None:
-        from .zoo import find_model
-
-        found = find_model(str(model), fetch_missing=True, progress=progress)
-        model, weights = found.cfg, found.weights
-        dialect = found.dialect if dialect == AUTO else dialect
-        if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
-            names = found.names
-    else:
-        from .zoo import find_network
-
-        model = find_network(model)
+    cfg, weights, its_names, dialect = _find_files(model, weights, dialect, progress)
     get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
-    network = read_network(model, cutoff, size, dialect)
-    profile = get_arithmetic(math, network.dialect)
-    if calibration is not None and not profile.calibrated:
-        raise DarknetError(f"math={math} takes no calibration; use math=int8")
-    found_scales = find_calibration(network, weights, calibration) if profile.calibrated else None
-    if names is None and data is None and cutoff is None and map is None:
-        names = _released_names(weights, network)
-    class_map = None if map is None else read_map(find_data_file(str(map), Path(model)))
-    if class_map is not None:
-        _check_map(network, class_map, map)
+    network = read_network(cfg, cutoff, size, dialect)
+    scales = _find_scales(network, weights, math, calibration)
+    if names is None and data is None and cutoff is None:  # a part of a network has other classes, or none
+        names = _released_names(weights, network) if its_names is None and map is None else its_names
+    class_map = None if map is None else _read_map(network, map)
     parameters = _load_parameters(network, weights, cutoff, size)
     return Detector(
         network,
-        parameters if found_scales is None else found_scales.balanced(network, parameters),
+        parameters if scales is None else scales.balanced(network, parameters),
         names=_read_names(network, names, data, class_map),
         trees=load_trees(network),
         view=View(fit=fit_of(stretch), class_map=None if class_map is None else tuple(class_map.tolist())),
@@ -122,8 +106,31 @@ def load(
         threads=threads,
         keep=keep,
         weights=Path(weights),
-        quantization=None if found_scales is None else found_scales.whole,
+        quantization=None if scales is None else scales.whole,
     )
+
+
+def _find_files(
+    model: str | Path, weights: str | Path | None, dialect: str, progress: Progress | None
+) -> tuple[Path, str | Path, Path | None, str]:
+    """The cfg, the weights, the names file of a released model, and whose Darknet it is for."""
+    from .zoo import find_model, find_network
+
+    if weights is not None:
+        return find_network(model), weights, None, dialect
+    found = find_model(str(model), fetch_missing=True, progress=progress)
+    return found.cfg, found.weights, found.names, found.dialect if dialect == AUTO else dialect
+
+
+def _find_scales(
+    network: Network, weights: str | Path, math: str, calibration: str | Path | None
+) -> Calibration | None:
+    """The calibration that a profile needs; None where it needs none."""
+    if get_arithmetic(math, network.dialect).calibrated:
+        return find_calibration(network, weights, calibration)
+    if calibration is not None:
+        raise DarknetError(f"math={math} takes no calibration; use math=int8")
+    return None
 
 
 def _load_parameters(
@@ -186,8 +193,9 @@ def _node_names(network: Network) -> list[str]:
     return names if len(names) == network.classes else []
 
 
-def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path | None) -> None:
-    """A map needs a WordTree, and must name nodes of it."""
+def _read_map(network: Network, name: str | Path) -> NDArray[np.int32]:
+    """The map that is wanted. It needs a WordTree, and must name nodes of it."""
+    class_map = read_map(find_data_file(str(name), Path(network.path)))
     if not any(head.tree for head in network.heads):
         raise DarknetError(f"{name}: a map needs a [region] head with a tree, which {network.path} has not")
     if len(set(network.tree_files.values())) > 1:
@@ -195,6 +203,7 @@ def _check_map(network: Network, class_map: NDArray[np.int32], name: str | Path 
     wrong = np.flatnonzero(class_map >= network.classes)
     if wrong.size:
         raise DataError(f"{class_map[wrong[0]]} is no class: the tree has {network.classes}", name, int(wrong[0]) + 1)
+    return class_map
 
 
 def load_trees(network: Network) -> dict[int, Tree]:

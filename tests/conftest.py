@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from .serving import Running
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A test run in the background of a shell is deaf to Ctrl-C, and so would be the programs that the tests interrupt.
@@ -68,6 +73,15 @@ def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "net.names").write_text("ant\nbee\ncat\n")
     Image.open(PHOTOS / "chelsea.jpg").resize((90, 60)).save(folder / "photo.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with the two networks of `serving.make_models`."""
+    from .serving import make_models, running
+
+    with running(make_models(tmp_path_factory.mktemp("serve"))) as started:
+        yield started
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
+from darknet_py.detect.detections import Detections
 from darknet_py.image.reading import reading
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
@@ -32,6 +34,7 @@ from darknet_py.serve.protocol import Service  # noqa: E402
 from darknet_py.serve.server import Server, bind  # noqa: E402
 
 PHOTO = Path(__file__).parent / "data" / "photos" / "astronaut.jpg"
+IMAGE = PHOTO.read_bytes()
 NAMES = ["ant", "bee", "cat"]
 
 NET = net(
@@ -91,6 +94,14 @@ def waiting(server: Running) -> float:
     found = re.search(rb"^darknet_waiting_pictures (\S+)", server.service.metrics.text(), re.MULTILINE)
     assert found is not None
     return float(found[1])
+
+
+def expected(server: Running, thresh: float, name: str = "net") -> Detections:
+    """What the library finds, the most probable first, clipped."""
+    found = server.service.engine.models[name].detector.detect(IMAGE, thresh=thresh)
+    found = found[np.argsort(-found.confidence, kind="stable")].clip()
+    assert 3 <= len(found) < 1000
+    return found
 
 
 class Answer(NamedTuple):

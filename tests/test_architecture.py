@@ -30,6 +30,7 @@ ROWS = [
     {"view"},
     {"inference"},
     {"running"},
+    {"looking"},
     {"detector"},
     {"zoo"},
     {"loading"},

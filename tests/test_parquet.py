@@ -1,12 +1,9 @@
-"""Archives: a row a picture in Parquet files, runs that are killed and go on, `DetectBatch` in other processes."""
+"""Archives: a row a picture in Parquet files, runs that are killed and go on, evaluations of them."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -19,12 +16,12 @@ import numpy as np
 import pytest
 
 from darknet_py.batch import DetectBatch
-from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, FileError
 from darknet_py.loading import load
 from darknet_py.synth import write_synth
 from darknet_py.view import Fit
 
+from .archives import NAMES, all_paths, archived, make_photos
 from .darknet_folder import YOLO_V1
 from .nets import net as net_text
 from .nets import write_cfg
@@ -32,31 +29,21 @@ from .program import ask, failure
 from .systems import need_posix
 from .test_cli import NET, OWN, REPOSITORY
 
-pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 from darknet_py.batch.archive import PART, Archive, read_archive  # noqa: E402
 from darknet_py.batch.facts import Facts  # noqa: E402
-from darknet_py.batch.node import machine_lock, warmed  # noqa: E402
-from darknet_py.batch.rows import failed_row, schema, to_table  # noqa: E402
+from darknet_py.batch.rows import failed_row, schema  # noqa: E402
 from darknet_py.evaluate.archived import archived as archived_found  # noqa: E402
 from darknet_py.evaluate.found import Setting, unit_of  # noqa: E402
 from darknet_py.evaluate.run import Task  # noqa: E402
 
-NAMES = ["ant", "bee", "cat"]
 QUIET = ("--parquet", "out", "-q")
 
 
 @pytest.fixture(scope="module")
 def photos(net: Path) -> Path:
-    """A folder of its own with a network and 9 pictures, of which two cannot be read."""
-    folder = net / "photos"
-    folder.mkdir()
-    for number in range(7):
-        shutil.copy(net / "photo.png", folder / f"{number}.png")
-    (folder / "3x.png").write_bytes(b"\x89PNG\r\n\x1a\n garbage")
-    (folder / "9.jpg").write_bytes(b"")
-    return folder
+    return make_photos(net)
 
 
 @pytest.fixture
@@ -64,19 +51,6 @@ def out(net: Path) -> Path:
     """Where an archive goes; nothing is there."""
     shutil.rmtree(net / "out", ignore_errors=True)
     return net / "out"
-
-
-def batch(net: Path, **words: Any) -> DetectBatch:
-    given = {"weights": net / "net.weights", "names": NAMES, "thresh": 0.3, "threads": 1, **words}
-    return DetectBatch(str(net / "net.cfg"), **given)
-
-
-def all_paths(photos: Path) -> list[str]:
-    return [str(path) for path in sorted(photos.iterdir())]
-
-
-def archived(folder: Path) -> list[dict[str, Any]]:
-    return sorted(read_archive(folder).to_pylist(), key=lambda row: str(row["path"]))
 
 
 def test_a_row_for_each_picture_with_the_very_numbers(net: Path, photos: Path, out: Path) -> None:
@@ -294,113 +268,6 @@ def test_a_run_that_is_stopped_goes_on(
     assert all(PART.fullmatch(path.name) or path.name in (".lock", "run.json") for path in out.iterdir())
 
 
-def test_importing_and_pickling_needs_no_engine(net: Path) -> None:
-    code = (
-        "import pickle, sys; from darknet_py.batch import DetectBatch; "
-        "one = DetectBatch('a.cfg', 'a.weights', classes='dog', zones=['0,0,1,1']); "
-        "assert pickle.loads(pickle.dumps(one)) == one and hash(one); "
-        "print([name for name in ('numba', 'numpy', 'pyarrow', 'darknet_py.detector') if name in sys.modules])"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout == "[]\n"
-
-
-def test_detect_batch_takes_paths_and_tables(net: Path, photos: Path) -> None:
-    paths, detect = all_paths(photos), batch(net)
-    rows = detect(paths)
-    assert [row["path"] for row in rows] == paths and [row["ok"] for row in rows].count(False) == 2
-    assert detect({"path": np.array(paths, object)}) == to_table(rows)
-    contents = {"path": paths, "bytes": [Path(path).read_bytes() for path in paths]}
-    other = detect(pa.table(contents))
-    assert other.drop(["error"]) == to_table(rows).drop(["error"])
-    assert detect([]) == [] and detect({"path": []}).num_rows == 0
-    assert pickle.loads(pickle.dumps(detect)).worker() is detect.worker(), "one network in a process"
-    assert hash(batch(net, zones=[[0, 0, 1, 1]], classes=["cat", 1], size=[32, 32])), "lists become tuples"
-    assert batch(net, weights=None, zones=[[0, 0, 1, 1]]).zones == ((0, 0, 1, 1),)
-
-
-def test_detect_batch_has_the_options_of_the_command(net: Path, photos: Path, out: Path) -> None:
-    words = ["--classes", "cat", "--zone", "0,0,.8,1", "--min-size", "1%", "--clip", "--tiles", "2x1", "--nms", ".3"]
-    ask("detect", "photos", *OWN, *QUIET, *words, cwd=net)
-    detect = batch(net, classes="cat", zones=["0,0,.8,1"], min_size="1%", clip=True, tiles="2x1", nms=0.3)
-    expected = detect([str(photos / Path(row["path"]).name) for row in archived(out)])
-    for one, two in zip(archived(out), expected, strict=True):
-        for name in ("path", "error"):
-            one.pop(name), two.pop(name)
-        assert one == {**two, "confidence": one["confidence"], "box": one["box"]}
-        assert np.array_equal(np.float32(one["confidence"]), np.float32(two["confidence"]))
-        assert np.array_equal(np.float32(one["box"]), np.float32(two["box"]))
-
-
-def test_addresses_are_opened_by_fsspec(net: Path, photos: Path) -> None:
-    fsspec = pytest.importorskip("fsspec")
-    with fsspec.open("memory://bucket/0.png", "wb") as file:
-        file.write((photos / "0.png").read_bytes())
-    good, missing, unknown = batch(net)(["memory://bucket/0.png", "memory://bucket/1.png", "nowhere://x/1.png"])
-    (expected,) = batch(net)([str(photos / "0.png")])
-    assert {**good, "path": ""} == {**expected, "path": ""}
-    assert not missing["ok"] and missing["error"].startswith("memory://bucket/1.png: cannot be read")
-    assert not unknown["ok"] and "nowhere" in unknown["error"]
-
-
-def test_kernels_are_compiled_by_one_process_of_a_machine(
-    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[str] = []
-    monkeypatch.setattr("darknet_py.warmup.cache_folder", lambda: tmp_path)
-    monkeypatch.setattr("darknet_py.warmup.read_pictures", lambda: read.append("read"))
-    detector = load(net / "net.cfg", net / "net.weights")
-    warmed(detector)
-    warmed(detector)
-    assert read == ["read"] and len(list(tmp_path.glob("warm-*"))) == 1
-    code = """
-import os, sys
-from darknet_py.batch.node import machine_lock
-print("waits", flush=True)
-with machine_lock("test"):
-    print(os.path.exists(sys.argv[1]))
-"""
-    need_posix()
-    with machine_lock("test"):
-        other = subprocess.Popen(
-            [sys.executable, "-c", code, tmp_path / "before"], env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert other.stdout is not None and other.stdout.readline() == "waits\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(0.5)
-        (tmp_path / "before").touch()
-    assert other.communicate(timeout=60)[0] == "True\n"
-
-
-def test_a_network_that_cannot_be_loaded_ends_it(net: Path) -> None:
-    with pytest.raises(DarknetError, match="cannot read"):
-        DetectBatch(str(net / "net.cfg"), "nowhere.weights")(["a.png"])
-    with pytest.raises(DarknetError, match="Did you mean cat"):
-        batch(net, classes="catt")(["a.png"])
-
-
-def test_a_picture_that_is_too_large_is_a_row(
-    net: Path,
-    photos: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    prepare = Detector.prepare
-
-    def small_memory(self: Detector, pixels: Any, view: Any = None) -> Any:
-        if pixels.shape == (60, 91, 3):
-            raise MemoryError
-        return prepare(self, pixels, view)
-
-    monkeypatch.setattr(Detector, "prepare", small_memory)
-    from PIL import Image
-
-    Image.new("RGB", (91, 60)).save(net / "large.png")
-    rows = batch(net)([str(photos / "0.png"), str(net / "large.png"), str(photos / "1.png")])
-    assert [row["ok"] for row in rows] == [True, False, True] and "memory" in rows[1]["error"]
-
-
 REGION = net_text(
     3, 64, 64, "conv filters=24 size=3 stride=8 pad=1 activation=linear",
     "region classes=3 num=3 coords=4 softmax=1 anchors=1,1.5,3,3,5,4",
@@ -447,16 +314,3 @@ def test_evaluate_found(net: Path, photos: Path, out: Path) -> None:
     finally:
         for path in photos.glob("*.txt"):
             path.unlink()
-
-
-def _rows_of(work: tuple[DetectBatch, list[str]]) -> list[dict[str, Any]]:
-    return work[0].rows(work[1])
-
-
-@pytest.mark.slow
-def test_other_processes_give_the_same_bits(net: Path, photos: Path) -> None:
-    paths, detect = all_paths(photos), batch(net)
-    with contextlib.closing(multiprocessing.get_context("spawn").Pool(2)) as pool:
-        parts = pool.map(_rows_of, [(detect, paths[start : start + 2]) for start in range(0, len(paths), 2)])
-        pool.terminate()
-    assert [row for part in parts for row in part] == detect.rows(paths)
