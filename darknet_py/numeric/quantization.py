@@ -115,6 +115,11 @@ def quantizable(network: Network) -> frozenset[int]:
     return frozenset(layer.index for layer in network.layers if layer.quantizes)
 
 
+def rounds_weights(layer: Layer) -> bool:
+    """Whether its weights are 8-bit integers when it is computed in integers."""
+    return layer.quantizes and layer.multiply_adds > 0
+
+
 def scaled(network: Network) -> frozenset[int]:
     """The layers whose output (-1: the input) must have a scale: what can be integers, and what that reads."""
     found: set[int] = set()
