@@ -173,11 +173,12 @@ def find_calibration(network: Network, weights: str | Path, path: str | Path | N
         DarknetError: there is none; the line says what to run.
         DataError: it cannot be read, or it is for other weights or another network.
     """
+    output = "" if path is None else f" -o {path}"
     path = calibration_path(weights) if path is None else Path(path)
     if not is_file(path):
         raise DarknetError(
-            f"{path}: math=int8 needs this file, which is not there: "
-            f"darknet-py calibrate {network.path} {weights} IMAGES... makes it, with some dozens of typical pictures"
+            f"{path}: math=int8 needs this file, which is not there: darknet-py calibrate {network.path} {weights} "
+            f"IMAGES...{output} makes it, with some dozens of typical pictures"
         )
     return read_calibration(network, weights, path)
 
@@ -243,7 +244,7 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
     missing = sorted(scaled(network) - outputs.keys())
     if missing:
         raise ValueError(f"it has no scale of layer {missing[0]}")
-    quantization = Quantization(outputs, floats)
+    quantization = Quantization(outputs, floats, sha256=file_sha256(path))
     quantization.check(network)
     assert isinstance(document, dict)
     made = {key: document[key] for key in ("method", "seed", "images", "size", "agreement") if key in document}
