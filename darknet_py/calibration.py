@@ -19,9 +19,8 @@ from .formats.atomic import write_text
 from .formats.hashes import file_sha256
 from .formats.json_file import items, member, number, read_json, text
 from .formats.text import is_file
-from .layers import Convolutional
 from .numeric.balance import balanced_arrays, balanced_sets, channel_factors
-from .numeric.quantization import INPUT, LEVELS, Quantization, Scale, scaled
+from .numeric.quantization import INPUT, LEVELS, Quantization, Scale, rounds_weights, scaled
 from .parameters import Parameters
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class _Balanced(Sequence["Arrays"]):
             return [self[i] for i in range(*place.indices(len(self)))]
         place = range(len(self))[place]
         layer = self._network.layers[place]
-        if not isinstance(layer, Convolutional) or layer.xnor or layer.shares is not None:
+        if not layer.takes_factors:
             return self._arrays[place]
         if self._last[0] != place:
             out, into = (channel_factors(self._network, self._factors, at) for at in (place, layer.sources[0]))
@@ -174,11 +173,12 @@ def find_calibration(network: Network, weights: str | Path, path: str | Path | N
         DarknetError: there is none; the line says what to run.
         DataError: it cannot be read, or it is for other weights or another network.
     """
+    output = "" if path is None else f" -o {path}"
     path = calibration_path(weights) if path is None else Path(path)
     if not is_file(path):
         raise DarknetError(
-            f"{path}: math=int8 needs this file, which is not there: "
-            f"darknet-py calibrate {network.path} {weights} IMAGES... makes it, with some dozens of typical pictures"
+            f"{path}: math=int8 needs this file, which is not there: darknet-py calibrate {network.path} {weights} "
+            f"IMAGES...{output} makes it, with some dozens of typical pictures"
         )
     return read_calibration(network, weights, path)
 
@@ -235,8 +235,8 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
             values = items(entry["balance"], what + "balance", network.layers[layer].out.c)
             powers[layer] = [_whole(value, what + "balance", -MOST_POWER, MOST_POWER) for value in values]
         if "shift" in entry:
-            if layer < 0 or not isinstance(network.layers[layer], Convolutional):
-                raise ValueError(f"{what}shift: it is no convolution")
+            if layer < 0 or not rounds_weights(network.layers[layer]):
+                raise ValueError(f"{what}shift: it is no layer whose weights are rounded")
             values = items(entry["shift"], what + "shift", network.layers[layer].out.c)
             shifts[layer] = [number(value, what + "shift", -1e30, 1e30) for value in values]
     _check_sets(balanced, powers)
@@ -244,7 +244,7 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
     missing = sorted(scaled(network) - outputs.keys())
     if missing:
         raise ValueError(f"it has no scale of layer {missing[0]}")
-    quantization = Quantization(outputs, floats)
+    quantization = Quantization(outputs, floats, sha256=file_sha256(path))
     quantization.check(network)
     assert isinstance(document, dict)
     made = {key: document[key] for key in ("method", "seed", "images", "size", "agreement") if key in document}

@@ -34,6 +34,7 @@ class LoadOptions(TypedDict, total=False):
 
     map: str | Path | None
     math: str
+    calibration: str | Path | None
     threads: int | None
     size: tuple[int, int] | None
     cutoff: int | None

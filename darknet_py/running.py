@@ -63,6 +63,12 @@ class RunningNetwork:
         self._runner = Runner(network, parameters, self._profile, self.threads, self.trees, kept)
 
     @property
+    def calibration(self) -> str | None:
+        """The sha256 of the calibration's file, if it computes with one."""
+        quantization = self._profile.quantization
+        return None if quantization is None else quantization.sha256
+
+    @property
     def seconds(self) -> float:
         """How long the network took for the last image (its share, if several ran together)."""
         return self._runner.seconds

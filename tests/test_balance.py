@@ -38,6 +38,14 @@ NETS = {
         "[shortcut]\nfrom=-3\nactivation=linear",
         "[convolutional]\nfilters=8\ngroups=4\nsize=3\npad=1\nactivation=relu", conv(5, 1),
     ],
+    "half added": [
+        conv(6), conv(8), "[route]\nlayers=-1\ngroups=2\ngroup_id=1", conv(4), "[shortcut]\nfrom=-2\nactivation=linear",
+        conv(5), conv(4, 1),
+    ],
+    "more added": [
+        conv(6), conv(8), conv(4), "[shortcut]\nfrom=-2\nactivation=linear", "[route]\nlayers=-1\ngroups=2",
+        conv(5), conv(4, 1),
+    ],
 }  # fmt: skip
 
 
@@ -86,3 +94,10 @@ def test_layers_that_shortcuts_join_share_their_factors(tmp_path: Path) -> None:
     network, _ = network_of(tmp_path, *NETS["residual"])
     sets = balanced_sets(network)
     assert sets[0] == sets[2] == sets[3] and len({sets[0], sets[1], sets[4]}) == 3 and 5 not in sets
+
+
+@pytest.mark.parametrize("name", ["half added", "more added"])
+def test_channels_added_to_some_of_anothers_have_no_factors(name: str, tmp_path: Path) -> None:
+    """All of a set have the same factors, so they must have the same channels."""
+    network, _ = network_of(tmp_path, *NETS[name])
+    assert set(balanced_sets(network)) == {0, 5}

@@ -59,6 +59,7 @@ def facts_of(
         "names": _digest([as_unicode(name) for name in detector.names]),
         "trees": _digest(trees) if trees else None,
         "map": None if view.class_map is None else _digest(view.class_map),
+        **({"calibration": detector.calibration} if detector.calibration else {}),
     }
     settings = {
         "dialect": network.dialect.key, "math": detector.math, "size": str(network.input), "thresh": thresh,

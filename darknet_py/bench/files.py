@@ -24,13 +24,19 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Files:
-    """Files in a temporary ``folder``: what the engines run. ``stand_ins``: the weights are nobody's."""
+    """Files in a temporary ``folder``: what the engines run.
+
+    Attributes:
+        stand_ins: the weights are nobody's.
+        calibration: where it is, if not beside the weights.
+    """
 
     folder: Path
     cfg: Path
     weights: Path
     dialect: str
     stand_ins: bool
+    calibration: Path | None = None
 
     @property
     def input(self) -> Path:
@@ -43,7 +49,9 @@ class Files:
 
 
 @contextmanager
-def bench_files(cfg: Path, weights: Path | None, network: Network, report: Callable[[str], None]) -> Iterator[Files]:
+def bench_files(
+    cfg: Path, weights: Path | None, calibration: Path | None, network: Network, report: Callable[[str], None]
+) -> Iterator[Files]:
     """A cfg with its final size that takes one image at a time, and the given weights or stand-ins."""
     with tempfile.TemporaryDirectory(prefix="darknet-py-bench-") as name:
         folder = Path(name)
@@ -54,7 +62,7 @@ def bench_files(cfg: Path, weights: Path | None, network: Network, report: Calla
             report("making weights")
             weights = folder / "synthetic.weights"
             write_synth(own_cfg, weights, SEED, dialect=network.dialect.key)
-        yield Files(folder, own_cfg, weights.absolute(), network.dialect.key, stand_ins)
+        yield Files(folder, own_cfg, weights.absolute(), network.dialect.key, stand_ins, calibration)
 
 
 def settled(text: str, cfg: Path, network: Network) -> str:

@@ -177,6 +177,7 @@ def bench(
     *,
     size: tuple[int, int] | None = None,
     math: str = "ieee",
+    calibration: Path | None = None,
     runs: int = 10,
     peers: Sequence[PeerSpec] = (),
     report: Callable[[str], None] = lambda text: None,
@@ -189,6 +190,7 @@ def bench(
         cfg, weights: its files; stand-in weights if there are none.
         ceiling: is measured again in every round; also has the number of threads.
         size, math: as for `load`.
+        calibration: as for `load`; of this engine as a peer, too.
         runs: rounds; in each one every engine has a turn.
         peers: other engines, measured in turns with this one on the same input.
         report: called with a line about what is being done.
@@ -200,9 +202,12 @@ def bench(
     """
     network = read_network(cfg, size=size, dialect=dialect)
     get_arithmetic(math, network.dialect).filled_in(network).check_covers(network)
+    own_maths = {math, *(spec.name for spec in peers if spec.name in PROFILES)}
+    if calibration is not None and not any(PROFILES[each].calibrated for each in own_maths):
+        raise DarknetError(f"math={math} takes no calibration; use math=int8")
     if not network.input.image:
         raise DarknetError(f"{cfg}: the network's input ({network.input}) is not a picture")
-    with bench_files(cfg, weights, network, report) as files, ExitStack() as stack:
+    with bench_files(cfg, weights, calibration, network, report) as files, ExitStack() as stack:
         report("loading")
         shape = (network.input.c, network.input.h, network.input.w)
         x: Floats = np.random.RandomState(SEED).uniform(0, 1, shape).astype(np.float32)
@@ -250,7 +255,7 @@ def make_plan(files: Files, math: str, threads: int, images: int = 1) -> Plan:
     if profile.calibrated and files.stand_ins:
         profile = profile.filled_in(network)
     elif profile.calibrated:
-        calibration = find_calibration(network, files.weights)
+        calibration = find_calibration(network, files.weights, files.calibration)
         parameters, profile = calibration.balanced(network, parameters), profile.quantized(calibration.whole)
     return Plan(network, parameters, profile, threads, load_trees(network), keep, images)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..calibration import EIGHTH, MOST_POWER
-from ..layers import Convolutional, Route
 from ..numeric.balance import balanced_sets
 from ..numeric.quantization import groups
 
@@ -111,29 +110,26 @@ def _weights_behind(network: Network, weights: Weights, sets: Mapping[int, int])
         if number in sets:
             known = found.get(sets[number])
             found[sets[number]] = columns if known is None else np.maximum(known, columns)
-        elif isinstance(layer, Route):
-            first = 0
-            for source in layer.sources:
-                count = network.layers[source].out.c if source >= 0 else network.input.c
-                taken = count // layer.groups
-                whole = np.zeros(count)
-                whole[layer.group_id * taken : (layer.group_id + 1) * taken] = columns[first : first + taken]
-                give(source, whole)
-                first += taken
-        elif layer.passes_values and layer.out.c == layer.input.c:
-            give(layer.sources[0], columns)
+            return
+        first = 0
+        for part in layer.channels_from:
+            whole = np.zeros(network.layers[part.source].out.c if part.source >= 0 else network.input.c)
+            stop = first + part.stop - part.first
+            whole[part.first : part.stop] = columns[first:stop]
+            give(part.source, whole)
+            first = stop
 
     for layer in network.layers:
-        if isinstance(layer, Convolutional) and layer.groups < layer.c and layer.index in weights:
-            give(layer.sources[0], _columns(layer, weights[layer.index]))
+        if layer.index in weights and weights[layer.index].shape[1] > 1:  # more than one input channel in a group
+            give(layer.sources[0], _columns(weights[layer.index], layer.input.c))
     return found
 
 
-def _columns(layer: Convolutional, weights: Floats) -> Doubles:
+def _columns(weights: Floats, inputs: int) -> Doubles:
     """By input channel, the greatest weight relative to the greatest of its filter."""
-    grouped = np.abs(weights.astype(np.float64)).reshape(
-        layer.groups, layer.n // layer.groups, layer.c // layer.groups, -1
-    )
+    filters, channels = weights.shape[:2]
+    groups = inputs // channels
+    grouped = np.abs(weights.astype(np.float64)).reshape(groups, filters // groups, channels, -1)
     taps = grouped.max(axis=3)
     greatest = np.maximum(taps.max(axis=2, keepdims=True), 1e-30)
     columns: Doubles = (taps / greatest).max(axis=1).reshape(-1)

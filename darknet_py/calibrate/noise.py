@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..layers import Convolutional
 from ..numeric.arithmetic import get_arithmetic
-from ..numeric.quantization import INPUT, LEVELS
+from ..numeric.quantization import INPUT, LEVELS, rounds_weights
 from ..parameters import Parameters
 from ..plan.build import Plan
 from .scales import rounding_of
@@ -36,19 +35,19 @@ def rounded_to(values: Floats, scale: Scale) -> Floats:
 
 
 def rounded(network: Network, parameters: Parameters, integers: Collection[int]) -> Parameters:
-    """The parameters with the weights of these convolutions as 8 bits have them."""
+    """The parameters with the weights of these layers as 8 bits have them."""
     profile = get_arithmetic("fast", network.dialect)
     arrays = []
     for layer in network.layers:
         own = parameters.arrays[layer.index]
-        if layer.index in integers and isinstance(layer, Convolutional):
-            folded = profile.fold(own) if layer.batch_normalize else own
-            flat = folded["weights"].reshape(layer.n, -1).astype(np.float64)
+        if layer.index in integers and rounds_weights(layer):
+            folded = profile.fold(own) if layer.normalizes else own
+            flat = folded["weights"].reshape(layer.out.c, -1).astype(np.float64)
             change = rounding_of(flat)
-            factor = own["scales"] / profile.deviations(own["rolling_variance"]) if layer.batch_normalize else None
+            factor = own["scales"] / profile.deviations(own["rolling_variance"]) if layer.normalizes else None
             if factor is not None:  # the fold multiplies it again
                 change /= np.where(factor == 0, 1, factor)[:, None]
-            weights = own["weights"].reshape(layer.n, -1) + change
+            weights = own["weights"].reshape(layer.out.c, -1) + change
             own = {**own, "weights": weights.astype(np.float32).reshape(own["weights"].shape)}
         arrays.append(own)
     return Parameters(arrays, parameters.seen, parameters.header)
@@ -100,10 +99,10 @@ class NoisyNetwork:
 
 
 def ends_of(network: Network) -> list[int]:
-    """The layers by which noise is measured: what the heads read; of a network without heads the last with weights."""
+    """The layers by which noise is measured: what the heads read; without heads the last map that weights made."""
     if network.heads:
         return sorted({source for head in network.heads for source in head.sources})
-    weighted = [layer.index for layer in network.layers if isinstance(layer, Convolutional)]
+    weighted = [layer.index for layer in network.layers if layer.multiply_adds and layer.out.image]
     return [weighted[-1] if weighted else network.output_layer.index]
 
 

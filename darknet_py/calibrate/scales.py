@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..layers import Convolutional
 from ..numeric.arithmetic import get_arithmetic
 from ..numeric.balance import channel_factors, spread
-from ..numeric.quantization import INPUT, PICTURE, Scale, groups, scaled
+from ..numeric.quantization import INPUT, PICTURE, Scale, groups, rounds_weights, scaled
 from .histogram import united
 
 if TYPE_CHECKING:
@@ -56,13 +55,13 @@ def _scale(
 
 
 def folded_weights(network: Network, arrays: Sequence[Arrays]) -> dict[int, Floats]:
-    """By convolution, its weights with batch normalisation folded in."""
+    """By layer whose weights take factors or are rounded: they, with batch normalisation folded in."""
     profile = get_arithmetic("fast", network.dialect)
     found: dict[int, Floats] = {}
     for layer in network.layers:
-        if isinstance(layer, Convolutional) and not layer.xnor:
+        if layer.takes_factors or rounds_weights(layer):
             own = arrays[layer.index]
-            found[layer.index] = (profile.fold(own) if layer.batch_normalize else own)["weights"]
+            found[layer.index] = (profile.fold(own) if layer.normalizes else own)["weights"]
     return found
 
 
@@ -77,18 +76,19 @@ def rounding_of(weights: Doubles) -> Doubles:
 def choose_shifts(
     network: Network, weights: Mapping[int, Floats], channels: Mapping[int, Channels], factors: Factors
 ) -> dict[int, list[float]]:
-    """What is added to each bias of the convolutions that can be integers: the mean that rounding their weights moves.
+    """What is added to each bias of the layers whose weights are rounded: the mean that this moves.
 
     (Nagel et al. 2019, section 4.2; the mean of a tap is taken to be that of its channel, padding is left out.)
     """
     shifts: dict[int, list[float]] = {}
     for layer in network.layers:
-        if not (isinstance(layer, Convolutional) and layer.quantizes):
+        if not rounds_weights(layer):
             continue
+        own = weights[layer.index]
         out, into = (channel_factors(network, factors, number) for number in (layer.index, layer.sources[0]))
-        columns = spread(layer, into)
-        balanced = weights[layer.index].reshape(layer.n, -1) * columns / out[:, None]
+        columns = spread(own, into)
+        balanced = own.reshape(len(out), -1) * columns / out[:, None]
         moved = rounding_of(balanced) / columns * out[:, None]
-        mean = spread(layer, channels[layer.sources[0]].mean)
+        mean = spread(own, channels[layer.sources[0]].mean)
         shifts[layer.index] = (-(moved * mean).sum(axis=1)).tolist()
     return shifts

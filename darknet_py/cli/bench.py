@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", metavar="FILE", help="Write all figures as JSON to FILE (- for standard output).")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a chart (.svg or .png).")
 def bench(
-    cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, sizes: tuple[tuple[int, int], ...], runs: int, against: str, clock: str, show_plan: bool,
-    layers: bool | None, json_file: str | None, plot: Path | None,
+    cfgs: tuple[Path, ...], weights: Path | None, size: tuple[int, int] | None, math: str, calibration: Path | None,
+    threads: int | None, dialect: str, sizes: tuple[tuple[int, int], ...], runs: int, against: str, clock: str,
+    show_plan: bool, layers: bool | None, json_file: str | None, plot: Path | None,
 ) -> None:  # fmt: skip
     """Measure how fast the networks CFG... run: every layer, and the whole.
 
@@ -74,6 +74,8 @@ def bench(
 
     if weights is not None and len(cfgs) > 1:
         raise click.UsageError("--weights goes with one CFG")
+    if calibration is not None and weights is None:
+        raise click.UsageError("--calibration goes with --weights: it is of one weights file")
     if size is not None and sizes:
         raise click.UsageError("give --size or --sizes")
     if plot is not None:
@@ -97,6 +99,7 @@ def bench(
                     ceiling,
                     size=each,
                     math=math,
+                    calibration=calibration,
                     runs=runs,
                     peers=peers,
                     report=report,

@@ -13,13 +13,13 @@ from ..dialect import AUTO
 from ..formats.atomic import check_writable, refuse_input
 from .command import command
 from .inputs import conclude, find_all, pictures
-from .options import UNIT, CfgFile, ModelName, engine, stretch, write_json
+from .options import UNIT, CfgFile, ModelName, plain_engine, stretch, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..calibrate.report import Report
-    from .options import EngineOptions
+    from .options import PlainOptions
 
 
 @command(
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="Which pictures are taken, and which quarter of them is set aside to measure.")  # fmt: skip
 @stretch
-@engine
+@plain_engine
 @pictures
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the report (.svg or .png).")
 @click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON to FILE (- for standard output).")
 def calibrate(
     files: tuple[Path, ...], model: str | None, output: Path | None, method: str, agreement: float, limit: int,
-    seed: int, stretch: bool | None, plot: Path | None, json_file: str | None, **options: Unpack[EngineOptions],
+    seed: int, stretch: bool | None, plot: Path | None, json_file: str | None, **options: Unpack[PlainOptions],
 ) -> None:  # fmt: skip
     """Find the 8-bit scales of a network with some dozens of typical pictures, for --math int8.
 

@@ -81,10 +81,10 @@ PORT = click.IntRange(0, 65535)
 def demo(
     source: str, model: str | None, cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     class_map: Path | None, stretch: bool | None, thresh: float, hier_thresh: float, nms: float, avg: int,
-    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, output: Path | None,
-    prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None, host: str, show: bool,
-    track: bool, lines: tuple[str, ...], skip: int, frames: int | None, camera_size: tuple[int, int] | None,
-    fps: float | None,
+    size: tuple[int, int] | None, math: str, calibration: Path | None, threads: int | None, dialect: str,
+    output: Path | None, prefix: str | None, json_file: str | None, mjpeg_port: int | None, json_port: int | None,
+    host: str, show: bool, track: bool, lines: tuple[str, ...], skip: int, frames: int | None,
+    camera_size: tuple[int, int] | None, fps: float | None,
 ) -> None:  # fmt: skip
     """Detect the objects in a video.
 
@@ -106,8 +106,8 @@ def demo(
         window=show, clear=text.isatty(), follow=Follower(lines) if track or lines else None,
     )  # fmt: skip
     detector = open_detector(
-        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
-        dialect=dialect,
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, calibration=calibration,
+        threads=threads, stretch=stretch, dialect=dialect,
     )  # fmt: skip
     note_missing_names(detector)
     run_demo(detector, found, outputs, demo_view(detector, thresh, hier_thresh, nms), avg)

@@ -77,8 +77,8 @@ def detect(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
     data: Path | None, class_map: Path | None, stretch: bool | None, json_file: str | None, output: Path | None,
     parquet: Path | None, resume: bool, no_picture: bool, percentages: bool, lines: str | None, quiet: bool,
-    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, tree_path: bool,
-    **limits: Unpack[Limits],
+    size: tuple[int, int] | None, math: str, calibration: Path | None, threads: int | None, dialect: str,
+    tree_path: bool, **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Detect the objects in each IMAGE: a file, a directory of files, or - for an image on standard input.
 
@@ -100,8 +100,8 @@ def detect(
     single = len(images) == 1 and len(files) == 1 and not Path(images[0]).is_dir()
     drawn = [None] * len(files) if no_picture else picture_paths(files, output, single)
     detector = open_detector(
-        model, cfg, weights, names, data, map=class_map, size=size, math=math, threads=threads, stretch=stretch,
-        dialect=dialect,
+        model, cfg, weights, names, data, map=class_map, size=size, math=math, calibration=calibration,
+        threads=threads, stretch=stretch, dialect=dialect,
     )  # fmt: skip
     detector.check_detects()
     detector.network.check_picture()

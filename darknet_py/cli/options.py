@@ -172,8 +172,8 @@ class Sizes(click.ParamType):
         return tuple(Size().convert(piece.strip(), param, ctx) for piece in str(value).split(","))
 
 
-class EngineOptions(TypedDict):
-    """What `engine` gives a command."""
+class PlainOptions(TypedDict):
+    """What `plain_engine` gives a command."""
 
     threads: int | None
     math: str
@@ -181,16 +181,34 @@ class EngineOptions(TypedDict):
     dialect: str
 
 
-engine = together(
+class EngineOptions(PlainOptions):
+    """What `engine` gives a command."""
+
+    calibration: Path | None
+
+
+_arithmetic = together(
     click.option("--threads", type=click.IntRange(1, 1024), help="Worker threads [default: all usable cores]."),
     click.option("--math", "math", type=MATH, default="ieee", show_default=True,
                  help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
                       "make-own, the same with this processor's own reciprocals; fast, for speed: nearly the same "
                       "numbers, not the same bits; int8, 8-bit integers, for more, after `darknet-py calibrate`."),
+)  # fmt: skip
+_network = together(
     click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),
     dialect,
 )  # fmt: skip
-"""``--threads --math --size --dialect --verbose``."""
+calibration = click.option(
+    "--calibration", type=click.Path(path_type=Path), metavar="FILE",
+    help="For --math int8: the file that `darknet-py calibrate` wrote [default: WEIGHTS.int8.json].",
+)  # fmt: skip
+"""``--calibration``."""
+
+plain_engine = together(_arithmetic, _network)
+"""``--threads --math --size --dialect --verbose``: for commands that take no calibration."""
+
+engine = together(_arithmetic, calibration, _network)
+"""``--threads --math --calibration --size --dialect --verbose``."""
 
 
 def write_json(target: str, document: object) -> None:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", metavar="FILE", required=True, help="Where to (- for standard output).")
 def record(
     images: tuple[str, ...], model: str | None, cfg: Path | None, weights: Path | None, names: Path | None,
-    data: Path | None, json_file: str, size: tuple[int, int] | None, math: str, threads: int | None,
-    dialect: str, stretch: bool | None, **limits: Unpack[Limits],
+    data: Path | None, json_file: str, size: tuple[int, int] | None, math: str,
+    calibration: Path | None, threads: int | None, dialect: str, stretch: bool | None, **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Record what this engine computes for each IMAGE, as a reference for `darknet-py validate`.
 
@@ -52,8 +52,9 @@ def record(
     if json_file != "-":
         check_writable(json_file)
     detector = open_detector(
-        model, cfg, weights, names, data, size=size, math=math, threads=threads, dialect=dialect, stretch=stretch
-    )
+        model, cfg, weights, names, data, size=size, math=math, calibration=calibration, threads=threads,
+        dialect=dialect, stretch=stretch,
+    )  # fmt: skip
     recorded: list[JsonObject] = []
     for file in files:
         try:

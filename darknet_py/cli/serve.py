@@ -119,7 +119,7 @@ class ModelUnit(click.ParamType):
 def serve(
     models: tuple[str, ...], cfg: Path | None, weights: Path | None, names: Path | None, data: Path | None,
     thresh: Any, hier_thresh: Any, nms: Any, stretch: bool | None, size: tuple[int, int] | None, math: str,
-    threads: int | None, dialect: str, **options: Any,
+    calibration: Path | None, threads: int | None, dialect: str, **options: Any,
 ) -> None:  # fmt: skip
     """Answer the clients of DeepStack, CodeProject.AI, DOODS, pyzm (ZoneMinder) and KServe/Triton over HTTP.
 
@@ -137,6 +137,8 @@ def serve(
 
     filter, tiles = asked()
     choices = _choices(models, cfg, weights, names, data)
+    if calibration is not None and len(choices) > 1:
+        raise click.UsageError("--calibration goes with one model: it is of one weights file")
     thresholds = by_name(thresh=thresh, hier_thresh=hier_thresh, nms=nms)
     limits = Limits(
         body=options["max_body"] << 20, bodies=max(256, 2 * options["max_body"]) << 20, pixels=options["max_pixels"],
@@ -145,8 +147,8 @@ def serve(
     with bind(options["host"], options["port"]) as listening:
         announce_compiling(lambda text: click.echo(text, err=True), sys.stderr)
         loaded = load_models(
-            choices, thresholds, int(options["batch"]), filter, tiles, size=size, math=math, threads=threads,
-            stretch=stretch, dialect=dialect, progress=TerminalProgress(),
+            choices, thresholds, int(options["batch"]), filter, tiles, size=size, math=math,
+            calibration=calibration, threads=threads, stretch=stretch, dialect=dialect, progress=TerminalProgress(),
         )  # fmt: skip
         service = make_service(loaded, limits, options["api_key"], options["allow_urls"])
         warm(service)

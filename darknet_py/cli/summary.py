@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .command import command
-from .options import CfgFile, engine
+from .options import CfgFile, plain_engine
 from .plans import plan_option, print_plan
 from .verbose import is_verbose
 
@@ -20,7 +20,7 @@ from .verbose import is_verbose
 )
 @click.argument("cfg", type=CfgFile())
 @plan_option
-@engine
+@plain_engine
 def summary(
     cfg: Path,
     show_plan: bool,

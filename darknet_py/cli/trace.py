@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON to FILE (- for standard output).")
 def trace(
     cfg: Path, files: tuple[Path, ...], json_file: str | None, show_plan: bool, stretch: bool | None,
-    size: tuple[int, int] | None, math: str, threads: int | None, dialect: str, **limits: Unpack[Limits],
+    size: tuple[int, int] | None, math: str, calibration: Path | None, threads: int | None, dialect: str,
+    **limits: Unpack[Limits],
 ) -> None:  # fmt: skip
     """Run IMAGE through the network of CFG and WEIGHTS; print a sha256 of every layer's output.
 
@@ -57,8 +58,9 @@ def trace(
     if show_plan:
         print_plan(network, math, threads, layers, err=json_file == "-")
     detector = load(
-        path, weights, keep=layers, names=(), size=size, math=math, threads=threads, dialect=dialect, stretch=stretch
-    )
+        path, weights, keep=layers, names=(), size=size, math=math, calibration=calibration, threads=threads,
+        dialect=dialect, stretch=stretch,
+    )  # fmt: skip
     result = {
         "cfg": path.name,
         "weights": {"file": weights.name, "sha256": file_sha256(weights)},

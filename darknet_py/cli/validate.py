@@ -79,6 +79,8 @@ def validate(
 
     def make_detector(profile: str) -> Detector:
         settings: LoadOptions = {**options, "math": profile}
+        if profile != options["math"]:  # of the others that a library is compared with none takes a calibration
+            settings["calibration"] = None
         return open_detector(model, cfg, weights, names, data, **settings)
 
     comparison = _Comparison(make_detector, options["math"], Thresholds(thresh, hier_thresh, nms),

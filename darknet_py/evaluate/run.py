@@ -131,6 +131,7 @@ class Task:
             "input": str(detector.network.input),
             "weights": [str(Path(detector.weights or "").absolute()), stamp(detector.weights or "")],
             "math": detector.math,
+            **({"calibration": detector.calibration} if detector.calibration else {}),
             "setting": {**asdict(self.setting), "asked": self.setting.asked and self.setting.asked.value},
             "images": [str(Path.cwd()), *self.images],
             "map": None if self.class_map is None else self.class_map.tolist(),

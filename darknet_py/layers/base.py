@@ -70,6 +70,15 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class ChannelRange:
+    """Channels ``first`` .. ``stop - 1`` of the output of layer ``source`` (-1: the network's input)."""
+
+    source: int
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a layer is about to stand: its number, its input's shape and the layers before it."""
 
@@ -156,6 +165,26 @@ class Layer:
     def passes_values(self) -> bool:
         """Whether its output consists of values of its sources, in some order: numbers of any scale will do."""
         return self.hands_on
+
+    @property
+    def channels_from(self) -> tuple[ChannelRange, ...]:
+        """Whose channels its own are, one after the other, each with the values of that one alone; empty: its own."""
+        if not self.passes_values or len(self.sources) > 1 or self.out.c != self.input.c or not self.out.image:
+            return ()
+        return (ChannelRange(self.sources[0], 0, self.input.c),)
+
+    @property
+    def takes_factors(self) -> bool:
+        """Whether a factor for each channel of its input, and of its output, can become part of its own weights."""
+        return False
+
+    @property
+    def balances(self) -> bool:
+        """Whether its output's channels can have factors (`numeric.balance`).
+
+        Of layers that take none into their weights: if all their sources have the same ones.
+        """
+        return False
 
     @property
     def quantizes(self) -> bool:

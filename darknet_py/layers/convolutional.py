@@ -11,7 +11,7 @@ from .alexeyab_rows import blur_row, dimensions
 from .base import Layer, Place, Shape, Stored, checked_output, need_image, not_negative, positive, within_reach
 from .opencv import OpenCvLayer
 from .strides import blur_window, read_strides, window_output
-from .weighted import Weighted, acts_alone, read_activation, read_load_rules
+from .weighted import HOMOGENEOUS, Weighted, acts_alone, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -146,6 +146,14 @@ class Convolutional(Weighted):
     def multiply_adds(self) -> int:
         sharp = self.sharp
         return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
+
+    @property
+    def takes_factors(self) -> bool:
+        return not self.xnor and self.shares is None
+
+    @property
+    def balances(self) -> bool:
+        return self.takes_factors and self.activation in HOMOGENEOUS and not (self.blur or self.flipped)
 
     @property
     def quantizes(self) -> bool:

@@ -9,7 +9,7 @@ from ..formats.cfg import to_float32
 from .alexeyab_rows import dimensions
 from .base import Layer, Place, Stored, need_image
 from .opencv import OpenCvLayer
-from .weighted import read_activation, read_load_rules
+from .weighted import HOMOGENEOUS, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -83,6 +83,11 @@ class MultiShortcut(Layer):
     @property
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, *self.added)
+
+    @property
+    def balances(self) -> bool:
+        """Each channel must be the sum of the same channel of all sources."""
+        return not self.weights and set(self.counts) == {self.out.size} and self.activation in HOMOGENEOUS
 
     def arrays(self) -> list[Stored]:
         shape = (len(self.added) + 1, self.weights)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .alexeyab_rows import dimensions
-from .base import Layer, Place, Shape, checked_output, not_negative, positive
+from .base import ChannelRange, Layer, Place, Shape, checked_output, not_negative, positive
 from .opencv import OpenCvLayer
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ class Route(Layer):
     @property
     def passes_values(self) -> bool:
         return True
+
+    @property
+    def channels_from(self) -> tuple[ChannelRange, ...]:
+        counts = [count // self.groups for count in self.channels]
+        return tuple(
+            ChannelRange(source, self.group_id * count, (self.group_id + 1) * count)
+            for source, count in zip(self.layers, counts, strict=True)
+        )
 
     @property
     def opencv(self) -> OpenCvLayer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .base import Layer, Place, Shape, need_image
 from .opencv import OpenCvLayer
-from .weighted import acts_alone, read_activation
+from .weighted import HOMOGENEOUS, acts_alone, read_activation
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -49,6 +49,10 @@ class Shortcut(Layer):
     @property
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, self.source)
+
+    @property
+    def balances(self) -> bool:
+        return self.added == self.out and self.activation in HOMOGENEOUS
 
     @property
     def quantizes(self) -> bool:

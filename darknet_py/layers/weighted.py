@@ -24,6 +24,10 @@ ENDS_WITH_ACTIVATION = frozenset({"activation", "connected", "convolutional", "d
 """Sections whose activation is the last thing that is computed, so that it can be a step of its own."""
 
 
+HOMOGENEOUS = frozenset({"leaky", "linear", "relu"})
+"""Activations that a positive factor goes through: ``f(a x) = a f(x)``."""
+
+
 def acts_alone(activation: str) -> bool:
     """Whether an activation looks at a single value: not at all channels of a pixel, and it is no step of its own."""
     return not activation.startswith("normalize_channels") and activation not in OWN_ACTIVATIONS

@@ -73,11 +73,13 @@ class Quantization:
         outputs: the scale of each layer in `scaled` (-1: the network's input). More may be there.
         floats: layers that are computed in float32 though they could be integers.
         factors: by layer whose channels are balanced (`numeric.balance`), what each is multiplied by to be real again.
+        sha256: of the file that it was read from, if it was.
     """
 
     outputs: Mapping[int, Scale]
     floats: frozenset[int] = field(default=frozenset())
     factors: Mapping[int, Doubles] = field(default_factory=dict, compare=False)
+    sha256: str | None = field(default=None, compare=False)
 
     def check(self, network: Network) -> None:
         """Raise `DarknetError` if it is not for this network."""
@@ -113,6 +115,11 @@ def placeholder(network: Network) -> Quantization:
 def quantizable(network: Network) -> frozenset[int]:
     """The layers that can be computed in integers."""
     return frozenset(layer.index for layer in network.layers if layer.quantizes)
+
+
+def rounds_weights(layer: Layer) -> bool:
+    """Whether its weights are 8-bit integers when it is computed in integers."""
+    return layer.quantizes and layer.multiply_adds > 0
 
 
 def scaled(network: Network) -> frozenset[int]:

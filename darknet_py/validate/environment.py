@@ -39,11 +39,12 @@ def c_library() -> str:
 
 
 def network_facts(detector: Detector) -> dict[str, str]:
-    """Arithmetic, and hashes of cfg and weights."""
+    """Arithmetic, and hashes of cfg, weights and calibration."""
     cfg = Path(detector.network.path)
     return {
         "math": detector.math,
         "threads": str(detector.threads),
         "cfg": f"{cfg.name}, sha256 {file_sha256(cfg)}",
         "weights": f"{detector.weights.name}, sha256 {file_sha256(detector.weights)}" if detector.weights else "none",
+        **({"calibration": f"sha256 {detector.calibration}"} if detector.calibration else {}),
     }
