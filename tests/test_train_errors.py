@@ -16,7 +16,7 @@ from darknet_py.synth import write_synth
 from darknet_py.train import Trainer
 
 from .nets import write_cfg
-from .test_train_step import BOXES, COST, GROUPS, NET, POOL, REGION, STRIDE, YOLO, boxes, images, make, values
+from .training import BOXES, COST, GROUPS, NET, POOL, REGION, STRIDE, YOLO, boxes, images, make, values
 
 ONE = NET.replace("batch=2", "batch=1")
 DENSE = "[connected]\nbatch_normalize=1\noutput=4\nactivation=linear\n"

@@ -39,8 +39,8 @@ EPSILON = np.float64(np.float32(0.000001))
 GRADIENT_EPSILON = np.float32(0.00001)
 """Added to the variance, going back."""
 
-SIDE_BY_SIDE = 8
-"""Channels of one task of the kernels that take value by value."""
+ROWS = 8
+"""How many rows (channels of an image) a task has of the kernels that take value by value."""
 
 ROOM = 256
 """Room for three squares of the registers, and some vectors."""
@@ -87,11 +87,11 @@ def batch_statistics(
         start = task * lanes
         present = min(lanes, channels - start)
         source = pointer(x, start * cells)
-        _sum(tile, room, source, channels * cells, present, images, cells)
+        _sums(tile, room, source, channels * cells, splat(tile, ZERO), False, present, images, cells)
         part = splat(tile, np.float32(1.0 / count))
         store_first(pointer(mean, start), 0, mul(load(tile, room, 0), part), present)
         middle = load_between(tile, pointer(mean, start), 0, 0, present)
-        _sum_of_squares(tile, room, source, channels * cells, middle, present, images, cells)
+        _sums(tile, room, source, channels * cells, middle, True, present, images, cells)
         part = splat(tile, np.float32(1.0 / (count - 1)))
         store_first(pointer(variance, start), 0, mul(load(tile, room, 0), part), present)
         for channel in range(start, start + present):
@@ -126,33 +126,10 @@ def turn(tile, out, square, source, pitch, present, width):
 
 
 @kernel
-def _sum(tile, room, source, image_size, present, images, cells):
-    """Sums of channels side by side, into the room's first vector.
+def _sums(tile, room, source, image_size, middle, squares, present, images, cells):
+    """Sums of channels side by side, into the room's first vector: of values or of squared distances.
 
-    Args:
-        tile: Tile
-        room: written float32*
-        source: float32*: the first image's first channel
-        image_size: int: values of an image
-        present, images, cells: int: how many channels, images, and cells of a channel
-    """
-    lanes, total = tile.lanes, splat(tile, ZERO)
-    turned = shifted(room, 2 * lanes)
-    for image in range(images):
-        for cell in range(0, cells, lanes):
-            width = min(lanes, cells - cell)
-            turn(
-                tile, turned, shifted(turned, lanes * lanes), shifted(source, image * image_size + cell), cells,
-                present, width,
-            )  # fmt: skip
-            for j in range(width):
-                total = add(total, load(tile, turned, j * lanes))
-    store(room, 0, total)
-
-
-@kernel
-def _sum_of_squares(tile, room, source, image_size, middle, present, images, cells):
-    """As `_sum`, of squared distances: ``total += pow(distance, 2)``, the sum in double, rounded.
+    The latter as ``total += pow(distance, 2)``: the sum in double, rounded.
 
     Args:
         tile: Tile
@@ -160,6 +137,7 @@ def _sum_of_squares(tile, room, source, image_size, middle, present, images, cel
         source: float32*: the first image's first channel
         image_size: int: values of an image
         middle: vector: of float32, the centres
+        squares: bool: whether the squares of the distances from the centres are summed
         present, images, cells: int: how many channels, images, and cells of a channel
     """
     lanes, total = tile.lanes, splat(tile, ZERO)
@@ -172,12 +150,16 @@ def _sum_of_squares(tile, room, source, image_size, middle, present, images, cel
                 present, width,
             )  # fmt: skip
             for j in range(width):
-                distance = widen(sub(load(tile, turned, j * lanes), middle))
-                total = narrow(add(widen(total), mul(distance, distance)))
+                value = load(tile, turned, j * lanes)
+                if squares:
+                    distance = widen(sub(value, middle))
+                    total = narrow(add(widen(total), mul(distance, distance)))
+                else:
+                    total = add(total, value)
     store(room, 0, total)
 
 
-@plan_kernel(tasks=lambda images, mean: images * -(-mean.size // SIDE_BY_SIDE))
+@plan_kernel(tasks=lambda images, mean: -(-images * mean.size // ROWS))
 def normalize_batch(queue, out, x, mean, deviations, scales, biases, images, cells, code, tile):
     """Normalise each channel by the batch's mean and deviation, then scale, bias, activation.
 
@@ -195,16 +177,13 @@ def normalize_batch(queue, out, x, mean, deviations, scales, biases, images, cel
     Requires:
         is_code(code)
     """
-    channels, lanes = mean.size, tile.lanes
-    groups, tenth = (channels + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE, splat(tile, 0.1)
+    channels, lanes, tenth = mean.size, tile.lanes, splat(tile, 0.1)
     while True:
         task = next_task(queue)
         if task < 0:
             return
-        start = task % groups * SIDE_BY_SIDE
-        for channel in range(start, min(start + SIDE_BY_SIDE, channels)):
-            first = (task // groups * channels + channel) * cells
-            source, target = pointer(x, first), pointer(out, first)
+        for row in range(task * ROWS, min((task + 1) * ROWS, images * channels)):
+            channel, source, target = row % channels, pointer(x, row * cells), pointer(out, row * cells)
             middle, deviation = splat(tile, mean[channel]), splat(tile, deviations[channel])
             scale, bias = splat(tile, scales[channel]), splat(tile, biases[channel])
             for i in range(0, cells, lanes):

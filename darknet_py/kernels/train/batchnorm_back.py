@@ -25,7 +25,7 @@ from ..vector.simd import (
     sub,
     widen,
 )
-from .batchnorm import GRADIENT_EPSILON, ROOM, SIDE_BY_SIDE, ZERO, turn
+from .batchnorm import GRADIENT_EPSILON, ROOM, ROWS, ZERO, turn
 from .gradients import multiply_range
 
 PART = 512
@@ -136,7 +136,7 @@ def _add_products(tile, room, delta, x, pitch, count, present, middle, scale, de
     store(room, 3 * lanes, by_variance)
 
 
-@plan_kernel(tasks=lambda images, scales: images * -(-scales.size // SIDE_BY_SIDE))
+@plan_kernel(tasks=lambda images, scales: -(-images * scales.size // ROWS))
 def batch_gradient(queue, delta, x, sums, mean, variance, scales, images, cells, tile):
     """The deltas of ``x``, in place (``scale_bias``, ``normalize_delta_cpu``).
 
@@ -150,16 +150,13 @@ def batch_gradient(queue, delta, x, sums, mean, variance, scales, images, cells,
         cells: int: values of a channel
         tile: Tile
     """
-    channels, lanes = scales.size, tile.lanes
-    groups, values = (channels + SIDE_BY_SIDE - 1) // SIDE_BY_SIDE, splat(tile, np.float64(images * cells))
+    channels, lanes, values = scales.size, tile.lanes, splat(tile, np.float64(images * cells))
     while True:
         task = next_task(queue)
         if task < 0:
             return
-        start = task % groups * SIDE_BY_SIDE
-        for channel in range(start, min(start + SIDE_BY_SIDE, channels)):
-            first = (task // groups * channels + channel) * cells
-            source, target = pointer(x, first), pointer(delta, first)
+        for row in range(task * ROWS, min((task + 1) * ROWS, images * channels)):
+            channel, source, target = row % channels, pointer(x, row * cells), pointer(delta, row * cells)
             middle, scale = splat(tile, mean[channel]), splat(tile, scales[channel])
             root = splat(tile, math.sqrt(np.float64(variance[channel] + GRADIENT_EPSILON)))
             slope = splat(tile, np.float64(sums[channels + channel]) * 2.0)
