@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Classes = str | int | Sequence[str | int]
 
-__all__ = ["Detector", "Looked", "Named", "found_in"]
-
 
 def found_in(looked: Looked | DarknetError | MemoryError) -> Detections:
     """The detections; raises what is an error."""

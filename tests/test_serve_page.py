@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .chrome import BROWSER, Page, browser
-from .serving import PHOTO, Running, make_models, running
+from .serving import PHOTO, Running, running
 from .systems import POSIX
 
 pytestmark = [
@@ -16,12 +16,6 @@ pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not POSIX, reason="the browser is driven through pipes"),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(make_models(tmp_path_factory.mktemp("serve"))) as started:
-        yield started
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from ..detect.filters import make_filter
 from ..detect.thresholds import check_thresholds
 from ..detect.tiles import make_tiles
-from ..detector import Looked
 from ..errors import DarknetError, ImageError
 from ..image.ahead import AHEAD, Crew
 from ..image.load import load_image
 from ..inference import Ready
 from ..loading import load
+from ..looking import Looked
 from ..plan.runner import in_groups
 from .facts import Facts, facts_of
 from .node import warmed

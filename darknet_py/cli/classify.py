@@ -27,8 +27,9 @@ from .options import EngineOptions, engine, write_json
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..detector import Detector, Named
+    from ..detector import Detector
     from ..inference import Ready
+    from ..looking import Named
     from ..typing import JsonObject
 
 

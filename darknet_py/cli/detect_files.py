@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from ..detect.detections import Detections
     from ..detect.thresholds import Limits
-    from ..detector import Detector, Looked
+    from ..detector import Detector
     from ..image.ahead import Crew, Loaded
+    from ..looking import Looked
     from ..output.json import FrameEntry
     from ..output.writers import Writers
     from ..view import View

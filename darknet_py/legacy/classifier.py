@@ -25,8 +25,9 @@ from .prompt import print_stderr
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..detector import Detector, Named
+    from ..detector import Detector
     from ..inference import Ready
+    from ..looking import Named
     from .arguments import Arguments
 
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..detect.detections import Detections
-    from ..detector import Detector, Looked
+    from ..detector import Detector
     from ..dialect import Dialect
     from ..inference import Ready
+    from ..looking import Looked
     from ..output.writers import FileWriters
     from .flags import Flags
 
