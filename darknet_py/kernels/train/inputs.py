@@ -15,6 +15,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, load_between, pointer, shifted, store, store_first
+from .weights import load_inside
 
 if TYPE_CHECKING:
     from ..conv.convolution import ConvShape
@@ -129,9 +130,8 @@ def _copy_deltas(tile, window, source, shape, row, plane, y0, y1):
             if 0 <= y < shape.out_h:
                 line = shifted(source, (f * shape.out_h + y) * shape.out_w - shift)
                 for i in range(0, row, lanes):
-                    low, high = max(shift - i, 0), min(shape.out_w + shift - i, lanes)
-                    low, high = min(low, lanes), max(high, 0)
-                    store(window, f * plane + r * row + i, load_between(tile, line, i, low, max(low, high)))
+                    value = load_inside(tile, line, i, i - shift, shape.out_w)
+                    store(window, f * plane + r * row + i, value)
 
 
 @kernel
@@ -168,16 +168,10 @@ def _block(tile, target, seen, packed, sums, offsets, shape, row, y, x, channel)
             tile, vectors, sums, True, shifted(packed, tap * n * tile.rows), pixels, offsets, n
         )  # fmt: skip
         left = x + shape.pad - kx
-        whole = left >= 0 and left + vectors * lanes <= shape.out_w
         for r in range(channels):
             for v in range(vectors):
                 at = (r * vectors + v) * lanes
-                if whole:
-                    value = load(tile, sums, at)
-                else:
-                    low, high = max(-left - v * lanes, 0), min(shape.out_w - left - v * lanes, lanes)
-                    low, high = min(low, lanes), max(high, 0)
-                    value = load_between(tile, sums, at, low, max(low, high))
+                value = load_inside(tile, sums, at, left + v * lanes, shape.out_w)
                 store(totals, at, add(load(tile, totals, at), value))
     for r in range(channels):
         line = shifted(target, ((channel + r) * shape.h + y) * shape.w + x)

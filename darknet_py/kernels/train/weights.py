@@ -157,11 +157,7 @@ def _see(tile, square, source, shape, first, count, row, column):
         if y < 0 or y >= shape.h:
             store(vector, 0, zero)
         elif stride == 1:
-            if left >= 0 and left + lanes <= shape.w:
-                store(vector, 0, load(tile, line, left))
-            else:
-                low, high = min(max(-left, 0), lanes), min(max(shape.w - left, 0), lanes)
-                store(vector, 0, load_between(tile, line, left, low, max(low, high)))
+            store(vector, 0, load_inside(tile, line, left, left, shape.w))
         else:
             for j in range(lanes):
                 at = left + j * stride
@@ -173,6 +169,24 @@ def _see(tile, square, source, shape, first, count, row, column):
                 ky, channel = 0, channel + 1
     for i in range(count, lanes):
         store(square, i * lanes, zero)
+
+
+@kernel(forceinline=True)
+def load_inside(tile, start, i, x, width):
+    """Values of a row from pixel ``x`` on; 0 for pixels outside of it, which are not read. Returns a vector.
+
+    Args:
+        tile: Tile
+        start: float32*
+        i: int: where the first value lies
+        x: int: the first pixel: may be negative, or behind the row
+        width: int: pixels of the row
+    """
+    lanes = tile.lanes
+    if x >= 0 and x + lanes <= width:
+        return load(tile, start, i)
+    low = min(max(-x, 0), lanes)
+    return load_between(tile, start, i, low, max(low, min(width - x, lanes)))
 
 
 @kernel
