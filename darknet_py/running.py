@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from .detect.finite import mark_reported, was_reported
-from .errors import CfgError, DarknetError
+from .errors import CfgError, DarknetError, warn
 from .numeric.arithmetic import get_arithmetic
 from .numeric.balance import channel_factors
 from .plan.cores import usable_cores
@@ -84,6 +84,9 @@ class RunningNetwork:
             The raw output of each head (of a network without heads: of its last layer), channels x height x width each;
             with a leading n where ``x`` has one. Each image gets the same bits as alone; but in a recurrent network the
             n inputs are n time steps, and the state is kept from call to call until `reset_state`.
+
+        Raises:
+            DarknetError: ``x`` is no such array; with ``math=int8``, some of its values are NaN or infinite.
         """
         x = np.asarray(x)
         with self.lock:  # no other size, and nobody else's time steps between those of a sequence
@@ -92,7 +95,7 @@ class RunningNetwork:
             results = [np.zeros((len(x) if several else 1, *_shape(head)), np.float32) for head in heads]
             done = 0
             for group in in_groups(x if several else [x]):
-                self._runner.run(group)
+                self._run(group)
                 for result, head in zip(results, heads, strict=True):
                     for number in range(len(group)):
                         result[done + number] = self._runner.output(head.index, number).reshape(_shape(head))
@@ -109,7 +112,7 @@ class RunningNetwork:
         """
         with self.lock:
             try:
-                self._runner.run(inputs)
+                self._run(inputs)
             except CfgError:
                 if len(inputs) == 1:
                     raise
@@ -119,6 +122,20 @@ class RunningNetwork:
                 read(number, [self._runner.output(head.index, number) for head in heads])
                 for number in range(len(inputs))
             ]
+
+    def _run(self, inputs: Sequence[Floats]) -> None:
+        """Run inputs together, and warn, once for each network, of NaN that the results do not show."""
+        self._runner.run(inputs)
+        spoiled = self._runner.not_finite()
+        if spoiled and not was_reported(self.network):
+            mark_reported(self.network)
+            layer = self.network.layers[min(spoiled)]
+            warn(
+                f"outputs of layer {layer.index} ([{layer.kind}]) are NaN or infinite, and integers were made of them: "
+                "what the network gives for such inputs means nothing; check that the weights belong to this cfg, and "
+                "use math=fast",
+                self.network.path,
+            )
 
     def _check_input(self, x: Floats) -> bool:
         """Whether it is several inputs. Raises `DarknetError` if it is none that the network can take."""

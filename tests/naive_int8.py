@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from darknet_py.kernels.layers.activations import activate_values
+from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.layers import Convolutional, Dropout, Layer, MaxPool, Reorg, Route, Shortcut, Upsample
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 SIMPLE = ("linear", "leaky", "relu")
 
 
-@numba.njit
+@kernel
 def _activate(tile, x, code):  # type: ignore[no-untyped-def]
     activate_values(tile, pointer(x, 0), pointer(x, 0), x.size, code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ import numpy as np
 import pytest
 
 from darknet_py.detector import Detector
-from darknet_py.errors import DarknetError
+from darknet_py.dialect import DIALECTS
+from darknet_py.errors import DarknetError, DarknetWarning
 from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.layers.weighted import acts_alone
 from darknet_py.network import Network
 from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.numeric.quantization import Quantization, Scale, groups, scaled
 from darknet_py.parameters import Parameters, load_parameters
 from darknet_py.plan.build import Plan
+from darknet_py.plan.formats import UNBOUNDED
 from darknet_py.plan.verify import verify
 from darknet_py.synth import write_synth
 from tests import naive_int8
@@ -53,6 +57,10 @@ NETS = {
     "floats": net(
         3, 16, 16, conv(8), "conv filters=8 size=3 pad=1 groups=2 activation=leaky", conv(12), "avgpool",
         "route layers=0,1", conv(8), "dropout", conv(4, 1),
+    ),
+    "unbounded": net(
+        3, 16, 16, conv(8, activation="elu"), "maxpool size=2 stride=2", conv(8, activation="tanh"),
+        "shortcut from=-2 activation=elu", conv(12, 1), "route layers=-1,-3", conv(8, 1, activation="selu"), conv(4, 1),
     ),
 }  # fmt: skip
 
@@ -184,4 +192,68 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     weights.reshape(-1)[5] = np.nan
     built.parameters.arrays[1]["weights"] = weights
     with pytest.raises(DarknetError, match="layer 1: weights that are not finite"):
+        built.plan()
+
+
+def int8_detector(built: Built) -> Detector:
+    return Detector(built.network, built.parameters, math="int8", quantization=built.quantization, threads=2)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_an_input_that_is_not_finite_is_refused(tmp_path: Path, wrong: float) -> None:
+    built = Built(tmp_path, NETS["alexeyab"])
+    detector = int8_detector(built)
+    expected = detector.predict(built.x)[0]
+    for place in (0, 401, built.x.size - 1):  # in the first lane, in the last one, and in a channel between
+        x = built.x.copy()
+        x.reshape(-1)[place] = wrong
+        with pytest.raises(DarknetError, match=r"net\.cfg: the network's input is NaN or infinite"):
+            detector.predict(x)
+        with pytest.raises(DarknetError, match="run detect or predict first"):
+            detector.layer_output(0)
+    with pytest.raises(DarknetError, match="the network's input is NaN or infinite"):
+        detector.predict(np.stack([built.x, x]))
+    assert np.array_equal(detector.predict(built.x)[0], expected)
+
+
+def test_the_largest_float32_is_the_largest_integer(tmp_path: Path) -> None:
+    built = Built(tmp_path, NETS["alexeyab"])
+    detector = int8_detector(built)
+    limits = detector.predict(np.full_like(built.x, built.quantization.outputs[-1].range[1]))
+    largest = detector.predict(np.full_like(built.x, np.finfo(np.float32).max))
+    assert np.array_equal(largest[0], limits[0])
+
+
+@pytest.mark.parametrize(("name", "number", "factor"), [("floats", 1, np.inf), ("unbounded", 0, 1e20)])
+def test_integers_made_of_nan_are_warned_of(tmp_path: Path, name: str, number: int, factor: float) -> None:
+    """Of a layer in float32, and of an activation that gives NaN for large numbers, behind sums of integers."""
+    built = Built(tmp_path, NETS[name])
+    built.parameters.arrays[number]["weights"] = built.parameters.arrays[number]["weights"] * np.float32(factor)
+    detector = int8_detector(built)
+    with pytest.warns(DarknetWarning, match=rf"net\.cfg: outputs of layer {number} \(\[convolutional\]\) are NaN"):
+        detector.predict(built.x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        detector.predict(built.x)
+
+
+@pytest.mark.parametrize("key", DIALECTS)
+def test_all_other_activations_give_no_nan(key: str) -> None:
+    profile = get_arithmetic("int8", DIALECTS[key])
+    powers = np.float32(2) ** np.arange(-20, 128, dtype=np.float32)
+    limit = np.float32(np.finfo(np.float32).max)
+    x = np.concatenate([powers, -powers, np.array([0, limit, -limit], np.float32)])
+    for name in filter(acts_alone, DIALECTS[key].activations):
+        if name not in UNBOUNDED:
+            assert not np.isnan(naive_int8.activated(x.copy(), name, profile)).any(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "factor"),
+    [("wide", "biases", np.nan), ("alexeyab", "biases", np.inf), ("alexeyab", "weights", 1e35)],
+)
+def test_coefficients_beyond_float32_are_refused(tmp_path: Path, name: str, what: str, factor: float) -> None:
+    built = Built(tmp_path, NETS[name])
+    built.parameters.arrays[0][what] = built.parameters.arrays[0][what] * np.float32(factor)
+    with pytest.raises(DarknetError, match="layer 0: biases that are not finite, or sums beyond float32"):
         built.plan()

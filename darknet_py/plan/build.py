@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DarknetError
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..numeric.number_format import WORD
@@ -22,6 +23,9 @@ from .states import States
 from .step import share_temporary
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..formats.tree import Tree
     from ..layers import Layer
     from ..network import Network
@@ -81,6 +85,7 @@ class Plan:
         self.arena = aligned_memory(images * self.layout.size)  # each image has a part of its own
         self._made_of = parameters, trees or {}, {} if store is None else store
         self.steps: list[Step] = []
+        self._notes: list[tuple[int, NDArray[np.int64]]] = []
         for image in range(images):
             self._add_copy(INPUT, image)
         for layers, together in segments(network, images):
@@ -148,6 +153,8 @@ class Plan:
         step = copy_step(out, x, shape, self.formats, number)
         step.layer = number
         self.steps.append(step)
+        if "notes" in step.arguments:
+            self._notes.append((number, step.arguments["notes"]))
 
     @property
     def arena_bytes(self) -> int:
@@ -174,13 +181,26 @@ class Plan:
         return self._buffer(INPUT, image)
 
     def run(self, after_step: Callable[[Step], None] | None = None) -> None:
-        """Run all steps on what is in the input buffers; ``after_step`` is called after each, to time them."""
+        """Run all steps on what is in the input buffers; ``after_step`` is called after each, to time them.
+
+        Raises:
+            DarknetError: the input is NaN or infinite somewhere, and some layer had to read it as integers.
+        """
         if self.dry:
             raise RuntimeError("this plan is for printing and verifying only: its weights are not packed")
         # Set in both cases: a library in this process may have switched denormals off.
         around = partial(denormals_as_zero, self.profile.flush_denormals)
         with get_pool(self.threads) as pool, self.states.run():
             pool.run(self._schedule, around, after_step)
+            if INPUT in self.not_finite():  # within what keeps states: they are as before this run
+                raise DarknetError(
+                    f"{self.network.path}: the network's input is NaN or infinite somewhere, which 8-bit integers "
+                    "cannot be; give it numbers, or use math=fast"
+                )
+
+    def not_finite(self) -> set[int]:
+        """Layers (-1: the input) of whose NaN or infinite values the last run made integers, which cannot be such."""
+        return {number for number, notes in self._notes if notes.any()}
 
     def output(self, number: int, image: int = 0) -> Floats:
         """Layer ``number``'s output of the last run for one image, flat; a view that the next run overwrites.

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from ..numeric.quantization import Scale
 
 
+UNBOUNDED = frozenset({"elu", "selu", "tanh"})
+"""Activations that give NaN for some finite numbers (infinity by 0, or by itself). Their output lies in float32: the
+step that makes integers of it tells of NaN."""
+
+
 @dataclass(frozen=True)
 class Formats:
     """Formats by layer number (-1: the network's input).
@@ -93,7 +98,8 @@ def _stored(network: Network, able: frozenset[int], narrow: NumberFormat) -> fro
     for layer in reversed(network.layers):
         number = layer.index
         split = layer.part_of_input is not None and layer.part_of_input // (layer.out.h * layer.out.w) % narrow.per_word
-        if number in able and number in wanted and number not in barred and not split:
+        whole = number not in barred and not split
+        if number in able and number in wanted and whole and getattr(layer, "activation", None) not in UNBOUNDED:
             stored.add(number)
         if split:
             barred |= set(layer.sources)  # its part would begin within a word

@@ -89,6 +89,7 @@ class Runner:
             raise DarknetError("the network was resized while it was given an input of its old size")
         if self._read_from is not None:
             self._read_from.check()
+        self.has_run = False  # until it has: what an error leaves in the buffers is no result
         for image, x in enumerate(inputs):
             plan.input(image)[:] = x.reshape(-1)
         self.seconds = self._time(plan) / len(inputs)
@@ -109,6 +110,10 @@ class Runner:
                     plan.run()
                     seconds = perf_counter() - start
         return seconds
+
+    def not_finite(self) -> set[int]:
+        """See `Plan.not_finite`."""
+        return self._last.not_finite()
 
     def output(self, number: int, image: int = -1) -> Floats:
         """Layer ``number``'s output for one image of the last run, flat; a view that the next run overwrites."""

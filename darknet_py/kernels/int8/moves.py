@@ -7,7 +7,7 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import load_between, mul, pointer, splat, store_first
+from ..vector.simd import add, any_unequal, load_between, mul, pointer, splat, store_first, sub
 from ..vector.words import add_ints, as_ints, byte_lanes, int_splat, interleave, load_ints, magic, to_floats
 from .finish import step_of
 
@@ -16,11 +16,12 @@ BLOCK = 2048
 
 
 @plan_kernel(tasks=lambda channels, cells: -(-channels // 4) * -(-cells // BLOCK))
-def quantize_int8(queue, out, x, channels, cells, inverse, zero, tile):
+def quantize_int8(queue, out, notes, x, channels, cells, inverse, zero, tile):
     """Words of float32 values: ``round_half_even(clip(x * inverse, -zero, 255 - zero) + zero)``; 0 becomes ``zero``.
 
     Args:
         out: written float32[-(-channels // 4), cells]: words
+        notes: written int64[-(-channels // 4), -(-cells // BLOCK)]: by task: 1: a value is NaN or infinite, 0: none is
         x: float32[channels, cells]
         channels, cells: int: channels, and values of each
         inverse: float32: 1 / step
@@ -38,13 +39,18 @@ def quantize_int8(queue, out, x, channels, cells, inverse, zero, tile):
         if task < 0:
             return
         word, first = task // parts, task % parts * BLOCK
+        strange = splat(tile, np.float32(0))  # becomes NaN where a value is none or infinite
         for i in range(first, min(first + BLOCK, cells), tile.lanes):
             count, c = min(tile.lanes, cells - i), 4 * word
-            a = step_of(tile, mul(_present(tile, x, c, channels, cells, i, count), factor), low, high, middle)
-            b = step_of(tile, mul(_present(tile, x, c + 1, channels, cells, i, count), factor), low, high, middle)
-            c_ = step_of(tile, mul(_present(tile, x, c + 2, channels, cells, i, count), factor), low, high, middle)
-            d = step_of(tile, mul(_present(tile, x, c + 3, channels, cells, i, count), factor), low, high, middle)
+            xa = _present(tile, x, c, channels, cells, i, count)
+            xb = _present(tile, x, c + 1, channels, cells, i, count)
+            xc = _present(tile, x, c + 2, channels, cells, i, count)
+            xd = _present(tile, x, c + 3, channels, cells, i, count)
+            strange = add(strange, add(add(sub(xa, xa), sub(xb, xb)), add(sub(xc, xc), sub(xd, xd))))
+            a, b = step_of(tile, mul(xa, factor), low, high, middle), step_of(tile, mul(xb, factor), low, high, middle)
+            c_, d = step_of(tile, mul(xc, factor), low, high, middle), step_of(tile, mul(xd, factor), low, high, middle)
             store_first(pointer(out, word * cells), i, interleave(a, b, c_, d), count)
+        notes[task] = 1 if any_unequal(strange, strange) else 0
 
 
 @kernel(forceinline=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...kernels.int8.moves import dequantize_int8, quantize_int8
+from ...kernels.int8.moves import BLOCK, dequantize_int8, quantize_int8
 from ...kernels.vector.tile import host_tile
 from ..step import Step
 from .int8 import word_tile
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def copy_step(out: Floats, x: Floats, shape: Shape, formats: Formats, number: int) -> Step:
-    """The step that copies a layer's output to the format in which it does not lie."""
+    """The step that copies a layer's output to the format in which it does not lie.
+
+    If it makes integers, its argument ``notes`` says after a run whether some value was NaN or infinite.
+    """
     scale, tile = formats.scales[number], word_tile(host_tile())
     shared: dict[str, Any] = {
         "out": out,
@@ -30,7 +33,8 @@ def copy_step(out: Floats, x: Floats, shape: Shape, formats: Formats, number: in
     }
     if number in formats.stored:
         return Step.of(dequantize_int8, step=np.float32(scale.step), **shared)
-    return Step.of(quantize_int8, inverse=np.float32(1 / scale.step), **shared)
+    notes = np.zeros(-(-shape.c // 4) * -(-shape.h * shape.w // BLOCK), np.int64)
+    return Step.of(quantize_int8, inverse=np.float32(1 / scale.step), notes=notes, **shared)
 
 
 def unpacked(words: Floats, shape: Shape, formats: Formats, number: int) -> Floats:

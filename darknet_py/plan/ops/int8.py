@@ -100,7 +100,11 @@ def word_shape(layer: Convolutional) -> ConvShape:
 def _packed(
     layer: Convolutional, context: LayerContext, shape: ConvShape, cut: Cut, finish: WordFinish
 ) -> tuple[Floats, NDArray[np.int32], Floats]:
-    """Packed words of weights, corrections and coefficients (see `kernels.int8.finish`)."""
+    """Packed words of weights, corrections and coefficients (see `kernels.int8.finish`).
+
+    Raises:
+        DarknetError: weights or biases are not finite.
+    """
     corrections, singles = np.zeros(finish.pitch, np.int32), np.zeros((3, finish.pitch), np.float32)
     if context.dry:
         size = -(-layer.n // cut.block) * cut.block * shape.c * shape.size**2
@@ -109,10 +113,26 @@ def _packed(
     weights, source, scale = quantized(arrays["weights"], layer), context.scales[0], context.scale
     unit = scale.step if scale is not None and keeps_scale.py_func(finish.code) else 1.0
     corrections[: layer.n] = -source.zero * weights.sums
-    singles[0, : layer.n] = weights.step.astype(np.float64) * source.step / unit
-    singles[1, : layer.n] = arrays["biases"].astype(np.float64) / unit
+    with np.errstate(over="ignore"):
+        singles[0, : layer.n] = weights.step.astype(np.float64) * source.step / unit
+        singles[1, : layer.n] = arrays["biases"].astype(np.float64) / unit
     singles[2] = 1.0 if scale is None else 1 / scale.step
+    _check_range(layer, finish, singles)
     return pack_words(weights.steps, cut), corrections, singles.reshape(-1)
+
+
+def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> None:
+    """Raise `DarknetError` if sums could become NaN, which no integer shows.
+
+    Beyond float32's range they may go only where that is as good as the largest or smallest integer.
+    """
+    factors, biases = singles[:2].astype(np.float64)
+    farthest = np.abs(biases) if keeps_scale.py_func(finish.code) else factors * 2.0**31 + np.abs(biases)
+    if not (np.maximum(factors, farthest) <= np.finfo(np.float32).max).all():
+        raise DarknetError(
+            f"layer {layer.index}: biases that are not finite, or sums beyond float32, cannot be 8-bit integers; use "
+            "math=fast"
+        )
 
 
 def pack_words(steps: NDArray[np.int8], cut: Cut) -> Floats:
