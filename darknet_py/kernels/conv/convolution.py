@@ -193,20 +193,28 @@ def convolution(
             pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
         )  # fmt: skip
         input_ = pointer(source, image * cut.next_in + group * shape.group)
-        _task(operands, input_, window, pointer(tasks, task + 2), pointer(pieces, 0), shape, cut, finish, tile)
+        run_task(
+            _block, 1, 0, operands, input_, window, pointer(tasks, task + 2), pointer(pieces, 0), shape, cut, finish,
+            tile,
+        )  # fmt: skip
 
 
 @kernel
-def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
+def run_task(block, per_word, missing, operands, source, window, task, pieces, shape, cut, finish, tile):
     """One task: part by part of k; the sums of parts wait behind the window.
 
     Args:
+        block: kernel: as `_block`: one block of sums on one part of k, and what follows it
+        per_word: int: filters of a word of ``out``, if it is pooled
+        missing: int: the word that stands outside of the input, see `pack.copy_window`
         operands: Operands: of the task's group
         source: float32*: the group's first channel
         window: float32*: the worker's scratch memory
         task: int64*: first block and the one behind the last; the same of rows, of pieces
         pieces: int64*: as for `convolution`
-        shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
+        shape, cut: ConvShape, Cut
+        finish: any: the block's
+        tile: Tile
     """
     block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
     filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)
@@ -218,13 +226,14 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
     out, plane = operands.out, shape.out_h * shape.out_w
     if cut.pool_h > 0:
         plane = (y1 - y0) * shape.out_w
-        out = shifted(window, cut.band - block0 * cut.block * plane - y0 * shape.out_w)
+        out = shifted(window, cut.band - block0 * cut.block // per_word * plane - y0 * shape.out_w)
     for channel in range(0, shape.c, cut.channels):
         channels = min(cut.channels, shape.c - channel)
         seen = shifted(source, channel * shape.plane)
         if cut.row > 0:
             copy_window(
-                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels, 0
+                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels,
+                missing,
             )  # fmt: skip
             seen = window
         else:
@@ -238,7 +247,7 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
             first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
             piece = Piece(block0 + b, first, count, channel, channels, rows, p, step)
-            _block(operands, out, plane, sums, pixel, shape, cut, finish, tile, piece)
+            block(operands, out, plane, sums, pixel, shape, cut, finish, tile, piece)
             if cut.way != FILTERS:
                 b += 1
                 if b < filters:
@@ -251,10 +260,11 @@ def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
                     y = p = 0
                     b += 1
     if cut.pool_h > 0:
-        f, plane = block0 * cut.block, cut.pool_h * cut.pool_w
+        f, plane = block0 * cut.block // per_word, cut.pool_h * cut.pool_w
         pool_rows(
             tile, shifted(operands.out, f * plane + y0 // 2 * cut.pool_w), plane, cut.pool_w, shifted(window, cut.band),
-            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w, min(block1 * cut.block, shape.n) - f,
+            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w,
+            (min(block1 * cut.block, shape.n) + per_word - 1) // per_word - f,
             min((y1 + 1) // 2, cut.pool_h) - y0 // 2,
         )  # fmt: skip
 

@@ -17,7 +17,11 @@ AHEAD = 2
 offsets have as many entries more, of any value."""
 
 _FLOATS = ir.FloatType().as_pointer()
-_ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
+ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
+"""LLVM's types of the arguments of `multiply_pixels`, the tile left out."""
+
+ARGUMENTS_AHEAD = [*ARGUMENTS, _FLOATS, INT]
+"""The same of `multiply_filters`."""
 
 
 @intrinsic
@@ -43,7 +47,7 @@ def multiply_pixels(
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{_kind(shape)}"
         again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
-        function = _switched(builder.module, name, shape.vectors, emit, [_FLOATS] * len(again))
+        function = switched(builder.module, name, [*ARGUMENTS, *[_FLOATS] * len(again)], shape.vectors, emit)
         builder.call(function, [*args[1:], *again])
         return context.get_dummy_value()
 
@@ -79,7 +83,7 @@ def multiply_filters(
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         name = f"multiply_filters_{shape.lanes}x{shape.columns}_{_kind(shape)}"
         again = [args[5]] * (shape.filters // shape.lanes - 1 if shape.embedded else 0)
-        function = _switched(builder.module, name, shape.columns, emit, [_FLOATS, INT] + [_FLOATS] * len(again))
+        function = switched(builder.module, name, [*ARGUMENTS_AHEAD, *[_FLOATS] * len(again)], shape.columns, emit)
         builder.call(function, [*args[1:], *again])
         return context.get_dummy_value()
 
@@ -91,13 +95,19 @@ def _kind(tile: Tile) -> str:
     return f"{tile.contract}_{tile.embedded}_{tile.indexed}"
 
 
-def _switched(
-    module: Any, name: str, most: int, emit: Callable[[Any, Any, int], None], more: Sequence[Any] = ()
-) -> Any:
-    """A function that runs the loop for its first argument; never inlined, so that all registers are its own."""
+def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: Callable[[Any, Any, int], None]) -> Any:
+    """A function that runs the loop for its first argument; never inlined, so that all registers are its own.
+
+    Args:
+        module: where it is found under its name, or put.
+        name: with all that its code depends on.
+        arguments: LLVM types; the first one is `INT`.
+        most: the largest first argument; the smallest is 1.
+        emit: makes the code for one of them, with a builder, the function and the number.
+    """
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*_ARGUMENTS, *more]), name)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     entry = function.append_basic_block("entry")
@@ -110,6 +120,52 @@ def _switched(
     return function
 
 
+def add_products(
+    builder: Any, state: tuple[Any, Any, Any, Any], count: int, vector: Any,
+    products: Callable[[Any, Any, list[Any]], list[Any]],
+) -> None:  # fmt: skip
+    """The loop over k of a block of sums, which are in registers meanwhile; returns from the function.
+
+    Args:
+        builder: at the function's end.
+        state: LLVM values: sums, fresh, depth, offsets, as for `multiply_pixels`.
+        count: vectors of sums.
+        vector: their type.
+        products: makes the sums behind a k from k, its offset and the sums before.
+    """
+    sums, fresh, depth, offsets = state
+    floats = ir.VectorType(ir.FloatType(), vector.count)
+    places = [builder.gep(sums, [INT(i * vector.count)]) for i in range(count)]
+    entry = builder.block
+    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
+    loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
+    builder.cbranch(fresh, loop, resume)
+    builder.position_at_end(resume)
+    spilled = [builder.bitcast(load_vector(builder, place, vector.count), vector) for place in places]
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    k = builder.phi(INT)
+    coming = [builder.phi(INT) for _ in loaded]
+    before = [builder.phi(vector) for _ in places]
+    starts = [(k, INT(0), INT(0)), *((phi, value, value) for phi, value in zip(coming, loaded, strict=True))]
+    starts += [(phi, ir.Constant(vector, None), value) for phi, value in zip(before, spilled, strict=True)]
+    for phi, first, again in starts:
+        phi.add_incoming(first, entry)
+        phi.add_incoming(again, resume)
+    last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
+    after = products(k, coming[0], before)
+    following = builder.add(k, INT(1))
+    for phi, value in zip([k, *coming, *before], [following, *coming[1:], last, *after], strict=True):
+        phi.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+
+    builder.position_at_end(done)
+    for place, value in zip(places, after, strict=True):
+        store_vector(builder, builder.bitcast(value, floats), place)
+    builder.ret_void()
+
+
 def _loop(
     builder: Any, state: tuple[Any, Any, Any, Any], operands: Callable[[Any, Any], tuple[Any, list[Any]]], tile: Tile,
     vectors: int, scalars: int,
@@ -119,56 +175,23 @@ def _loop(
     The second one is a list: with `Tile.embedded` the scalars' address comes once for each vector, as values that the
     compiler does not know to be equal. It would else read a scalar once, into a register, for all vectors.
     """
-    sums, fresh, depth, offsets = state
     lanes = tile.lanes
-    vector = ir.VectorType(ir.FloatType(), lanes)
-    places = [builder.gep(sums, [INT(i * lanes)]) for i in range(scalars * vectors)]
-    entry = builder.block
-    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
-    loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
-    builder.cbranch(fresh, loop, resume)
-    builder.position_at_end(resume)
-    spilled = [load_vector(builder, place, lanes) for place in places]
-    builder.branch(loop)
 
-    builder.position_at_end(loop)
-    k = builder.phi(INT)
-    k.add_incoming(INT(0), entry)
-    k.add_incoming(INT(0), resume)
-    coming = [builder.phi(INT) for _ in loaded]
-    for phi, value in zip(coming, loaded, strict=True):
-        phi.add_incoming(value, entry)
-        phi.add_incoming(value, resume)
-    before = []
-    for value in spilled:
-        phi = builder.phi(vector)
-        phi.add_incoming(ir.Constant(vector, [0.0] * lanes), entry)
-        phi.add_incoming(value, resume)
-        before.append(phi)
-    last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
-    for phi, value in zip(coming, [*coming[1:], last], strict=True):
-        phi.add_incoming(value, loop)
-    many, singles = operands(k, coming[0])
-    lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
-    after = []
-    for s in range(scalars):
-        ones = [_scalar(builder, single, s, scalars, tile) for single in singles]
-        for v, line in enumerate(lines):
-            one, sum_ = ones[v % len(ones)], before[s * vectors + v]
-            if tile.contract:
-                after.append(fused_multiply_add(builder, one, line, sum_))
-            else:
-                after.append(builder.fadd(sum_, builder.fmul(one, line)))
-    following = builder.add(k, INT(1))
-    k.add_incoming(following, loop)
-    for phi, value in zip(before, after, strict=True):
-        phi.add_incoming(value, loop)
-    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+    def products(k: Any, offset: Any, before: list[Any]) -> list[Any]:
+        many, singles = operands(k, offset)
+        lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
+        after = []
+        for s in range(scalars):
+            ones = [_scalar(builder, single, s, scalars, tile) for single in singles]
+            for v, line in enumerate(lines):
+                one, sum_ = ones[v % len(ones)], before[s * vectors + v]
+                if tile.contract:
+                    after.append(fused_multiply_add(builder, one, line, sum_))
+                else:
+                    after.append(builder.fadd(sum_, builder.fmul(one, line)))
+        return after
 
-    builder.position_at_end(done)
-    for place, value in zip(places, after, strict=True):
-        store_vector(builder, value, place)
-    builder.ret_void()
+    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products)
 
 
 def _scalar(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ..layers.pooling import LOWEST
 from ..runtime.jit import kernel
-from ..vector.simd import even_lanes, larger, load, shifted, splat, store_first
+from ..vector.simd import even_lanes, load, shifted, store_first
+from ..vector.words import larger_in, lowest
 
 
 @kernel
 def pool_rows(tile, out, plane, out_w, band, band_plane, rows, width, filters, pooled):
     """Rows and columns may be odd in number: a window that reaches beyond them sees its own values again.
 
-    Window values in Darknet's order, each replacing a smaller one: between +0 and -0 the first stays.
+    Window values in Darknet's order, each replacing a smaller one: between +0 and -0 the first stays. Of words the
+    larger bytes.
 
     Args:
         tile: Tile
@@ -21,23 +22,22 @@ def pool_rows(tile, out, plane, out_w, band, band_plane, rows, width, filters, p
         band: float32*: (filters, rows, width), channels ``band_plane`` apart, with room for reading two vectors behind
         band_plane: int
         rows, width: int: sides of a channel of the band
-        filters: int
+        filters: int: or words of filters
         pooled: int: rows of the output
     """
     lanes = tile.lanes
-    lowest = splat(tile, LOWEST)
+    least = lowest(tile)
     for f in range(filters):
         for y in range(pooled):
             top = shifted(band, f * band_plane + 2 * y * width)
             bottom = shifted(top, width) if 2 * y + 1 < rows else top
             line = shifted(out, f * plane + y * out_w)
             for j in range(0, out_w, lanes):
-                largest = _pair(tile, bottom, 2 * j, _pair(tile, top, 2 * j, lowest))
+                largest = _pair(tile, bottom, 2 * j, _pair(tile, top, 2 * j, least))
                 store_first(line, j, largest, min(lanes, out_w - j))
             if 2 * out_w > width:
-                last = LOWEST
-                last = top[width - 1] if top[width - 1] > last else last
-                line[out_w - 1] = bottom[width - 1] if bottom[width - 1] > last else last
+                last = larger_in(tile, load(tile, top, width - 1), least)
+                store_first(line, out_w - 1, larger_in(tile, load(tile, bottom, width - 1), last), 1)
 
 
 @kernel(forceinline=True)
@@ -51,5 +51,5 @@ def _pair(tile, row, i, largest):
         largest: vector
     """
     lanes = tile.lanes
-    largest = larger(even_lanes(load(tile, row, i), load(tile, row, i + lanes)), largest)
-    return larger(even_lanes(load(tile, row, i + 1), load(tile, row, i + lanes + 1)), largest)
+    largest = larger_in(tile, even_lanes(load(tile, row, i), load(tile, row, i + lanes)), largest)
+    return larger_in(tile, even_lanes(load(tile, row, i + 1), load(tile, row, i + lanes + 1)), largest)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from ..conv.convolution import FILTERS, TASK_NUMBERS, Operands, Piece
+from ..conv.convolution import FILTERS, TASK_NUMBERS, Operands, run_task
 from ..conv.fetch import fetch_before
-from ..conv.pack import copy_window
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted
 from .finish import finish_columns, finish_rows
 from .multiply import multiply_words
-from .pool import pool_word_rows
 
 
 def channels_out(shape, finish):
@@ -75,68 +73,9 @@ def convolution_int8(
             pointer(out, image * cut.next_out), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0),
             pointer(offsets, 0),
         )  # fmt: skip
-        _task(
-            operands, pointer(source, image * cut.next_in), window, pointer(tasks, task + 2), pointer(pieces, 0), shape,
-            cut, finish, tile,
-        )  # fmt: skip
-
-
-@kernel
-def _task(operands, source, window, task, pieces, shape, cut, finish, tile):
-    """One task: part by part of k; the sums of parts wait behind the window.
-
-    Args:
-        operands: Operands: ``doubles`` points to the corrections
-        source: float32*: the first words of channels
-        window, task, pieces, shape, cut, finish, tile: any: as for `conv.convolution._task`
-    """
-    block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
-    filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)
-    x0 = pieces[i0] * shape.stride - shape.pad
-    height = (y1 - y0 - 1) * shape.stride + shape.size
-    single = cut.channels >= shape.c
-    rows = (shape.n + cut.block - 1) // cut.block * cut.block
-    step = (cut.block + pixels - 1) // pixels
-    out, plane = operands.out, shape.out_h * shape.out_w
-    if cut.pool_h > 0:
-        plane = (y1 - y0) * shape.out_w
-        out = shifted(window, cut.band - block0 * cut.block // 4 * plane - y0 * shape.out_w)
-    for channel in range(0, shape.c, cut.channels):
-        channels = min(cut.channels, shape.c - channel)
-        seen = shifted(source, channel * shape.plane)
-        if cut.row > 0:
-            copy_window(
-                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels,
-                finish.missing,
-            )  # fmt: skip
-            seen = window
-        else:
-            seen = shifted(seen, pieces[i0])
-        b = y = p = 0
-        i = i0
-        for _ in range(filters * pixels):
-            sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
-            pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
-            first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
-            piece = Piece(block0 + b, first, count, channel, channels, rows, p, step)
-            _block(operands, out, plane, sums, pixel, shape, cut, finish, tile, piece)
-            if cut.way != FILTERS:
-                b += 1
-                if b < filters:
-                    continue
-                b = 0
-            i, p = i + 1, p + 1
-            if i == i1:
-                i, y = i0, y + 1
-                if y == y1 - y0:
-                    y = p = 0
-                    b += 1
-    if cut.pool_h > 0:
-        f, plane = block0 * cut.block // 4, cut.pool_h * cut.pool_w
-        pool_word_rows(
-            tile, shifted(operands.out, f * plane + y0 // 2 * cut.pool_w), plane, cut.pool_w, shifted(window, cut.band),
-            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w, (min(block1 * cut.block, shape.n) + 3) // 4 - f,
-            min((y1 + 1) // 2, cut.pool_h) - y0 // 2,
+        run_task(
+            _block, 4, finish.missing, operands, pointer(source, image * cut.next_in), window, pointer(tasks, task + 2),
+            pointer(pieces, 0), shape, cut, finish, tile,
         )  # fmt: skip
 
 

@@ -8,14 +8,11 @@ from typing import Any
 from llvmlite import ir
 
 from ..conv.fetch import FURTHER
-from ..conv.multiply import AHEAD
+from ..conv.multiply import ARGUMENTS_AHEAD, add_products, switched
 from ..runtime.later import intrinsic, types
-from ..vector.llvm import INT, INT32, broadcast, fetch_line, load_vector, store_vector
+from ..vector.llvm import INT, INT32, broadcast, fetch_line, load_vector
 from ..vector.tile import Tile
 from ..vector.words import dot
-
-_FLOATS = ir.FloatType().as_pointer()
-_ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT, _FLOATS, INT]
 
 Values = list[Any]
 Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
@@ -53,26 +50,16 @@ def multiply_words(
 
 
 def _function(module: Any, tile: Tile, by_pixels: bool) -> Any:
-    """A function that runs the loop for its first argument; never inlined, so that all registers are its own."""
-    name = f"multiply_words_{by_pixels}_{tile.lanes}x{tile.rows}x{tile.vectors}x{tile.columns}_{tile.words}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), _ARGUMENTS), name)
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    most = tile.vectors if by_pixels else tile.columns
-    entry = function.append_basic_block("entry")
-    blocks = [function.append_basic_block(f"case{n}") for n in range(1, most + 1)]
-    switch = ir.IRBuilder(entry).switch(function.args[0], blocks[-1])
-    for n, block in enumerate(blocks, 1):
-        if n < most:
-            switch.add_case(INT(n), block)
-        builder = ir.IRBuilder(block)
+    """The function that runs the loop for its first argument."""
+
+    def emit(builder: Any, function: Any, n: int) -> None:
         if by_pixels:
             _loop(builder, function, tile, True, n, tile.rows, _with_pixels(function, tile, n))
         else:
             _loop(builder, function, tile, False, tile.filters // tile.lanes, n, _with_filters(function, tile, n))
-    return function
+
+    name = f"multiply_words_{by_pixels}_{tile.lanes}x{tile.rows}x{tile.vectors}x{tile.columns}_{tile.words}"
+    return switched(module, name, ARGUMENTS_AHEAD, tile.vectors if by_pixels else tile.columns, emit)
 
 
 def _with_pixels(function: Any, tile: Tile, vectors: int) -> Operands:
@@ -117,38 +104,14 @@ def _loop(
 ) -> None:
     """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
     _, sums, fresh, _, _, offsets, depth, *_ = function.args
+
+    def products(k: Any, offset: Any, before: Values) -> Values:
+        lines, ones = operands(builder, k, offset)
+        pairs = [(one, line) for one in ones for line in lines]
+        return [
+            dot(builder, sum_, *((line, one) if by_pixels else (one, line)))
+            for sum_, (one, line) in zip(before, pairs, strict=True)
+        ]
+
     whole = ir.VectorType(INT32, tile.lanes)
-    places = [builder.gep(sums, [INT(i * tile.lanes)]) for i in range(scalars * vectors)]
-    entry = builder.block
-    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
-    loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
-    builder.cbranch(fresh, loop, resume)
-    builder.position_at_end(resume)
-    spilled = [_words(builder, place, tile) for place in places]
-    builder.branch(loop)
-
-    builder.position_at_end(loop)
-    k = builder.phi(INT)
-    coming = [builder.phi(INT) for _ in loaded]
-    before = [builder.phi(whole) for _ in places]
-    starts = [(k, INT(0), INT(0)), *((phi, value, value) for phi, value in zip(coming, loaded, strict=True))]
-    starts += [(phi, ir.Constant(whole, None), value) for phi, value in zip(before, spilled, strict=True)]
-    for phi, first, again in starts:
-        phi.add_incoming(first, entry)
-        phi.add_incoming(again, resume)
-    last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
-    lines, ones = operands(builder, k, coming[0])
-    pairs = [(one, line) for one in ones for line in lines]
-    after = [
-        dot(builder, sum_, *((line, one) if by_pixels else (one, line)))
-        for sum_, (one, line) in zip(before, pairs, strict=True)
-    ]
-    following = builder.add(k, INT(1))
-    for phi, value in zip([k, *coming, *before], [following, *coming[1:], last, *after], strict=True):
-        phi.add_incoming(value, loop)
-    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
-
-    builder.position_at_end(done)
-    for place, value in zip(places, after, strict=True):
-        store_vector(builder, builder.bitcast(value, ir.VectorType(ir.FloatType(), tile.lanes)), place)
-    builder.ret_void()
+    add_products(builder, (sums, fresh, depth, offsets), scalars * vectors, whole, products)

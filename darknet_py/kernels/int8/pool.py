@@ -5,51 +5,8 @@ from __future__ import annotations
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import even_lanes, load, load_between, pointer, shifted, store_first
-from ..vector.words import larger_bytes, word_splat
-
-
-@kernel
-def pool_word_rows(tile, out, plane, out_w, band, band_plane, rows, width, words, pooled):
-    """As `conv.pool.pool_rows`, of words.
-
-    Args:
-        tile: Tile
-        out: written float32*: (words, pooled, out_w), words ``plane`` apart
-        plane: int
-        out_w: int: width of the output
-        band: float32*: (words, rows, width), words ``band_plane`` apart, with room for reading two vectors behind
-        band_plane: int
-        rows, width: int: sides of a channel of the band
-        words: int: channels of words
-        pooled: int: rows of the output
-    """
-    lanes = tile.lanes
-    for f in range(words):
-        for y in range(pooled):
-            top = shifted(band, f * band_plane + 2 * y * width)
-            bottom = shifted(top, width) if 2 * y + 1 < rows else top
-            line = shifted(out, f * plane + y * out_w)
-            for j in range(0, out_w, lanes):
-                largest = larger_bytes(tile, _pair(tile, top, 2 * j), _pair(tile, bottom, 2 * j))
-                store_first(line, j, largest, min(lanes, out_w - j))
-            if 2 * out_w > width:
-                last = larger_bytes(tile, load(tile, top, width - 1), load(tile, bottom, width - 1))
-                store_first(line, out_w - 1, last, 1)
-
-
-@kernel(forceinline=True)
-def _pair(tile, row, i):
-    """The larger ones of two neighbours each; returns a vector.
-
-    Args:
-        tile: Tile
-        row: float32*
-        i: int: the first neighbour
-    """
-    lanes = tile.lanes
-    even = even_lanes(load(tile, row, i), load(tile, row, i + lanes))
-    return larger_bytes(tile, even, even_lanes(load(tile, row, i + 1), load(tile, row, i + lanes + 1)))
+from ..vector.simd import even_lanes, load, load_between, pointer, store_first
+from ..vector.words import larger_in, word_splat
 
 
 @plan_kernel(tasks=lambda channels: channels)
@@ -101,17 +58,17 @@ def _largest_of_row(line, source, out_w, w, size, stride, offset, tile):
         j = first
         if stride == 1:
             while j + lanes <= last:
-                larger = larger_bytes(tile, load(tile, source, shift + j), load(tile, line, j))
+                larger = larger_in(tile, load(tile, source, shift + j), load(tile, line, j))
                 store_first(line, j, larger, lanes)
                 j += lanes
         elif stride == 2:
             while j + lanes < last:  # reads one word more than it needs
                 pairs = even_lanes(load(tile, source, shift + 2 * j), load(tile, source, shift + 2 * j + lanes))
-                store_first(line, j, larger_bytes(tile, pairs, load(tile, line, j)), lanes)
+                store_first(line, j, larger_in(tile, pairs, load(tile, line, j)), lanes)
                 j += lanes
         while j < last:
             place = shift + stride * j
             word = load_between(tile, source, place, 0, 1)
-            value = larger_bytes(tile, word, load_between(tile, line, j, 0, 1))
+            value = larger_in(tile, word, load_between(tile, line, j, 0, 1))
             store_first(line, j, value, 1)
             j += 1

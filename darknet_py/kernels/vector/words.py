@@ -19,6 +19,7 @@ FLOATS, BYTES = range(2)
 """What a lane's 4 bytes are (`Tile.words`)."""
 
 _BYTE = ir.IntType(8)
+_LOWEST = -float.fromhex("0x1.fffffep127")
 _MAGIC = 12582912.0
 """1.5 * 2**23: a small float32 that is added to it becomes a whole number, half to even, in the sum's lowest bits."""
 
@@ -206,13 +207,30 @@ def byte_lanes(typingctx: Any, tile: Any, words: Any, number: Any) -> Any:
 
 
 @intrinsic
-def larger_bytes(typingctx: Any, tile: Any, a: Any, b: Any) -> Any:
-    """The larger one of each two bytes, as words."""
+def larger_in(typingctx: Any, tile: Any, a: Any, b: Any) -> Any:
+    """``a > b ? a : b``, lane by lane, or byte by byte where the tile's lanes are words."""
     lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, a, b = args
+        if tile.value.words == FLOATS:
+            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
         many = ir.VectorType(_BYTE, 4 * lanes)
-        x, y = (builder.bitcast(arg, many) for arg in args[1:])
-        return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), args[1].type)
+        x, y = (builder.bitcast(arg, many) for arg in (a, b))
+        return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), a.type)
 
     return a(tile, a, b), codegen
+
+
+@intrinsic
+def lowest(typingctx: Any, tile: Any) -> Any:
+    """A vector of what maxima start from: Darknet's -FLT_MAX; where the tile's lanes are words, bytes of 0."""
+    lanes = tile.value.lanes
+    vector = ir.VectorType(ir.FloatType(), lanes)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if tile.value.words == FLOATS:
+            return ir.Constant(vector, [_LOWEST] * lanes)
+        return zeros(vector)
+
+    return VectorType(types.float32, lanes)(tile), codegen
