@@ -212,8 +212,9 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
         window: float32*: the worker's scratch memory
         task: int64*: first block and the one behind the last; the same of rows, of pieces
         pieces: int64*: as for `convolution`
-        shape, cut, tile: ConvShape, Cut, Tile
+        shape, cut: ConvShape, Cut
         finish: any: the block's
+        tile: Tile
     """
     block0, block1, y0, y1, i0, i1 = task[0], task[1], task[2], task[3], task[4], task[5]
     filters, pixels = block1 - block0, (y1 - y0) * (i1 - i0)

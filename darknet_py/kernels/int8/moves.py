@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..layers.rearrange import reorg_start
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
@@ -166,11 +167,9 @@ def reorg_int8(queue, out, x, c, h, w, out_cells, stride, reverse):
         k = next_task(queue)
         if k < 0:
             return
-        block = k // large_c
-        plane = (k % large_c) * h * stride
+        start = reorg_start(k, large_c, h, w, stride)
         for j in range(h):
-            small = (k * h + j) * w
-            large = (plane + j * stride + block // stride) * w * stride + block % stride
+            small, large = (k * h + j) * w, start + j * stride * stride * w
             for i in range(w):
                 source, target = (small + i, large + i * stride) if reverse else (large + i * stride, small + i)
                 out[byte_of(target, out_cells)] = x[byte_of(source, cells)]

@@ -7,7 +7,8 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import even_lanes, larger, load, pointer, store
+from ..vector.simd import even_lanes, load, pointer, store
+from ..vector.words import larger_in
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 """-FLT_MAX: what Darknet's pooling sees outside of the image."""
@@ -45,12 +46,12 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_
             for n in range(size):
                 y = i * stride_y + offset + n
                 if 0 <= y < h:
-                    _maximum_of_row(line, pointer(x, plane + y * w), out_w, w, size, stride_x, offset, tile)
+                    maximum_of_row(line, pointer(x, plane + y * w), out_w, w, size, stride_x, offset, tile)
 
 
 @kernel
-def _maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
-    """What one row of the input adds to the windows of one row of the output.
+def maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
+    """What one row of the input, of values or of words, adds to the windows of one row of the output.
 
     Args:
         line: updated float32*: the row of the output
@@ -68,16 +69,15 @@ def _maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
         j = first
         if stride == 1:
             while j + lanes <= last:
-                store(line, j, larger(load(tile, source, shift + j), load(tile, line, j)))
+                store(line, j, larger_in(tile, load(tile, source, shift + j), load(tile, line, j)))
                 j += lanes
         elif stride == 2:
             while j + lanes < last:  # reads one value more than it needs
                 pairs = even_lanes(load(tile, source, shift + 2 * j), load(tile, source, shift + 2 * j + lanes))
-                store(line, j, larger(pairs, load(tile, line, j)))
+                store(line, j, larger_in(tile, pairs, load(tile, line, j)))
                 j += lanes
         while j < last:
-            value = source[shift + stride * j]
-            line[j] = value if value > line[j] else line[j]
+            line[j] = larger_in(tile, source[shift + stride * j], line[j])
             j += 1
 
 

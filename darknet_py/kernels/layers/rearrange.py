@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..runtime.atomic import next_task
+from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 
 BLOCK = 16384
@@ -41,6 +42,19 @@ def fill(queue, out, value):
             out[i] = value
 
 
+@kernel(forceinline=True)
+def reorg_start(k, large_c, h, w, stride):
+    """Where a channel of the small side starts on the large one; returns an int. Rows are stride * stride * w apart.
+
+    Args:
+        k: int: the channel
+        large_c: int: channels of the large side
+        h, w, stride: int: as for `reorg`
+    """
+    block = k // large_c
+    return ((k % large_c) * h * stride + block // stride) * w * stride + block % stride
+
+
 @plan_kernel(tasks=lambda c: c)
 def reorg(queue, out, x, c, h, w, stride, reverse):
     """Darknet's reorg_cpu with the shape of the *input* in both directions.
@@ -62,11 +76,9 @@ def reorg(queue, out, x, c, h, w, stride, reverse):
         k = next_task(queue)
         if k < 0:
             return
-        block = k // large_c
-        plane = (k % large_c) * h * stride
+        start = reorg_start(k, large_c, h, w, stride)
         for j in range(h):
-            small = (k * h + j) * w
-            large = (plane + j * stride + block // stride) * w * stride + block % stride
+            small, large = (k * h + j) * w, start + j * stride * stride * w
             if reverse:
                 for i in range(w):
                     out[large + i * stride] = x[small + i]

@@ -208,8 +208,8 @@ def byte_lanes(typingctx: Any, tile: Any, words: Any, number: Any) -> Any:
 
 @intrinsic
 def larger_in(typingctx: Any, tile: Any, a: Any, b: Any) -> Any:
-    """``a > b ? a : b``, lane by lane, or byte by byte where the tile's lanes are words."""
-    lanes = tile.value.lanes
+    """``a > b ? a : b`` of vectors or single values, or byte by byte where the tile's lanes are words."""
+    lanes = 1 if a == types.float32 else tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, a, b = args
