@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
+from ..kernels.vector.tile import UNSIGNED
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
 if TYPE_CHECKING:
@@ -82,11 +83,13 @@ def cut_work(
     if tile.lanes < 16:
         depth = min(depth, NEAREST // way.block)
     channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
+    channels = -(-channels // tile.parts) * tile.parts
     pieces = cut_row(shape.out_w, way)
     rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
     tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
-    row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, _longest(pieces, together), tile)
+    in_place = way.number == FILTERS and taps == 1 and tile.bytes == UNSIGNED
+    row = 0 if in_place else _row_length(shape, _longest(pieces, together), tile)
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
     sums = channels * plane + way.width

@@ -24,15 +24,17 @@ def channels_out(shape, finish):
 def convolution_int8(
     queue, out, source, weights, corrections, singles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
 ):
-    """A convolution with all that follows it, for some images, on words: ``shape.c`` counts words of channels.
+    """A convolution with all that follows it, for some images, on words: ``shape.c`` counts those that are multiplied.
 
     Args:
         out: written float32[count_images(tasks):cut.next_out, channels_out(shape, finish), output_plane(shape, cut)]:
             words, or values
-        source: float32[count_images(tasks):cut.next_in, shape.c:shape.plane, shape.h, shape.w] or more: words
+        source: float32[count_images(tasks):cut.next_in, shape.c // tile.parts:shape.plane, shape.h, shape.w] or more:
+            words
         weights: float32[-(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: words, in the order of
             `conv.pack.pack_weights`
-        corrections: int32[finish.pitch]: what each filter's sums lack because the input's zero is not 0
+        corrections: int32[finish.pitch]: what each filter's sums lack because the input's zero is not 0, and because
+            128 was subtracted, if so
         singles: float32[3, finish.pitch]: see `finish`
         scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.convolution.convolution`
@@ -45,6 +47,7 @@ def convolution_int8(
 
     Requires:
         shape.groups == 1 and tile.words == 1 and tile.rows % 4 == 0
+        shape.c % tile.parts == 0 and cut.channels % tile.parts == 0 and (cut.row > 0 or tile.bytes == 0)
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
         finish.pitch >= shape.n + tile.filters

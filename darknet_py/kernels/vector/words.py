@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
-from ..runtime.processor import architecture_of, host
 from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, store_vector, zeros
 from .simd import VectorType
 
@@ -22,35 +21,6 @@ _BYTE = ir.IntType(8)
 _LOWEST = -float.fromhex("0x1.fffffep127")
 _MAGIC = 12582912.0
 """1.5 * 2**23: a small float32 that is added to it becomes a whole number, half to even, in the sum's lowest bits."""
-
-
-def has_dot_products() -> bool:
-    """Whether the processor that Numba compiles for multiplies bytes four at a time.
-
-    (ARM's does so with bytes that are both signed or both not: code for that was not run anywhere yet.)
-    """
-    triple, _, features = host()
-    enabled = features.split(",")
-    vectors = "+avxvnni" in enabled or ("+avx512vnni" in enabled and "+avx512vl" in enabled)
-    return architecture_of(triple) == "x86-64" and vectors
-
-
-# --- LLVM code ---
-
-
-def dot(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
-    """``sums`` (int32 lanes) + the four products of each lane's bytes: pixels are 0 .. 255, weights signed.
-
-    ``vpdpbusd``, which does not saturate. Only for processors that have it (`has_dot_products`).
-    """
-    lanes = sums.type.count
-    name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
-    # LLVM's own type for the operands changed with its version 22.
-    operand = ir.VectorType(_BYTE, 4 * lanes) if binding.llvm_version_info[0] >= 22 else sums.type
-    module = builder.module
-    signature = ir.FunctionType(sums.type, [sums.type, operand, operand])
-    function = module.globals.get(name) or ir.Function(module, signature, name)
-    return builder.call(function, [sums, builder.bitcast(pixels, operand), builder.bitcast(weights, operand)])
 
 
 # --- as values in kernels ---

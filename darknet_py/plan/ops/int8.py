@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,8 @@ from ...kernels.int8 import moves
 from ...kernels.int8.finish import WordFinish, keeps_scale
 from ...kernels.int8.pool import maxpool_int8
 from ...kernels.int8.shortcut import shortcut_int8
-from ...kernels.vector.words import BYTES
+from ...kernels.vector.dots import word_tile
+from ...kernels.vector.tile import HALVES, SIGNED
 from ..conv_cut import cut_work, offsets
 from ..convolution import conv_shape
 from ..memory import aligned_floats
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 
 MOST = 127
 """The largest weight."""
-
-
-def word_tile(tile: Tile) -> Tile:
-    """The micro-kernels' shape on words of 8-bit integers. No step of theirs is contracted: each gives certain bits."""
-    return replace(tile, contract=False, embedded=False, words=BYTES)
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     """One step: sums of products of integers, and what follows them."""
     assert context.narrow is not None
     tile, scale, profile = word_tile(context.tile), context.scale, context.profile
-    shape = word_shape(layer)
+    shape = word_shape(layer, tile)
     code = profile.activation_code(layer.activation, fused=True)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
@@ -82,7 +78,7 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
         zero=0 if scale is None else scale.zero, pitch=pitch,
     )  # fmt: skip
     key = cut.block, cut.channels * shape.size**2
-    words, corrections, singles = context.stored(key, lambda: _packed(layer, context, shape, cut, finish))
+    words, corrections, singles = context.stored(key, lambda: _packed(layer, context, shape, cut, finish, tile))
     return [
         context.step(
             context.narrow.kernels.convolution, out=context.out, source=context.x, weights=words,
@@ -92,13 +88,13 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     ]  # fmt: skip
 
 
-def word_shape(layer: Convolutional) -> ConvShape:
-    """The kernel's view of a layer: its channels are words."""
-    return conv_shape(layer)._replace(c=-(-layer.c // 4))
+def word_shape(layer: Convolutional, tile: Tile) -> ConvShape:
+    """The kernel's view of a layer: its channels are words that are multiplied."""
+    return conv_shape(layer)._replace(c=-(-layer.c // 4) * tile.parts)
 
 
 def _packed(
-    layer: Convolutional, context: LayerContext, shape: ConvShape, cut: Cut, finish: WordFinish
+    layer: Convolutional, context: LayerContext, shape: ConvShape, cut: Cut, finish: WordFinish, tile: Tile
 ) -> tuple[Floats, NDArray[np.int32], Floats]:
     """Packed words of weights, corrections and coefficients (see `kernels.int8.finish`).
 
@@ -112,13 +108,14 @@ def _packed(
     arrays = context.profile.fold(context.arrays) if layer.batch_normalize else context.arrays
     weights, source, scale = quantized(arrays["weights"], layer), context.scales[0], context.scale
     unit = scale.step if scale is not None and keeps_scale.py_func(finish.code) else 1.0
-    corrections[: layer.n] = -source.zero * weights.sums
+    shift = 128 if tile.bytes == SIGNED else 0  # what is subtracted before the products
+    corrections[: layer.n] = (shift - source.zero) * weights.sums
     with np.errstate(over="ignore"):
         singles[0, : layer.n] = weights.step.astype(np.float64) * source.step / unit
         singles[1, : layer.n] = arrays["biases"].astype(np.float64) / unit
     singles[2] = 1.0 if scale is None else 1 / scale.step
     _check_range(layer, finish, singles)
-    return pack_words(weights.steps, cut), corrections, singles.reshape(-1)
+    return pack_words(weights.steps, cut, tile), corrections, singles.reshape(-1)
 
 
 def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> None:
@@ -135,12 +132,18 @@ def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> N
         )
 
 
-def pack_words(steps: NDArray[np.int8], cut: Cut) -> Floats:
-    """Weights as words of four channels, in the order of `kernels.conv.pack.pack_weights`; what is missing is 0."""
+def pack_words(steps: NDArray[np.int8], cut: Cut, tile: Tile) -> Floats:
+    """Weights as words of four channels, in the order of `kernels.conv.pack.pack_weights`; what is missing is 0.
+
+    (`HALVES`: words of two channels each, as `kernels.vector.dots.operand` takes them of a word of the input.)
+    """
     n, c, size, _ = steps.shape
     blocks, words, taps = -(-n // cut.block), -(-c // 4), size * size
     padded = np.zeros((blocks, cut.block, words, 4, taps), np.int8)
     padded.reshape(blocks * cut.block, words * 4, taps)[:n, :c] = steps.reshape(n, c, taps)
+    if tile.bytes == HALVES:
+        words *= 2
+        padded = padded[:, :, :, [0, 2, 1, 3]].astype(np.int16).reshape(blocks, cut.block, words, 2, taps)
     ordered = padded.transpose(0, 2, 4, 1, 3)  # blocks, words, taps, filters of a block, channels of a word
     out = aligned_floats(blocks * cut.block * words * taps)
     at = 0
