@@ -15,7 +15,7 @@ from llvmlite import binding, ir
 
 from ..runtime.later import intrinsic, types
 from ..runtime.processor import architecture_of, host
-from .llvm import INT32, vector_type
+from .llvm import INT32
 from .tile import AVX2, HALVES, SIGNED, SSE, UNSIGNED, Tile
 from .words import BYTES
 
@@ -134,25 +134,30 @@ def add_dots(builder: Any, tile: Tile, sums: Any, pixels: Any, weights: Any) -> 
     return row.products(builder, sums, pixels, weights)
 
 
+def operand_of(builder: Any, tile: Tile, words: Any, part: int) -> Any:
+    """LLVM code: what is multiplied of words, see `operand`; of float32 that is what they are."""
+    whole = ir.VectorType(INT32, tile.lanes)
+    value = builder.bitcast(words, whole)
+    if tile.bytes == SIGNED:
+        value = builder.xor(value, ir.Constant(whole, [0x80808080] * tile.lanes))
+    if tile.bytes == HALVES:
+        halves = ir.VectorType(_HALF, 2 * tile.lanes)
+        if part == 0:
+            value = builder.and_(value, ir.Constant(whole, [0x00FF00FF] * tile.lanes))
+        else:
+            value = builder.lshr(builder.bitcast(value, halves), ir.Constant(halves, [8] * halves.count))
+    return builder.bitcast(value, words.type)
+
+
 @intrinsic
 def operand(typingctx: Any, tile: Any, words: Any, part: Any) -> Any:
     """What is multiplied of words of four numbers 0 .. 255: part 0 .. ``tile.parts - 1``.
 
     `SIGNED`: the numbers - 128. `HALVES`: numbers 0 and 2 as 16 bits; as the second part, 1 and 3.
     """
-    lanes, kind = tile.value.lanes, tile.value.bytes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, words_, part = args
-        whole = ir.VectorType(INT32, lanes)
-        value = builder.bitcast(words_, whole)
-        if kind == SIGNED:
-            value = builder.xor(value, ir.Constant(whole, [0x80808080] * lanes))
-        if kind == HALVES:
-            halves = ir.VectorType(_HALF, 2 * lanes)
-            low = builder.and_(value, ir.Constant(whole, [0x00FF00FF] * lanes))
-            high = builder.lshr(builder.bitcast(value, halves), ir.Constant(halves, [8] * 2 * lanes))
-            value = builder.select(builder.icmp_signed("==", part, part.type(0)), low, builder.bitcast(high, whole))
-        return builder.bitcast(value, vector_type(types.float32, lanes))
+        first, last = (operand_of(builder, tile.value, args[1], number) for number in (0, 1))
+        return builder.select(builder.icmp_signed("==", args[2], args[2].type(0)), first, last)
 
     return words(tile, words, types.int64), codegen

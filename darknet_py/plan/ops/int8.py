@@ -12,18 +12,23 @@ from ...kernels.int8 import moves
 from ...kernels.int8.finish import WordFinish, keeps_scale
 from ...kernels.int8.pool import maxpool_int8
 from ...kernels.int8.shortcut import shortcut_int8
+from ...kernels.int8.winograd import winograd_int8
 from ...kernels.vector.dots import word_tile
 from ...kernels.vector.tile import HALVES, SIGNED
 from ..conv_cut import cut_work, offsets
 from ..convolution import conv_shape
 from ..memory import aligned_floats
 from ..regions import address_of
+from ..winograd import choose_transform, winograd_steps
 from .moves import copy_step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from ...kernels.conv.convolution import ConvShape, Cut
+    from ...kernels.conv.winograd_code import Winograd
     from ...kernels.vector.tile import Tile
     from ...layers import Convolutional, MaxPool, Reorg, Route, Shortcut, Upsample
     from ...typing import Floats
@@ -70,15 +75,20 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     tile, scale, profile = word_tile(context.tile), context.scale, context.profile
     shape = word_shape(layer, tile)
     code = profile.activation_code(layer.activation, fused=True)
-    pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
-    cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
-    pitch = layer.n + tile.filters
     finish = WordFinish(
         code=int(code), floats=int(scale is None), missing=context.scales[0].zero * 0x01010101,
-        zero=0 if scale is None else scale.zero, pitch=pitch,
+        zero=0 if scale is None else scale.zero, pitch=layer.n + tile.filters,
     )  # fmt: skip
+    transform = choose_transform(shape, context.threads, tile)
+    if transform:
+        return _transformed(layer, context, shape, finish, transform, tile)
+    pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
+    cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
     key = cut.block, cut.channels * shape.size**2
-    words, corrections, singles = context.stored(key, lambda: _packed(layer, context, shape, cut, finish, tile))
+    size = -(-layer.n // cut.block) * cut.block * shape.c * shape.size**2
+    words, corrections, singles = context.stored(
+        key, lambda: _packed(layer, context, finish, tile, size, lambda steps: pack_words(steps, cut, tile))
+    )
     return [
         context.step(
             context.narrow.kernels.convolution, out=context.out, source=context.x, weights=words,
@@ -88,22 +98,36 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     ]  # fmt: skip
 
 
+def _transformed(
+    layer: Convolutional, context: LayerContext, shape: ConvShape, finish: WordFinish, transform: Winograd, tile: Tile
+) -> list[Step]:
+    """The same by Winograd's minimal filtering."""
+    size = transform.positions * shape.c * -(-layer.n // tile.filters) * tile.filters
+    weights, corrections, singles = context.stored(
+        transform,
+        lambda: _packed(layer, context, finish, tile, size, lambda steps: pack_word_tiles(steps, transform, tile)),
+    )
+    operands = {"weights": weights, "corrections": corrections, "singles": singles, "finish": finish}
+    shape = shape._replace(c=shape.c // tile.parts)
+    return winograd_steps(transform, shape, operands, tile, context, winograd_int8, finish.missing)
+
+
 def word_shape(layer: Convolutional, tile: Tile) -> ConvShape:
     """The kernel's view of a layer: its channels are words that are multiplied."""
     return conv_shape(layer)._replace(c=-(-layer.c // 4) * tile.parts)
 
 
 def _packed(
-    layer: Convolutional, context: LayerContext, shape: ConvShape, cut: Cut, finish: WordFinish, tile: Tile
-) -> tuple[Floats, NDArray[np.int32], Floats]:
-    """Packed words of weights, corrections and coefficients (see `kernels.int8.finish`).
+    layer: Convolutional, context: LayerContext, finish: WordFinish, tile: Tile, size: int,
+    pack: Callable[[NDArray[np.int8]], Floats],
+) -> tuple[Floats, NDArray[np.int32], Floats]:  # fmt: skip
+    """Words of weights, corrections and coefficients (see `kernels.int8.finish`); ``pack`` makes ``size`` words.
 
     Raises:
         DarknetError: weights or biases are not finite.
     """
     corrections, singles = np.zeros(finish.pitch, np.int32), np.zeros((3, finish.pitch), np.float32)
     if context.dry:
-        size = -(-layer.n // cut.block) * cut.block * shape.c * shape.size**2
         return aligned_floats(size), corrections, singles.reshape(-1)
     arrays = context.profile.fold(context.arrays) if layer.batch_normalize else context.arrays
     weights, source, scale = quantized(arrays["weights"], layer), context.scales[0], context.scale
@@ -115,7 +139,7 @@ def _packed(
         singles[1, : layer.n] = arrays["biases"].astype(np.float64) / unit
     singles[2] = 1.0 if scale is None else 1 / scale.step
     _check_range(layer, finish, singles)
-    return pack_words(weights.steps, cut, tile), corrections, singles.reshape(-1)
+    return pack(weights.steps), corrections, singles.reshape(-1)
 
 
 def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> None:
@@ -151,6 +175,23 @@ def pack_words(steps: NDArray[np.int8], cut: Cut, tile: Tile) -> Floats:
         part = np.ascontiguousarray(ordered[:, first : first + cut.channels]).view(np.float32).reshape(-1)
         out[at : at + part.size] = part
         at += part.size
+    return out
+
+
+def pack_word_tiles(steps: NDArray[np.int8], transform: Winograd, tile: Tile) -> Floats:
+    """The weights of 3x3 filters, transformed, doubled and in the order of `kernels.int8.winograd` (`HALVES`)."""
+    n, c, *_ = steps.shape
+    block, words = tile.filters, -(-c // 4)
+    doubled = np.rint(2 * transform.matrices[1])
+    matrix = np.kron(doubled, doubled).T.astype(np.float32)
+    out = aligned_floats(-(-n // block) * transform.positions * 2 * words * block)
+    for number, part in enumerate(out.reshape(-1, transform.positions, 2 * words, block)):
+        some = steps[number * block : (number + 1) * block]
+        padded = np.zeros((block, 4 * words, 9), np.float32)
+        padded[: len(some), :c] = some.reshape(len(some), c, 9)
+        tiles = (padded @ matrix).astype(np.int16)  # exact: whole numbers of 12 bits
+        halves = tiles.reshape(block, words, 4, -1)[:, :, [0, 2, 1, 3]].reshape(block, 2 * words, 2, -1)
+        part[:] = np.ascontiguousarray(halves.transpose(3, 1, 0, 2)).view(np.float32)[..., 0]
     return out
 
 
