@@ -58,13 +58,13 @@ def _multiply_and_add(typingctx: Any, tile: Any, values: Any, times: Any) -> Any
 
 @intrinsic
 def _add_products_of_bytes(typingctx: Any, tile: Any, values: Any, times: Any) -> Any:
-    """To each of CHAINS * lanes int32 a word's products are added, ``times`` times."""
+    """To each of CHAINS * lanes int32 products of their own words are added, ``times`` times."""
     lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         words = ir.VectorType(INT32, lanes)
         ones = ir.Constant(words, [0x01010101] * lanes)
-        _repeated(builder, args[1], args[2], words, lambda chain: add_dots(builder, tile.value, chain, ones, ones))
+        _repeated(builder, args[1], args[2], words, lambda chain: add_dots(builder, tile.value, chain, chain, ones))
         return context.get_dummy_value()
 
     return types.void(tile, values, types.int64), codegen
