@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from .errors import DarknetError, DataError, WeightsError
 from .formats.atomic import write_text
 from .formats.hashes import file_sha256
-from .formats.json_file import items, member, number, read_json, text
+from .formats.json_file import items, member, number, read_json, shown, text
 from .formats.text import is_file
 from .numeric.balance import balanced_arrays, balanced_sets, channel_factors
 from .numeric.quantization import INPUT, LEVELS, Quantization, Scale, rounds_weights, scaled
@@ -175,6 +176,8 @@ def find_calibration(network: Network, weights: str | Path, path: str | Path | N
     """
     output = "" if path is None else f" -o {path}"
     path = calibration_path(weights) if path is None else Path(path)
+    if os.path.exists(path) and not is_file(path):
+        raise DataError("is no file: math=int8 needs one here that darknet-py calibrate has written", path)
     if not is_file(path):
         raise DarknetError(
             f"{path}: math=int8 needs this file, which is not there: darknet-py calibrate {network.path} {weights} "
@@ -227,7 +230,7 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
         if not isinstance(entry, dict):
             raise ValueError(f"layer {layer} is no object")
         if "step" in entry or "zero" in entry:
-            step = number(member(entry, "step"), what + "step", 2.0**-100, 2.0**100)
+            step = number(member(entry, "step"), what + "step", 2.0**-101, 2.0**101)  # to the digit: `Scale`
             outputs[layer] = Scale(step, _whole(member(entry, "zero"), what + "zero", 0, LEVELS))
         if "balance" in entry:
             if layer not in balanced:
@@ -241,6 +244,9 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
             shifts[layer] = [number(value, what + "shift", -1e30, 1e30) for value in values]
     _check_sets(balanced, powers)
     floats = frozenset(_layer(value, network, 0) for value in items(member(document, "floats"), "floats"))
+    needless = sorted(floats & shifts.keys())
+    if needless:
+        raise ValueError(f"layer {needless[0]} has a shift, but stays in float32, where nothing is to be shifted")
     missing = sorted(scaled(network) - outputs.keys())
     if missing:
         raise ValueError(f"it has no scale of layer {missing[0]}")
@@ -266,6 +272,8 @@ def _layer(value: object, network: Network, least: int) -> int:
         found = int(value) if isinstance(value, str) and len(value) < 9 else value
     except ValueError:
         found = None
+    if isinstance(value, str) and str(found) != value:  # another spelling would be the same layer once more
+        raise ValueError(f"{shown(value)} is no number of a layer")
     return _whole(found, "the number of a layer", least, len(network.layers) - 1)
 
 
