@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 import warnings
 
@@ -18,6 +20,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+    atexit.register(gc.freeze)  # or Python looks for cycles in all that is in memory, which ends a moment later
     if sys.argv[1:2] != ["run-script"]:  # a script may do what it wants with the terminal and with warnings
         protect()
         if not sys.warnoptions:  # what overflows in somebody's weights is no fault of the program's
