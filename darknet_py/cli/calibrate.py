@@ -111,7 +111,7 @@ def _find(files: tuple[Path, ...], model: str | None, dialect: str) -> tuple[Pat
             raise click.UsageError("give CFG, WEIGHTS and pictures, or --model NAME and pictures")
         return CfgFile().convert(files[0].as_posix(), None, None), files[1], files[2:], dialect
     from ..zoo import find_model
-    from .fetch import TerminalProgress
+    from .download_bar import TerminalProgress
 
     found = find_model(model, fetch_missing=True, progress=TerminalProgress())
     return found.cfg, found.weights, files, found.dialect if dialect == AUTO else dialect

@@ -86,7 +86,7 @@ def open_detector(
     if cfg is not None:
         detector = load(cfg, weights, names=names, data=data, **options)
     else:
-        from .fetch import TerminalProgress
+        from .download_bar import TerminalProgress
 
         detector = load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
     detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
