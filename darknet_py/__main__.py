@@ -11,7 +11,6 @@ from typing import Any
 from .terminal import protect
 from .version import why_not_here
 
-
 STARTING = 70_000
 """About how many objects a command makes before its first picture: modules, most of all."""
 
