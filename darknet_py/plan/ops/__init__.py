@@ -66,6 +66,7 @@ NARROW: dict[str, dict[type[layers.Layer], Callable[[Any, Any], list[Any]]]] = {
         layers.Dropout: elementwise.dropout_steps,
         layers.Empty: elementwise.dropout_steps,
         layers.MaxPool: int8.maxpool_steps,
+        layers.MultiShortcut: int8.shortcut_steps,
         layers.Reorg: int8.reorg_steps,
         layers.Route: int8.route_steps,
         layers.Shortcut: int8.shortcut_steps,
