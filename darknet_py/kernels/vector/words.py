@@ -274,12 +274,12 @@ def quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
         pairs: list[list[Any]] = []
         for half in (0, 8):  # the first or the last two words of four
             order = [16 * q + half + i + first for q in range(lanes // 4) for i in range(8) for first in (0, 4 * lanes)]
-            pairs.append([_as(builder, _shuffled(builder, *parts[k : k + 2], order), 16) for k in (0, 2)])
+            pairs.append([_as(builder, _shuffled(builder, parts[k], parts[k + 1], order), 16) for k in (0, 2)])
         vectors = []
         for word in range(4):
             start = 4 * (word % 2)
             order = [8 * q + start + i + first for q in range(lanes // 4) for i in range(4) for first in (0, 2 * lanes)]
-            vectors.append(_as(builder, _shuffled(builder, *pairs[word // 2], order), 32))
+            vectors.append(_as(builder, _shuffled(builder, pairs[word // 2][0], pairs[word // 2][1], order), 32))
         return context.make_tuple(builder, signature.return_type, vectors)
 
     return types.UniTuple(a, 4)(tile, a, b, c, d), codegen
@@ -294,7 +294,7 @@ def words_of_quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any)
         parts = [_as(builder, arg, 8) for arg in args[1:]]
         low = [16 * q + 4 * i + first for q in range(lanes // 4) for first in (0, 4 * lanes) for i in range(4)]
         spread = [low[i // 16 * 8 + i % 8] for i in range(4 * lanes)]  # the other half of each sixteen is of no use
-        left, right = (_as(builder, _shuffled(builder, *parts[k : k + 2], spread), 32) for k in (0, 2))
+        left, right = (_as(builder, _shuffled(builder, parts[k], parts[k + 1], spread), 32) for k in (0, 2))
         order = [4 * q + i + first for q in range(lanes // 4) for first in (0, lanes) for i in (0, 1)]
         whole = _shuffled(builder, left, right, order)
         return builder.bitcast(whole, ir.VectorType(ir.FloatType(), lanes))
