@@ -79,7 +79,7 @@ NETS = {
     ),
     "grouped": net(
         3, 13, 19, conv(24), "conv filters=16 size=3 pad=1 groups=2 activation=leaky batch_normalize=1",
-        "conv filters=40 size=1 groups=4 activation=relu", "maxpool size=2 stride=2",
+        "maxpool size=2 stride=2", "conv filters=40 size=1 groups=4 activation=relu",
         "conv filters=24 size=5 pad=1 stride=2 groups=2 activation=mish batch_normalize=1",
         "conv filters=48 size=3 pad=1 groups=6 activation=leaky", conv(4, 1),
     ),
@@ -196,6 +196,35 @@ def test_layers_are_kept_in_float32_on_demand(tmp_path: Path) -> None:
     built.quantization = replace(built.quantization, floats=frozenset({0, 3}))
     plan = built.plan(keep=built.numbers)
     assert not plan.formats.computed & {0, 1, 3}  # the pooling reads float32
+    check(built, plan)
+
+
+CONVERSIONS = {"quantize_int8", "dequantize_int8"}
+
+
+def test_a_network_of_depthwise_convolutions_converts_its_input_alone(tmp_path: Path) -> None:
+    built = Built(tmp_path, NETS["fastest"])
+    plan = built.plan()
+    assert [step.layer for step in plan.steps if step.name in CONVERSIONS] == [-1]
+    assert plan.formats.computed == set(built.numbers)
+
+
+FLOATS = {
+    "conv filters=16 size=3 groups=8 activation=leaky": "two filters for a channel",
+    "conv filters=12 size=3 groups=4 activation=leaky": "groups that are no whole words",
+    "conv filters=8 size=3 pad=1 dilation=2 groups=8 activation=leaky": "dilated",
+    "conv filters=8 size=3 groups=8 stride_x=2 stride_y=1 activation=leaky": "two strides",
+    "shortcut from=-1,-2 weights_type=per_feature weights_normalization=relu activation=linear": "weighted",
+    "shortcut from=-1,-1,-1,-2 activation=linear": "five layers",
+    "shortcut from=-3,-2 activation=linear": "other channels",
+}
+
+
+@pytest.mark.parametrize("section", FLOATS)
+def test_what_else_there_is_stays_in_float32(tmp_path: Path, section: str) -> None:
+    built = Built(tmp_path, net(3, 9, 9, conv(4), conv(8), conv(8), section, conv(8, 1)))
+    plan = built.plan(keep=built.numbers)
+    assert plan.formats.computed == {0, 1, 2, 4}
     check(built, plan)
 
 

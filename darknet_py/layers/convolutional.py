@@ -174,6 +174,10 @@ class Convolutional(Weighted):
         return plain and reads_words and whole and products <= MOST_PRODUCTS and acts_alone(self.activation)
 
     @property
+    def quantizes_since(self) -> int:
+        return 2 if self.groups > 1 else 1
+
+    @property
     def brief(self) -> str:
         groups = f" in {self.groups} groups" if self.groups > 1 else ""
         return f"conv {self.n} {self.size}x{self.size}/{self.stride}{groups}"

@@ -98,6 +98,10 @@ class MultiShortcut(Layer):
         few = not self.weights and len(self.sources) <= MOST_SUMMED
         return few and set(self.counts) == {self.out.size} and acts_alone(self.activation)
 
+    @property
+    def quantizes_since(self) -> int:
+        return 2
+
     def arrays(self) -> list[Stored]:
         shape = (len(self.added) + 1, self.weights)
         return [Stored("weights", shape, spread=(-0.5, 1.5))] if self.weights else []
