@@ -122,9 +122,13 @@ def depthwise_int8(
             pointer(weights, word * offsets.size), pointer(corrections, 4 * word), pointer(singles, 4 * word)
         )  # fmt: skip
         fours, present = offsets.size // 4, min(4, channels - first) if finish.floats else 4
+        simple = keeps_scale(finish.code) and not finish.floats
+        if simple and shape.size == 3 and shape.stride == 1:
+            _slide(tile, target, frame, own, rows, shape.out_w, strip.row, correction, single, finish)
+            continue
         for i in range(rows):
             line = shifted(frame, i * shape.stride * strip.row)
-            if keeps_scale(finish.code) and not finish.floats:
+            if simple:
                 _make_words(
                     tile, target, line, own, pointer(offsets, 0), fours, shape.out_w, correction, single, finish
                 )  # fmt: skip
@@ -146,16 +150,72 @@ def _multiply(tile, sums, line, weights, offsets, fours):
         offsets: int64*: (4 * fours,)
         fours: int
     """
-    a, b, c, d = sums, sums, sums, sums
+    total = sums, sums, sums, sums
     for k in range(0, 4 * fours, 4):
         seen = quartets(
             tile, load_ints(tile, line, offsets[k]), load_ints(tile, line, offsets[k + 1]),
             load_ints(tile, line, offsets[k + 2]), load_ints(tile, line, offsets[k + 3]),
         )  # fmt: skip
-        weight = as_ints(load_four(tile, weights, k))
-        a, b = add_dot(a, seen[0], weight), add_dot(b, seen[1], weight)
-        c, d = add_dot(c, seen[2], weight), add_dot(d, seen[3], weight)
-    return a, b, c, d
+        total = _add_taps(total, seen, as_ints(load_four(tile, weights, k)))
+    return total
+
+
+@kernel(forceinline=True)
+def _add_taps(sums, seen, weights):
+    """Sums and the products of four taps; returns four vectors of int32.
+
+    Args:
+        sums, seen: vectors: four of each: of int32, and of bytes as `words.quartets` has them
+        weights: vector: of words
+    """
+    return (
+        add_dot(sums[0], seen[0], weights), add_dot(sums[1], seen[1], weights),
+        add_dot(sums[2], seen[2], weights), add_dot(sums[3], seen[3], weights),
+    )  # fmt: skip
+
+
+@kernel
+def _slide(tile, out, frame, weights, rows, width, row, corrections, singles, finish):
+    """3x3: down the rows, a vector of columns at a time, loaded once for the three rows of outputs that meet it.
+
+    Args:
+        tile: Tile
+        out: written float32*: words: (rows, width)
+        frame: float32*: words: (rows + 2, row)
+        weights: float32*: words: (12,)
+        rows, width, row: int
+        corrections, singles, finish: any: as for `_make_words`
+    """
+    start, limits = load_four(tile, corrections, 0), _limits(tile, finish)
+    factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
+    nothing = start, start, start, start
+    first, second = as_ints(load_four(tile, weights, 0)), as_ints(load_four(tile, weights, 4))
+    third = as_ints(load_four(tile, weights, 8))
+    for j in range(0, width, tile.lanes):
+        line, target, count = shifted(frame, j), shifted(out, j), min(tile.lanes, width - j)
+        upper = _add_taps(nothing, _three(tile, line), first)
+        line = shifted(line, row)
+        seen = _three(tile, line)
+        upper, lower = _add_taps(upper, seen, second), _add_taps(nothing, seen, first)
+        for _ in range(rows):
+            line = shifted(line, row)
+            seen = _three(tile, line)
+            done = _add_taps(upper, seen, third)
+            upper, lower = _add_taps(lower, seen, second), _add_taps(nothing, seen, first)
+            store_first(target, 0, _joined(tile, done, factor, bias, limits, finish.code), count)
+            target = shifted(target, width)
+
+
+@kernel(forceinline=True)
+def _three(tile, line):
+    """Three neighbouring taps of some pixels; returns four vectors of bytes.
+
+    Args:
+        tile: Tile
+        line: float32*: words
+    """
+    last = load_ints(tile, line, 2)
+    return quartets(tile, load_ints(tile, line, 0), load_ints(tile, line, 1), last, last)
 
 
 @kernel
@@ -171,29 +231,54 @@ def _make_words(tile, out, line, weights, offsets, fours, width, corrections, si
         singles: float32*: likewise
         finish: WordFinish
     """
-    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
-    zero, start = magic(tile, finish.zero), load_four(tile, corrections, 0)
+    start, limits = load_four(tile, corrections, 0), _limits(tile, finish)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
     for j in range(0, width, tile.lanes):
         sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
-        a = _step(tile, sums[0], factor, bias, low, high, zero, finish.code)
-        b = _step(tile, sums[1], factor, bias, low, high, zero, finish.code)
-        c = _step(tile, sums[2], factor, bias, low, high, zero, finish.code)
-        d = _step(tile, sums[3], factor, bias, low, high, zero, finish.code)
-        store_first(out, j, words_of_quartets(tile, a, b, c, d), min(tile.lanes, width - j))
+        words = _joined(tile, sums, factor, bias, limits, finish.code)
+        store_first(out, j, words, min(tile.lanes, width - j))
 
 
 @kernel(forceinline=True)
-def _step(tile, sums, factor, bias, low, high, zero, code):
+def _limits(tile, finish):
+    """What `finish.step_of` needs of the output's zero: three vectors.
+
+    Args:
+        tile: Tile
+        finish: WordFinish
+    """
+    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
+    return low, high, magic(tile, finish.zero)
+
+
+@kernel(forceinline=True)
+def _joined(tile, sums, factor, bias, limits, code):
+    """Words of sums; returns a vector.
+
+    Args:
+        tile: Tile
+        sums: vectors: four of int32, corrections included
+        factor, bias: vector: of float32
+        limits: vectors: see `_limits`
+        code: int: number of the activation
+    """
+    return words_of_quartets(
+        tile, _step(tile, sums[0], factor, bias, limits, code), _step(tile, sums[1], factor, bias, limits, code),
+        _step(tile, sums[2], factor, bias, limits, code), _step(tile, sums[3], factor, bias, limits, code),
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def _step(tile, sums, factor, bias, limits, code):
     """What `finish.step_of` gives of sums; returns a vector.
 
     Args:
         tile: Tile
         sums: vector: of int32, corrections included
-        factor, bias, low, high, zero: vector: of float32
-        code: int: number of the activation
+        factor, bias, limits, code: any: as for `_joined`
     """
-    return step_of(tile, act(tile, add(mul(to_floats(sums), factor), bias), code), low, high, zero)
+    value = act(tile, add(mul(to_floats(sums), factor), bias), code)
+    return step_of(tile, value, limits[0], limits[1], limits[2])
 
 
 @kernel
