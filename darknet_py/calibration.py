@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from .parameters import Arrays
     from .typing import Doubles, JsonObject
 
-FORMAT = "darknet-py int8 calibration 1"
-"""First field of the file: another number, another meaning."""
+FORMAT, FORMAT_1 = "darknet-py int8 calibration 2", "darknet-py int8 calibration 1"
+"""First field of the file: another number, another meaning. (Those of the first one were not tried with convolutions in
+several groups, nor with shortcuts of AlexeyAB's dialect, in integers: they serve for networks that have none.)"""
 
 SUFFIX = ".int8.json"
 """What the file beside the weights is called: their name and this."""
@@ -190,8 +191,7 @@ def read_calibration(network: Network, weights: str | Path, path: Path) -> Calib
     """Read a calibration file. Raises `DataError` if it is broken, of other weights or for another network."""
     document = read_json(path)
     try:
-        if text(member(document, "format"), "format") != FORMAT:
-            raise ValueError("it has another format than this version writes")
+        _check_format(network, text(member(document, "format"), "format"))
         _check_identity(network, weights, document)
         return _calibration(network, document, path)
     except (ValueError, DarknetError) as error:
@@ -200,6 +200,18 @@ def read_calibration(network: Network, weights: str | Path, path: Path) -> Calib
             f"is no calibration of {Path(weights).name} in {Path(network.path).name}: {reason}; "
             "run darknet-py calibrate again", path,
         ) from None  # fmt: skip
+
+
+def _check_format(network: Network, given: str) -> None:
+    """Raise ValueError unless the file says all that this version needs to know of the network."""
+    if given not in (FORMAT, FORMAT_1):
+        raise ValueError("it has another format than this version writes")
+    later = [layer for layer in network.layers if layer.quantizes and layer.quantizes_since > 1]
+    if given == FORMAT_1 and later:
+        raise ValueError(
+            f"it was made by a version that computed layer {later[0].index} ({later[0].brief}), as others of its kind, "
+            "in float32"
+        )
 
 
 def _check_identity(network: Network, weights: str | Path, document: object) -> None:

@@ -22,6 +22,7 @@ from darknet_py.calibrate.report import Report, document, report_lines, signal_t
 from darknet_py.calibrate.run import Asked, Calibrator, Pictures
 from darknet_py.calibrate.scales import choose_scales, choose_shifts, folded_weights
 from darknet_py.calibration import (
+    FORMAT_1,
     Calibration,
     calibration_path,
     find_calibration,
@@ -319,6 +320,28 @@ def test_a_calibration_of_other_weights_or_another_network_is_refused(
         with pytest.raises(DataError, match=r"in changed.cfg: it was made of another network"):
             read_calibration(changed, weights, path)
     assert structure_of(read_network(network.path, size=(64, 32))) == structure_of(network)
+
+
+def test_a_file_of_the_first_format_serves_networks_without_what_was_in_float32_then(
+    net: Net, made: tuple[Calibration, Report], tmp_path: Path
+) -> None:
+    network, _, weights = net
+    path = tmp_path / "a.int8.json"
+    old = written(net, made[0], path) | {"format": FORMAT_1}
+    path.write_text(json.dumps(old))
+    assert read_calibration(network, weights, path).quantization == made[0].quantization
+    for number, section in enumerate((CONV.format(8, 3) + "groups=8\n", "[shortcut]\nfrom=-2,-3\nactivation=linear\n")):
+        cfg = tmp_path / f"{number}.cfg"
+        cfg.write_text("[net]\nwidth=32\nheight=32\nchannels=3\n" + CONV.format(8, 3) * 3 + section + CONV.format(8, 1))
+        newer = write_synth(cfg, tmp_path / "new.weights", seed=5)
+        scales = dict.fromkeys(range(-1, 5), Scale(0.1, 0))
+        document = written((newer, made, tmp_path / "new.weights"), Calibration(Quantization(scales)), path)  # type: ignore[arg-type]
+        read_calibration(newer, tmp_path / "new.weights", path)
+        path.write_text(json.dumps(document | {"format": FORMAT_1}))
+        with pytest.raises(
+            DataError, match=r"computed layer 3 \(.*\), as others of its kind, in float32; run .* again"
+        ):
+            read_calibration(newer, tmp_path / "new.weights", path)
 
 
 BROKEN = {

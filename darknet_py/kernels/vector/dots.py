@@ -135,24 +135,62 @@ def add_dots(builder: Any, tile: Tile, sums: Any, pixels: Any, weights: Any) -> 
 
 
 @intrinsic
+def add_dot(typingctx: Any, tile: Any, sums: Any, pixels: Any, weights: Any) -> Any:
+    """``sums`` (int32 lanes) + the products of each lane's four bytes, pixels' and weights' as they lie in memory.
+
+    (`SIGNED`: of pixels - 128. Each kind puts both before its instruction here; `add_dots` takes what was put before.)
+    """
+    shape = tile.value
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, total, left, right = args
+        for part in range(shape.parts):
+            seen = _operand(builder, left, shape.bytes, part)
+            factor = _signed_halves(builder, right, part) if shape.bytes == HALVES else right
+            total = add_dots(builder, shape, total, seen, factor)
+        return total
+
+    return sums(tile, sums, pixels, weights), codegen
+
+
+def _operand(builder: Any, words: Any, kind: int, part: int) -> Any:
+    """See `operand`; ``words``: int32 lanes."""
+    whole, halves = words.type, ir.VectorType(_HALF, 2 * words.type.count)
+    if kind == SIGNED:
+        return builder.xor(words, ir.Constant(whole, [0x80808080] * whole.count))
+    if kind == HALVES and part == 0:
+        return builder.and_(words, ir.Constant(whole, [0x00FF00FF] * whole.count))
+    if kind == HALVES:
+        shifted = builder.lshr(builder.bitcast(words, halves), ir.Constant(halves, [8] * halves.count))
+        return builder.bitcast(shifted, whole)
+    return words
+
+
+def _signed_halves(builder: Any, words: Any, part: int) -> Any:
+    """Numbers -128 .. 127 of words as 16 bits: 0 and 2, or 1 and 3."""
+    halves = ir.VectorType(_HALF, 2 * words.type.count)
+    eight = ir.Constant(halves, [8] * halves.count)
+    value = builder.bitcast(words, halves)
+    if part == 0:
+        value = builder.shl(value, eight)
+    return builder.bitcast(builder.ashr(value, eight), words.type)
+
+
+@intrinsic
 def operand(typingctx: Any, tile: Any, words: Any, part: Any) -> Any:
     """What is multiplied of words of four numbers 0 .. 255: part 0 .. ``tile.parts - 1``.
 
     `SIGNED`: the numbers - 128. `HALVES`: numbers 0 and 2 as 16 bits; as the second part, 1 and 3.
     """
-    lanes, kind = tile.value.lanes, tile.value.bytes
+    lanes, shape = tile.value.lanes, tile.value
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, words_, part = args
-        whole = ir.VectorType(INT32, lanes)
-        value = builder.bitcast(words_, whole)
-        if kind == SIGNED:
-            value = builder.xor(value, ir.Constant(whole, [0x80808080] * lanes))
-        if kind == HALVES:
-            halves = ir.VectorType(_HALF, 2 * lanes)
-            low = builder.and_(value, ir.Constant(whole, [0x00FF00FF] * lanes))
-            high = builder.lshr(builder.bitcast(value, halves), ir.Constant(halves, [8] * 2 * lanes))
-            value = builder.select(builder.icmp_signed("==", part, part.type(0)), low, builder.bitcast(high, whole))
-        return builder.bitcast(value, vector_type(types.float32, lanes))
+        value = builder.bitcast(words_, ir.VectorType(INT32, lanes))
+        found = _operand(builder, value, shape.bytes, 0)
+        if shape.parts > 1:
+            second = _operand(builder, value, shape.bytes, 1)
+            found = builder.select(builder.icmp_signed("==", part, part.type(0)), found, second)
+        return builder.bitcast(found, vector_type(types.float32, lanes))
 
     return words(tile, words, types.int64), codegen
