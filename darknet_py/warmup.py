@@ -7,7 +7,6 @@ version of the source, of Numba and of Python, and for the processor. This modul
 from __future__ import annotations
 
 import atexit
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,8 @@ from .terminal import control
 from .view import View
 
 if TYPE_CHECKING:
+    import subprocess
+
     from .detector import Detector
     from .numeric.arithmetic import Arithmetic
 
@@ -133,6 +134,8 @@ def compile_aside() -> subprocess.Popen[bytes] | None:
     frozen = getattr(sys, "frozen", False)  # then the program there is not Python
     if frozen or not sys.executable or usable_cores() < 2 or cache_folder() is None:
         return None
+    import subprocess
+
     package = Path(__file__).resolve().parent
     program = f"import sys; sys.path.insert(0, {str(package.parent)!r}); "
     program += f"from {package.name}.warmup import read_photo; read_photo()"

@@ -21,8 +21,8 @@ class DetectBatch:
     on each machine. Each picture gets the same bits, whatever batch it is in and whoever runs it.
 
     Attributes:
-        model, weights, names, data, map, dialect, math, threads, size, stretch: as for `darknet_py.load`. Paths must
-            be there on each machine.
+        model, weights, names, data, map, dialect, math, calibration, threads, size, stretch: as for `darknet_py.load`.
+            Paths must be there on each machine.
         thresh, hier_thresh, nms: as for `Detector.detect`.
         classes, min_size, max_size, zones, zone_by, clip: as for `detect.filters.make_filter`.
         tiles, tile_overlap: as for `detect.tiles.make_tiles`.
@@ -52,6 +52,7 @@ class DetectBatch:
     tile_overlap: float | None = None
     exif: bool = False
     decoder: str | None = None
+    calibration: str | None = None
 
     def __post_init__(self) -> None:
         for each in fields(self):

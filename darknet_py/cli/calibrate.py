@@ -11,6 +11,7 @@ import click
 
 from ..dialect import AUTO
 from ..formats.atomic import check_writable, refuse_input
+from ..formats.distinct import refuse_same
 from .command import command
 from .inputs import conclude, find_all, pictures
 from .options import UNIT, CfgFile, ModelName, plain_engine, stretch, write_json
@@ -70,6 +71,8 @@ def calibrate(
     cfg, weights, images, dialect = _find(files, model, options["dialect"])
     target = calibration_path(weights) if output is None else output
     refuse_input(target, cfg, weights)
+    if output is None:  # others are told apart by `guard`
+        refuse_same(Path(each).resolve() for each in (target, plot, json_file) if each is not None)
     if plot is not None:
         writer(plot)
     for each in (target, plot, json_file):
@@ -108,7 +111,7 @@ def _find(files: tuple[Path, ...], model: str | None, dialect: str) -> tuple[Pat
             raise click.UsageError("give CFG, WEIGHTS and pictures, or --model NAME and pictures")
         return CfgFile().convert(files[0].as_posix(), None, None), files[1], files[2:], dialect
     from ..zoo import find_model
-    from .fetch import TerminalProgress
+    from .download_bar import TerminalProgress
 
     found = find_model(model, fetch_missing=True, progress=TerminalProgress())
     return found.cfg, found.weights, files, found.dialect if dialect == AUTO else dialect
@@ -143,6 +146,8 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Path], int]:
     good: list[Path] = []
     for path in paths:
         try:
+            if not path.is_file():
+                raise ImageError("is no file, but a calibration reads each picture several times", path)
             load_image(path)
             good.append(path)
         except ImageError as error:

@@ -16,7 +16,6 @@ from .formats import formats_of
 from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
 from .ops import make_steps
-from .ops.copies import copy_step, unpacked
 from .pool import Schedule, get_pool
 from .room import check_room
 from .states import States
@@ -148,6 +147,8 @@ class Plan:
         """The step that makes the copy of a layer's output in the format in which it does not lie, if one is needed."""
         if number not in self.layout.copies:
             return
+        from .ops.copies import copy_step
+
         shape = self.network.input if number == INPUT else self.network.layers[number].out
         out, x = self._part_of_arena(self.layout.copies[number], image, 1), self._buffer(number, image)
         step = copy_step(out, x, shape, self.formats, number)
@@ -210,6 +211,8 @@ class Plan:
         stored = self.stored(number, image)
         if number not in self.formats.stored:
             return stored
+        from .ops.copies import unpacked
+
         return unpacked(stored, self.network.layers[number].out, self.formats, number)
 
     def stored(self, number: int, image: int = 0) -> Floats:

@@ -45,6 +45,10 @@ TASKS = 8
 """Tasks per thread at which the smallest ones are small enough: no thread waits long for the last one."""
 
 
+ENOUGH = 2
+"""Tasks per thread that each step of words has, if it can be."""
+
+
 @dataclass(frozen=True)
 class Images:
     """How many images a step takes together, and how far apart they are in its input and in its output."""
@@ -87,6 +91,8 @@ def cut_work(
     pieces = cut_row(shape.out_w, way)
     rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
+    if tile.words and taps == 1:
+        together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
     tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
     in_place = way.number == FILTERS and taps == 1 and tile.bytes == UNSIGNED
     row = 0 if in_place else _row_length(shape, _longest(pieces, together), tile)
@@ -102,6 +108,13 @@ def cut_work(
         scratch=-(-scratch // 16) * 16,
     )  # fmt: skip
     return cut, tasks, pieces
+
+
+def _shorter(together: int, pieces: int, others: int, threads: int) -> int:
+    """Pieces of a task of a 1x1 convolution, of which there are ``others`` besides: few products in four bytes are done
+    before a second thread has begun, unless there are enough tasks."""
+    wanted = -(-ENOUGH * threads // others)
+    return min(together, max(-(-pieces // wanted), 1))
 
 
 def share_out(

@@ -109,7 +109,7 @@ def pack(weights: Floats, shape: ConvShape, cut: Cut, context: LayerContext) -> 
     context.prepare(
         Step.of(
             context.profile.numbers.kernels.pack, packed=out, weights=flat, filters=shape.n, depth=shape.c * taps,
-            part=cut.channels * taps, rows=cut.block,
+            part=cut.channels * taps, rows=cut.block, tile=context.tile,
         )
     )  # fmt: skip
     return out

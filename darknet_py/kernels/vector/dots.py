@@ -135,18 +135,51 @@ def add_dots(builder: Any, tile: Tile, sums: Any, pixels: Any, weights: Any) -> 
 
 
 def operand_of(builder: Any, tile: Tile, words: Any, part: int) -> Any:
-    """LLVM code: what is multiplied of words, see `operand`; of float32 that is what they are."""
-    whole = ir.VectorType(INT32, tile.lanes)
-    value = builder.bitcast(words, whole)
-    if tile.bytes == SIGNED:
-        value = builder.xor(value, ir.Constant(whole, [0x80808080] * tile.lanes))
-    if tile.bytes == HALVES:
-        halves = ir.VectorType(_HALF, 2 * tile.lanes)
-        if part == 0:
-            value = builder.and_(value, ir.Constant(whole, [0x00FF00FF] * tile.lanes))
-        else:
-            value = builder.lshr(builder.bitcast(value, halves), ir.Constant(halves, [8] * halves.count))
-    return builder.bitcast(value, words.type)
+    """LLVM code: what is multiplied of vectors of words, see `operand`; of float32 that is what they are."""
+    value = builder.bitcast(words, ir.VectorType(INT32, tile.lanes))
+    return builder.bitcast(_operand(builder, value, tile.bytes, part), words.type)
+
+
+@intrinsic
+def add_dot(typingctx: Any, tile: Any, sums: Any, pixels: Any, weights: Any) -> Any:
+    """``sums`` (int32 lanes) + the products of each lane's four bytes, pixels' and weights' as they lie in memory.
+
+    (`SIGNED`: of pixels - 128. Each kind puts both before its instruction here; `add_dots` takes what was put before.)
+    """
+    shape = tile.value
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, total, left, right = args
+        for part in range(shape.parts):
+            seen = _operand(builder, left, shape.bytes, part)
+            factor = _signed_halves(builder, right, part) if shape.bytes == HALVES else right
+            total = add_dots(builder, shape, total, seen, factor)
+        return total
+
+    return sums(tile, sums, pixels, weights), codegen
+
+
+def _operand(builder: Any, words: Any, kind: int, part: int) -> Any:
+    """See `operand`; ``words``: int32 lanes."""
+    whole, halves = words.type, ir.VectorType(_HALF, 2 * words.type.count)
+    if kind == SIGNED:
+        return builder.xor(words, ir.Constant(whole, [0x80808080] * whole.count))
+    if kind == HALVES and part == 0:
+        return builder.and_(words, ir.Constant(whole, [0x00FF00FF] * whole.count))
+    if kind == HALVES:
+        shifted = builder.lshr(builder.bitcast(words, halves), ir.Constant(halves, [8] * halves.count))
+        return builder.bitcast(shifted, whole)
+    return words
+
+
+def _signed_halves(builder: Any, words: Any, part: int) -> Any:
+    """Numbers -128 .. 127 of words as 16 bits: 0 and 2, or 1 and 3."""
+    halves = ir.VectorType(_HALF, 2 * words.type.count)
+    eight = ir.Constant(halves, [8] * halves.count)
+    value = builder.bitcast(words, halves)
+    if part == 0:
+        value = builder.shl(value, eight)
+    return builder.bitcast(builder.ashr(value, eight), words.type)
 
 
 @intrinsic

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...kernels.conv.convolution import ConvShape, Cut
 from ...kernels.conv.epilogue import Finish
+from ...kernels.conv.pack import pack_weights
 from ...kernels.conv.winograd_pack import pack_winograd
-from ...kernels.train.columns import pack_columns, pack_rows
+from ...kernels.train.columns import pack_columns
 from ...plan.context import LayerContext
 from ...plan.conv_cut import ONE, Images, cut_work, offsets
 from ...plan.memory import aligned_floats
@@ -85,7 +86,7 @@ class Product:
 
     def pack(self, packed: Floats, weights: Floats) -> Step:
         """The step that packs the first factor, row by row."""
-        return Step.of(pack_rows, packed=packed, weights=weights, tile=self.tile, **self._packing())
+        return Step.of(pack_weights, packed=packed, weights=weights, tile=self.tile, **self._packing())
 
     def pack_turned(self, packed: Floats, weights: Floats) -> Step:
         """The step that packs the first factor, whose rows are the columns of ``weights``."""
