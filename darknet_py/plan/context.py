@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from ..kernels.vector.tile import host_tile
 from .conv_cut import ONE, Images
 from .pool import get_pool
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from ..typing import Floats
     from .pool import Context
 
+TOGETHER = 2**17
+"""So many values, read and written, are worth a second thread: to wake one takes as long as to pack half of them."""
 
 _Stored = TypeVar("_Stored")
 
@@ -93,7 +97,8 @@ class LayerContext:
     def prepare(self, step: Step, around: Context = nullcontext) -> None:
         """Run a step now that makes a layer's weights ready."""
         if not self.dry:
-            with get_pool(self.threads) as pool:
+            values = sum(argument.size for argument in step.args if isinstance(argument, np.ndarray))
+            with get_pool(1 if values < TOGETHER else self.threads) as pool:
                 pool.run_step(step, around)
 
     def stored(self, key: Hashable, make: Callable[[], _Stored]) -> _Stored:
