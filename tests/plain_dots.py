@@ -9,7 +9,7 @@ from llvmlite import ir
 from darknet_py.kernels.runtime.processor import ARCHITECTURE
 from darknet_py.kernels.vector.dots import Dots
 from darknet_py.kernels.vector.llvm import INT32
-from darknet_py.kernels.vector.tile import HALVES, SIGNED
+from darknet_py.kernels.vector.tile import HALVES, UNSIGNED
 
 
 def plain_dots(kind: int) -> Dots:
@@ -24,7 +24,7 @@ def plain_dots(kind: int) -> Dots:
             return (builder.ashr if signed else builder.lshr)(builder.shl(words, up), down)
 
         for at in range(0, 32, bits):
-            product = builder.mul(number(pixels, at, kind == SIGNED), number(weights, at, True))
+            product = builder.mul(number(pixels, at, kind != UNSIGNED), number(weights, at, True))
             sums = builder.add(sums, product)
         return sums
 

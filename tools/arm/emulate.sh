@@ -24,7 +24,7 @@ tests=(
     tests/test_fast.py::test_winograd_of_each_shape tests/test_fast.py::test_a_network_same_numbers_whatever_the_threads
     tests/test_image_jpeg.py tests/test_vector_exp.py tests/test_vector_single.py
 )
-int8_tests=(tests/test_int8.py)
+int8_tests=(tests/test_int8.py::test_every_layer_has_the_bits_of_its_twin)
 # In one process, and without packages for more.
 pytest=(-m pytest -q -o "addopts=--strict-markers -m 'not slow and not network'")
 

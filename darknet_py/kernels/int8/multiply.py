@@ -12,7 +12,7 @@ from ..conv.multiply import ARGUMENTS_AHEAD, add_products, scalar, switched
 from ..runtime.later import intrinsic, types
 from ..vector.dots import add_dots
 from ..vector.llvm import INT, INT32, fetch_line, load_vector
-from ..vector.tile import Tile
+from ..vector.tile import UNSIGNED, Tile
 
 Values = list[Any]
 Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
@@ -105,12 +105,13 @@ def _loop(
 ) -> None:
     """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
     _, sums, fresh, _, _, offsets, depth, *_ = function.args
+    line_first = by_pixels or tile.bytes != UNSIGNED  # of two signed factors, ARM takes the second from a lane
 
     def products(k: Any, offset: Any, before: Values) -> Values:
         lines, ones = operands(builder, k, offset)
         pairs = [(one, line) for one in ones for line in lines]
         return [
-            add_dots(builder, tile, sum_, *((line, one) if by_pixels else (one, line)))
+            add_dots(builder, tile, sum_, *((line, one) if line_first else (one, line)))
             for sum_, (one, line) in zip(before, pairs, strict=True)
         ]
 
