@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ... import layers
+from ..bottleneck import bottleneck_steps
 from . import convolutional, elementwise, heads, int8, moves, pooling, recurrent, weighted
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
     if type(layer) not in HANDLERS:
         raise TypeError(f"no kernel runs [{layer.kind}]")
+    if context.chain is not None:
+        return bottleneck_steps(context.chain, context)
     if context.narrow is not None:
         return NARROW[context.narrow.name][type(layer)](layer, context)
     activation = getattr(layer, "activation", None)
