@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers.activations import LEAKY, LINEAR, RELU
+from ..layers.activations import LINEAR
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
@@ -31,7 +31,7 @@ from ..vector.simd import (
     where_negative,
 )  # fmt: skip
 from ..vector.transpose import store_transposed
-from .epilogue import activated
+from .epilogue import activated, slope_of
 from .wide import multiply_apart, multiply_near
 
 SIDE_BY_SIDE = 4
@@ -131,23 +131,6 @@ def is_band(band, shape, tile, last):
         and band.block >= band.middle + blocks(shape.e, tile) * band.part
         and band.scratch >= band.block + max((last.single + last.lanes) * last.filters, tile.lanes * tile.lanes)
     )
-
-
-def has_slope(code):
-    """Whether `slope_of` knows an activation."""
-    return code in (LINEAR, LEAKY, RELU)
-
-
-@kernel(forceinline=True)
-def slope_of(code):
-    """What an activation multiplies negative values by.
-
-    Args:
-        code: int: number of the activation: linear, leaky or relu
-    """
-    if code == LEAKY:
-        return np.float32(0.1)
-    return np.float32(0) if code == RELU else np.float32(1)
 
 
 @kernel(forceinline=True)
