@@ -392,8 +392,9 @@ def _look_around(tile, out, line, weights, biases, width, step, pitch, size, cod
     """The same for filters of any size: each weight is loaded once for several outputs.
 
     Args:
-        tile, out, line, weights, biases, width, step, pitch, code: any: as for `_look_around_3`
+        tile, out, line, weights, biases, width, step, pitch: any: as for `_look_around_3`
         size: int: side of a filter
+        code: int: number of the activation
     """
     f = tile.filters
     bias, slope = load(tile, biases, 0), splat(tile, slope_of(code))
