@@ -9,7 +9,7 @@ task's pixels in the second cache. Nothing wide is written to the arena, and the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from ..vector.simd import (
 from ..vector.transpose import store_transposed
 from .epilogue import activated, slope_of
 from .wide import multiply_apart, multiply_near
+
+if TYPE_CHECKING:
+    from ..vector.tile import Tile
 
 SIDE_BY_SIDE = 4
 """Pixels whose sums are made together where a depthwise filter has too many weights for the registers."""
@@ -94,28 +97,28 @@ def bands(shape, band):
     return -(-shape.out_h // band.rows)
 
 
-def blocks(count, tile):
+def blocks(count: int, tile: Tile) -> int:
     """Blocks of so many filters, with absent ones."""
     return -(-count // tile.filters)
 
 
-def frame_width(shape):
+def frame_width(shape: Bottleneck) -> int:
     """Pixels of a row of the frame."""
     return max(shape.pad + shape.w, (shape.out_w - 1) * shape.stride + shape.size)
 
 
-def weights_before(shape, tile):
+def weights_before(shape: Bottleneck, tile: Tile) -> tuple[int, int]:
     """Where in the weights the depthwise filters begin, and where those of the last convolution."""
     first = shape.expands * blocks(shape.e, tile) * tile.filters * shape.c
     return first, first + blocks(shape.e, tile) * tile.filters * shape.size**2
 
 
-def weights_size(shape, tile, last):
+def weights_size(shape: Bottleneck, tile: Tile, last: Tile) -> int:
     """Values of all weights."""
     return weights_before(shape, tile)[1] + blocks(shape.n, last) * last.filters * shape.e
 
 
-def biases_size(shape, tile, last):
+def biases_size(shape: Bottleneck, tile: Tile, last: Tile) -> int:
     """Values of all biases: of the wide map twice, then those of the output."""
     return 2 * blocks(shape.e, tile) * tile.filters + blocks(shape.n, last) * last.filters
 

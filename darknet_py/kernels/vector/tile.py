@@ -50,7 +50,7 @@ class Tile:
     @property
     def single(self) -> int:
         """Columns of a block of pixels x 1 vector of filters."""
-        return 2 * self.columns // 8 * 8
+        return -(-self.columns // 8) * 8
 
     @property
     def fetches_within(self) -> bool:
