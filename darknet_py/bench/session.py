@@ -121,7 +121,10 @@ class Result:
 
 
 class Own:
-    """This engine, in this process; keeps the time of every step."""
+    """This engine, in this process.
+
+    A turn's runs are as users have them. One more, in which each step is called from Python, has the times of steps.
+    """
 
     def __init__(self, plan: Plan, x: Floats, clock: str = "wall") -> None:
         self.plan = plan
@@ -134,18 +137,27 @@ class Own:
         """As `Peer.turn`."""
         for _ in range(first):
             self._run()
-        runs = [self._run() for _ in range(count)]
-        self.steps += runs
-        self.seconds += [sum(run) / self.plan.images for run in runs]
+        self.seconds += [self._run() / self.plan.images for _ in range(count)]
+        self.steps.append(self._steps())
         return self.seconds[-count:]
 
-    def _run(self) -> list[float]:
+    def _run(self) -> float:
         clock = CLOCKS[self.clock]
+        start = clock()
+        self._fill()
+        self.plan.run()
+        return clock() - start
+
+    def _steps(self) -> list[float]:
+        clock = CLOCKS[self.clock]
+        self._fill()
         times = [clock()]
-        for image in range(self.plan.images):
-            self.plan.input(image)[:] = self.x
         self.plan.run(lambda step: times.append(clock()))
         return [float(seconds) for seconds in np.diff(times)]
+
+    def _fill(self) -> None:
+        for image in range(self.plan.images):
+            self.plan.input(image)[:] = self.x
 
     def layer_times(self) -> list[LayerTime]:
         """The median time of every layer that has steps of its own."""
