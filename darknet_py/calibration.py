@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from .errors import DarknetError, DataError, WeightsError
 from .formats.atomic import write_text
 from .formats.hashes import file_sha256
-from .formats.json_file import items, member, number, read_json, text
+from .formats.json_file import items, member, number, read_json, shown, text
 from .formats.text import is_file
 from .numeric.balance import balanced_arrays, balanced_sets, channel_factors
 from .numeric.quantization import INPUT, LEVELS, Quantization, Scale, rounds_weights, scaled
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from .parameters import Arrays
     from .typing import Doubles, JsonObject
 
-FORMAT = "darknet-py int8 calibration 1"
-"""First field of the file: another number, another meaning."""
+FORMAT, FORMAT_1 = "darknet-py int8 calibration 2", "darknet-py int8 calibration 1"
+"""First field of the file: another number, another meaning. (Those of the first one were not tried with convolutions in
+several groups, nor with shortcuts of AlexeyAB's dialect, in integers: they serve for networks that have none.)"""
 
 SUFFIX = ".int8.json"
 """What the file beside the weights is called: their name and this."""
@@ -175,6 +177,8 @@ def find_calibration(network: Network, weights: str | Path, path: str | Path | N
     """
     output = "" if path is None else f" -o {path}"
     path = calibration_path(weights) if path is None else Path(path)
+    if os.path.exists(path) and not is_file(path):
+        raise DataError("is no file: math=int8 needs one here that darknet-py calibrate has written", path)
     if not is_file(path):
         raise DarknetError(
             f"{path}: math=int8 needs this file, which is not there: darknet-py calibrate {network.path} {weights} "
@@ -187,8 +191,7 @@ def read_calibration(network: Network, weights: str | Path, path: Path) -> Calib
     """Read a calibration file. Raises `DataError` if it is broken, of other weights or for another network."""
     document = read_json(path)
     try:
-        if text(member(document, "format"), "format") != FORMAT:
-            raise ValueError("it has another format than this version writes")
+        _check_format(network, text(member(document, "format"), "format"))
         _check_identity(network, weights, document)
         return _calibration(network, document, path)
     except (ValueError, DarknetError) as error:
@@ -197,6 +200,18 @@ def read_calibration(network: Network, weights: str | Path, path: Path) -> Calib
             f"is no calibration of {Path(weights).name} in {Path(network.path).name}: {reason}; "
             "run darknet-py calibrate again", path,
         ) from None  # fmt: skip
+
+
+def _check_format(network: Network, given: str) -> None:
+    """Raise ValueError unless the file says all that this version needs to know of the network."""
+    if given not in (FORMAT, FORMAT_1):
+        raise ValueError("it has another format than this version writes")
+    later = [layer for layer in network.layers if layer.quantizes and layer.quantizes_since > 1]
+    if given == FORMAT_1 and later:
+        raise ValueError(
+            f"it was made by a version that computed layer {later[0].index} ({later[0].brief}), as others of its kind, "
+            "in float32"
+        )
 
 
 def _check_identity(network: Network, weights: str | Path, document: object) -> None:
@@ -227,7 +242,7 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
         if not isinstance(entry, dict):
             raise ValueError(f"layer {layer} is no object")
         if "step" in entry or "zero" in entry:
-            step = number(member(entry, "step"), what + "step", 2.0**-100, 2.0**100)
+            step = number(member(entry, "step"), what + "step", 2.0**-101, 2.0**101)  # to the digit: `Scale`
             outputs[layer] = Scale(step, _whole(member(entry, "zero"), what + "zero", 0, LEVELS))
         if "balance" in entry:
             if layer not in balanced:
@@ -241,6 +256,9 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
             shifts[layer] = [number(value, what + "shift", -1e30, 1e30) for value in values]
     _check_sets(balanced, powers)
     floats = frozenset(_layer(value, network, 0) for value in items(member(document, "floats"), "floats"))
+    needless = sorted(floats & shifts.keys())
+    if needless:
+        raise ValueError(f"layer {needless[0]} has a shift, but stays in float32, where nothing is to be shifted")
     missing = sorted(scaled(network) - outputs.keys())
     if missing:
         raise ValueError(f"it has no scale of layer {missing[0]}")
@@ -266,6 +284,8 @@ def _layer(value: object, network: Network, least: int) -> int:
         found = int(value) if isinstance(value, str) and len(value) < 9 else value
     except ValueError:
         found = None
+    if isinstance(value, str) and str(found) != value:  # another spelling would be the same layer once more
+        raise ValueError(f"{shown(value)} is no number of a layer")
     return _whole(found, "the number of a layer", least, len(network.layers) - 1)
 
 

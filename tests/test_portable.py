@@ -24,7 +24,7 @@ from darknet_py.evaluate.valid import write_results
 from darknet_py.formats import distinct
 from darknet_py.formats.distinct import refuse_same
 from darknet_py.kernels.runtime import libm, libmvec
-from darknet_py.kernels.vector.words import has_dot_products
+from darknet_py.kernels.vector.dots import usable_dots
 from darknet_py.loading import load
 from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import cores
@@ -97,7 +97,7 @@ def test_make_is_refused_by_name_where_there_is_no_glibc_on_x86(
     write_synth(cfg, tmp_path / "net.weights")
     with pytest.raises(DarknetError, match=rf"math={math} needs .* glibc on x86-64 .*; use math=ieee"):
         load(cfg, tmp_path / "net.weights", math=math)
-    assert usable_profiles() == ["ieee", "fast", *(["int8"] if has_dot_products() else [])]
+    assert usable_profiles() == ["ieee", "fast", *(["int8"] if usable_dots() else [])]
     load(cfg, tmp_path / "net.weights", math="fast")
 
 

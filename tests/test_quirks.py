@@ -6,6 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from darknet_py.numeric.arithmetic import get_arithmetic
+from darknet_py.parameters import load_parameters
+from darknet_py.plan.build import Plan
+from darknet_py.plan.verify import verify
+
 from .nets import build, build_with, net, ramp
 
 f = np.float32
@@ -33,6 +38,14 @@ def test_reorg_flatten_swaps_channels_and_pixels(tmp_path: Path) -> None:
 def test_reorg_extra_appends_zeros(tmp_path: Path) -> None:
     detector = build(tmp_path, net(1, 2, 2, "reorg extra=3"))
     assert detector.predict(ramp(1, 2, 2))[0].tolist() == [0, 1, 2, 3, 0, 0, 0]
+
+
+def test_downsampling_reads_the_beginning_of_what_its_stride_does_not_divide(tmp_path: Path) -> None:
+    # rows of 5 are read as if they were 4 long
+    detector = build(tmp_path, net(1, 3, 5, "upsample stride=-2"))
+    assert detector.predict(ramp(1, 3, 5))[0].tolist() == [[[0 + 1 + 4 + 5, 2 + 3 + 6 + 7]]]
+    profile = get_arithmetic("ieee", detector.network.dialect)
+    assert verify(Plan(detector.network, load_parameters(detector.network, tmp_path / "net.weights"), profile, 1)) == []
 
 
 def test_maxpool_pads_size_minus_1_by_default(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from ..kernels.conv.multiply import AHEAD, multiply_filters, multiply_pixels
 from ..kernels.int8.multiply import multiply_words
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.work import plan_kernel
+from ..kernels.vector.dots import word_tile
 from ..kernels.vector.simd import pointer
 from ..kernels.vector.tile import host_tile
 from ..numeric.arithmetic import PROFILES
-from ..plan.ops.int8 import word_tile
 from ..plan.pool import get_pool
 from ..plan.step import Step
 from .registers import CHAINS, multiply_and_add, multiply_bytes
@@ -125,7 +125,7 @@ class Ceiling:
 
     def in_registers(self, threads: int) -> float:
         """Multiply-adds per second without memory."""
-        return _in_registers(multiply_and_add, threads)
+        return _in_registers(multiply_and_add, threads, host_tile())
 
     def of_micro_kernels(self) -> float:
         """Multiply-adds per second of the micro-kernels."""
@@ -133,17 +133,18 @@ class Ceiling:
 
 
 class IntegerCeiling(Ceiling):
-    """The same of 8-bit integers: products of bytes, four in each lane."""
+    """The same of 8-bit integers: products of bytes, four in each lane, or two."""
 
-    work = "dot products of four bytes"
+    work = "dot products of bytes"
     inner = "the micro-kernel of 8-bit integers"
 
     def in_registers(self, threads: int) -> float:
-        return 4 * _in_registers(multiply_bytes, threads)
+        tile = word_tile(host_tile())
+        return 4 / tile.parts * _in_registers(multiply_bytes, threads, tile)
 
     def of_micro_kernels(self) -> float:
         tile = word_tile(host_tile())
-        return 4 * _speed_of(run_words, tile.columns * tile.filters, tile.filters, tile)
+        return 4 / tile.parts * _speed_of(run_words, tile.columns * tile.filters, tile.filters, tile)
 
 
 def ceiling_of(math: str, threads: int) -> Ceiling:
@@ -151,9 +152,9 @@ def ceiling_of(math: str, threads: int) -> Ceiling:
     return Ceiling(threads) if PROFILES[math].narrow is None else IntegerCeiling(threads)
 
 
-def _in_registers(kernel: Any, threads: int) -> float:
+def _in_registers(kernel: Any, threads: int, tile: Tile) -> float:
     """Operations on lanes per second without memory."""
-    tile, times = host_tile(), 1000
+    times = 1000
     values = np.ones(threads * CHAINS * tile.lanes, np.float32)
 
     def make(blocks: int) -> Step:

@@ -10,9 +10,9 @@ from llvmlite import ir
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.later import intrinsic, types
 from ..kernels.runtime.work import plan_kernel
+from ..kernels.vector.dots import add_dots
 from ..kernels.vector.llvm import INT, INT32, broadcast, load_vector, store_vector
 from ..kernels.vector.simd import pointer
-from ..kernels.vector.words import dot
 
 CHAINS = 12
 """Sums that are independent of each other: enough to hide the units' latencies, and few enough for 16 registers."""
@@ -58,13 +58,13 @@ def _multiply_and_add(typingctx: Any, tile: Any, values: Any, times: Any) -> Any
 
 @intrinsic
 def _add_products_of_bytes(typingctx: Any, tile: Any, values: Any, times: Any) -> Any:
-    """To each of CHAINS * lanes int32 four products of bytes are added, ``times`` times."""
+    """To each of CHAINS * lanes int32 products of their own words are added, ``times`` times."""
     lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         words = ir.VectorType(INT32, lanes)
         ones = ir.Constant(words, [0x01010101] * lanes)
-        _repeated(builder, args[1], args[2], words, lambda chain: dot(builder, chain, ones, ones))
+        _repeated(builder, args[1], args[2], words, lambda chain: add_dots(builder, tile.value, chain, chain, ones))
         return context.get_dummy_value()
 
     return types.void(tile, values, types.int64), codegen
@@ -72,7 +72,7 @@ def _add_products_of_bytes(typingctx: Any, tile: Any, values: Any, times: Any) -
 
 @plan_kernel(tasks=lambda blocks: blocks)
 def multiply_bytes(queue, values, times, blocks, tile):
-    """As many dot products of four bytes as the vector units can do, again and again.
+    """As many dot products of words as the vector units can do, again and again.
 
     Args:
         values: updated float32[values.size // (CHAINS * tile.lanes), CHAINS * tile.lanes]: int32, for each thread

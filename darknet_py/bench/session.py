@@ -116,7 +116,7 @@ class Result:
 
 
 class Own:
-    """This engine, in this process; keeps the time of every step."""
+    """This engine, in this process; keeps the time of every step, of runs that are made for that alone."""
 
     def __init__(self, plan: Plan, x: Floats, clock: str = "wall") -> None:
         self.plan = plan
@@ -129,18 +129,23 @@ class Own:
         """As `Peer.turn`."""
         for _ in range(first):
             self._run()
-        runs = [self._run() for _ in range(count)]
-        self.steps += runs
-        self.seconds += [sum(run) / self.plan.images for run in runs]
+        self.seconds += [self._run() / self.plan.images for _ in range(count)]
         return self.seconds[-count:]
 
-    def _run(self) -> list[float]:
+    def time_steps(self) -> None:
+        """Another run, step by step: with looks at the clock, and so with Python, between them."""
         clock = CLOCKS[self.clock]
         times = [clock()]
+        self.plan.run(lambda step: times.append(clock()))
+        self.steps.append([float(seconds) for seconds in np.diff(times)])
+
+    def _run(self) -> float:
+        clock = CLOCKS[self.clock]
+        start = clock()
         for image in range(self.plan.images):
             self.plan.input(image)[:] = self.x
-        self.plan.run(lambda step: times.append(clock()))
-        return [float(seconds) for seconds in np.diff(times)]
+        self.plan.run()
+        return clock() - start
 
     def layer_times(self) -> list[LayerTime]:
         """The median time of every layer that has steps of its own."""
@@ -267,12 +272,12 @@ def _take_turns(
     report("warming up")
     ours = own.turn(0, 2)[-1]  # the first may compile
     own.seconds.clear()
-    own.steps.clear()
     for number in range(1, rounds + 1):
         report(f"round {number} of {rounds}")
         ceiling.measure()
         time.sleep(PAUSE)
         ours = median(own.turn(*_plan_turn(ours)))
+        own.time_steps()
         for entry in list(running):
             peer, engine = entry
             time.sleep(PAUSE)

@@ -62,7 +62,11 @@ Seen = list[Found] | list[int]
 
 
 def look(detector: Detector, pictures: Sequence[Pixels], step: Callable[[], None] = lambda: None) -> Seen:
-    """What a network finds in pictures, down to low probabilities; ``step`` is called for each."""
+    """What a network finds in pictures, down to low probabilities; ``step`` is called for each.
+
+    Recurrent layers begin anew: what is compared must not depend on what either network has seen before.
+    """
+    detector.reset_state()
     if not detector.network.heads:
         classes = []
         for pixels in pictures:

@@ -11,6 +11,7 @@ import click
 
 from ..dialect import AUTO
 from ..formats.atomic import check_writable, refuse_input
+from ..formats.distinct import refuse_same
 from .command import command
 from .inputs import conclude, find_all, pictures
 from .options import UNIT, CfgFile, ModelName, plain_engine, stretch, write_json
@@ -70,6 +71,8 @@ def calibrate(
     cfg, weights, images, dialect = _find(files, model, options["dialect"])
     target = calibration_path(weights) if output is None else output
     refuse_input(target, cfg, weights)
+    if output is None:  # others are told apart by `guard`
+        refuse_same(Path(each).resolve() for each in (target, plot, json_file) if each is not None)
     if plot is not None:
         writer(plot)
     for each in (target, plot, json_file):
@@ -143,6 +146,8 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Path], int]:
     good: list[Path] = []
     for path in paths:
         try:
+            if not path.is_file():
+                raise ImageError("is no file, but a calibration reads each picture several times", path)
             load_image(path)
             good.append(path)
         except ImageError as error:

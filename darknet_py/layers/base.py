@@ -192,6 +192,11 @@ class Layer:
         return self.passes_values and self.out.image
 
     @property
+    def quantizes_since(self) -> int:
+        """The first format of calibrations in which it counts as such (`calibration.FORMAT`)."""
+        return 1
+
+    @property
     def normalizes(self) -> bool:
         """Whether batch normalisation is a part of it."""
         return False

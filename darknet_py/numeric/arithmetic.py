@@ -273,14 +273,10 @@ class _Integers(Arithmetic):
         return result
 
     def why_not_here(self) -> str | None:
-        from ..kernels.vector.words import has_dot_products
+        from ..kernels.vector.dots import why_no_dots
 
-        if has_dot_products():
-            return None
-        return (
-            f"math={self.name} needs a processor with dot products of bytes (AVX-512 VNNI with VL, or AVX-VNNI), "
-            "which this one lacks; use math=fast"
-        )
+        why = why_no_dots()
+        return None if why is None else f"math={self.name} needs {why}; use math=fast"
 
     @property
     def why_no_training(self) -> str | None:

@@ -72,8 +72,9 @@ def _float32_kernels() -> ConvolutionKernels:
 def _int8_kernels() -> ConvolutionKernels:
     from ..kernels.conv.pack import pack_weights
     from ..kernels.int8.convolution import convolution_int8
+    from ..kernels.int8.depthwise import depthwise_int8
 
-    return ConvolutionKernels(pack_weights, convolution_int8)
+    return ConvolutionKernels(pack_weights, convolution_int8, depthwise_int8)
 
 
 FLOAT32 = NumberFormat("float32", 1, _float32_kernels)

@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
+from ..kernels.vector.tile import UNSIGNED
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ TILES = 64
 
 TASKS = 8
 """Tasks per thread at which the smallest ones are small enough: no thread waits long for the last one."""
+
+
+ENOUGH = 2
+"""Tasks per thread that each step of words has, if it can be."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,15 @@ def cut_work(
     if tile.lanes < 16:
         depth = min(depth, NEAREST // way.block)
     channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
+    channels = -(-channels // tile.parts) * tile.parts
     pieces = cut_row(shape.out_w, way)
     rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
+    if tile.words and taps == 1:
+        together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
     tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
-    row = 0 if way.number == FILTERS and taps == 1 else _row_length(shape, _longest(pieces, together), tile)
+    in_place = way.number == FILTERS and taps == 1 and tile.bytes == UNSIGNED
+    row = 0 if in_place else _row_length(shape, _longest(pieces, together), tile)
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
     sums = channels * plane + way.width
@@ -99,6 +108,13 @@ def cut_work(
         scratch=-(-scratch // 16) * 16,
     )  # fmt: skip
     return cut, tasks, pieces
+
+
+def _shorter(together: int, pieces: int, others: int, threads: int) -> int:
+    """Pieces of a task of a 1x1 convolution, of which there are ``others`` besides: few products in four bytes are done
+    before a second thread has begun, unless there are enough tasks."""
+    wanted = -(-ENOUGH * threads // others)
+    return min(together, max(-(-pieces // wanted), 1))
 
 
 def share_out(

@@ -10,6 +10,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
 from ..kernels.conv.winograd import winograd
 from ..kernels.int8.convolution import convolution_int8
+from ..kernels.int8.winograd import winograd_int8
 from ..numeric.number_format import FLOAT32
 from .contract import read_contract
 from .memory import INPUT
@@ -25,6 +26,9 @@ MB = 1e6
 
 WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "filter by filter"}
 """The three ways of a convolution (docs/glossary.md)."""
+
+CHOSEN = (convolution, convolution_int8, winograd, winograd_int8)
+"""Kernels whose work is cut in one of several ways."""
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -75,7 +79,7 @@ def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     for step in plan.steps:
         for name in step.kernel.work.temporary:
             temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
-        if step.kernel in (convolution, convolution_int8, winograd):
+        if step.kernel in CHOSEN:
             weights = step.arguments["weights"]
             packed[address_of(weights)] = weights.nbytes
     for name, size in temporary.items():
@@ -107,10 +111,10 @@ def _why_none(plan: Plan, layer: Layer) -> str:
 
 def _how(plan: Plan, step: Step) -> str:
     """What was chosen for a step, as far as there was a choice."""
-    if step.kernel not in (convolution, convolution_int8, winograd):
+    if step.kernel not in CHOSEN:
         return ""
     cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
-    if step.kernel is winograd:
+    if step.kernel in (winograd, winograd_int8):
         transform = step.arguments["transform"]
         words = [
             f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)"

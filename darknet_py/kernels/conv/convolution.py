@@ -13,7 +13,7 @@ from .epilogue import finish_filters, finish_pixels
 from .fetch import fetch_before
 from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
-from .pack import copy_window
+from .pack import copy_window, make_operands
 from .pool import pool_rows
 
 TASK_NUMBERS = 8
@@ -229,12 +229,14 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
         out = shifted(window, cut.band - block0 * cut.block // per_word * plane - y0 * shape.out_w)
     for channel in range(0, shape.c, cut.channels):
         channels = min(cut.channels, shape.c - channel)
-        seen = shifted(source, channel * shape.plane)
+        seen = shifted(source, channel // tile.parts * shape.plane)
         if cut.row > 0:
+            given = channels // tile.parts
             copy_window(
-                tile, window, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, channels,
-                missing,
+                tile, shifted(window, (channels - given) * cut.plane), seen, shape, cut.row, cut.plane, x0,
+                y0 * shape.stride - shape.pad, height, given, missing,
             )  # fmt: skip
+            make_operands(tile, window, given, cut.plane)
             seen = window
         else:
             seen = shifted(seen, pieces[i0])

@@ -182,7 +182,7 @@ def _loop(
         lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
         after = []
         for s in range(scalars):
-            ones = [_scalar(builder, single, s, scalars, tile) for single in singles]
+            ones = [scalar(builder, single, s, scalars, tile) for single in singles]
             for v, line in enumerate(lines):
                 one, sum_ = ones[v % len(ones)], before[s * vectors + v]
                 if tile.contract:
@@ -194,7 +194,7 @@ def _loop(
     add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products)
 
 
-def _scalar(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any:
+def scalar(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any:
     """``start[number]`` of ``count`` in all lanes. With `Tile.indexed` neighbours are read with it, if they fit."""
     lanes, first = tile.lanes, number - number % tile.lanes
     if not tile.indexed or first + lanes > count:

@@ -7,7 +7,9 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
+from ..vector.dots import operand
 from ..vector.simd import even_lanes, load, odd_lanes, pointer, prefetch, shifted, store
+from ..vector.tile import UNSIGNED
 from ..vector.transpose import store_transposed
 from ..vector.words import load_between_or, word_splat
 
@@ -108,6 +110,28 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
                     if 0 <= x < shape.w:
                         lines[y * row + i] = start[y * shape.w + x]
         source, window = shifted(source, shape.plane), shifted(window, plane)
+
+
+@kernel(forceinline=True)
+def make_operands(tile, window, count, plane):
+    """In place of words of bytes what is multiplied of them; nothing if they are multiplied as they lie.
+
+    Args:
+        tile: Tile
+        window: updated float32*: (count * tile.parts, plane), of which the last ``count`` channels have been copied
+        count: int: channels that have been copied
+        plane: int: values of a channel: whole vectors
+    """
+    if tile.bytes == UNSIGNED:
+        return
+    source = shifted(window, (tile.parts - 1) * count * plane)
+    for _ in range(count):  # what is written lies at most where words have just been read
+        for i in range(0, plane, tile.lanes):
+            words = load(tile, source, i)
+            store(window, i, operand(tile, words, 0))
+            if tile.parts > 1:
+                store(window, plane + i, operand(tile, words, 1))
+        source, window = shifted(source, plane), shifted(window, tile.parts * plane)
 
 
 @kernel(forceinline=True)

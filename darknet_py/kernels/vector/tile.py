@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 from ..runtime.compile_time import compile_time
 from ..runtime.processor import host
 
+UNSIGNED, SIGNED, HALVES = range(3)
+"""How numbers 0 .. 255 are multiplied by signed bytes (`Tile.bytes`): as they lie; less 128, as signed bytes; as 16-bit
+numbers, of which a word has two, in two words."""
+
 
 @compile_time
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Tile:
     as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
     ``words``: what the 4 bytes of a lane are, see `kernels.vector.words`; 0: a float32.
     ``indexed``: multiplications take a scalar from a lane of a vector, so that several are read at a time.
+    ``bytes``: how numbers of words of bytes are multiplied, see `kernels.vector.dots`.
     """
 
     lanes: int
@@ -31,6 +36,12 @@ class Tile:
     embedded: bool = False
     words: int = 0
     indexed: bool = False
+    bytes: int = UNSIGNED
+
+    @property
+    def parts(self) -> int:
+        """Words that are multiplied for each word of the input."""
+        return 2 if self.bytes == HALVES else 1
 
     @property
     def contracted(self) -> Tile:

@@ -113,6 +113,7 @@ NARROW = {
             "Dropout": "elementwise.dropout_steps",
             "Empty": "elementwise.dropout_steps",
             "MaxPool": "int8.maxpool_steps",
+            "MultiShortcut": "int8.shortcut_steps",
             "Reorg": "int8.reorg_steps",
             "Route": "int8.route_steps",
             "Shortcut": "int8.shortcut_steps",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...kernels.int8.moves import BLOCK, dequantize_int8, quantize_int8
+from ...kernels.vector.dots import word_tile
 from ...kernels.vector.tile import host_tile
 from ..step import Step
-from .int8 import word_tile
 
 if TYPE_CHECKING:
     from ...layers import Shape
