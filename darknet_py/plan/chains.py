@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..layers import Convolutional, Dropout, Empty, MultiShortcut, Shortcut
+from ..layers import Convolutional, MultiShortcut, Shortcut
 from ..numeric.number_format import FLOAT32
 from .formats import FLOATS
 from .inner import unrolls
@@ -96,23 +96,17 @@ class _Finder:
 
     def chain_from(self, head: Layer) -> Chain | None:
         """The bottleneck that begins with a layer."""
-        first = head if self._is_pointwise(head) else None
         members: list[int] = []
-        middle = head if first is None else self._next(head, members)
-        if middle is None or not self._is_depthwise(middle):
+        first = self._pointwise(head)
+        middle = self._depthwise(head if first is None else self._next(head, members))
+        last = self._pointwise(None if middle is None else self._next(middle, members))
+        if middle is None or last is None:
             return None
-        last = self._next(middle, members)
-        if last is None or not self._is_pointwise(last):
-            return None
-        assert isinstance(middle, Convolutional) and isinstance(last, Convolutional)
-        assert first is None or isinstance(first, Convolutional)
         behind: list[int] = []
-        shortcut = self._next(last, behind)
-        added = None if shortcut is None else self._added(shortcut, last, head.index)
-        if shortcut is None or added is None:
+        added = self._added(self._next(last, behind), last, head.index)
+        if added is None:
             return Chain(first, middle, last, None, "linear", tuple(members))
-        assert isinstance(shortcut, Shortcut | MultiShortcut)
-        return Chain(first, middle, last, added, shortcut.activation, (*members, *behind))
+        return Chain(first, middle, last, *added, (*members, *behind))
 
     def _next(self, layer: Layer, members: list[int]) -> Layer | None:
         """The only layer that reads an output, which nobody asks for; layers on the way are noted with it."""
@@ -122,36 +116,38 @@ class _Finder:
                 return None
             layer = self.layers[users[0]]
             members.append(layer.index)
-            if not isinstance(layer, Dropout | Empty):
+            if layer.kind not in ("dropout", "empty"):
                 return layer
 
-    def _plain(self, layer: Layer) -> bool:
-        """Whether a layer is a convolution in float32 without anything that is a step of its own."""
+    def _plain(self, layer: Layer | None) -> Convolutional | None:
+        """A layer, if it is a convolution in float32 without anything that is a step of its own."""
         if not isinstance(layer, Convolutional) or layer.xnor or layer.blur or unrolls(layer):
-            return False
+            return None
         number = layer.index
         floats = self.formats.computes(number) is self.formats.of(number) is FLOAT32
         folds = not layer.batch_normalize or self.profile.folds_normalization(False)
-        return floats and folds and layer.activation in ACTIVATIONS and layer.stride_x == layer.stride_y
+        found = floats and folds and layer.activation in ACTIVATIONS and layer.stride_x == layer.stride_y
+        return layer if found else None
 
-    def _is_pointwise(self, layer: Layer) -> bool:
-        if not isinstance(layer, Convolutional) or not self._plain(layer):
-            return False
-        return layer.size == 1 and layer.groups == 1 and layer.stride_x == 1 and layer.pad == 0
+    def _pointwise(self, layer: Layer | None) -> Convolutional | None:
+        """A layer, if it is a 1x1 convolution of all pixels and channels."""
+        found = self._plain(layer)
+        return found if found and found.size == found.groups == found.stride_x == 1 and found.pad == 0 else None
 
-    def _is_depthwise(self, layer: Layer) -> bool:
-        if not isinstance(layer, Convolutional) or not self._plain(layer):
-            return False
-        alone = layer.groups == layer.c == layer.n and layer.groups > 1
-        return alone and layer.size > 1 and layer.stride_x <= 2
+    def _depthwise(self, layer: Layer | None) -> Convolutional | None:
+        """A layer, if it is a convolution of each channel with one filter."""
+        found = self._plain(layer)
+        if found is None or found.size == 1 or found.stride_x > 2 or found.groups == 1:
+            return None
+        return found if found.groups == found.c == found.n else None
 
-    def _added(self, layer: Layer, last: Convolutional, head: int) -> int | None:
-        """What a layer adds to a bottleneck's output, if it does nothing else."""
+    def _added(self, layer: Layer | None, last: Convolutional, head: int) -> tuple[int, str] | None:
+        """What a layer adds to a bottleneck's output, and its activation, if it does nothing else."""
         if not isinstance(layer, Shortcut | MultiShortcut) or layer.activation not in ACTIVATIONS:
             return None
         sources, number = layer.sources, layer.index
         if len(sources) != 2 or sources[1] >= head or self.layers[sources[1]].out != layer.out or layer.out != last.out:
             return None
-        plain = not layer.weights if isinstance(layer, MultiShortcut) else layer.alpha == layer.beta == 1
+        plain = layer.alpha == layer.beta == 1 if isinstance(layer, Shortcut) else not layer.weights
         formats = {self.formats.computes(number), self.formats.of(number), self.formats.of(sources[1])}
-        return sources[1] if plain and formats == {FLOAT32} else None
+        return (sources[1], layer.activation) if plain and formats == {FLOAT32} else None

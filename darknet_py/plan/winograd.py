@@ -51,10 +51,10 @@ FORWARD, BACK = 16, 4
 """Cycles per position that the transforms of a vector take, of inputs (most of which waits for memory) and outputs."""
 
 FEW_BLOCKS = 2
-"""Most blocks of filters that a task can have all of, so that it makes its own tiles once, and"""
+"""Most blocks of filters of which a task has all: it makes its own tiles, and nobody makes them again. So it is with"""
 
-LARGE = 600_000
-"""values of all transformed tiles from which it does, as the second cache holds them for a task alone."""
+LARGE = 100_000
+"""more values than that in all transformed tiles: fewer are soon handed from one core to another."""
 
 MEMORY = 6.0
 """Bytes per cycle that come from memory, for all threads together, about: deep layers' weights are read from there, and
@@ -157,11 +157,14 @@ def cut_winograd(
     across, down = -(-shape.out_w // m), -(-shape.out_h // m)
     lines, blocks, depth = images.count * down, -(-shape.n // tile.filters), shape.c * tile.parts
     values = positions * depth * lines * across
-    shared = values <= SHARED and not (values > LARGE and blocks <= FEW_BLOCKS)
+    alone = values > LARGE and blocks <= FEW_BLOCKS and lines >= threads
+    shared = values <= SHARED and not alone
     most = SUMS // (positions * tile.filters * across)
     if not shared:
         most = min(most, OWN // (positions * depth * across))
     ranges = -(-lines // max(1, most))
+    if alone:
+        ranges = min(lines, -(-ranges // threads) * threads)
     rows = -(-lines // ranges)
     pitch = (lines if shared else rows) * across + tile.lanes
     row = transform.step * (-(-(across + 1) // tile.lanes) * tile.lanes)
@@ -181,7 +184,7 @@ def cut_winograd(
         pool_h=pooled[0], pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
         scratch=-(-end // 16) * 16,
     )  # fmt: skip
-    together = 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
+    together = blocks if alone else 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
     tasks = [
         (first, min(first + together, blocks), row0, min(row0 + rows, lines))
         for first in range(0, blocks, together)
