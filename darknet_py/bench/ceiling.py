@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..kernels.conv.multiply import AHEAD, multiply_filters, multiply_pixels
-from ..kernels.int8.multiply import multiply_words
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.work import plan_kernel
 from ..kernels.vector.simd import pointer
 from ..kernels.vector.tile import host_tile
+from ..kernels.words.multiply import multiply_words
 from ..numeric.arithmetic import PROFILES
-from ..plan.ops.int8 import word_tile
+from ..numeric.number_format import INT8
+from ..plan.ops.words import word_tile
 from ..plan.pool import get_pool
 from ..plan.step import Step
 from .registers import CHAINS, multiply_and_add, multiply_bytes
@@ -142,7 +143,7 @@ class IntegerCeiling(Ceiling):
         return 4 * _in_registers(multiply_bytes, threads)
 
     def of_micro_kernels(self) -> float:
-        tile = word_tile(host_tile())
+        tile = word_tile(host_tile(), INT8)
         return 4 * _speed_of(run_words, tile.columns * tile.filters, tile.filters, tile)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ... import layers
-from . import convolutional, elementwise, heads, int8, moves, pooling, recurrent, weighted
+from . import bf16, convolutional, elementwise, heads, int8, moves, pooling, recurrent, weighted, words
 
 if TYPE_CHECKING:
     from ...kernels.runtime.work import PlanKernel
@@ -60,16 +60,26 @@ HANDLERS: dict[type[layers.Layer], Callable[[Any, Any], list[Any]]] = {
 }
 """By layer class."""
 
+_MOVES: dict[type[layers.Layer], Callable[[Any, Any], list[Any]]] = {
+    layers.Dropout: elementwise.dropout_steps,
+    layers.Empty: elementwise.dropout_steps,
+    layers.MaxPool: words.maxpool_steps,
+    layers.Reorg: words.reorg_steps,
+    layers.Route: words.route_steps,
+    layers.Upsample: words.upsample_steps,
+}
+"""Of any narrow number format."""
+
 NARROW: dict[str, dict[type[layers.Layer], Callable[[Any, Any], list[Any]]]] = {
     "int8": {
+        **_MOVES,
         layers.Convolutional: int8.convolutional_steps,
-        layers.Dropout: elementwise.dropout_steps,
-        layers.Empty: elementwise.dropout_steps,
-        layers.MaxPool: int8.maxpool_steps,
-        layers.Reorg: int8.reorg_steps,
-        layers.Route: int8.route_steps,
         layers.Shortcut: int8.shortcut_steps,
-        layers.Upsample: int8.upsample_steps,
+    },
+    "bf16": {
+        **_MOVES,
+        layers.Convolutional: bf16.convolutional_steps,
+        layers.Shortcut: bf16.shortcut_steps,
     },
 }
 """By name of a narrow number format and layer class: all classes with layers that can be computed in it."""

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import DarknetError
-from ...kernels.int8 import moves
 from ...kernels.int8.finish import WordFinish, keeps_scale
-from ...kernels.int8.pool import maxpool_int8
 from ...kernels.int8.shortcut import shortcut_int8
-from ...kernels.vector.words import BYTES
 from ..conv_cut import cut_work, offsets
-from ..convolution import conv_shape
 from ..memory import aligned_floats
-from ..regions import address_of
-from .moves import copy_step
+from .words import numbers_of, pack_words, word_shape, word_tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...kernels.conv.convolution import ConvShape, Cut
-    from ...kernels.vector.tile import Tile
-    from ...layers import Convolutional, MaxPool, Reorg, Route, Shortcut, Upsample
+    from ...layers import Convolutional, Shortcut
     from ...typing import Floats
     from ..context import LayerContext
     from ..step import Step
 
 MOST = 127
 """The largest weight."""
-
-
-def word_tile(tile: Tile) -> Tile:
-    """The micro-kernels' shape on words of 8-bit integers. No step of theirs is contracted: each gives certain bits."""
-    return replace(tile, contract=False, embedded=False, words=BYTES)
 
 
 @dataclass(frozen=True)
@@ -70,9 +59,8 @@ def quantized(weights: Floats, layer: Convolutional) -> Weights:
 
 def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:
     """One step: sums of products of integers, and what follows them."""
-    assert context.narrow is not None
-    tile, scale, profile = word_tile(context.tile), context.scale, context.profile
-    shape = word_shape(layer)
+    numbers, scale, profile = numbers_of(context), context.scale, context.profile
+    tile, shape = word_tile(context.tile, numbers), word_shape(layer, numbers)
     code = profile.activation_code(layer.activation, fused=True)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
@@ -85,16 +73,11 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     words, corrections, singles = context.stored(key, lambda: _packed(layer, context, shape, cut, finish))
     return [
         context.step(
-            context.narrow.kernels.convolution, out=context.out, source=context.x, weights=words,
+            numbers.kernels.convolution, out=context.out, source=context.x, weights=words,
             corrections=corrections, singles=singles, tasks=tasks.reshape(-1), pieces=pieces,
             offsets=offsets(shape, cut), shape=shape, cut=cut, finish=finish, tile=tile,
         )
     ]  # fmt: skip
-
-
-def word_shape(layer: Convolutional) -> ConvShape:
-    """The kernel's view of a layer: its channels are words."""
-    return conv_shape(layer)._replace(c=-(-layer.c // 4))
 
 
 def _packed(
@@ -135,82 +118,6 @@ def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> N
         )
 
 
-def pack_words(steps: NDArray[np.int8], cut: Cut) -> Floats:
-    """Weights as words of four channels, in the order of `kernels.conv.pack.pack_weights`; what is missing is 0."""
-    n, c, size, _ = steps.shape
-    blocks, words, taps = -(-n // cut.block), -(-c // 4), size * size
-    padded = np.zeros((blocks, cut.block, words, 4, taps), np.int8)
-    padded.reshape(blocks * cut.block, words * 4, taps)[:n, :c] = steps.reshape(n, c, taps)
-    ordered = padded.transpose(0, 2, 4, 1, 3)  # blocks, words, taps, filters of a block, channels of a word
-    out = aligned_floats(blocks * cut.block * words * taps)
-    at = 0
-    for first in range(0, words, cut.channels):
-        part = np.ascontiguousarray(ordered[:, first : first + cut.channels]).view(np.float32).reshape(-1)
-        out[at : at + part.size] = part
-        at += part.size
-    return out
-
-
-def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
-    """Windows start half of the padding before the image."""
-    x, out = layer.input, layer.out
-    return [
-        context.step(
-            maxpool_int8, out=context.out, x=context.x, channels=-(-x.c // 4), h=x.h, w=x.w, out_h=out.h, out_w=out.w,
-            size=layer.size, stride_x=layer.stride_x, stride_y=layer.stride_y, offset=-(layer.pad // 2),
-            tile=word_tile(context.tile),
-        )
-    ]  # fmt: skip
-
-
-def upsample_steps(layer: Upsample, context: LayerContext) -> list[Step]:
-    """Each word becomes a block."""
-    x = layer.input
-    return [
-        context.step(
-            moves.upsample_int8, out=context.out, x=context.x, channels=-(-x.c // 4), h=x.h, w=x.w, stride=layer.stride
-        )
-    ]
-
-
-def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
-    """Pixels to channels, or back, byte by byte."""
-    x, out = layer.input, layer.out
-    return [
-        context.step(
-            moves.reorg_int8, out=context.out.view(np.uint8), x=context.x.view(np.uint8), c=x.c, h=x.h, w=x.w,
-            out_cells=out.h * out.w, stride=layer.stride, reverse=layer.reverse,
-        )
-    ]  # fmt: skip
-
-
-def route_steps(layer: Route, context: LayerContext) -> list[Step]:
-    """The sources one behind the other, or the same part of each; what lies where it belongs is not copied."""
-    if len(context.sources) == 1:
-        return []
-    steps, first, cells = [], 0, layer.out.h * layer.out.w
-    for source, channels in zip(context.sources, layer.channels, strict=True):
-        part = channels // layer.groups
-        start = layer.group_id * part
-        last = first + part == layer.out.c
-        if first % 4 or start % 4 or (part % 4 and not last):
-            steps.append(_copy_channels(context, source, part, first, start, cells))
-        else:
-            there = context.out[first // 4 * cells : -(-(first + part) // 4) * cells]
-            here = source[start // 4 * cells : -(-(start + part) // 4) * cells]
-            if address_of(there) != address_of(here):
-                steps.append(copy_step(there, here))
-        first += part
-    return steps
-
-
-def _copy_channels(context: LayerContext, x: Floats, channels: int, first_out: int, first_in: int, cells: int) -> Step:
-    return context.step(
-        moves.copy_channels_int8, out=context.out.view(np.uint8), x=x.view(np.uint8), channels=channels,
-        first_out=first_out, first_in=first_in, cells=cells,
-    )  # fmt: skip
-
-
 def shortcut_steps(layer: Shortcut, context: LayerContext) -> list[Step]:
     """The sum of two maps of the same shape."""
     (x, added), out = context.scales, context.scale
@@ -220,6 +127,7 @@ def shortcut_steps(layer: Shortcut, context: LayerContext) -> list[Step]:
         context.step(
             shortcut_int8, out=context.out, x=context.x, added=context.sources[1], words=context.out.size,
             factors=factors, zeros=np.array([x.zero, added.zero, out.zero], np.int64),
-            code=int(context.profile.activation_code(layer.activation, fused=True)), tile=word_tile(context.tile),
+            code=int(context.profile.activation_code(layer.activation, fused=True)),
+            tile=word_tile(context.tile, numbers_of(context)),
         )
     ]  # fmt: skip

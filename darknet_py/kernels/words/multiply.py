@@ -1,4 +1,4 @@
-"""The micro-kernels of 8-bit integers: a block of int32 sums in registers, four products for each word of weights."""
+"""The micro-kernels of words: a block of sums in registers, some products for each word of weights."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from ..conv.fetch import FURTHER
 from ..conv.multiply import ARGUMENTS_AHEAD, add_products, switched
 from ..runtime.later import intrinsic, types
 from ..vector.llvm import INT, INT32, broadcast, fetch_line, load_vector
+from ..vector.pairs import dot_pairs
 from ..vector.tile import Tile
-from ..vector.words import dot
+from ..vector.words import BYTES, PAIRS, dot
 
 Values = list[Any]
 Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
 """Vectors and scalars of a k, made with a builder from k and its offset."""
+
+
+_PRODUCTS = {BYTES: (INT32, dot), PAIRS: (ir.FloatType(), dot_pairs)}
+"""By what words are: the type of sums, and what adds a word's products to them: builder, sums, pixels, weights."""
 
 
 @intrinsic
@@ -27,7 +32,7 @@ def multiply_words(
     """Sums of products of the words of weights and pixels, as `conv.multiply.multiply_pixels` and ``multiply_filters``.
 
     ``by_pixels``: whether pixels are in the lanes (count: vectors of them) or filters (count: pixels). All memory is of
-    words; the sums are int32.
+    words; the sums are int32 or float32.
     """
     shape = tile.value
 
@@ -104,14 +109,15 @@ def _loop(
 ) -> None:
     """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
     _, sums, fresh, _, _, offsets, depth, *_ = function.args
+    number, add = _PRODUCTS[tile.words]
 
     def products(k: Any, offset: Any, before: Values) -> Values:
         lines, ones = operands(builder, k, offset)
         pairs = [(one, line) for one in ones for line in lines]
         return [
-            dot(builder, sum_, *((line, one) if by_pixels else (one, line)))
+            add(builder, sum_, *((line, one) if by_pixels else (one, line)))
             for sum_, (one, line) in zip(before, pairs, strict=True)
         ]
 
-    whole = ir.VectorType(INT32, tile.lanes)
+    whole = ir.VectorType(number, tile.lanes)
     add_products(builder, (sums, fresh, depth, offsets), scalars * vectors, whole, products)

@@ -1,0 +1,73 @@
+"""Layers that compute in bfloat16 -> steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...kernels.bf16.finish import PairFinish
+from ...kernels.bf16.shortcut import shortcut_bf16
+from ..coefficients import coefficients
+from ..conv_cut import cut_work, offsets
+from ..memory import aligned_floats
+from .words import numbers_of, pack_words, word_shape, word_tile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...kernels.conv.convolution import ConvShape, Cut
+    from ...layers import Convolutional, Shortcut
+    from ...typing import Floats
+    from ..context import LayerContext
+    from ..step import Step
+
+
+def rounded(values: Floats) -> NDArray[np.uint16]:
+    """Float32 as bfloat16, by their bits: half to even; NaN stays NaN."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    halves = (bits + np.uint32(0x7FFF) + (bits >> 16 & 1)) >> 16
+    return np.where(np.isnan(values), bits >> 16 | 0x40, halves).astype(np.uint16)
+
+
+def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:
+    """One step: sums of products, and what follows them."""
+    numbers, profile = numbers_of(context), context.profile
+    tile, shape = word_tile(context.tile, numbers), word_shape(layer, numbers)
+    arrays = context.arrays
+    if layer.batch_normalize and not context.dry:
+        arrays = profile.fold(arrays)
+    singles, doubles = coefficients(arrays, None, tile)
+    finish = PairFinish(
+        normalize=0, code=profile.activation_code(layer.activation, fused=True), divided=0, pitch=singles.shape[1],
+        floats=int(not context.writes_narrow),
+    )  # fmt: skip
+    pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
+    cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
+    key = cut.block, cut.channels * shape.size**2
+    words = context.stored(key, lambda: _packed(arrays["weights"], layer, shape, cut, context))
+    return [
+        context.step(
+            numbers.kernels.convolution, out=context.out, source=context.x, weights=words,
+            singles=singles.reshape(-1), doubles=doubles.reshape(-1), tasks=tasks.reshape(-1), pieces=pieces,
+            offsets=offsets(shape, cut), shape=shape, cut=cut, finish=finish, tile=tile,
+        )
+    ]  # fmt: skip
+
+
+def _packed(weights: Floats, layer: Convolutional, shape: ConvShape, cut: Cut, context: LayerContext) -> Floats:
+    if context.dry:
+        return aligned_floats(-(-layer.n // cut.block) * cut.block * shape.c * shape.size**2)
+    return pack_words(rounded(weights).reshape(layer.n, layer.c, layer.size, layer.size), cut)
+
+
+def shortcut_steps(layer: Shortcut, context: LayerContext) -> list[Step]:
+    """The sum of two maps of the same shape."""
+    return [
+        context.step(
+            shortcut_bf16, out=context.out, x=context.x, added=context.sources[1], words=context.out.size,
+            alpha=np.float32(layer.alpha), beta=np.float32(layer.beta),
+            code=context.profile.activation_code(layer.activation, fused=True),
+            tile=word_tile(context.tile, numbers_of(context)),
+        )
+    ]  # fmt: skip
