@@ -26,12 +26,14 @@ class ConvolutionKernels(NamedTuple):
         pack: brings a convolution's weights into the order of its micro-kernel.
         convolution: multiplies, sums up and finishes.
         depthwise: the same where each channel has one filter of its own; None: `convolution` does that, too.
+        tiled: a convolution tile by tile, and the transforms of tiles that are made before; None: there is none.
         lane: what the 4 bytes of a vector's lane are (`kernels.vector.words`).
     """
 
     pack: PlanKernel
     convolution: PlanKernel
     depthwise: PlanKernel | None = None
+    tiled: tuple[PlanKernel, PlanKernel] | None = None
     lane: int = 0
 
 
@@ -69,8 +71,9 @@ def _float32_kernels() -> ConvolutionKernels:
     from ..kernels.conv.convolution import convolution
     from ..kernels.conv.depthwise import depthwise
     from ..kernels.conv.pack import pack_weights
+    from ..kernels.conv.winograd import transform_tiles, winograd
 
-    return ConvolutionKernels(pack_weights, convolution, depthwise)
+    return ConvolutionKernels(pack_weights, convolution, depthwise, (winograd, transform_tiles))
 
 
 def _int8_kernels() -> ConvolutionKernels:
@@ -83,10 +86,12 @@ def _int8_kernels() -> ConvolutionKernels:
 
 def _bf16_kernels() -> ConvolutionKernels:
     from ..kernels.bf16.convolution import convolution_bf16
+    from ..kernels.bf16.winograd import transform_tiles_bf16, winograd_bf16
     from ..kernels.conv.pack import pack_weights
     from ..kernels.vector.words import PAIRS
 
-    return ConvolutionKernels(pack_weights, convolution_bf16, lane=PAIRS)
+    tiled = winograd_bf16, transform_tiles_bf16
+    return ConvolutionKernels(pack_weights, convolution_bf16, tiled=tiled, lane=PAIRS)
 
 
 FLOAT32 = NumberFormat("float32", 1, _float32_kernels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
-from ..kernels.conv.winograd import WinogradCut, winograd
+from ..kernels.conv.winograd import WinogradCut
 from ..numeric.number_format import FLOAT32
 from .contract import read_contract
 from .memory import INPUT
@@ -114,7 +114,7 @@ def _how(plan: Plan, step: Step) -> str:
     if not _is_convolution(step):
         return ""
     cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
-    if step.kernel is winograd:
+    if isinstance(cut, WinogradCut):
         transform = step.arguments["transform"]
         words = [
             f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
+from ..kernels.conv.winograd import WinogradCut
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
 from ..kernels.conv.winograd_pack import pack_winograd
 from .conv_cut import with_room
@@ -123,6 +123,9 @@ def _steps_of_some(
     shape = shape._replace(size=transform.inputs, stride=transform.step)  # as windows are made for: tile by tile
     singles, doubles = coefficients
     common = {"source": context.x, "shape": shape, "cut": cut, "transform": transform, "tile": tile}
+    numbers = context.profile.numbers if context.narrow is None else context.narrow
+    assert numbers.kernels.tiled is not None
+    winograd, transform_tiles = numbers.kernels.tiled
     last = context.step(
         winograd, out=context.out, weights=weights, singles=singles.reshape(-1), doubles=doubles.reshape(-1),
         tasks=tasks.reshape(-1), offsets=with_room(np.arange(shape.c, dtype=np.int64) * cut.pitch), finish=finish,

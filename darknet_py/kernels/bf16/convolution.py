@@ -84,7 +84,7 @@ def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
             tile, False, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step
         )  # fmt: skip
         if last:
-            finish_columns(tile, out, plane, sums, present, count, singles, doubles, finish)
+            finish_columns(tile, out, plane, first, sums, present, count, singles, doubles, finish)
     else:
         vectors = (count + tile.lanes - 1) // tile.lanes
         multiply_words(tile, True, vectors, sums, fresh, weights, pixels, operands.offsets, length, weights, 0)

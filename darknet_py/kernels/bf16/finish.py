@@ -63,11 +63,12 @@ def finish_rows(tile, out, plane, sums, rows, count, singles, doubles, finish):
 
 
 @kernel
-def finish_columns(tile, out, plane, sums, rows, count, singles, doubles, finish):
+def finish_columns(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
     """Finish a block whose lanes hold filters.
 
     Args:
         tile, out, plane: any: as for `finish_rows`
+        first: int: of no use
         sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
         rows, count, singles, doubles, finish: any: as for `finish_rows`
     """

@@ -62,16 +62,16 @@ class WinogradCut(NamedTuple):
     scratch: int
 
 
-def count_images(tasks, cut):
+def count_tiled(tasks, cut):
     """How many images the tasks of a `winograd` are for."""
     return int(tasks[TASK_NUMBERS - 1 :: TASK_NUMBERS].max()) // cut.down
 
 
-def covers_all(tasks, shape, cut, tile):
+def tiles_cover_all(tasks, shape, cut, tile):
     """Whether the tasks of a `winograd` are all of it, each part once."""
     numbers = tasks.reshape(-1, TASK_NUMBERS)
     blocks = -(-shape.n // tile.filters)
-    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_images(tasks, cut) * cut.down])
+    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_tiled(tasks, cut) * cut.down])
 
 
 def shared_tiles(shape, cut, transform):
@@ -100,6 +100,19 @@ def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform
         cut.shared == 1
         cut.pitch >= images * cut.down * cut.across
     """
+    run_transforms(queue, transform_inputs_of, tiles, source, scratch, images, shape, cut, transform, tile)
+
+
+@kernel(forceinline=True)
+def run_transforms(queue, forward, tiles, source, scratch, images, shape, cut, transform, tile):
+    """The tasks of a `transform_tiles`, of which each thread takes some.
+
+    Args:
+        queue: any
+        forward: kernel: as `transform_inputs_of`
+        tiles: written float32[any]
+        source, scratch, images, shape, cut, transform, tile: any: as for `transform_tiles`
+    """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
         return
@@ -112,14 +125,30 @@ def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform
         for image in range(images):
             place = pointer(tiles, image * cut.down * cut.across)
             seen = pointer(source, image * cut.next_in)
-            _transform(place, seen, window, first, end, 0, cut.down, shape, cut, transform, tile)
+            _transform(forward, place, seen, window, first, end, 0, cut.down, shape, cut, transform, tile)
+
+
+@kernel(forceinline=True)
+def transform_inputs_of(tile, transform, out, pitch, window, row, part):
+    """A vector of tiles of one channel, transformed.
+
+    Args:
+        tile: Tile
+        transform: Winograd
+        out: written float32*: (positions, lanes), positions ``pitch`` apart
+        pitch: int
+        window: float32*: the tiles' first row, rows ``row`` apart, of parts of ``part`` values
+        row, part: int
+    """
+    transform_inputs(tile, transform, out, pitch, window, row, part)
 
 
 @kernel
-def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut, transform, tile):
+def _transform(forward, tiles, source, window, channel0, channel1, row0, row1, shape, cut, transform, tile):
     """The rows of tiles row0 .. row1 - 1 of one image, transformed.
 
     Args:
+        forward: kernel: as `transform_inputs_of`
         tiles: written float32*: the first one's place
         source: float32*: the image
         window: written float32*: the worker's scratch memory
@@ -143,7 +172,7 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
                 line = shifted(window, c * cut.plane + y * transform.step * cut.row)
                 out = shifted(tiles, (channel + c) * cut.pitch + y * cut.across)
                 for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
-                    transform_inputs(
+                    forward(
                         tile, transform, shifted(out, x), shape.c * cut.pitch, shifted(line, x), cut.row, part
                     )  # fmt: skip
 
@@ -158,8 +187,8 @@ def winograd(
     """A convolution with all that follows it, tile by tile, for some images.
 
     Args:
-        out: written float32[count_images(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
-        source: float32[count_images(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
+        out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
+        source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
         tiles: float32[shared_tiles(shape, cut, transform)]: of `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
         singles: float32[6, finish.pitch]: see `epilogue.Finish`
@@ -175,13 +204,44 @@ def winograd(
         tile: Tile
 
     Requires:
-        covers_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile)
         is_finish(finish, shape.out_h * shape.out_w)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
+    """
+    run_winograd(
+        queue, transform_inputs_of, _multiply_filters, finish_filters, 1, out, source, tiles, weights, singles, doubles,
+        scratch, tasks, offsets, shape, cut, finish, transform, tile,
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def _multiply_filters(tile, count, sums, weights, pixels, offsets, depth, ahead, step):
+    """A block of sums, from 0 on.
+
+    Args:
+        tile, count, sums, weights, pixels, offsets, depth, ahead, step: any: as for `multiply.multiply_filters`
+    """
+    multiply_filters(tile, count, sums, True, weights, pixels, offsets, depth, ahead, step)
+
+
+@kernel(forceinline=True)
+def run_winograd(
+    queue, forward, multiply, leave, per_word, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets,
+    shape, cut, finish, transform, tile,
+):  # fmt: skip
+    """The tasks of a `winograd`, of which each thread takes some.
+
+    Args:
+        queue: any
+        forward, multiply, leave: kernel: as `transform_inputs_of`, `_multiply_filters`, `epilogue.finish_filters`
+        per_word: int: filters of a word of ``out``
+        out: written float32[any]
+        source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile: any: as
+            for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
@@ -203,22 +263,24 @@ def winograd(
                 image = pointer(source, row // cut.down * cut.next_in)
                 first = row // cut.down * cut.down
                 place = shifted(seen, (row - row0) * cut.across)
-                _transform(place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile)
+                _transform(forward, place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile)
                 row = end
         for block in range(block0, block1):
             at = pointer(weights, block * transform.positions * shape.c * tile.filters)
-            _multiply(window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile)
+            _multiply(multiply, window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile)
             _finish(
-                pointer(out, 0), window, row0, row1, block * tile.filters, pointer(singles, block * tile.filters),
-                pointer(doubles, block * tile.filters), shape, cut, finish, transform, tile,
+                leave, per_word, pointer(out, 0), window, row0, row1, block * tile.filters,
+                pointer(singles, block * tile.filters), pointer(doubles, block * tile.filters), shape, cut, finish,
+                transform, tile,
             )  # fmt: skip
 
 
 @kernel
-def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile):
+def _multiply(multiply, window, seen, weights, offsets, tiles, shape, cut, transform, tile):
     """Sums of one block of filters: position by position, its weights meet all tiles.
 
     Args:
+        multiply: kernel: as `_multiply_filters`
         window: written float32*: the worker's scratch memory
         seen: float32*: the first of the transformed tiles
         weights: float32*: of the block
@@ -240,18 +302,19 @@ def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile
             first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
             ahead, pixels = shifted(weights, (tile.filters + step * piece) * shape.c), shifted(mine, first)
             fetch_before(tile, ahead, step * shape.c, pixels, first, end - first, offsets, shape.c)
-            multiply_filters(
-                tile, end - first, shifted(sums, first * tile.filters), True, weights, pixels, offsets, shape.c, ahead,
-                step,
+            multiply(
+                tile, end - first, shifted(sums, first * tile.filters), weights, pixels, offsets, shape.c, ahead, step
             )  # fmt: skip
         weights = shifted(weights, shape.c * tile.filters)
 
 
 @kernel
-def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile):
+def _finish(leave, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile):
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
+        leave: kernel: as `epilogue.finish_filters`
+        per_word: int: filters of a word of ``out``
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
         row0, row1: int: first row of tiles, and behind the last
@@ -270,7 +333,7 @@ def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, fini
     spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
     for row in range(row0, row1):
         image, y = row // cut.down, row % cut.down * transform.outputs
-        image_out = shifted(out, image * cut.next_out + filter0 * spatial)
+        image_out = shifted(out, image * cut.next_out + filter0 // per_word * spatial)
         height = min(transform.outputs, shape.out_h - y)
         if cut.pool_h > 0:
             target, plane = shifted(window, cut.band), height * shape.out_w
@@ -286,12 +349,12 @@ def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, fini
                     )  # fmt: skip
             column = x * transform.outputs
             for j in range(height):
-                finish_filters(
+                leave(
                     tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
                     min(width, shape.out_w - column), singles, doubles, finish,
                 )  # fmt: skip
         if cut.pool_h > 0:
             pool_rows(
                 tile, shifted(image_out, y // 2 * cut.pool_w), spatial, cut.pool_w, target, plane, height, shape.out_w,
-                present, min((y + height + 1) // 2, cut.pool_h) - y // 2,
+                (present + per_word - 1) // per_word, min((y + height + 1) // 2, cut.pool_h) - y // 2,
             )  # fmt: skip

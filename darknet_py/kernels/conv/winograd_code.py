@@ -22,7 +22,8 @@ from llvmlite import ir
 from ...typing import Doubles
 from ..runtime.compile_time import compile_time
 from ..runtime.later import intrinsic, types
-from ..vector.llvm import INT, broadcast, fused_multiply_add, load_vector, store_vector
+from ..vector.llvm import INT, INT32, broadcast, fused_multiply_add, load_vector, store_vector
+from ..vector.pairs import joined, lower_of, upper_of
 from ..vector.tile import Tile
 
 _FLOATS = ir.FloatType().as_pointer()
@@ -121,6 +122,41 @@ def transform_inputs(
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         name = f"transform_inputs_{step}_{size}"
+        builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT, INT], emit), args[2:])
+        return context.get_dummy_value()
+
+    int64 = types.int64
+    return types.void(tile, transform, out, int64, window, int64, int64), codegen
+
+
+@intrinsic
+def transform_pairs(
+    typingctx: Any, tile: Any, transform: Any, out: Any, pitch: Any, window: Any, row: Any, part: Any
+) -> Any:
+    """As `transform_inputs`, of words of bfloat16 numbers: computed in float32, then rounded."""
+    step, size = transform.value.step, transform.value.inputs
+
+    def emit(builder: Any, arguments: Sequence[Any]) -> None:
+        out, pitch, window, row, part = arguments
+
+        def positions(half: Any) -> list[Any]:
+            lines = []
+            for y in range(size):
+                first = builder.gep(window, [builder.mul(row, INT(y))])
+                taps = [builder.add(builder.mul(part, INT(x % step)), INT(x // step)) for x in range(size)]
+                words = [load_vector(builder, builder.gep(first, [tap]), tile.value.lanes) for tap in taps]
+                line = [half(builder, builder.bitcast(each, ir.VectorType(INT32, tile.value.lanes))) for each in words]
+                lines.append(_forward(builder, tile.value, transform.value, line))
+            columns = [_forward(builder, tile.value, transform.value, column) for column in zip(*lines, strict=True)]
+            return [columns[x][y] for y in range(size) for x in range(size)]
+
+        both = zip(positions(lower_of), positions(upper_of), strict=True)
+        for number, (lower, upper) in enumerate(both):
+            place = builder.gep(out, [builder.mul(pitch, INT(number))])
+            store_vector(builder, joined(builder, lower, upper), place)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        name = f"transform_pairs_{step}_{size}"
         builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT, INT], emit), args[2:])
         return context.get_dummy_value()
 

@@ -68,6 +68,14 @@ def _called(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
     return builder.call(function, arguments)
 
 
+def joined(builder: Any, lower: Any, upper: Any) -> Any:
+    """Words of the numbers of two channels, rounded."""
+    halves, lanes = _rounded(builder, lower, upper), lower.type.count
+    order = [i // 2 + i % 2 * lanes for i in range(2 * lanes)]
+    mixed = builder.shuffle_vector(halves, halves, ir.Constant(ir.VectorType(INT32, 2 * lanes), order))
+    return _as_floats(builder, mixed)
+
+
 def _as_floats(builder: Any, halves: Any) -> Any:
     return builder.bitcast(halves, ir.VectorType(ir.FloatType(), halves.type.count // 2))
 
@@ -102,13 +110,9 @@ def larger_pairs(builder: Any, a: Any, b: Any) -> Any:
 @intrinsic
 def join_pairs(typingctx: Any, lower: Any, upper: Any) -> Any:
     """Words of the numbers of two channels, rounded."""
-    lanes = lower.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        halves = _rounded(builder, *args)
-        order = [i // 2 + i % 2 * lanes for i in range(2 * lanes)]
-        mixed = builder.shuffle_vector(halves, halves, ir.Constant(ir.VectorType(INT32, 2 * lanes), order))
-        return _as_floats(builder, mixed)
+        return joined(builder, *args)
 
     return lower(lower, upper), codegen
 

@@ -7,20 +7,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.bf16.finish import PairFinish
+from ...kernels.bf16.moves import round_bf16
 from ...kernels.bf16.shortcut import shortcut_bf16
 from ..coefficients import coefficients
 from ..conv_cut import cut_work, offsets
+from ..convolution import conv_shape
 from ..memory import aligned_floats
+from ..step import Step
+from ..winograd import choose_transform, pack_tiles, winograd_steps
 from .words import numbers_of, pack_words, word_shape, word_tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...kernels.conv.convolution import ConvShape, Cut
+    from ...kernels.conv.winograd_code import Winograd
+    from ...kernels.vector.tile import Tile
     from ...layers import Convolutional, Shortcut
     from ...typing import Floats
     from ..context import LayerContext
-    from ..step import Step
+
+
+CHOOSE = choose_transform
 
 
 def rounded(values: Floats) -> NDArray[np.uint16]:
@@ -42,6 +50,10 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
         normalize=0, code=profile.activation_code(layer.activation, fused=True), divided=0, pitch=singles.shape[1],
         floats=int(not context.writes_narrow),
     )  # fmt: skip
+    transform = CHOOSE(shape, context.threads, tile)
+    if transform and layer.c % numbers.per_word == 0:
+        packed = context.stored(transform, lambda: _tiles(arrays["weights"], layer, transform, tile, context))
+        return winograd_steps(transform, shape, packed, (singles, doubles), finish, tile, context)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
     key = cut.block, cut.channels * shape.size**2
@@ -59,6 +71,18 @@ def _packed(weights: Floats, layer: Convolutional, shape: ConvShape, cut: Cut, c
     if context.dry:
         return aligned_floats(-(-layer.n // cut.block) * cut.block * shape.c * shape.size**2)
     return pack_words(rounded(weights).reshape(layer.n, layer.c, layer.size, layer.size), cut)
+
+
+def _tiles(weights: Floats, layer: Convolutional, transform: Winograd, tile: Tile, context: LayerContext) -> Floats:
+    """Weights, transformed in float32 and rounded: of an even number of channels."""
+    values = pack_tiles(weights, transform, conv_shape(layer), tile, context)
+    words = aligned_floats(values.size // 2)
+    context.prepare(
+        Step.of(
+            round_bf16, out=words, x=values, channels=values.size // tile.filters, cells=tile.filters, tile=tile
+        )
+    )  # fmt: skip
+    return words
 
 
 def shortcut_steps(layer: Shortcut, context: LayerContext) -> list[Step]:

@@ -1,0 +1,96 @@
+"""Winograd's minimal filtering of words of bfloat16 numbers: transforms in float32, products of rounded numbers."""
+
+from __future__ import annotations
+
+from ..conv.winograd import TASK_NUMBERS, run_transforms, run_winograd, shared_tiles
+from ..conv.winograd_code import transform_pairs
+from ..runtime.jit import kernel
+from ..runtime.work import plan_kernel
+from ..words.multiply import multiply_words
+from .finish import finish_columns
+
+
+@kernel(forceinline=True)
+def _transform_pairs(tile, transform, out, pitch, window, row, part):
+    """A vector of tiles of one word of channels, transformed.
+
+    Args:
+        tile, transform, out, pitch, window, row, part: any: as for `conv.winograd.transform_inputs_of`
+    """
+    transform_pairs(tile, transform, out, pitch, window, row, part)
+
+
+@kernel(forceinline=True)
+def _multiply(tile, count, sums, weights, pixels, offsets, depth, ahead, step):
+    """A block of sums, from 0 on.
+
+    Args:
+        tile, count, sums, weights, pixels, offsets, depth, ahead, step: any: as for `multiply_words`
+    """
+    multiply_words(tile, False, count, sums, True, weights, pixels, offsets, depth, ahead, step)
+
+
+@plan_kernel(
+    tasks=lambda shape, cut: -(-shape.c // cut.channels),
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
+def transform_tiles_bf16(queue, tiles, source, scratch, images, shape, cut, transform, tile):
+    """As `conv.winograd.transform_tiles`, of words: ``shape.c`` counts words of channels.
+
+    Args:
+        tiles: written float32[transform.positions, shape.c, cut.pitch]: words
+        source: float32[images:cut.next_in, shape.c, shape.h, shape.w]: words
+        scratch: temporary float32[workers, cut.scratch]: see `winograd_bf16`
+        images: int
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        cut.shared == 1 and tile.words == 2
+        cut.pitch >= images * cut.down * cut.across
+    """
+    run_transforms(queue, _transform_pairs, tiles, source, scratch, images, shape, cut, transform, tile)
+
+
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
+def winograd_bf16(
+    queue, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile
+):
+    """As `conv.winograd.winograd`, of words: ``shape.c`` counts words of channels.
+
+    Args:
+        out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n if finish.floats else -(-shape.n // 2),
+            output_plane(shape, cut)]: words, or values
+        source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]: words
+        tiles: float32[shared_tiles(shape, cut, transform)]: of `transform_tiles_bf16`
+        weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: words
+        singles: float32[6, finish.pitch]: see `conv.epilogue.Finish`
+        doubles: float64[2, finish.pitch]: likewise
+        scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.winograd.winograd`
+        offsets: int64[shape.c + AHEAD]: multiples of cut.pitch
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        finish: PairFinish
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        tiles_cover_all(tasks, shape, cut, tile)
+        tile.words == 2 and tile.filters == 2 * tile.lanes
+        is_pair_finish(finish) and not (finish.floats and cut.pool_h)
+        shape.size == transform.inputs and shape.stride == transform.step
+        cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
+        finish.pitch >= shape.n + tile.filters
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
+    """
+    run_winograd(
+        queue, _transform_pairs, _multiply, finish_columns, 1 if finish.floats else 2, out, source, tiles, weights,
+        singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile,
+    )  # fmt: skip
