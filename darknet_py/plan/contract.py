@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 SHARED: dict[str, object] = {
     "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "output_plane": output_plane,
     "FILTERS": FILTERS, "PIXELS": PIXELS, "block_sides": block_sides, "count_images": count_images,
-    "covers_all": covers_all, "is_word_finish": is_word_finish, "is_pair_finish": is_pair_finish, "count_tiled": count_tiled, "tiles_cover_all": tiles_cover_all,
+    "covers_all": covers_all, "is_word_finish": is_word_finish, "is_pair_finish": is_pair_finish,
+    "count_tiled": count_tiled, "tiles_cover_all": tiles_cover_all,
 }  # fmt: skip
 """What expressions may name in every kernel: its module need not import that for its docstring."""
 

@@ -17,6 +17,7 @@ from .step import Step
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..kernels.bf16.finish import PairFinish
     from ..kernels.conv.convolution import ConvShape
     from ..kernels.conv.epilogue import Finish
     from ..kernels.conv.winograd_code import Winograd
@@ -51,7 +52,10 @@ Winograd's are more."""
 
 
 def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | None:
-    """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without."""
+    """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without.
+
+    (Processors make one vector of dot products a cycle, where they make two of others: then transforms count for less.)
+    """
     if shape.size != 3 or shape.stride > 2 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
         return None
     pixels = shape.out_h * shape.out_w
@@ -74,12 +78,12 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
 
 
 def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
-    return max(products / (2 * tile.lanes * threads), 4 * weights / MEMORY)
+    return max(products / ((1 if tile.words else 2) * tile.lanes * threads), 4 * weights / MEMORY)
 
 
 def winograd_steps(
     transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
-    finish: Finish, tile: Tile, context: LayerContext,
+    finish: Finish | PairFinish, tile: Tile, context: LayerContext,
 ) -> list[Step]:  # fmt: skip
     """The steps that compute a convolution.
 
@@ -115,7 +119,7 @@ def _images(buffer: Floats, start: int, count: int, images: int, pitch: int) -> 
 
 def _steps_of_some(
     transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
-    finish: Finish, tile: Tile, context: LayerContext,
+    finish: Finish | PairFinish, tile: Tile, context: LayerContext,
 ) -> list[Step]:  # fmt: skip
     """`winograd_steps` of so few images that their tiles may be transformed together."""
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)

@@ -263,11 +263,15 @@ def run_winograd(
                 image = pointer(source, row // cut.down * cut.next_in)
                 first = row // cut.down * cut.down
                 place = shifted(seen, (row - row0) * cut.across)
-                _transform(forward, place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile)
+                _transform(
+                    forward, place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile
+                )
                 row = end
         for block in range(block0, block1):
             at = pointer(weights, block * transform.positions * shape.c * tile.filters)
-            _multiply(multiply, window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile)
+            _multiply(
+                multiply, window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile
+            )
             _finish(
                 leave, per_word, pointer(out, 0), window, row0, row1, block * tile.filters,
                 pointer(singles, block * tile.filters), pointer(doubles, block * tile.filters), shape, cut, finish,

@@ -9,6 +9,7 @@ import numpy as np
 from ...kernels.bf16.finish import PairFinish
 from ...kernels.bf16.moves import round_bf16
 from ...kernels.bf16.shortcut import shortcut_bf16
+from ...kernels.vector.tile import AVX512
 from ..coefficients import coefficients
 from ..conv_cut import cut_work, offsets
 from ..convolution import conv_shape
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from ...layers import Convolutional, Shortcut
     from ...typing import Floats
     from ..context import LayerContext
-
-
-CHOOSE = choose_transform
+    from ..convolution import Chooser
 
 
 def rounded(values: Floats) -> NDArray[np.uint16]:
@@ -38,8 +37,11 @@ def rounded(values: Floats) -> NDArray[np.uint16]:
     return np.where(np.isnan(values), bits >> 16 | 0x40, halves).astype(np.uint16)
 
 
-def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:
-    """One step: sums of products, and what follows them."""
+def convolutional_steps(layer: Convolutional, context: LayerContext, choose: Chooser = choose_transform) -> list[Step]:
+    """Sums of products, and what follows them: in one step, or tile by tile (see `plan.convolution`).
+
+    Which of the two depends neither on the processor's vectors nor on the threads, and so do no bits.
+    """
     numbers, profile = numbers_of(context), context.profile
     tile, shape = word_tile(context.tile, numbers), word_shape(layer, numbers)
     arrays = context.arrays
@@ -50,8 +52,8 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
         normalize=0, code=profile.activation_code(layer.activation, fused=True), divided=0, pitch=singles.shape[1],
         floats=int(not context.writes_narrow),
     )  # fmt: skip
-    transform = CHOOSE(shape, context.threads, tile)
-    if transform and layer.c % numbers.per_word == 0:
+    transform = choose(shape, 1, word_tile(AVX512, numbers)) if layer.c % numbers.per_word == 0 else None
+    if transform:
         packed = context.stored(transform, lambda: _tiles(arrays["weights"], layer, transform, tile, context))
         return winograd_steps(transform, shape, packed, (singles, doubles), finish, tile, context)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
