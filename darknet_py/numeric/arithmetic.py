@@ -131,11 +131,15 @@ class Arithmetic:
         """The first layer whose bits it does not promise, if there is one."""
         return None
 
-    def check_covers(self, network: Network) -> None:
-        """Raise `DarknetError` if this machine cannot compute it, or does not promise the bits of some layer."""
+    def check_here(self) -> None:
+        """Raise `DarknetError` if this machine cannot compute it."""
         why = self.why_not_here()
         if why is not None:
             raise DarknetError(why)
+
+    def check_covers(self, network: Network) -> None:
+        """Raise `DarknetError` if this machine cannot compute it, or does not promise the bits of some layer."""
+        self.check_here()
         layer = self.uncovered(network)
         if layer is not None:
             raise network.error(

@@ -20,7 +20,7 @@ Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
 """Vectors and scalars of a k, made with a builder from k and its offset."""
 
 
-_PRODUCTS = {BYTES: (INT32, dot), PAIRS: (ir.FloatType(), dot_pairs)}
+PRODUCTS = {BYTES: (INT32, dot), PAIRS: (ir.FloatType(), dot_pairs)}
 """By what words are: the type of sums, and what adds a word's products to them: builder, sums, pixels, weights."""
 
 
@@ -109,7 +109,7 @@ def _loop(
 ) -> None:
     """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
     _, sums, fresh, _, _, offsets, depth, *_ = function.args
-    number, add = _PRODUCTS[tile.words]
+    number, add = PRODUCTS[tile.words]
 
     def products(k: Any, offset: Any, before: Values) -> Values:
         lines, ones = operands(builder, k, offset)
