@@ -117,7 +117,7 @@ def test_a_warm_up_leaves_nothing_to_compile() -> None:
 def test_profiles_are_checked() -> None:
     assert need_profiles(["all"]) == usable_profiles()
     assert "ieee" in usable_profiles()
-    assert "'make-own', 'int8', 'all'" in run("warmup", "--math", "fuzzy", code=2).stderr
+    assert "'make-own', 'int8', 'bf16', 'all'" in run("warmup", "--math", "fuzzy", code=2).stderr
     with pytest.raises(DarknetError, match="choose from ieee, make"):
         need_profiles(["fuzzy"])
 

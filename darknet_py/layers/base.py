@@ -197,6 +197,11 @@ class Layer:
         return self.passes_values and self.out.image
 
     @property
+    def halves(self) -> bool:
+        """Whether it can be computed in bfloat16."""
+        return self.quantizes
+
+    @property
     def quantizes_since(self) -> int:
         """The first format of calibrations in which it counts as such (`calibration.FORMAT`)."""
         return 1

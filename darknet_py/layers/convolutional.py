@@ -174,6 +174,10 @@ class Convolutional(Weighted):
         return plain and reads_words and whole and products <= MOST_PRODUCTS and acts_alone(self.activation)
 
     @property
+    def halves(self) -> bool:
+        return self.quantizes and self.groups == 1
+
+    @property
     def quantizes_since(self) -> int:
         return 2 if self.groups > 1 else 1
 

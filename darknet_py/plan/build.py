@@ -138,8 +138,9 @@ class Plan:
             return {}
         scales = [formats.scales[source] for source in layer.sources] if formats.scales else []
         out = self.layout.pools.get(layer.index, layer.index)
-        scale = formats.scales.get(layer.index) if out in formats.stored else None
-        return {"narrow": formats.narrow, "scales": scales, "scale": scale}
+        stored = out in formats.stored
+        scale = formats.scales.get(layer.index) if stored else None
+        return {"narrow": formats.narrow, "writes_narrow": stored, "scales": scales, "scale": scale}
 
     def _as_read(self, layer: Layer, source: int, image: int, images: int) -> Floats:
         """A source's output in the format in which a layer reads it."""

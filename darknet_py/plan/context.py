@@ -58,6 +58,7 @@ class LayerContext:
         inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
         dry: the steps are made to be verified or printed: nothing is packed, weights stay zeros.
         narrow: the format in which the layer computes, if that is not float32.
+        writes_narrow: its output lies in that format, too; else in float32.
         scales: of its sources in that format.
         scale: of its output; None: float32.
         chain: the layers that its step is to compute as well; then ``sources`` are the chain's.
@@ -79,6 +80,7 @@ class LayerContext:
     inner: Floats | None = None
     dry: bool = False
     narrow: NumberFormat | None = None
+    writes_narrow: bool = False
     scales: Sequence[Scale] = ()
     scale: Scale | None = None
     chain: Chain | None = None

@@ -10,10 +10,10 @@ import numpy as np
 from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
 from ..kernels.conv.winograd_pack import pack_winograd
-from ..kernels.vector.tile import HALVES
+from ..kernels.vector.tile import BYTES, HALVES, PAIRS
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
-from .processor import USUAL, ZEN4
+from .processor import PAIRED, USUAL, ZEN4, Pace
 from .step import Step
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
     """
     if shape.size != 3 or shape.stride > 2 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
         return None
-    if tile.words and not (tile.bytes == HALVES and shape.stride == 1 and shape.c <= MOST_PAIRS):
+    whole = tile.words == BYTES
+    if whole and not (tile.bytes == HALVES and shape.stride == 1 and shape.c <= MOST_PAIRS):
         return None
-    pixels, pace = shape.out_h * shape.out_w, ZEN4 if tile.embedded else USUAL
+    pixels, pace = shape.out_h * shape.out_w, _pace(tile)
     plain = _cycles(9 * shape.c * shape.n * pixels, 9 * shape.c * shape.n, threads, tile)
     costs: list[tuple[float, Winograd | None]] = [(plain, None)]
-    for transform in (F2,) if tile.words else (F2, F4) if shape.stride == 1 else (F4_HALVING,):
+    for transform in (F2,) if whole else (F2, F4) if shape.stride == 1 else (F4_HALVING,):
         down, across = -(-shape.out_h // transform.outputs), -(-shape.out_w // transform.outputs)
         tiles = down * across
         pieces = -(-tiles // tile.columns)
@@ -82,7 +83,8 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
         products = transform.positions * shape.c * filters * columns
         inputs = FORWARD * shape.c * down * -(-across // tile.lanes)
         outputs = BACK * filters // tile.lanes * tiles
-        transforms = transform.positions * (inputs + outputs) * pace.products * tile.lanes
+        numbers = 2 if tile.words == PAIRS else 1  # both of a word are transformed
+        transforms = numbers * transform.positions * (inputs + outputs) * pace.products * tile.lanes
         costs.append(
             (_cycles(products + transforms, transform.positions * shape.c * filters, threads, tile), transform)
         )
@@ -90,8 +92,12 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
 
 
 def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
-    pace = ZEN4 if tile.embedded else USUAL
-    return max(products / (pace.products * tile.lanes * threads), 4 * weights / MEMORY)
+    return max(products / (_pace(tile).products * tile.lanes * threads), 4 * weights / MEMORY)
+
+
+def _pace(tile: Tile) -> Pace:
+    """What a core makes in a cycle of the products of a tile's lanes."""
+    return PAIRED if tile.words == PAIRS else ZEN4 if tile.embedded else USUAL
 
 
 def winograd_steps(
