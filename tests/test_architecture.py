@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROWS = [
-    {"errors", "version", "terminal", "geometry", "typing"},
+    {"errors", "version", "terminal", "geometry", "locks", "typing"},
     {"dialect"},
     {"formats"},
     {"layers"},

@@ -178,6 +178,11 @@ class Convolutional(Weighted):
         return 2 if self.groups > 1 else 1
 
     @property
+    def beginning(self) -> int | None:
+        as_it_lies = self.size == 1 and not (self.skips or self.pad) and self.groups == 1
+        return self.c * self.sharp.h * self.sharp.w if as_it_lies else None
+
+    @property
     def brief(self) -> str:
         groups = f" in {self.groups} groups" if self.groups > 1 else ""
         return f"conv {self.n} {self.size}x{self.size}/{self.stride}{groups}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..numeric.number_format import NumberFormat
     from ..numeric.quantization import Scale
     from ..typing import Floats
+    from .chains import Chain
     from .pool import Context
 
 TOGETHER = 2**17
@@ -59,6 +60,8 @@ class LayerContext:
         narrow: the format in which the layer computes, if that is not float32.
         scales: of its sources in that format.
         scale: of its output; None: float32.
+        chain: the layers that its step is to compute as well; then ``sources`` are the chain's.
+        chain_arrays: the stored arrays of the chain's convolutions.
     """
 
     sources: Sequence[Floats]
@@ -78,6 +81,8 @@ class LayerContext:
     narrow: NumberFormat | None = None
     scales: Sequence[Scale] = ()
     scale: Scale | None = None
+    chain: Chain | None = None
+    chain_arrays: Sequence[Mapping[str, Floats]] = ()
 
     @property
     def x(self) -> Floats:

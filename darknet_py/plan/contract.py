@@ -20,7 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..kernels.conv.convolution import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
-from ..kernels.conv.epilogue import is_finish
+from ..kernels.conv.epilogue import has_slope, is_finish
 from ..kernels.conv.multiply import AHEAD
 from ..kernels.int8.finish import is_word_finish
 from ..kernels.layers.activations import is_code
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SHARED: dict[str, object] = {
     "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "output_plane": output_plane,
     "FILTERS": FILTERS, "PIXELS": PIXELS, "block_sides": block_sides, "count_images": count_images,
-    "covers_all": covers_all, "is_word_finish": is_word_finish,
+    "covers_all": covers_all, "is_word_finish": is_word_finish, "has_slope": has_slope.py_func,
 }  # fmt: skip
 """What expressions may name in every kernel: its module need not import that for its docstring."""
 

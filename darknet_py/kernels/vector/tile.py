@@ -59,6 +59,11 @@ class Tile:
         return self.lanes * 2
 
     @property
+    def single(self) -> int:
+        """Columns of a block of pixels x 1 vector of filters."""
+        return -(-self.columns // 8) * 8
+
+    @property
     def fetches_within(self) -> bool:
         """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
         return self.lanes >= 16

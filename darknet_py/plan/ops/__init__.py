@@ -131,6 +131,10 @@ def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
     if type(layer) not in HANDLERS:
         raise TypeError(f"no kernel runs [{layer.kind}]")
+    if context.chain is not None:
+        from ..bottleneck import bottleneck_steps  # imported by the few networks that have one
+
+        return bottleneck_steps(context.chain, context)
     if context.narrow is not None:
         return NARROW[context.narrow.name][type(layer)](layer, context)
     activation = getattr(layer, "activation", None)
