@@ -17,7 +17,7 @@ STARTING = 70_000
 
 def main() -> None:
     """Run the command line."""
-    _start_quickly()
+    start_quickly()
     if why := why_not_here():
         sys.exit(f"Error: {why}")
     try:
@@ -32,7 +32,7 @@ def main() -> None:
     run()
 
 
-def _start_quickly() -> None:
+def start_quickly() -> None:
     """Have Python look for cycles neither among the modules, while they are imported, nor in all of the memory at the
     end of the process: together a tenth of the time of a command for one picture."""
     usual = gc.get_threshold()
@@ -41,7 +41,7 @@ def _start_quickly() -> None:
         gc.callbacks.remove(begin)
         gc.set_threshold(*usual)
 
-    if gc.isenabled() and usual[0]:
+    if gc.isenabled() and usual[0] not in (0, STARTING):
         gc.callbacks.append(begin)
         gc.set_threshold(STARTING, *usual[1:])
     atexit.register(gc.freeze)

@@ -327,4 +327,6 @@ def need_profiles(names: Sequence[str]) -> list[str]:
     unknown = [name for name in names if name not in PROFILES]
     if unknown:
         raise DarknetError(f"unknown arithmetic profile '{unknown[0]}'; choose from {', '.join(PROFILES)}, all")
+    for name in names:
+        PROFILES[name].check_here()
     return list(names)

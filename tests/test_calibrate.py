@@ -306,6 +306,11 @@ def test_without_a_calibration_the_error_says_what_to_run(net: Net, tmp_path: Pa
     network, _, weights = net
     with pytest.raises(DarknetError, match=r"tiny.weights.int8.json: .*not there: darknet-py calibrate \S*tiny.cfg"):
         find_calibration(network, weights)
+    other = read_network(network.path, dialect="alexeyab")
+    with pytest.raises(DarknetError, match=r"tiny.weights IMAGES\.\.\. --dialect alexeyab -o a.json makes it"):
+        find_calibration(other, weights, "a.json")
+    with pytest.raises(DataError, match="is no file: math=int8 needs one here"):
+        find_calibration(network, weights, tmp_path)
 
 
 def test_a_calibration_of_other_weights_or_another_network_is_refused(
@@ -326,6 +331,11 @@ def test_a_calibration_of_other_weights_or_another_network_is_refused(
         with pytest.raises(DataError, match=r"in changed.cfg: it was made of another network"):
             read_calibration(changed, weights, path)
     assert structure_of(read_network(network.path, size=(64, 32))) == structure_of(network)
+    asked = read_network(network.path, dialect="alexeyab")
+    with pytest.raises(
+        DataError, match=r"made in the dialect 'darknet', this is alexeyab; .* --dialect alexeyab again"
+    ):
+        read_calibration(asked, weights, path)
 
 
 def test_a_file_of_the_first_format_serves_networks_without_what_was_in_float32_then(

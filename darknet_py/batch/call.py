@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from ..locks import ForkLock
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -105,7 +106,7 @@ class DetectBatch:
 _WORKERS: dict[DetectBatch, Worker] = {}
 """The network of this process: what is unpickled for each task finds it here."""
 
-_LOCK = threading.Lock()
+_LOCK = ForkLock()
 
 
 def _frozen(value: Any) -> Any:

@@ -11,7 +11,7 @@ import click
 
 from ..formats.text import is_file
 
-WRITTEN = {"json_file", "output", "out", "out_cfg", "plot", "report"}
+WRITTEN = {"chart", "json_file", "out", "out_cfg", "output", "picture", "plot", "report"}
 """Parameters of commands that name files to be written; all others that name files name such as are read."""
 
 

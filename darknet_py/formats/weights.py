@@ -143,6 +143,9 @@ def _map_values(file: BinaryIO, offset: int, size: int) -> NDArray[np.float32]:
     return np.memmap(file, "<f4", "r", offset, (count,)) if count else np.zeros(0, np.float32)
 
 
+_FEW = 2**16
+"""Bytes for which no question to the system is worth its time."""
+
 _POPULATE_READ = 22
 """Linux's ``MADV_POPULATE_READ``, which Python has no name for."""
 
@@ -168,6 +171,8 @@ def drop_pages(values: NDArray[np.float32]) -> None:
 
 def _advise(values: NDArray[np.float32], advice: int) -> None:
     """Call ``madvise`` for the whole pages of a view on a file."""
+    if values.nbytes < _FEW:
+        return
     base: object = values
     while isinstance(base, np.ndarray):
         base = base.base

@@ -15,9 +15,8 @@ from llvmlite import binding, ir
 
 from ..runtime.later import intrinsic, types
 from ..runtime.processor import architecture_of, host
-from .llvm import INT32, vector_type
-from .tile import AVX2, HALVES, SIGNED, SSE, UNSIGNED, Tile
-from .words import BYTES
+from .llvm import INT32
+from .tile import AVX2, BYTES, HALVES, SIGNED, SSE, UNSIGNED, Tile
 
 _BYTE, _HALF = ir.IntType(8), ir.IntType(16)
 
@@ -134,6 +133,12 @@ def add_dots(builder: Any, tile: Tile, sums: Any, pixels: Any, weights: Any) -> 
     return row.products(builder, sums, pixels, weights)
 
 
+def operand_of(builder: Any, tile: Tile, words: Any, part: int) -> Any:
+    """LLVM code: what is multiplied of vectors of words, see `operand`; of float32 that is what they are."""
+    value = builder.bitcast(words, ir.VectorType(INT32, tile.lanes))
+    return builder.bitcast(_operand(builder, value, tile.bytes, part), words.type)
+
+
 @intrinsic
 def add_dot(typingctx: Any, tile: Any, sums: Any, pixels: Any, weights: Any) -> Any:
     """``sums`` (int32 lanes) + the products of each lane's four bytes, pixels' and weights' as they lie in memory.
@@ -182,15 +187,9 @@ def operand(typingctx: Any, tile: Any, words: Any, part: Any) -> Any:
 
     `SIGNED`: the numbers - 128. `HALVES`: numbers 0 and 2 as 16 bits; as the second part, 1 and 3.
     """
-    lanes, shape = tile.value.lanes, tile.value
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, words_, part = args
-        value = builder.bitcast(words_, ir.VectorType(INT32, lanes))
-        found = _operand(builder, value, shape.bytes, 0)
-        if shape.parts > 1:
-            second = _operand(builder, value, shape.bytes, 1)
-            found = builder.select(builder.icmp_signed("==", part, part.type(0)), found, second)
-        return builder.bitcast(found, vector_type(types.float32, lanes))
+        first, last = (operand_of(builder, tile.value, args[1], number) for number in (0, 1))
+        return builder.select(builder.icmp_signed("==", args[2], args[2].type(0)), first, last)
 
     return words(tile, words, types.int64), codegen

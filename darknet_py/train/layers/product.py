@@ -147,8 +147,11 @@ class Filtering:
     def multiply(self, out: Floats, packed: Floats, source: Floats) -> list[Step]:
         """The steps that filter all images."""
         context = LayerContext([source], out, {}, self.profile, self.threads, images=self.images, tile=self.tile)
-        coefficients = self.singles, self.doubles
-        return winograd_steps(self.transform, self.shape, packed, coefficients, self.finish, self.tile, context)
+        operands = {
+            "weights": packed, "singles": self.singles.reshape(-1), "doubles": self.doubles.reshape(-1),
+            "finish": self.finish,
+        }  # fmt: skip
+        return winograd_steps(self.transform, self.shape, operands, self.tile, context)
 
 
 def convolution_of(
