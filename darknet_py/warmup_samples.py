@@ -31,6 +31,11 @@ NARROW = cfg(
 )  # fmt: skip
 """What is computed in narrow numbers, read by convolutions that are."""
 
+FEW = cfg(
+    24, 8, 8, "maxpool size=2 stride=1", "upsample stride=2", "yolo classes=3 num=3 anchors=9,9,20,30,50,50"
+)  # fmt: skip
+"""What most detectors have besides convolutions."""
+
 DETECTORS = (
     cfg(
         3, 64, 64, _NORMED.format(8, 1), "maxpool size=2 stride=2", _NORMED.format(8, 2), "maxpool size=3 stride=1",
