@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..conv.convolution import Operands
 from ..conv.winograd import TASK_NUMBERS, run_transforms, run_winograd, shared_tiles
 from ..conv.winograd_code import transform_pairs
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
+from ..vector.simd import pointer
 from ..words.multiply import multiply_words
 from .finish import finish_columns
 
@@ -90,7 +92,10 @@ def winograd_bf16(
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
+    operands = Operands(
+        pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
+    )
     run_winograd(
-        queue, _transform_pairs, _multiply, finish_columns, 1 if finish.floats else 2, out, source, tiles, weights,
-        singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile,
+        queue, _transform_pairs, _multiply, finish_columns, 1 if finish.floats else 2, operands, source, tiles, scratch,
+        tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
+from .convolution import Operands
 from .epilogue import finish_filters
 from .fetch import fetch_before
 from .multiply import multiply_filters
@@ -108,7 +109,6 @@ def run_transforms(queue, forward, tiles, source, scratch, images, shape, cut, t
     """The tasks of a `transform_tiles`, of which each thread takes some.
 
     Args:
-        queue: any
         forward: kernel: as `transform_inputs_of`
         tiles: written float32[any]
         source, scratch, images, shape, cut, transform, tile: any: as for `transform_tiles`
@@ -212,9 +212,12 @@ def winograd(
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
+    operands = Operands(
+        pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
+    )
     run_winograd(
-        queue, transform_inputs_of, _multiply_filters, finish_filters, 1, out, source, tiles, weights, singles, doubles,
-        scratch, tasks, offsets, shape, cut, finish, transform, tile,
+        queue, transform_inputs_of, _multiply_filters, finish_filters, 1, operands, source, tiles, scratch, tasks,
+        shape, cut, finish, transform, tile,
     )  # fmt: skip
 
 
@@ -230,18 +233,16 @@ def _multiply_filters(tile, count, sums, weights, pixels, offsets, depth, ahead,
 
 @kernel(forceinline=True)
 def run_winograd(
-    queue, forward, multiply, leave, per_word, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets,
-    shape, cut, finish, transform, tile,
+    queue, forward, multiply, leave, per_word, operands, source, tiles, scratch, tasks, shape, cut, finish, transform,
+    tile,
 ):  # fmt: skip
     """The tasks of a `winograd`, of which each thread takes some.
 
     Args:
-        queue: any
         forward, multiply, leave: kernel: as `transform_inputs_of`, `_multiply_filters`, `epilogue.finish_filters`
         per_word: int: filters of a word of ``out``
-        out: written float32[any]
-        source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile: any: as
-            for `winograd`
+        operands: Operands
+        source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
@@ -268,14 +269,12 @@ def run_winograd(
                 )
                 row = end
         for block in range(block0, block1):
-            at = pointer(weights, block * transform.positions * shape.c * tile.filters)
-            _multiply(
-                multiply, window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile
-            )
+            at = shifted(operands.weights, block * transform.positions * shape.c * tile.filters)
+            count, filter0 = (row1 - row0) * cut.across, block * tile.filters
+            _multiply(multiply, window, seen, at, operands.offsets, count, shape, cut, transform, tile)
             _finish(
-                leave, per_word, pointer(out, 0), window, row0, row1, block * tile.filters,
-                pointer(singles, block * tile.filters), pointer(doubles, block * tile.filters), shape, cut, finish,
-                transform, tile,
+                leave, per_word, operands.out, window, row0, row1, filter0, shifted(operands.singles, filter0),
+                shifted(operands.doubles, filter0), shape, cut, finish, transform, tile,
             )  # fmt: skip
 
 
