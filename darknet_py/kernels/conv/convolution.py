@@ -188,7 +188,6 @@ def run_tasks(
     """The tasks of a `convolution`, of which each thread takes some.
 
     Args:
-        queue: any
         block, per_word: any: as for `run_task`
         out: written float32[any]
         source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile: any: as for
