@@ -44,7 +44,7 @@ for function in (filters, pixels):
 WORDS = """
 import numba
 from numba import typeof, types
-from darknet_py.kernels.int8.multiply import multiply_words
+from darknet_py.kernels.words.multiply import multiply_words
 from darknet_py.kernels.runtime.numba_types import register
 from darknet_py.kernels.vector.dots import word_tile
 from darknet_py.kernels.vector.simd import pointer
