@@ -86,7 +86,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_every_layer_is_its_twin(built: Built) -> None:
     plan = bf16_plan(built, keep=built.numbers)
-    assert plan.formats.stored
+    assert plan.formats.computed  # (convolutions of several groups are not, in bfloat16)
     check(built, plan)
     exact, last = built.detector, built.network.output_layer.index
     exact.predict(built.x)

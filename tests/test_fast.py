@@ -149,6 +149,8 @@ def test_which_convolutions_are_tiled() -> None:
     assert chosen(Conv(1024, 13, 13, 1024, 3, pad=1), threads=64) is None, "so would F2's"
     assert chosen(Conv(3, 416, 416, 32, 3, pad=1)) is None, "too few channels"
     assert chosen(Conv(128, 104, 104, 256, 3, 2, 1)) == F4_HALVING
+    wide = Conv(32, 208, 208, 64, 3, 2, 1)
+    assert chosen(wide) is None and chosen(wide, ZEN4) == F4_HALVING, "fewer products count where they take longer"
     assert chosen(Conv(512, 26, 26, 1024, 3, 2, 1)) is None, "its weights would take longer to read than to use"
     for other in (Conv(64, 26, 26, 64, 3, 3, 1), Conv(64, 26, 26, 64, 1), Conv(64, 26, 26, 64, 3, 1, 1, 2)):
         assert chosen(other) is None

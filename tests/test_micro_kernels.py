@@ -96,6 +96,9 @@ def test_inner_loops(cpu: str, features: str, register: str, count: int, reposit
         assert "%rsp" not in loop, "sums leave the registers"
         assert register == "zmm" or "prefetch" not in loop
         assert not re.search(r"vfn?m(add|sub)", loop), "each product is rounded"
+        if register == "ymm":  # all products of a scalar, then all their sums
+            order = "".join(re.findall(r"\bv(mul|add)ps\b", loop)).replace("mul", "m").replace("add", "a")
+            assert re.fullmatch("(mmaa)+|(ma)+", order), order
         if cpu == "znver4":  # there, broadcasting into a register takes arithmetic units' time
             assert "vbroadcastss" not in loop and "{1to16}" in loop
 

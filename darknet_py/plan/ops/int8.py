@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ...layers import Convolutional, MultiShortcut
     from ...typing import Floats
     from ..context import LayerContext
+    from ..convolution import Chooser
     from ..step import Step
 
 MOST = 127
@@ -66,8 +67,8 @@ def quantized(weights: Floats, layer: Convolutional) -> Weights:
     return Weights(steps.reshape(shape), step, steps.sum(axis=1, dtype=np.int64))
 
 
-def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:
-    """One step: sums of products of integers, and what follows them."""
+def convolutional_steps(layer: Convolutional, context: LayerContext, choose: Chooser = choose_transform) -> list[Step]:
+    """Sums of products of integers, and what follows them; ``choose``: as for `plan.convolution.convolution_steps`."""
     numbers, scale, profile, tile = numbers_of(context), context.scale, context.profile, word_tile(context)
     code = profile.activation_code(layer.activation, fused=True)
     finish = WordFinish(
@@ -78,7 +79,7 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
         packed = context.stored("depthwise", lambda: _packed(layer, context, finish, tile, pack_taps))
         return [depthwise_step(layer, packed, finish, tile, context)]
     shape = word_shape(layer, numbers, tile)
-    transform = choose_transform(shape, context.threads, tile)
+    transform = choose(shape, context.threads, tile)
     if transform:
         tiles = partial(pack_word_tiles, transform=transform, tile=tile)
         packed = context.stored(transform, lambda: _packed(layer, context, finish, tile, tiles))
