@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from darknet_py.kernels.int8.multiply import multiply_words
 
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
 from darknet_py.kernels.runtime.jit import kernel
