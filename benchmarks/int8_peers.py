@@ -22,7 +22,6 @@ import numpy as np
 
 def run_openvino(model: Path, calibration: Any, inputs: Any, method: str) -> Iterator[list[Any]]:
     """OpenVINO with NNCF's post-training quantisation."""
-    import nncf
     import openvino
 
     core = openvino.Core()
@@ -30,6 +29,8 @@ def run_openvino(model: Path, calibration: Any, inputs: Any, method: str) -> Ite
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16"}
         yield from _answers(core.compile_model(core.read_model(str(model)), "CPU", settings), inputs)
         return
+    import nncf
+
     data = nncf.Dataset([x[None] for x in calibration])
     preset = nncf.QuantizationPreset(method or "mixed")
     quantised = nncf.quantize(core.read_model(str(model)), data, preset=preset, subset_size=len(calibration))
