@@ -183,7 +183,7 @@ print(fingerprint(sys.argv[1]))
 
 
 def fingerprint(folder: str) -> str:
-    """The hash of all integers of a network in a folder, with the scales and the input that lie there."""
+    """The hash of what a network in a folder computes in integers, with the scales and the input that lie there."""
     quantization = pickle.loads(Path(folder, "quantization").read_bytes())
     network = read_network(Path(folder, "net.cfg"))
     profile = get_arithmetic("int8", network.dialect).quantized(quantization)
@@ -192,9 +192,9 @@ def fingerprint(folder: str) -> str:
     plan.input()[:] = np.load(Path(folder, "x.npy")).reshape(-1)
     plan.run()
     found = hashlib.sha256()
-    for number in sorted(plan.formats.stored):
+    for number in sorted(plan.formats.computed):
         found.update(plan.output(number).tobytes())
-    return f"{len(plan.formats.stored)} {found.hexdigest()}"
+    return f"{len(plan.formats.computed)} {found.hexdigest()}"
 
 
 @pytest.mark.slow
