@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from .dialect.choose import ASKED
 from .errors import DarknetError, DataError, WeightsError
 from .formats.atomic import write_text
 from .formats.hashes import file_sha256
-from .formats.json_file import items, member, number, read_json, text
+from .formats.json_file import items, member, number, read_json, shown, text
 from .formats.text import is_file
 from .numeric.balance import balanced_arrays, balanced_sets, channel_factors
 from .numeric.quantization import INPUT, LEVELS, Quantization, Scale, rounds_weights, scaled
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     from .parameters import Arrays
     from .typing import Doubles, JsonObject
 
-FORMAT = "darknet-py int8 calibration 1"
-"""First field of the file: another number, another meaning."""
+FORMAT, FORMAT_1 = "darknet-py int8 calibration 2", "darknet-py int8 calibration 1"
+"""First field of the file: another number, another meaning. (Those of the first one were not tried with convolutions in
+several groups, nor with shortcuts of AlexeyAB's dialect, in integers: they serve for networks that have none.)"""
 
 SUFFIX = ".int8.json"
 """What the file beside the weights is called: their name and this."""
@@ -157,7 +160,11 @@ def write_calibration(
     head = {
         "format": FORMAT,
         "weights": {"file": Path(weights).name, "sha256": sha256},
-        "network": {"file": Path(network.path).name, "structure": structure_of(network)},
+        "network": {
+            "file": Path(network.path).name,
+            "structure": structure_of(network),
+            "dialect": network.dialect.key,
+        },
         **calibration.made,
         "floats": sorted(quantization.floats),
     }
@@ -173,30 +180,48 @@ def find_calibration(network: Network, weights: str | Path, path: str | Path | N
         DarknetError: there is none; the line says what to run.
         DataError: it cannot be read, or it is for other weights or another network.
     """
-    output = "" if path is None else f" -o {path}"
+    options = _dialect_option(network) + ("" if path is None else f" -o {path}")
     path = calibration_path(weights) if path is None else Path(path)
+    if os.path.exists(path) and not is_file(path):
+        raise DataError("is no file: math=int8 needs one here that darknet-py calibrate has written", path)
     if not is_file(path):
         raise DarknetError(
             f"{path}: math=int8 needs this file, which is not there: darknet-py calibrate {network.path} {weights} "
-            f"IMAGES...{output} makes it, with some dozens of typical pictures"
+            f"IMAGES...{options} makes it, with some dozens of typical pictures"
         )
     return read_calibration(network, weights, path)
+
+
+def _dialect_option(network: Network) -> str:
+    """What tells ``calibrate`` the network's dialect, where that is not what the cfg itself says."""
+    return f" --dialect {network.dialect.key}" if network.reason == ASKED else ""
 
 
 def read_calibration(network: Network, weights: str | Path, path: Path) -> Calibration:
     """Read a calibration file. Raises `DataError` if it is broken, of other weights or for another network."""
     document = read_json(path)
     try:
-        if text(member(document, "format"), "format") != FORMAT:
-            raise ValueError("it has another format than this version writes")
+        _check_format(network, text(member(document, "format"), "format"))
         _check_identity(network, weights, document)
         return _calibration(network, document, path)
     except (ValueError, DarknetError) as error:
         reason = error.message if isinstance(error, DataError) else str(error)
         raise DataError(
             f"is no calibration of {Path(weights).name} in {Path(network.path).name}: {reason}; "
-            "run darknet-py calibrate again", path,
+            f"run darknet-py calibrate{_dialect_option(network)} again", path,
         ) from None  # fmt: skip
+
+
+def _check_format(network: Network, given: str) -> None:
+    """Raise ValueError unless the file says all that this version needs to know of the network."""
+    if given not in (FORMAT, FORMAT_1):
+        raise ValueError("it has another format than this version writes")
+    later = [layer for layer in network.layers if layer.quantizes and layer.quantizes_since > 1]
+    if given == FORMAT_1 and later:
+        raise ValueError(
+            f"it was made by a version that computed layer {later[0].index} ({later[0].brief}), as others of its kind, "
+            "in float32"
+        )
 
 
 def _check_identity(network: Network, weights: str | Path, document: object) -> None:
@@ -208,7 +233,11 @@ def _check_identity(network: Network, weights: str | Path, document: object) -> 
         raise WeightsError(f"cannot read these weights: {error.strerror or error}", weights) from None
     if theirs != own:
         raise ValueError(f"it was made of weights with sha256 {theirs[:12]!r}, these have {own[:12]!r}")
-    if text(member(member(document, "network"), "structure"), "structure") != structure_of(network):
+    described = member(document, "network")
+    if text(member(described, "structure"), "structure") != structure_of(network):
+        made_in = described.get("dialect", network.dialect.key) if isinstance(described, dict) else ""
+        if made_in != network.dialect.key:
+            raise ValueError(f"it was made in the dialect {shown(made_in)}, this is {network.dialect.key}")
         raise ValueError("it was made of another network")
 
 
@@ -227,7 +256,7 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
         if not isinstance(entry, dict):
             raise ValueError(f"layer {layer} is no object")
         if "step" in entry or "zero" in entry:
-            step = number(member(entry, "step"), what + "step", 2.0**-100, 2.0**100)
+            step = number(member(entry, "step"), what + "step", 2.0**-101, 2.0**101)  # to the digit: `Scale`
             outputs[layer] = Scale(step, _whole(member(entry, "zero"), what + "zero", 0, LEVELS))
         if "balance" in entry:
             if layer not in balanced:
@@ -241,6 +270,9 @@ def _calibration(network: Network, document: object, path: Path) -> Calibration:
             shifts[layer] = [number(value, what + "shift", -1e30, 1e30) for value in values]
     _check_sets(balanced, powers)
     floats = frozenset(_layer(value, network, 0) for value in items(member(document, "floats"), "floats"))
+    needless = sorted(floats & shifts.keys())
+    if needless:
+        raise ValueError(f"layer {needless[0]} has a shift, but stays in float32, where nothing is to be shifted")
     missing = sorted(scaled(network) - outputs.keys())
     if missing:
         raise ValueError(f"it has no scale of layer {missing[0]}")
@@ -266,6 +298,8 @@ def _layer(value: object, network: Network, least: int) -> int:
         found = int(value) if isinstance(value, str) and len(value) < 9 else value
     except ValueError:
         found = None
+    if isinstance(value, str) and str(found) != value:  # another spelling would be the same layer once more
+        raise ValueError(f"{shown(value)} is no number of a layer")
     return _whole(found, "the number of a layer", least, len(network.layers) - 1)
 
 

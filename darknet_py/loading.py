@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from .calibration import Calibration, find_calibration
 from .detector import Detector
 from .dialect import AUTO
 from .errors import DarknetError, DataError, WeightsError
@@ -25,6 +24,7 @@ from .view import View, fit_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .calibration import Calibration
     from .parameters import Parameters
     from .zoo import Progress
 
@@ -87,8 +87,8 @@ def load(
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
+    get_arithmetic(math).check_here()  # before anything is fetched or read
     cfg, weights, its_names, dialect = _find_files(model, weights, dialect, progress)
-    get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
     network = read_network(cfg, cutoff, size, dialect)
     scales = _find_scales(network, weights, math, calibration)
@@ -128,6 +128,8 @@ def _find_scales(
 ) -> Calibration | None:
     """The calibration that a profile needs; None where it needs none."""
     if get_arithmetic(math, network.dialect).calibrated:
+        from .calibration import find_calibration
+
         return find_calibration(network, weights, calibration)
     if calibration is not None:
         raise DarknetError(f"math={math} takes no calibration; use math=int8")

@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,17 +99,18 @@ class Network:
     @property
     def stride(self) -> int:
         """Sizes that are multiples of it divide evenly in every layer (32 for the released detectors)."""
-        scales: list[Fraction] = []
+        scales: list[tuple[int, int]] = []
         for layer in self.layers:
             source = layer.sources[0] if layer.sources else -1
-            scale = scales[source] if source >= 0 else Fraction(1)
+            above, below = scales[source] if source >= 0 else (1, 1)
             stride, reverse = getattr(layer, "stride", 1), getattr(layer, "reverse", False)
             if layer.kind == "deconvolutional" or layer.kind == ("reorg" if reverse else "upsample"):
-                scale /= stride
+                below *= stride
             else:
-                scale *= stride
-            scales.append(scale)
-        return math.lcm(*(scale.numerator for scale in scales))
+                above *= stride
+            common = math.gcd(above, below)
+            scales.append((above // common, below // common))
+        return math.lcm(*(above for above, _ in scales))
 
     def resized(self, w: int, h: int) -> Network:
         """The network at another input size, for the same weights (Darknet's ``resize_network``).

@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import WeightsError, place, warn
 from .formats.unchanged import Unchanged
-from .formats.weights import Header, WeightsReader, WeightsWriter, drop_pages, too_short
+from .formats.weights import Header, WeightsReader, WeightsWriter, read_pages, too_short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -118,10 +118,10 @@ def _warn_of_nan(network: Network, arrays: list[Arrays], path: str) -> bool:
 
 def _useless(name: str, values: NDArray[np.float32], dialect: Dialect) -> NDArray[np.bool_]:
     """Which values make outputs NaN or infinite; an array of one False if none does."""
+    read_pages(values)
     with np.errstate(all="ignore"):
         # A sum is quicker than a look at each value, and never finite where one of them is not.
         finite = bool(np.isfinite(values.sum()))
-    drop_pages(values)
     if name.endswith("rolling_variance"):  # its root is taken, with more or less added to it
         added = np.float32(dialect.variance_epsilon)
         with np.errstate(all="ignore"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +10,7 @@ import numpy as np
 
 from .detect.finite import mark_reported, was_reported
 from .errors import CfgError, DarknetError, warn
+from .locks import ForkLock
 from .numeric.arithmetic import get_arithmetic
 from .numeric.balance import channel_factors
 from .plan.cores import usable_cores
@@ -48,13 +48,15 @@ class RunningNetwork:
         self, network: Network, parameters: Parameters, *, trees: dict[int, Tree], math: str, threads: int | None,
         keep: Iterable[int], weights: Path | None, quantization: Quantization | None = None,
     ) -> None:  # fmt: skip
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, (int, np.integer))):
+            raise DarknetError(f"threads={threads!r} must be a whole number from 1 on")
         if threads is not None and threads < 1:
             raise DarknetError(f"threads={threads} must be at least 1")
         self.network = network
         self.trees = trees
         self.math = math
-        self.threads = threads or usable_cores()
-        self.lock = threading.RLock()
+        self.threads = int(threads or usable_cores())
+        self.lock = ForkLock()
         self.weights = weights
         self._profile = get_arithmetic(math, network.dialect).quantized(quantization)
         if parameters.spoiled:

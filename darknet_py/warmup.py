@@ -7,7 +7,6 @@ version of the source, of Numba and of Python, and for the processor. This modul
 from __future__ import annotations
 
 import atexit
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,8 @@ from .terminal import control
 from .view import View
 
 if TYPE_CHECKING:
+    import subprocess
+
     from .detector import Detector
     from .numeric.arithmetic import Arithmetic
 
@@ -126,16 +127,18 @@ def announce_compiling(report: Callable[[str], None], terminal: TextIO | None = 
 
 
 def compile_aside() -> subprocess.Popen[bytes] | None:
-    """Let another process compile what reads a photo, while this one does so for its network; None where none can.
+    """Let another process compile `all_but_convolutions`, while this one does so with its network; None where none can.
 
     It ends with this process at the latest.
     """
     frozen = getattr(sys, "frozen", False)  # then the program there is not Python
     if frozen or not sys.executable or usable_cores() < 2 or cache_folder() is None:
         return None
+    import subprocess
+
     package = Path(__file__).resolve().parent
     program = f"import sys; sys.path.insert(0, {str(package.parent)!r}); "
-    program += f"from {package.name}.warmup import read_photo; read_photo()"
+    program += f"from {package.name}.warmup import all_but_convolutions; all_but_convolutions()"
     none = subprocess.DEVNULL
     try:
         aside = subprocess.Popen([sys.executable, "-c", program], stdin=none, stdout=none, stderr=none)
@@ -207,14 +210,23 @@ def usable_profiles() -> list[str]:
     return [name for name, profile in PROFILES.items() if profile.why_not_here() is None]
 
 
-def read_photo() -> None:
-    """Compile what reads and fits a JPEG file."""
-    from .image.letterbox import letterbox, to_planar
+def all_but_convolutions() -> None:
+    """Compile what most detectors need besides convolutions, which take longest: first what reads and fits a photo."""
+    from .detector import Detector
+    from .image.letterbox import letterbox_pixels
     from .image.load import load_image
+    from .network import read_network
+    from .parameters import zero_parameters
 
-    planes = to_planar(load_image(next(samples.pictures())))
+    pixels = load_image(next(samples.pictures()))
     for side in (32, 128):
-        letterbox(planes, side, side)
+        letterbox_pixels(pixels, side, side)
+    with tempfile.TemporaryDirectory(prefix="darknet-py-warmup-") as name:
+        cfg = Path(name) / "few.cfg"
+        cfg.write_text(samples.FEW, encoding="utf-8")
+        network = read_network(cfg)
+    detector = Detector(network, zero_parameters(network), threads=1)
+    detector.candidates(detector.predict(np.zeros((24, 8, 8), np.float32)), (1, 1), View(thresh=0.0))
 
 
 def read_pictures() -> None:
@@ -246,6 +258,8 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None, dialect: str 
 def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
     from .kernels.conv.winograd_code import F2, F4, F4_HALVING
+    from .kernels.vector.dots import word_tile
+    from .kernels.vector.tile import HALVES, host_tile
     from .network import read_network
     from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
@@ -264,6 +278,25 @@ def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
         steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))
+    if profile.narrow and word_tile(host_tile()).bytes == HALVES:
+        steps = _word_tile_steps(layers[0], profile, pool.threads)
+        with pool:
+            pool.run(Schedule(steps, pool.threads))
+
+
+def _word_tile_steps(layer: Any, profile: Arithmetic, threads: int) -> list[Any]:
+    """The same in 8-bit integers."""
+    from .kernels.conv.winograd_code import F2
+    from .numeric.quantization import Scale
+    from .plan.context import LayerContext
+    from .plan.ops.int8 import convolutional_steps
+
+    assert profile.narrow is not None
+    scale, arrays = Scale(1 / 255, 0), {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32)}
+    arrays["biases"] = np.ones(layer.n, np.float32)
+    x, out = (np.zeros(profile.narrow.words(m.c, m.h * m.w), np.float32) for m in (layer.input, layer.out))
+    context = LayerContext([x], out, arrays, profile, threads, narrow=profile.narrow, scales=[scale], scale=scale)
+    return convolutional_steps(layer, context, partial(_always, F2))
 
 
 def _always(choice: Any, *_: Any) -> Any:
@@ -324,4 +357,6 @@ def need_profiles(names: Sequence[str]) -> list[str]:
     unknown = [name for name in names if name not in PROFILES]
     if unknown:
         raise DarknetError(f"unknown arithmetic profile '{unknown[0]}'; choose from {', '.join(PROFILES)}, all")
+    for name in names:
+        PROFILES[name].check_here()
     return list(names)

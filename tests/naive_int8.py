@@ -11,7 +11,7 @@ from darknet_py.kernels.layers.activations import activate_values
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
-from darknet_py.layers import Convolutional, Dropout, Layer, MaxPool, Reorg, Route, Shortcut, Upsample
+from darknet_py.layers import Convolutional, Dropout, Layer, MaxPool, MultiShortcut, Reorg, Route, Shortcut, Upsample
 from darknet_py.network import Network
 from darknet_py.numeric.quantization import Quantization, Scale
 
@@ -58,14 +58,18 @@ def convolution(
     folded = profile.fold(arrays) if layer.batch_normalize else arrays
     rows = folded["weights"].reshape(layer.n, -1)
     step = np.maximum(np.abs(rows).max(axis=1) / np.float32(127), np.float32(2.0**-120))
-    weights = np.rint(rows / step[:, None]).astype(np.int64).reshape(layer.n, layer.c, layer.size, layer.size)
+    channels, filters = layer.c // layer.groups, layer.n // layer.groups
+    weights = np.rint(rows / step[:, None]).astype(np.int64).reshape(layer.n, channels, layer.size, layer.size)
     pads = ((0, 0), (layer.pad, layer.pad), (layer.pad, layer.pad))
     image = np.pad(q, pads, constant_values=source.zero) - source.zero
     sums = np.zeros((layer.n, layer.out_h, layer.out_w), np.int64)
     for ky, kx in np.ndindex(layer.size, layer.size):
         rows_ = slice(ky, ky + (layer.out_h - 1) * layer.stride + 1, layer.stride)
         columns = slice(kx, kx + (layer.out_w - 1) * layer.stride + 1, layer.stride)
-        sums += np.tensordot(weights[:, :, ky, kx], image[:, rows_, columns], 1)
+        for group in range(layer.groups):
+            own = slice(group * filters, (group + 1) * filters)
+            seen = image[group * channels : (group + 1) * channels, rows_, columns]
+            sums[own] += np.tensordot(weights[own, :, ky, kx], seen, 1)
     simple = layer.activation in SIMPLE
     unit = scale.step if scale is not None and simple else 1.0
     factor = (step.astype(np.float64) * source.step / unit).astype(np.float32)[:, None, None]
@@ -155,10 +159,12 @@ def _layer(
         )
     if isinstance(layer, Dropout):
         return sources[0]
-    assert isinstance(layer, Shortcut)
-    shares = (layer.alpha, layer.beta)
-    a, b = (
+    assert isinstance(layer, Shortcut | MultiShortcut)
+    shares = (layer.alpha, layer.beta) if isinstance(layer, Shortcut) else (1.0,) * len(sources)
+    first, *others = (
         (q - scales[number].zero).astype(np.float32) * np.float32(scales[number].step * share)
         for q, number, share in zip(sources, layer.sources, shares, strict=True)
     )
-    return quantize(activated(a + b, layer.activation, profile), scales[layer.index])
+    for other in others:
+        first = first + other
+    return quantize(activated(first, layer.activation, profile), scales[layer.index])

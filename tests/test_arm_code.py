@@ -39,6 +39,15 @@ faults = {name: {cpu: list(amiss(code, cpu)) for cpu in cpus} for name, code in 
 print(json.dumps([code, faults]))
 """
 
+WORDS = """
+import json, sys
+from cross import compile_for
+compile_for(sys.argv[1])
+import micro_kernels
+from assembly import assembly_of, compiled
+print(json.dumps(assembly_of(compiled(*micro_kernels.words_of()), sys.argv[1])))
+"""
+
 AHEAD = """
 import sys
 from cross import compile_for
@@ -108,6 +117,18 @@ def test_micro_kernels_round_each_product_and_keep_their_sums(micro_kernels: tup
             assert largest == {"pixels": 24, "filters": 26}[name]
             assert all(loop.count("fadd") == loop.count("fmul") for loop in loops)
             assert not tools.FUSED.search(code[name][cpu])
+
+
+@pytest.mark.parametrize(
+    ("cpu", "dot"), [("neoverse-n1", "sdot"), ("apple-m1", "sdot"), ("neoverse-v1", "(usdot|sudot)")]
+)
+def test_bytes_are_multiplied_four_at_a_time(cpu: str, dot: str, repository: Path, tools: Any) -> None:
+    code = json.loads(run("-c", WORDS, cpu, repository=repository))
+    loops = list(tools.inner_loops(code))
+    assert len(loops) == 16, "one for each number of vectors, and of columns"
+    found = [len(re.findall(rf"\s{dot}\s+v\d+\.4s, v\d+\.16b, v\d+\.4b\[", loop)) for loop in loops]
+    assert max(found[:3]) == 24 and max(found) == 26  # scalars are lanes of what is read by vectors
+    assert not any(tools.spills(loop) for loop in loops)
 
 
 def test_what_is_fused_is_seen_and_known_as_intended(micro_kernels: tuple[Any, Any], tools: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from darknet_py.calibrate.agreement import Agreement, agreement, look
 from darknet_py.calibrate.floats import fewest_floats, order_of_harm, rounded_layers
 from darknet_py.calibrate.histogram import BINS, Histogram, united
 from darknet_py.calibrate.noise import NoisyNetwork, noise_shares, rounded, rounded_to
+from darknet_py.calibrate.observe import observe_channels
 from darknet_py.calibrate.plot import write_plot
 from darknet_py.calibrate.ranges import METHODS, Range, clipped, squared_error
-from darknet_py.calibrate.report import Report, document, report_lines
+from darknet_py.calibrate.report import Report, document, report_lines, signal_to_noise
 from darknet_py.calibrate.run import Asked, Calibrator, Pictures
 from darknet_py.calibrate.scales import choose_scales, choose_shifts, folded_weights
 from darknet_py.calibration import (
+    FORMAT_1,
     Calibration,
     calibration_path,
     find_calibration,
@@ -28,11 +31,11 @@ from darknet_py.calibration import (
     write_calibration,
 )
 from darknet_py.detector import Detector
-from darknet_py.errors import DarknetError, DataError
+from darknet_py.errors import CfgError, DarknetError, DataError
 from darknet_py.formats.hashes import file_sha256
 from darknet_py.image.load import load_image
 from darknet_py.network import Network, read_network
-from darknet_py.numeric.quantization import Quantization, Scale, groups, quantizable
+from darknet_py.numeric.quantization import Quantization, Scale, groups, quantizable, scaled
 from darknet_py.parameters import Parameters, load_parameters
 from darknet_py.synth import write_synth
 
@@ -179,7 +182,7 @@ def test_noise_of_one_layer_is_that_of_its_rounding(net: Net) -> None:
 
 
 def agreed(mean: float) -> Agreement:
-    return Agreement(mean, mean, 1, 0, 0, 1)
+    return Agreement(mean, mean, 1, 0, 0, 1, boxes=False)
 
 
 def test_the_layers_that_hurt_most_for_their_work_are_kept_in_float(net: Net) -> None:
@@ -207,7 +210,13 @@ def test_agreement_with_itself_and_with_nothing(net: Net, pictures: list[Path]) 
     nothing = [type(each).nothing() for each in found if not isinstance(each, int)]
     gone = agreement(found, nothing, network.classes)
     assert (gone.at_half, gone.lost) == (0.0, same.objects)
-    assert agreement([1, 2, 3, 4], [1, 2, 3, 3], 9).mean == 0.75
+    classes = agreement([1, 2, 3, 4], [1, 2, 3, 3], 9)
+    assert classes.mean == 0.75 and classes.reaches(0.75) and not classes.reaches(0.76)
+
+
+def test_boxes_agree_better_at_an_overlap_of_half() -> None:
+    assert Agreement(0.971, 0.9, 9, 1, 0, 9).reaches(0.9) and not Agreement(0.969, 0.95, 9, 1, 0, 9).reaches(0.9)
+    assert Agreement(0.0, 0.0, 9, 9, 9, 9).reaches(0) and not Agreement(1.0, 0.89, 9, 1, 0, 9).reaches(0.9)
 
 
 def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, Report], tmp_path: Path) -> None:
@@ -215,12 +224,15 @@ def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, R
     network = net[0]
     calibration.quantization.check(network)
     assert report.agreement.mean >= 0.5 and report.reached
-    assert calibration.made["images"] == 7 and report.agreement.images == 2
+    assert calibration.made["images"] == 5 and report.agreement.images == 4
     rows = {row.layer: row for row in report.rows}
     assert 15 < rows[5].signal < 80 and rows[5].rounding > 25 and rows[7].harm is None
     assert 0.8 < sum(row.harm or 0 for row in report.rows) <= 1  # the rest is the rounded input's
     lines = report_lines(report)
-    assert any(line.startswith("agreement with ieee on 2 pictures") for line in lines)
+    empty = replace(report, agreement=Agreement(1, 1, 0, 0, 0, 2))
+    assert any(line.startswith("nothing was found in these pictures") for line in report_lines(empty))
+    assert not any(line.startswith("nothing was found") for line in lines)
+    assert any(line.startswith("agreement with ieee on 4 pictures") for line in lines)
     assert len(document(report)["layers"]) == 8
     write_plot(report, tmp_path / "report.svg")
     assert "signal to noise" in (tmp_path / "report.svg").read_text()
@@ -256,10 +268,49 @@ def test_the_file_gives_back_the_calibration(net: Net, made: tuple[Calibration, 
     assert calibration_path("a/b.weights") == Path("a/b.weights.int8.json")
 
 
+def test_a_layer_that_is_always_0_comes_back_from_the_file(net: Net, tmp_path: Path) -> None:
+    network, _, weights = net
+    dead = Calibration(Quantization(dict.fromkeys(scaled(network), Scale.of_range(0, 0))))
+    write_calibration(dead, network, weights, tmp_path / "a.json", file_sha256(weights))
+    assert read_calibration(network, weights, tmp_path / "a.json").quantization == dead.quantization
+
+
+def test_values_that_go_too_far_are_refused_by_their_layer(net: Net) -> None:
+    histograms = {number: Histogram() for number in range(-1, 8)}
+    histograms[3].add(np.array([-3e38, 1], np.float32))
+    with pytest.raises(CfgError, match=r"tiny\.cfg:\d+: layer 2's values go from -3e\+38 to 1: too far for 8-bit"):
+        choose_scales(net[0], histograms, METHODS["minmax"])
+
+
+def test_recurrent_layers_begin_anew_with_each_look(tmp_path: Path, pictures: list[Path]) -> None:
+    cfg, weights = tmp_path / "net.cfg", tmp_path / "net.weights"
+    recurrent = "[crnn]\nbatch_normalize=1\noutput_filters=8\nhidden_filters=4\nactivation=leaky\n"
+    cfg.write_text(CFG.replace("[route]", recurrent + "[route]", 1))
+    network = write_synth(cfg, weights, seed=5)
+    parameters = load_parameters(network, weights)
+    detector, other = (Detector(network, parameters, threads=1) for _ in range(2))
+    photos = [load_image(path) for path in pictures[:2]]
+    found = look(detector, photos)
+    assert agreement(found, look(detector, photos), network.classes).mean == pytest.approx(1)
+    x = [detector.prepare(pixels) for pixels in photos]
+    other.predict(x[1])
+    assert set(signal_to_noise(detector, other, x).values()) == {float("inf")}
+    noisy = NoisyNetwork(network, parameters, dict.fromkeys(range(-1, 9), Scale.of_range(-1, 1)))
+    last = network.output_layer.index  # no noise of it reaches a head's input
+    assert noise_shares(noisy, x, [last]) == {last: 0.0} == noise_shares(noisy, x, [last])
+    one, two = (observe_channels(detector, x, [4], lambda: None)[4] for _ in range(2))
+    assert np.array_equal(one.mean, two.mean)
+
+
 def test_without_a_calibration_the_error_says_what_to_run(net: Net, tmp_path: Path) -> None:
     network, _, weights = net
     with pytest.raises(DarknetError, match=r"tiny.weights.int8.json: .*not there: darknet-py calibrate \S*tiny.cfg"):
         find_calibration(network, weights)
+    other = read_network(network.path, dialect="alexeyab")
+    with pytest.raises(DarknetError, match=r"tiny.weights IMAGES\.\.\. --dialect alexeyab -o a.json makes it"):
+        find_calibration(other, weights, "a.json")
+    with pytest.raises(DataError, match="is no file: math=int8 needs one here"):
+        find_calibration(network, weights, tmp_path)
 
 
 def test_a_calibration_of_other_weights_or_another_network_is_refused(
@@ -280,6 +331,33 @@ def test_a_calibration_of_other_weights_or_another_network_is_refused(
         with pytest.raises(DataError, match=r"in changed.cfg: it was made of another network"):
             read_calibration(changed, weights, path)
     assert structure_of(read_network(network.path, size=(64, 32))) == structure_of(network)
+    asked = read_network(network.path, dialect="alexeyab")
+    with pytest.raises(
+        DataError, match=r"made in the dialect 'darknet', this is alexeyab; .* --dialect alexeyab again"
+    ):
+        read_calibration(asked, weights, path)
+
+
+def test_a_file_of_the_first_format_serves_networks_without_what_was_in_float32_then(
+    net: Net, made: tuple[Calibration, Report], tmp_path: Path
+) -> None:
+    network, _, weights = net
+    path = tmp_path / "a.int8.json"
+    old = written(net, made[0], path) | {"format": FORMAT_1}
+    path.write_text(json.dumps(old))
+    assert read_calibration(network, weights, path).quantization == made[0].quantization
+    for number, section in enumerate((CONV.format(8, 3) + "groups=8\n", "[shortcut]\nfrom=-2,-3\nactivation=linear\n")):
+        cfg = tmp_path / f"{number}.cfg"
+        cfg.write_text("[net]\nwidth=32\nheight=32\nchannels=3\n" + CONV.format(8, 3) * 3 + section + CONV.format(8, 1))
+        newer = write_synth(cfg, tmp_path / "new.weights", seed=5)
+        scales = dict.fromkeys(range(-1, 5), Scale(0.1, 0))
+        document = written((newer, made, tmp_path / "new.weights"), Calibration(Quantization(scales)), path)  # type: ignore[arg-type]
+        read_calibration(newer, tmp_path / "new.weights", path)
+        path.write_text(json.dumps(document | {"format": FORMAT_1}))
+        with pytest.raises(
+            DataError, match=r"computed layer 3 \(.*\), as others of its kind, in float32; run .* again"
+        ):
+            read_calibration(newer, tmp_path / "new.weights", path)
 
 
 BROKEN = {
@@ -288,7 +366,12 @@ BROKEN = {
     "layers": (lambda d: d.update(layers=[1]), "layers is no object"),
     "a list": (lambda d: d["layers"].update({"0": [1]}), "no object"),
     "a layer that is not there": (lambda d: d["layers"].update({"99": {}}), "number of a layer is 99"),
-    "a layer that is no number": (lambda d: d["layers"].update({"x": {}}), "number of a layer is None"),
+    "a layer that is no number": (lambda d: d["layers"].update({"x": {}}), "'x' is no number of a layer"),
+    "a layer in other words": (lambda d: d["layers"].update({"00": d["layers"]["0"]}), "'00' is no number of a layer"),
+    "shift in float32": (
+        lambda d: d["layers"]["6"].update(shift=[1] * 21),
+        "layer 6 has a shift, but stays in float32",
+    ),
     "step": (lambda d: d["layers"]["0"].update(step=0), "layer 0, step is 0"),
     "a step of text": (lambda d: d["layers"]["0"].update(step="1"), "layer 0, step is '1', not a number"),
     "zero": (lambda d: d["layers"]["0"].update(zero=256), "layer 0, zero is 256"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -68,6 +69,13 @@ BAD = {
     "a file that is read": (["tiny.cfg", "tiny.weights", "photos", "-o", "tiny.cfg"], "write to another one"),
     "a folder that is not there": (["tiny.cfg", "tiny.weights", "photos", "-o", "no/where"], "there is no folder"),
     "a plot of another kind": (["tiny.cfg", "tiny.weights", "photos", "--plot", "a.gif"], ".svg or .png"),
+    "a picture to be written": (["tiny.cfg", "tiny.weights", "photos", "-o", "photos/1.png"], "write to another one"),
+    "two results": (["tiny.cfg", "tiny.weights", "photos", "-o", "a", "--json", "a"], "give them different names"),
+    "two results, one by default": (
+        ["tiny.cfg", "tiny.weights", "photos", "--json", "./tiny.weights.int8.json"],
+        "give them different names",
+    ),
+    "what is no file": (["tiny.cfg", "tiny.weights", os.devnull], "is no file, but a calibration reads each picture"),
     "integers": (["tiny.cfg", "tiny.weights", "photos", "--math", "int8"], "ieee or fast"),
 }
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darknet_py.batch import DetectBatch
 from darknet_py.batch.facts import difference, facts_of
 from darknet_py.calibration import Calibration, write_calibration
 from darknet_py.detector import Detector
+from darknet_py.errors import DarknetError
 from darknet_py.evaluate import journal
 from darknet_py.evaluate.found import Setting
 from darknet_py.evaluate.run import Task
@@ -161,3 +163,12 @@ def test_an_archive_knows_its_calibration(folder: Path, detectors: list[Detector
     assert difference(facts[0].to_json(), facts[1]).startswith(f"calibration was sha256 {hashes[0][:12]}")
     plain = load(folder / "tiny.cfg", folder / "tiny.weights", threads=1)
     assert plain.calibration is None and "calibration" not in facts_of(plain, 0.5, 0.5, 0.45, None, None).model
+
+
+def test_detect_batch_takes_the_file(folder: Path, detectors: list[Detector]) -> None:
+    files = str(folder / "tiny.cfg"), str(folder / "tiny.weights")
+    near, far = (DetectBatch(*files, math="int8", calibration=folder / f"{name}.json") for name in ("near", "far"))
+    assert [each.facts().model["calibration"] for each in (near, far)] == [each.calibration for each in detectors]
+    assert near != far, "each process loads the network of its own"
+    with pytest.raises(DarknetError, match="math=ieee takes no calibration"):
+        DetectBatch(*files, calibration=folder / "near.json").facts()

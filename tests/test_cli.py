@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -96,13 +97,26 @@ def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> 
         "bench net.cfg --plot net.cfg", "anchors --labels net.names --json net.names",
         "demo photo.png --cfg net.cfg --weights net.weights --json photo.png",
         "evaluate --cfg net.cfg --weights net.weights --images net.names --plot net.names",
+        "evaluate --cfg net.cfg --weights net.weights --images list.txt --json photos/a.png",
+        "record photos --cfg net.cfg --weights net.weights --json photos/a.png",
+        "detect photo.png photos --cfg net.cfg --weights net.weights --json photos/a.png",
     ],
     ids=lambda words: words.split()[0],
 )  # fmt: skip
 def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
+    (files / "photos").mkdir(exist_ok=True)
+    shutil.copy(files / "photo.png", files / "photos" / "a.png")
+    (files / "list.txt").write_text("photo.png\nphotos/a.png\n")
     before = {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()}
     assert "this file is read from: write to another one" in call(*words.split(), cwd=files, code=1).stderr
+    assert (files / "photos" / "a.png").read_bytes() == before["photo.png"]
     assert {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()} == before
+
+
+def test_no_command_writes_twice_to_one_file(files: Path) -> None:
+    words = ["evaluate", "--cfg", "net.cfg", "--weights", "net.weights", "--images", "net.names", "--plot", "a.svg"]
+    assert "two results would be written to this file" in call(*words, "--json", "./a.svg", cwd=files, code=1).stderr
+    assert not (files / "a.svg").exists()
 
 
 def test_an_early_end_is_no_interrupt(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

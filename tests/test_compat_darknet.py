@@ -15,13 +15,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darknet_py.calibration import Calibration, write_calibration
 from darknet_py.compat import alexeyab, pjreddie
 from darknet_py.compat.structs import planes
 from darknet_py.detector import Detector
 from darknet_py.errors import DarknetError, DataError, ImageError
+from darknet_py.formats.hashes import file_sha256
 from darknet_py.image.letterbox import resize, to_planar
 from darknet_py.image.load import load_image
 from darknet_py.loading import load
+from darknet_py.network import read_network
+from darknet_py.numeric.arithmetic import get_arithmetic
+from darknet_py.numeric.quantization import Quantization, Scale, scaled
 from darknet_py.synth import write_synth
 from darknet_py.view import View
 
@@ -360,5 +365,24 @@ def test_the_environment_says_which_arithmetic(files: Files, monkeypatch: pytest
     with pytest.raises(DarknetError, match="needs this file, which is not there"):
         alexeyab.load_net(files.cfg, files.weights)
     monkeypatch.setenv("DARKNET_PY_MATH", "quick")
-    with pytest.raises(DarknetError, match="DARKNET_PY_MATH=quick is not ieee, make, fast, make-own or int8"):
+    with pytest.raises(DarknetError, match="DARKNET_PY_MATH=quick is not ieee, make, fast, make-own, int8 or bf16"):
         pjreddie.load_net(files.cfg, files.weights)
+
+
+def test_the_environment_names_the_calibration(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKNET_PY_CALIBRATION", str(tmp_path / "my.json"))
+    for math in ("", "fast"):
+        monkeypatch.setenv("DARKNET_PY_MATH", math)
+        with pytest.raises(DarknetError, match=r"my\.json: DARKNET_PY_MATH is (ieee|fast), which takes no calibration"):
+            pjreddie.load_net(files.cfg, files.weights)
+    monkeypatch.setenv("DARKNET_PY_MATH", "int8")
+    for module in (pjreddie, alexeyab):
+        with pytest.raises(DarknetError, match=r"my\.json: math=int8 needs this file"):
+            module.load_net(files.cfg, files.weights)
+    network = read_network(files.cfg)
+    quantization = Quantization(dict.fromkeys(scaled(network), Scale.of_range(-4, 4)))
+    sha256 = file_sha256(files.weights)
+    write_calibration(Calibration(quantization), network, files.weights, tmp_path / "my.json", sha256)
+    if get_arithmetic("int8", network.dialect).why_not_here() is None:
+        own = file_sha256(tmp_path / "my.json")
+        assert pjreddie.load_net(files.cfg, files.weights).detector.calibration == own

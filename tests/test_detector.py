@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import multiprocessing
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -321,14 +323,40 @@ def _predict_in_child(connection, detector: Detector, image: NDArray[np.float32]
     connection.send(detector.predict(image)[1].tobytes())
 
 
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])
+def test_threads_that_are_no_count_are_refused(threads: Any, detector: Detector) -> None:
+    cfg = Path(detector.network.path)
+    with pytest.raises(DarknetError, match=f"^threads={threads!r} must be"):
+        load(cfg, cfg.with_suffix(".weights"), threads=threads)
+
+
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_goes_on(detector: Detector, x: NDArray[np.float32]) -> None:
+@pytest.mark.parametrize("who", ["nobody", "the forking thread", "another thread"])
+def test_a_forked_child_goes_on(who: str, detector: Detector, x: NDArray[np.float32]) -> None:
+    """Whoever had the detector when the process was forked."""
     wanted = detector.predict(x[0])[1].tobytes()
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     child = context.Process(target=_predict_in_child, args=(theirs, detector, x[0]))
-    child.start()
-    assert ours.poll(60), "the child hangs"
-    assert ours.recv() == wanted
-    child.join(10)
+    has, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with detector.lock if who == "another thread" else nullcontext():
+            has.set()
+            over.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    has.wait()
+    try:
+        with detector.lock if who == "the forking thread" else nullcontext():
+            child.start()
+        assert ours.poll(60), "the child hangs"
+        assert ours.recv() == wanted
+    finally:
+        over.set()
+        child.kill()
+        child.join()
+        holder.join()
+    assert detector.predict(x[0])[1].tobytes() == wanted

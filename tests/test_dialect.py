@@ -174,6 +174,7 @@ def test_the_tables_cover_every_kind_and_every_activation() -> None:
     assert set(SECTIONS) == set(LAYERS["darknet"])
     for dialect in (PJREDDIE, ALEXEYAB):
         assert set(dialect.sections.values()) == {*LAYERS[dialect.key], "net"}
+        assert all(layer.kind == kind for kind, layer in LAYERS[dialect.key].items())
     assert set(PJREDDIE.options) <= set(PJREDDIE.sections.values())
     assert set(ALEXEYAB.options) <= set(ALEXEYAB.sections.values())
     assert set(PJREDDIE.activations) <= set(ALEXEYAB.activations)

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from darknet_py.errors import ImageError
-from darknet_py.image.jpeg import color, decoder, scan, upsample
+from darknet_py.image.jpeg import color, decoder, places, scan, upsample
 from darknet_py.image.jpeg.decoder import decode_jpeg
 from darknet_py.image.jpeg.tables import ZIGZAG
 
@@ -61,7 +61,7 @@ def test_the_transform_is_the_plain_twins(scale: int) -> None:
     blocks = rng.integers(-scale - 1, scale + 1, (20, 64)).astype(np.int16)
     blocks[10:] *= rng.random((10, 64)) < 0.1
     plane = np.zeros(8 * 8 * 20, np.uint8)
-    scan.transform_blocks(plane, 0, 160, blocks.reshape(-1), 0, 1280, np.ones(64, np.int16), 20, 1)
+    scan.transform_blocks(plane, 0, 160, blocks[:, ZIGZAG[:64]].reshape(-1), 0, 1280, np.ones(64, np.int16), 20, 1)
     for i, block in enumerate(blocks):
         assert np.array_equal(plane.reshape(8, 160)[:, 8 * i : 8 * i + 8], plain_idct(block))
 
@@ -167,7 +167,7 @@ def test_the_coefficients_come_back() -> None:
     start = 0
     for part in parts:
         found = reader.coefficients[start : start + part.blocks.size].reshape(part.blocks.shape)
-        assert np.array_equal(found[:, :, ZIGZAG[:64]], part.blocks)
+        assert np.array_equal(found, part.blocks)
         start += part.blocks.size
 
 
@@ -392,3 +392,23 @@ def test_scans_again_and_again_are_refused() -> None:
         scan = data[data.rindex(b"\xff\xda") : -2]
         with pytest.raises(ImageError, match="too many scans"):
             decode_jpeg(data[:-2] + scan * times + data[-2:])
+
+
+@pytest.mark.parametrize("deposits", [True, False])
+def test_sets_of_places_are_the_plain_twins(deposits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an instruction of the processor, if it has that (as compiled for it), and without."""
+    if deposits:
+        spread, nth = places.spread, places.nth
+    else:
+        monkeypatch.setattr(places, "DEPOSITS", False)
+        spread, nth = places.spread.py_func, places.nth.py_func
+    rng = np.random.default_rng(11)
+    for _ in range(200):
+        chosen = np.flatnonzero(rng.random(64) < rng.random())
+        given = np.uint64(sum(1 << int(place) for place in chosen)).astype(np.int64)
+        bits = rng.integers(-(1 << 63), 1 << 63)
+        wanted = sum(1 << int(place) for i, place in enumerate(chosen) if int(bits) >> (63 - i) & 1)
+        with np.errstate(over="ignore"):
+            assert int(spread(bits, given, len(chosen))) % 2**64 == wanted
+            found = [int(nth(given, np.int64(n))) % 2**64 for n in range(16)]
+        assert found == [1 << int(chosen[n]) if n < len(chosen) else 0 for n in range(16)]

@@ -26,12 +26,19 @@ from darknet_py.synth import write_synth
 from tests import naive_int8
 from tests.nets import net, write_cfg
 
+WHY_NOT = get_arithmetic("int8").why_not_here()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
 TILES = [AVX512, AVX2, SSE, NEON]
 
 
 def conv(filters: int, size: int = 3, stride: int = 1, activation: str = "leaky", more: str = "pad=1") -> str:
     normal = "batch_normalize=1" if activation != "linear" else ""
     return f"conv filters={filters} size={size} stride={stride} activation={activation} {normal} {more}".strip()
+
+
+def depthwise(channels: int, size: int = 3, stride: int = 1, activation: str = "leaky", more: str = "pad=1") -> str:
+    return f"{conv(channels, size, stride, activation, more)} groups={channels}"
 
 
 NETS = {
@@ -55,8 +62,29 @@ NETS = {
         conv(10), "route layers=-1,0 groups=2 group_id=1", conv(4, 1),
     ),
     "floats": net(
-        3, 16, 16, conv(8), "conv filters=8 size=3 pad=1 groups=2 activation=leaky", conv(12), "avgpool",
+        3, 16, 16, conv(8), "conv filters=6 size=3 pad=1 groups=2 activation=leaky", conv(12), "avgpool",
         "route layers=0,1", conv(8), "dropout", conv(4, 1),
+    ),
+    "depthwise": net(
+        3, 21, 37, conv(10), depthwise(10), conv(13, 1, activation="linear"), depthwise(13, 3, 2, "relu"),
+        depthwise(13, 5, 1, "leaky"), depthwise(13, 2, 1, "relu"), depthwise(13, 4, 3, "linear", "padding=3"),
+        conv(16, 1), depthwise(16, 7, 1, "mish"), "maxpool size=2 stride=2", depthwise(16, 9, 2, "logistic"),
+        conv(8, 1), "conv filters=4 size=1 activation=linear",
+    ),
+    "fastest": net(
+        3, 40, 56, conv(8, stride=2), conv(8, 1), depthwise(8), conv(4, 1, activation="linear"), conv(8, 1),
+        depthwise(8), conv(4, 1, activation="linear"), "dropout probability=.1", "shortcut from=-5 activation=linear",
+        conv(24, 1), depthwise(24, 3, 2), conv(8, 1, activation="linear"), conv(8, 1), depthwise(8, 5),
+        conv(8, 1, activation="relu6"), "shortcut from=-4,-3 activation=leaky",
+        "shortcut from=-2,-4,-5 activation=mish",
+        "maxpool size=3 stride=1", "route layers=-1,-2", conv(12, 1), "upsample stride=2", "route layers=-1,0",
+        conv(6, 1, activation="linear"),
+    ),
+    "grouped": net(
+        3, 13, 19, conv(24), "conv filters=16 size=3 pad=1 groups=2 activation=leaky batch_normalize=1",
+        "maxpool size=2 stride=2", "conv filters=40 size=1 groups=4 activation=relu",
+        "conv filters=24 size=5 pad=1 stride=2 groups=2 activation=mish batch_normalize=1",
+        "conv filters=48 size=3 pad=1 groups=6 activation=leaky", conv(4, 1),
     ),
     "unbounded": net(
         3, 16, 16, conv(8, activation="elu"), "maxpool size=2 stride=2", conv(8, activation="tanh"),
@@ -135,7 +163,8 @@ def test_what_is_fused_joined_and_reused_gives_the_same_bits(built: Built) -> No
 
 def each_tile() -> list[Any]:
     own = (host_tile().lanes, host_tile().rows)
-    return [pytest.param(t, marks=pytest.mark.slow, id=str(t)) for t in TILES if (t.lanes, t.rows) != own]
+    shapes = [tile for tile in TILES if (tile.lanes, tile.rows) != own and tile.lanes <= host_tile().lanes]
+    return [pytest.param(tile, marks=pytest.mark.slow, id=str(tile)) for tile in shapes]
 
 
 @pytest.mark.parametrize("tile", each_tile())
@@ -171,6 +200,35 @@ def test_layers_are_kept_in_float32_on_demand(tmp_path: Path) -> None:
     built.quantization = replace(built.quantization, floats=frozenset({0, 3}))
     plan = built.plan(keep=built.numbers)
     assert not plan.formats.computed & {0, 1, 3}  # the pooling reads float32
+    check(built, plan)
+
+
+CONVERSIONS = {"quantize_int8", "dequantize_int8"}
+
+
+def test_a_network_of_depthwise_convolutions_converts_its_input_alone(tmp_path: Path) -> None:
+    built = Built(tmp_path, NETS["fastest"])
+    plan = built.plan()
+    assert [step.layer for step in plan.steps if step.name in CONVERSIONS] == [-1]
+    assert plan.formats.computed == set(built.numbers)
+
+
+FLOATS = {
+    "conv filters=16 size=3 groups=8 activation=leaky": "two filters for a channel",
+    "conv filters=12 size=3 groups=4 activation=leaky": "groups that are no whole words",
+    "conv filters=8 size=3 pad=1 dilation=2 groups=8 activation=leaky": "dilated",
+    "conv filters=8 size=3 groups=8 stride_x=2 stride_y=1 activation=leaky": "two strides",
+    "shortcut from=-1,-2 weights_type=per_feature weights_normalization=relu activation=linear": "weighted",
+    "shortcut from=-1,-1,-1,-2 activation=linear": "five layers",
+    "shortcut from=-3,-2 activation=linear": "other channels",
+}
+
+
+@pytest.mark.parametrize("section", FLOATS)
+def test_what_else_there_is_stays_in_float32(tmp_path: Path, section: str) -> None:
+    built = Built(tmp_path, net(3, 9, 9, conv(4), conv(8), conv(8), section, conv(8, 1)))
+    plan = built.plan(keep=built.numbers)
+    assert plan.formats.computed == {0, 1, 2, 4}
     check(built, plan)
 
 

@@ -41,14 +41,46 @@ for function in (filters, pixels):
     print("".join(function.inspect_asm().values()))
 """
 
+WORDS = """
+import numba
+from numba import typeof, types
+from darknet_py.kernels.words.multiply import multiply_words
+from darknet_py.kernels.runtime.numba_types import register
+from darknet_py.kernels.vector.dots import word_tile
+from darknet_py.kernels.vector.simd import pointer
+from darknet_py.kernels.vector.tile import host_tile
+
+@numba.njit
+def words(tile, by_pixels, count, sums, weights, pixels, offsets, depth):
+    start = pointer(weights, 0)
+    multiply_words(
+        tile, by_pixels, count, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start,
+        depth,
+    )
+
+register()
+floats, ints, tile = types.float32[::1], types.int64[::1], word_tile(host_tile())
+words.compile((typeof(tile), types.boolean, types.int64, floats, floats, floats, ints, types.int64))
+print("".join(words.inspect_asm().values()))
+"""
+
 LONG = "+sse4.2,+avx,+avx2,+fma,+avx512f,+avx512vl,+avx512bw,+avx512dq"
 SHORT = "+sse4.2,+avx,+avx2,+fma"
 
 
-def loops(assembly: str) -> list[str]:
+def loops(assembly: str, multiplies: str = "vmulps") -> list[str]:
     """The blocks that jump to their own start and multiply vectors."""
     found = re.findall(r"^(\.LBB\w+):\n((?:(?!^\.LBB)(?:.*\n))*?.*\bj\w+\s+\1\n)", assembly, re.MULTILINE)
-    return [body for _, body in found if re.search(r"\bvmulps\b", body)]
+    return [body for _, body in found if re.search(rf"\b{multiplies}\b", body)]
+
+
+def compiled(program: str, cpu: str, features: str, repository: Any) -> str:
+    """What a program prints that is told to compile for a processor."""
+    environment = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "PATH": "/usr/bin"}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=repository, env=environment
+    )  # fmt: skip
+    return result.stdout
 
 
 @pytest.mark.slow
@@ -57,17 +89,45 @@ def loops(assembly: str) -> list[str]:
     [("znver4", LONG, "zmm", 16), ("skylake-avx512", LONG, "zmm", 16), ("haswell", SHORT, "ymm", 8)],
 )
 def test_inner_loops(cpu: str, features: str, register: str, count: int, repository: Any) -> None:
-    environment = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features, "PATH": "/usr/bin"}
-    result = subprocess.run(
-        [sys.executable, "-c", COMPILE], capture_output=True, text=True, check=True, cwd=repository, env=environment
-    )  # fmt: skip
-
-    found = loops(result.stdout)
+    found = loops(compiled(COMPILE, cpu, features, repository))
     assert len(found) >= count, "each number of columns, and of vectors of pixels, has a loop of its own"
     for loop in found:
         assert f"%{register}" in loop
         assert "%rsp" not in loop, "sums leave the registers"
         assert register == "zmm" or "prefetch" not in loop
         assert not re.search(r"vfn?m(add|sub)", loop), "each product is rounded"
+        if register == "ymm":  # all products of a scalar, then all their sums
+            order = "".join(re.findall(r"\bv(mul|add)ps\b", loop)).replace("mul", "m").replace("add", "a")
+            assert re.fullmatch("(mmaa)+|(ma)+", order), order
         if cpu == "znver4":  # there, broadcasting into a register takes arithmetic units' time
             assert "vbroadcastss" not in loop and "{1to16}" in loop
+
+
+EVEX = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])|%k[0-7]|\{1to")
+"""What only AVX-512 has."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cpu", "features", "instruction", "register", "most"),
+    [
+        ("alderlake", f"{SHORT},+avxvnni", "{vex}\tvpdpbusd", "ymm", 12),
+        ("znver4", f"{LONG},+avx512vnni", "vpdpbusd", "zmm", 26),
+        ("skylake-avx512", LONG, "vpmaddwd", "zmm", 26),
+        ("haswell", SHORT, "vpmaddwd", "ymm", 12),
+        ("sandybridge", "+sse4.2,+avx", "vpmaddwd", "xmm", 12),
+        ("nehalem", "+sse4.2", "pmaddwd", "xmm", 12),
+    ],
+)
+def test_inner_loops_of_bytes(
+    cpu: str, features: str, instruction: str, register: str, most: int, repository: Any
+) -> None:
+    assembly = compiled(WORDS, cpu, features, repository)
+
+    found = loops(assembly, instruction.split("\t")[-1])
+    largest = max(found, key=lambda loop: loop.count(instruction))
+    assert largest.count(instruction) % most == 0 and "%rsp" not in largest, "as many sums as there are, in registers"
+    for loop in found:
+        assert f"%{register}" in loop and not re.search(r"pmaddubsw|vpdpbusds|vpdpwssds", loop), "that do not saturate"
+    if register != "zmm":
+        assert not EVEX.search(assembly)

@@ -47,6 +47,7 @@ ERRORS = {
     "reorg of few channels": (net(3, 4, 4, "reorg stride=2"), 6, "multiple of 4 channels"),
     "upsample without end": (net(3, 4, 4, "upsample stride=2000"), 7, "stride=2000 is far more than any network has"),
     "deconvolution without end": (net(3, 4, 4, "deconv stride=2000"), 7, "stride=2000 is far more"),
+    "reorg of zeros and flattened": (net(3, 4, 4, "reorg flatten=1 extra=2"), 8, "flatten=1 takes no extra"),
     "reorg of zeros without end": (net(3, 4, 4, "reorg extra=5000000"), 7, "extra=5000000 is far more"),
     "a history without end": (net(3, 4, 4, "history history_size=5000000"), 7, "history_size=5000000 is far more"),
     "upsample by nothing": (net(3, 4, 4, "upsample stride=0"), 7, "must not be 0"),

@@ -14,14 +14,14 @@ import pytest
 from darknet_py import warmup_samples as samples
 from darknet_py.formats.tree import Tree, read_tree
 from darknet_py.kernels.layers.pooling import avgpool, maxpool
-from darknet_py.layers import LAYERS
+from darknet_py.layers import LAYERS, Layer
 from darknet_py.loading import load_trees
 from darknet_py.network import Network, read_network
 from darknet_py.numeric.arithmetic import ARITHMETICS, PROFILES
 from darknet_py.plan.build import Plan
 from darknet_py.plan.contract import read_contract
 from darknet_py.plan.dry import dry_plan
-from darknet_py.plan.ops import HANDLERS
+from darknet_py.plan.ops import HANDLERS, NARROW
 from darknet_py.plan.regions import Regions
 from darknet_py.plan.show import plan_lines
 from darknet_py.plan.step import Step
@@ -32,7 +32,7 @@ from tests.test_pool import MORE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ZOO = sorted(path.stem for path in (REPOSITORY / "cfg").glob("*.cfg"))
-EXACT = [name for name in ("ieee", "make", "fast", "int8") if name in usable_profiles()]
+EXACT = [name for name in ("ieee", "make", "fast", "int8", "bf16") if name in usable_profiles()]
 WAYS = list(itertools.product(EXACT, (1, 2, 4), (1, 2, 7)))
 """Arithmetic, images, threads."""
 SQUARE = [
@@ -242,6 +242,11 @@ def test_a_dry_plan_packs_nothing_and_cannot_run(tmp_path: Path) -> None:
 def test_every_layer_has_a_handler_with_a_name() -> None:
     assert set(HANDLERS) == {layer for layers in LAYERS.values() for layer in layers.values()}
     assert all(handler.__name__.endswith("_steps") for handler in HANDLERS.values())
+    assert all(layer in HANDLERS for table in NARROW.values() for layer in table)
+    namesake = type("Convolutional", (Layer,), {"kind": "other"})
+    assert namesake not in HANDLERS
+    with pytest.raises(KeyError):
+        HANDLERS[namesake]
     for path in (REPOSITORY / "darknet_py").rglob("*.py"):
         assert "def _(" not in path.read_text(encoding="utf-8"), path
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from darknet_py import warmup_samples as samples
+from darknet_py.errors import DarknetError
 from darknet_py.kernels.runtime.atomic import ABSENT, CELLS, COUNT, EXPECTED, TASKS, claim, new_queue, next_task
 from darknet_py.kernels.runtime.work import plan_kernel
 from darknet_py.loading import load_trees
@@ -87,6 +88,25 @@ class Around:
         self.threads.append(threading.get_ident())
         yield
         self.left.append(threading.get_ident())
+
+
+def test_threads_that_the_system_does_not_start_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = np.zeros(2, np.int64)
+    schedule = Schedule([Step.of(note, order=order, number=0, tasks=1)], 4)
+    pool, start = Pool(4), threading.Thread.start
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name == "darknet-py-2":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch, pool:
+        patch.setattr(threading.Thread, "start", no_more)
+        with pytest.raises(DarknetError, match="threads=4: this system starts no more than 1 besides"):
+            pool.run(schedule)
+    with pool:
+        pool.run(schedule)
+    assert order.tolist() == [0, 1]
 
 
 def test_an_error_in_any_thread_ends_the_run_of_all() -> None:

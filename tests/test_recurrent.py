@@ -17,6 +17,7 @@ from darknet_py.network import read_network
 from darknet_py.output.layer_table import printed_table
 from darknet_py.parameters import load_parameters
 from darknet_py.plan import fusion
+from darknet_py.plan.states import States
 from darknet_py.synth import write_synth
 from darknet_py.trace import trace
 
@@ -122,6 +123,20 @@ def test_images_that_run_together_are_steps_all_the_same(
     monkeypatch.setattr(fusion, "LARGE", large)
     together = load(tmp_path / "net.cfg", tmp_path / "w", math=math)
     assert [step.tobytes() for step in together.predict(x)[0]] == wanted
+
+
+def test_a_run_that_a_fork_cut_off_leaves_the_state_alone(tmp_path: Path) -> None:
+    network = write_synth(write_cfg(tmp_path, FLAT + KINDS["rnn"]), tmp_path / "net.weights")
+    states = States(network)
+    (array,) = states.of_layer(0)[:1]
+    cut_off = states.run()  # of a thread that a forked child does not have
+    cut_off.__enter__()
+    array[:] = 3
+    with states.run():
+        assert not array.any()
+        array[:] = 5
+    with states.run():
+        assert (array == 5).all()
 
 
 def test_a_run_that_fails_leaves_the_state_alone(tmp_path: Path) -> None:

@@ -127,6 +127,15 @@ def test_refused(change: tuple[str, str, str], words: str, message: str, detecto
     assert not list(detector.glob("backup/*"))
 
 
+@pytest.mark.parametrize("option", ["--chart", "--picture"])
+def test_no_picture_is_written_over(option: str, detector: Path) -> None:
+    picture = sorted((detector / "images").iterdir())[0]
+    before = picture.read_bytes()
+    refused = ask("train", "set.data", "net.cfg", "--dry-run", option, picture, cwd=detector)
+    assert refused.code == 1 and "this file is read from: write to another one" in refused.err
+    assert picture.read_bytes() == before
+
+
 def test_labels_may_be_left_out(detector: Path) -> None:
     (detector / "labels/dark0.txt").write_text("0 .5 .5 .2 .2\n9 .5 .5 .2 .2\n")
     (detector / "labels/dark2.txt").unlink()

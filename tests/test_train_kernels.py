@@ -94,15 +94,24 @@ def check_weight_gradient(shape: ConvShape, image: Any, seen: Any) -> None:
 def test_packed_in_every_way(filters: int, depth: int, part: int, rows: int, groups: int) -> None:
     weights = numbers(groups * filters * depth)
     sizes = {"filters": filters, "depth": depth, "part": part, "rows": rows}
-    wanted = np.zeros(groups * -(-filters // rows) * rows * depth, np.float32)
-    run(pack_weights, packed=wanted, weights=weights, **sizes)
+    wanted = packed_plainly(weights.reshape(groups, filters, depth), part, rows)
     turned = np.ascontiguousarray(weights.reshape(groups, filters, depth).transpose(0, 2, 1)).reshape(-1)
     for kernel, given, more in (
-        (columns.pack_rows, weights, {"tile": host_tile()}), (columns.pack_columns, turned, {}),
+        (pack_weights, weights, {"tile": host_tile()}), (columns.pack_columns, turned, {}),
     ):  # fmt: skip
         packed = np.full(wanted.size, np.nan, np.float32)
         run(kernel, packed=packed, weights=given, **sizes, **more)
         np.testing.assert_array_equal(packed, wanted)
+
+
+def packed_plainly(weights: Any, part: int, rows: int) -> Any:
+    """Group by group, part by part of the depth, block by block of filters: (part, rows), with zeros for no filter."""
+    groups, filters, depth = weights.shape
+    padded = np.zeros((groups, -(-filters // rows) * rows, depth), np.float32)
+    padded[:, :filters] = weights
+    blocks = padded.reshape(groups, -1, rows, depth)
+    parts = [blocks[..., k : k + part].transpose(0, 1, 3, 2).reshape(groups, -1) for k in range(0, depth, part)]
+    return np.concatenate(parts, axis=1).reshape(-1)
 
 
 def test_filters_turned_round() -> None:

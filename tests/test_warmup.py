@@ -14,6 +14,8 @@ import pytest
 
 from darknet_py.errors import DarknetError
 from darknet_py.kernels.runtime.jit import kernel
+from darknet_py.kernels.vector.dots import word_tile
+from darknet_py.kernels.vector.tile import HALVES, host_tile
 from darknet_py.synth import write_synth
 from darknet_py.warmup import (
     ANNOUNCING,
@@ -39,10 +41,10 @@ HEAVY = {"numpy", "numba", "llvmlite", "scipy", "cv2", "PIL", "platformdirs", "m
 
 
 def imported(*arguments: str, cwd: Path | None = None) -> set[str]:
-    """Top-level modules that a command has imported by its end."""
+    """Modules that a command has imported by its end, and the packages they are in."""
     program = (
         "import atexit, sys\n"
-        "atexit.register(lambda: print('MODULES', *{name.partition('.')[0] for name in sys.modules}))\n"
+        "atexit.register(lambda: print('MODULES', *sys.modules, *{name.partition('.')[0] for name in sys.modules}))\n"
         f"sys.argv[1:] = {list(arguments)!r}\n"
         "from darknet_py.__main__ import main\n"
         "main()\n"
@@ -73,6 +75,32 @@ def test_detect_imports_no_opencv_and_nothing_of_the_benchmark(tmp_path: Path) -
     assert "llvmlite" in found
     assert not found & {"numba", "scipy"}, "all kernels are on disk now"
     assert not found & {"cv2", "matplotlib", "urllib3", "requests", "ssl"}
+    assert "darknet_py.layers.yolo" in found and "darknet_py.plan.ops.convolutional" in found
+    assert not found & {"darknet_py.layers.conv_lstm", "darknet_py.plan.ops.int8", "darknet_py.detect.yolov1"}
+
+
+def test_a_model_that_is_here_needs_nothing_that_downloads(tmp_path: Path) -> None:
+    (tmp_path / "yolov3-tiny.weights").write_bytes(b"found, not read")
+    program = (
+        "import sys; from darknet_py.cli.download_bar import TerminalProgress; from darknet_py.zoo import find_model\n"
+        "print(find_model('yolov3-tiny', True, TerminalProgress()).weights)\n"
+        "print(*{'ssl', 'urllib.request', 'http.client', 'email'} & set(sys.modules))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DARKNET_PY_WEIGHTS": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True, env=environment)
+    assert result.stdout.splitlines() == [str(tmp_path / "yolov3-tiny.weights"), ""]
+
+
+def test_cycles_are_looked_for_again_once_a_command_has_started() -> None:
+    program = (
+        "import gc; from darknet_py.__main__ import STARTING, start_quickly\n"
+        "usual = gc.get_threshold(); start_quickly(); start_quickly()\n"
+        "assert gc.get_threshold()[0] == STARTING and len(gc.callbacks) == 1\n"
+        "kept = [[] for _ in range(STARTING + 1000)]\n"
+        "assert gc.get_threshold() == usual and not gc.callbacks\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
 
 
 def test_a_warm_up_leaves_nothing_to_compile() -> None:
@@ -91,7 +119,7 @@ def test_a_warm_up_leaves_nothing_to_compile() -> None:
 def test_profiles_are_checked() -> None:
     assert need_profiles(["all"]) == usable_profiles()
     assert "ieee" in usable_profiles()
-    assert "'make-own', 'int8', 'all'" in run("warmup", "--math", "fuzzy", code=2).stderr
+    assert "'make-own', 'int8', 'bf16', 'all'" in run("warmup", "--math", "fuzzy", code=2).stderr
     with pytest.raises(DarknetError, match="choose from ieee, make"):
         need_profiles(["fuzzy"])
 
@@ -176,7 +204,8 @@ def test_a_warm_up_compiles_every_kernel_for_everything(tmp_path: Path) -> None:
         [sys.executable, "-c", ALL_KERNELS, str(cache)], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
     )  # fmt: skip
-    assert missing.stdout == ""
+    tiles = [] if word_tile(host_tile()).bytes == HALVES else ["darknet_py.kernels.int8.winograd.winograd_int8"]
+    assert missing.stdout.split() == tiles
     compiled = sorted(cache.rglob("*.kernel"))
     for cfg, command in (("yolov3-tiny", "detect"), ("yolov2-tiny-voc", "detect"), ("darknet19", "classify")):
         weights = tmp_path / f"{cfg}.weights"

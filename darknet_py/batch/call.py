@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from ..locks import ForkLock
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -21,8 +22,8 @@ class DetectBatch:
     on each machine. Each picture gets the same bits, whatever batch it is in and whoever runs it.
 
     Attributes:
-        model, weights, names, data, map, dialect, math, threads, size, stretch: as for `darknet_py.load`. Paths must
-            be there on each machine.
+        model, weights, names, data, map, dialect, math, calibration, threads, size, stretch: as for `darknet_py.load`.
+            Paths must be there on each machine.
         thresh, hier_thresh, nms: as for `Detector.detect`.
         classes, min_size, max_size, zones, zone_by, clip: as for `detect.filters.make_filter`.
         tiles, tile_overlap: as for `detect.tiles.make_tiles`.
@@ -52,6 +53,7 @@ class DetectBatch:
     tile_overlap: float | None = None
     exif: bool = False
     decoder: str | None = None
+    calibration: str | None = None
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -104,7 +106,7 @@ class DetectBatch:
 _WORKERS: dict[DetectBatch, Worker] = {}
 """The network of this process: what is unpickled for each task finds it here."""
 
-_LOCK = threading.Lock()
+_LOCK = ForkLock()
 
 
 def _frozen(value: Any) -> Any:

@@ -115,7 +115,7 @@ def load_worker(batch: DetectBatch, warm: bool = False) -> Worker:
     tiles = None if batch.tiles is None else make_tiles(batch.tiles, batch.tile_overlap)
     detector = load(
         batch.model, batch.weights, names=batch.names, data=batch.data, map=batch.map, dialect=batch.dialect,
-        math=batch.math, threads=batch.threads, size=batch.size, stretch=batch.stretch,
+        math=batch.math, calibration=batch.calibration, threads=batch.threads, size=batch.size, stretch=batch.stretch,
     )  # fmt: skip
     detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
     worker = Worker(detector, batch.thresh, batch.hier_thresh, batch.nms, batch.decoder, batch.exif or None)

@@ -121,10 +121,7 @@ class Result:
 
 
 class Own:
-    """This engine, in this process.
-
-    A turn's runs are as users have them. One more, in which each step is called from Python, has the times of steps.
-    """
+    """This engine, in this process; keeps the time of every step, of runs that are made for that alone."""
 
     def __init__(self, plan: Plan, x: Floats, clock: str = "wall") -> None:
         self.plan = plan
@@ -138,8 +135,15 @@ class Own:
         for _ in range(first):
             self._run()
         self.seconds += [self._run() / self.plan.images for _ in range(count)]
-        self.steps.append(self._steps())
         return self.seconds[-count:]
+
+    def time_steps(self) -> None:
+        """Another run, step by step: with looks at the clock, and so with Python, between them."""
+        clock = CLOCKS[self.clock]
+        self._fill()
+        times = [clock()]
+        self.plan.run(lambda step: times.append(clock()))
+        self.steps.append([float(seconds) for seconds in np.diff(times)])
 
     def _run(self) -> float:
         clock = CLOCKS[self.clock]
@@ -147,13 +151,6 @@ class Own:
         self._fill()
         self.plan.run()
         return clock() - start
-
-    def _steps(self) -> list[float]:
-        clock = CLOCKS[self.clock]
-        self._fill()
-        times = [clock()]
-        self.plan.run(lambda step: times.append(clock()))
-        return [float(seconds) for seconds in np.diff(times)]
 
     def _fill(self) -> None:
         for image in range(self.plan.images):
@@ -288,12 +285,12 @@ def _take_turns(
     report("warming up")
     ours = own.turn(0, 2)[-1]  # the first may compile
     own.seconds.clear()
-    own.steps.clear()
     for number in range(1, rounds + 1):
         report(f"round {number} of {rounds}")
         ceiling.measure()
         time.sleep(PAUSE)
         ours = median(own.turn(*_plan_turn(ours)))
+        own.time_steps()
         for entry in list(running):
             peer, engine = entry
             time.sleep(PAUSE)

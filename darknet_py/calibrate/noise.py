@@ -79,6 +79,10 @@ class NoisyNetwork:
         self._plan = Plan(network, parameters, get_arithmetic("fast", network.dialect), 1, trees, keep=numbers)
         self._last = {step.layer: id(step) for step in self._plan.steps}
 
+    def begin(self) -> None:
+        """Let recurrent layers forget what they have seen."""
+        self._plan.states.reset()
+
     def run(self, x: Floats) -> None:
         """Run an input."""
         values = x.reshape(-1)
@@ -115,6 +119,7 @@ def noise_shares(
     """
     ends = ends_of(noisy.network)
     noisy.rounds = frozenset()
+    noisy.begin()
     exact: list[list[Floats]] = []
     for x in inputs:
         noisy.run(x)
@@ -135,6 +140,7 @@ def _noise(
 ) -> float:  # fmt: skip
     """The mean over the heads of noise by signal."""
     noise = [0.0] * len(ends)
+    noisy.begin()
     for x, values in zip(inputs, exact, strict=True):
         noisy.run(x)
         for i, end in enumerate(ends):

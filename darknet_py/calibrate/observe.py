@@ -47,6 +47,7 @@ def observe_channels(
         DarknetError: a value is NaN or infinite.
     """
     network = running.network
+    running.reset_state()
     seen = {number: Channels(np.zeros(0), np.zeros(0)) for number in numbers}
     count = 0
     for x in inputs:
@@ -68,13 +69,20 @@ def observe_values(
     running: RunningNetwork, inputs: Iterable[Floats], numbers: Collection[int], factors: Factors,
     step: Callable[[], None],
 ) -> dict[int, Histogram]:  # fmt: skip
-    """Histograms of layers' outputs (-1: the input), channels divided by their factors."""
+    """Histograms of layers' outputs (-1: the input), channels divided by their factors.
+
+    Raises:
+        DarknetError: a value is NaN or infinite, or becomes so.
+    """
     network = running.network
+    running.reset_state()
     histograms = {number: Histogram() for number in numbers}
     inverse = {n: (1 / channel_factors(network, factors, n)).astype(np.float32)[:, None] for n in numbers}
     for x in inputs:
         for number, values in outputs(running, x, numbers):
-            histograms[number].add(values * inverse[number])
+            balanced = values * inverse[number]
+            _check_finite(network, number, balanced)
+            histograms[number].add(balanced)
         step()
     return histograms
 

@@ -68,7 +68,7 @@ class Report:
     @property
     def reached(self) -> bool:
         """Whether the agreement is as wanted."""
-        return self.agreement.mean >= self.wanted
+        return self.agreement.reaches(self.wanted)
 
 
 def make_rows(
@@ -120,6 +120,7 @@ def signal_to_noise(exact: RunningNetwork, integers: RunningNetwork, inputs: Seq
     signal, noise = dict.fromkeys(numbers, 0.0), dict.fromkeys(numbers, 0.0)
     for running in (exact, integers):
         running.keep_outputs(numbers)
+        running.reset_state()
     for x in inputs:
         exact.predict(x)
         integers.predict(x)
@@ -157,6 +158,10 @@ def agreement_lines(report: Report) -> list[str]:
         f"agreement with ieee on {own.images} pictures: mAP@.5 {own.at_half:.4f}, mAP@.5:.95 {own.mean:.4f}; "
         f"of {own.objects} objects {own.lost} are lost, {own.found} are found besides"
     ]
+    if not own.objects:
+        lines.append(
+            "nothing was found in these pictures, so that there was nothing to agree on: give some with objects"
+        )
     if not report.reached:
         lines.append(
             f"the agreement wanted ({report.wanted:g}) was not reached with any number of layers in float32: "

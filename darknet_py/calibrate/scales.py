@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DarknetError
 from ..numeric.arithmetic import get_arithmetic
 from ..numeric.balance import channel_factors, spread
 from ..numeric.quantization import INPUT, PICTURE, Scale, groups, rounds_weights, scaled
@@ -43,7 +44,11 @@ def choose_scales(
 def _scale(
     network: Network, group: frozenset[int], histograms: Mapping[int, Histogram], method: Callable[[Histogram], Range]
 ) -> Scale:
-    """Of the values that are made in a group; those handed on are the same ones again."""
+    """Of the values that are made in a group; those handed on are the same ones again.
+
+    Raises:
+        DarknetError: they go too far.
+    """
     if group == {INPUT} and network.input.image and network.input.c <= 3:
         return PICTURE
     makers = [number for number in group if number < 0 or not network.layers[number].passes_values]
@@ -51,7 +56,14 @@ def _scale(
     if not histogram.total:
         return Scale.of_range(0, 1)
     chosen = method(histogram)
-    return Scale.of_range(chosen.low, chosen.high)
+    try:
+        return Scale.of_range(chosen.low, chosen.high)
+    except DarknetError:
+        first = min(group)
+        raise network.error(
+            network.layers[max(first, 0)],
+            f"layer {first}'s values go from {chosen.low:.3g} to {chosen.high:.3g}: too far for 8-bit integers",
+        ) from None
 
 
 def folded_weights(network: Network, arrays: Sequence[Arrays]) -> dict[int, Floats]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,6 +85,8 @@ def _meant(word: str, known: Sequence[str], path: str) -> str:
     other = WORDS.get(word.casefold(), "")
     if other.partition(" ")[0] in known:
         return f" Did you mean {path} {other}?"
+    import difflib
+
     close = difflib.get_close_matches(word.casefold().replace("_", "-"), known, 3, 0.6)
     if close:
         return f" Did you mean {' or '.join(close)}?"

@@ -11,6 +11,7 @@ import click
 from ..formats.atomic import check_writable
 from .command import command
 from .filters import filters
+from .guard import keep_found
 from .inputs import network, note_missing_names, open_detector, pictures
 from .options import UNIT, EngineOptions, engine, stretch, write_json
 
@@ -167,4 +168,6 @@ def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str
         if entry is None:
             raise DataError("has no valid= entry: name the images with --images LIST", data)
         images = find_data_file(entry, data)
-    return images, read_list(images)
+    listed = read_list(images)
+    keep_found([images, *listed])
+    return images, listed

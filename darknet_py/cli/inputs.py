@@ -16,6 +16,7 @@ from ..errors import DarknetError, ImageError
 from ..image.files import find_images
 from ..terminal import control
 from .filters import asked
+from .guard import keep_found
 from .options import CfgName, ModelName, together
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def open_detector(
     if cfg is not None:
         detector = load(cfg, weights, names=names, data=data, **options)
     else:
-        from .fetch import TerminalProgress
+        from .download_bar import TerminalProgress
 
         detector = load(model or default, names=names, data=data, progress=TerminalProgress(), **options)
     detector.view = replace(detector.view, filter=detector.filter_of(filter), tiles=tiles)
@@ -114,7 +115,7 @@ def find_all(arguments: Sequence[str | Path]) -> tuple[list[Path], int]:
     """The images that the arguments name, and how many arguments are bad: each is named now, before the first image.
 
     Raises:
-        DarknetError: there is no image at all.
+        DarknetError: there is no image at all, or the command would write to one of them.
     """
     files: list[Path] = []
     bad: list[str] = []
@@ -129,6 +130,7 @@ def find_all(arguments: Sequence[str | Path]) -> tuple[list[Path], int]:
         click.echo(f"Error: {line}", err=True)
     if not files:
         raise DarknetError(bad[-1])
+    keep_found(files)
     return files, len(bad)
 
 

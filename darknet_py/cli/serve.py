@@ -133,7 +133,7 @@ def serve(
     from ..serve.models import by_name, load_models
     from ..serve.server import address_of, bind, run_server, warm
     from ..warmup import announce_compiling
-    from .fetch import TerminalProgress
+    from .download_bar import TerminalProgress
 
     filter, tiles = asked()
     choices = _choices(models, cfg, weights, names, data)

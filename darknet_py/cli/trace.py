@@ -82,7 +82,7 @@ def _find(cfg: Path, files: tuple[Path, ...]) -> tuple[Path, Path, Path, str]:
 
         return find_network(cfg), files[0], files[1], AUTO
     from ..zoo import find_model
-    from .fetch import TerminalProgress
+    from .download_bar import TerminalProgress
 
     found = find_model(str(cfg), fetch_missing=True, progress=TerminalProgress())
     return found.cfg, found.weights, files[0], found.dialect

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .command import command
+from .guard import keep_found
 from .options import MATH, CfgFile, Size, dialect
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def _check(data: Path, cfg: Path, asked: Asked, backup: Path | None, skip: bool)
         )  # fmt: skip
     if told > MOST_NAMED:
         click.echo(f"and {told - MOST_NAMED} more", err=True)
+    keep_found([files.train, *plan.samples.paths])
     return plan
 
 

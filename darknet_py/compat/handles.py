@@ -14,6 +14,7 @@ from ..dialect import AUTO
 from ..errors import DarknetError, DataError
 from ..formats.data import read_data, read_names
 from ..loading import find_data_file, load
+from ..numeric.arithmetic import get_arithmetic
 from ..numeric.names import PROFILE_NAMES
 from ..view import Asked, View
 from .structs import METADATA, floats_at, text, to_pointer
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 MATH = "DARKNET_PY_MATH"
 """Environment variable: the arithmetic of all networks that scripts load; ``ieee`` if it is not set."""
 
+CALIBRATION = "DARKNET_PY_CALIBRATION"
+"""Environment variable: the calibration for ``int8`` of the network that a script loads, if not beside the weights."""
+
 
 def environment_math() -> str:
     """The arithmetic that the environment says. Raises `DarknetError` for a word that is none."""
@@ -34,6 +38,14 @@ def environment_math() -> str:
     if word not in PROFILE_NAMES:
         raise DarknetError(f"{MATH}={word} is not {', '.join(PROFILE_NAMES[:-1])} or {PROFILE_NAMES[-1]}")
     return word
+
+
+def environment_calibration() -> str | None:
+    """The calibration that the environment names. Raises `DarknetError` if its arithmetic takes none."""
+    path, math = os.environ.get(CALIBRATION) or None, environment_math()
+    if path is not None and not get_arithmetic(math).calibrated:
+        raise DarknetError(f"{CALIBRATION}={path}: {MATH} is {math}, which takes no calibration; int8 does")
+    return path
 
 
 class Handle:
@@ -49,7 +61,10 @@ class Handle:
         """Read the files. Raises `DarknetError`; weights must be given (Darknet runs on random ones)."""
         if not weights:
             raise DarknetError(f"{text(cfg)}: needs its weights file, too")
-        self.detector = load(text(cfg), text(weights), names=(), math=environment_math(), dialect=dialect)
+        self.detector = load(
+            text(cfg), text(weights), names=(), math=environment_math(), calibration=environment_calibration(),
+            dialect=dialect,
+        )  # fmt: skip
         self.batch = batch
         self.skipped: set[int] = set()
         self._outputs: list[Floats] = []

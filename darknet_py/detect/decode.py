@@ -12,23 +12,17 @@ from numpy.typing import NDArray
 
 from ..errors import DarknetError
 from ..kernels.runtime.denormals import denormals_as_zero
-from ..layers import Detection, GaussianYolo, Head, Region, Yolo
 from ..numeric.arithmetic import PROFILES, Arithmetic
 from ..numeric.boxes import Frame
 from ..typing import Floats
 from .candidates import Candidates, join
 from .finite import check_finite
-from .flat_region import decode_flat_region
-from .gaussian import decode_gaussian
-from .region import decode_region
-from .tree import check_map
-from .yolo import decode_yolo
-from .yolov1 import decode_detection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..formats.tree import Tree
+    from ..layers import Detection, GaussianYolo, Head, Region, Yolo
     from ..network import Network
 
 
@@ -86,23 +80,33 @@ def decode(
     frame = Frame(network.input.w, network.input.h, image_w, image_h, pixels_of)
     request = _Request(frame, np.float32(thresh), np.float32(hier_thresh), trees or {}, map, profile)
     with denormals_as_zero(profile.boxes.flushes):
-        parts = [_DECODERS[type(head)](head, _flat_output(head, outputs), request) for head in network.heads]
+        parts = [_DECODERS[head.kind](head, _flat_output(head, outputs), request) for head in network.heads]
     return join(parts, profile.boxes.flushes)
 
 
 def _yolo(head: Yolo, output: Floats, request: _Request) -> Candidates:
+    from .yolo import decode_yolo
+
     return decode_yolo(head, output, request.frame, request.thresh, request.profile.boxes)
 
 
 def _gaussian(head: GaussianYolo, output: Floats, request: _Request) -> Candidates:
+    from .gaussian import decode_gaussian
+
     return decode_gaussian(head, output, request.frame, request.thresh)
 
 
 def _detection(head: Detection, output: Floats, request: _Request) -> Candidates:
+    from .yolov1 import decode_detection
+
     return decode_detection(head, output, request.frame, request.thresh, request.profile.boxes)
 
 
 def _region(head: Region, output: Floats, request: _Request) -> Candidates:
+    from .flat_region import decode_flat_region
+    from .region import decode_region
+    from .tree import check_map
+
     tree = request.trees.get(head.index) if head.tree else None
     if head.tree:
         if tree is None:
@@ -120,10 +124,10 @@ def _region(head: Region, output: Floats, request: _Request) -> Candidates:
     )
 
 
-_DECODERS: dict[type[Head], Callable[..., Candidates]] = {
-    Detection: _detection, GaussianYolo: _gaussian, Region: _region, Yolo: _yolo
+_DECODERS: dict[str, Callable[..., Candidates]] = {
+    "Gaussian_yolo": _gaussian, "detection": _detection, "region": _region, "yolo": _yolo
 }  # fmt: skip
-"""Decoder by kind of head."""
+"""Decoder by kind of head. Each imports its own when a network has such a head."""
 
 
 def _flat_output(head: Head, outputs: Mapping[int, Floats]) -> Floats:

@@ -148,6 +148,11 @@ class Convolutional(Weighted):
         return self.n * self.size * self.size * (self.c // self.groups) * sharp.h * sharp.w
 
     @property
+    def depthwise(self) -> bool:
+        """Whether each channel has one filter of its own."""
+        return self.c == self.groups == self.n and self.groups > 1
+
+    @property
     def takes_factors(self) -> bool:
         return not self.xnor and self.shares is None
 
@@ -157,11 +162,29 @@ class Convolutional(Weighted):
 
     @property
     def quantizes(self) -> bool:
-        """In one group. (A 1x1 convolution with a stride reads its input as if its channels were shorter.)"""
+        """In one group, depthwise, or in groups of whole words (4 channels) each.
+
+        (A 1x1 convolution with a stride reads its input as if its channels were shorter.)
+        """
         plain = not (self.xnor or self.blur) and self.dilation == 1 and self.stride_x == self.stride_y
-        reads_words = self.size > 1 or self.stride_x == 1
-        products = self.c * self.size**2
-        return plain and reads_words and self.groups == 1 and products <= MOST_PRODUCTS and acts_alone(self.activation)
+        channels, filters = self.c // self.groups, self.n // self.groups
+        reads_words = self.size > 1 or (self.stride_x == 1 and not self.depthwise)
+        whole = self.groups == 1 or self.depthwise or (channels % 4 == 0 and filters % 4 == 0)
+        products = channels * self.size**2
+        return plain and reads_words and whole and products <= MOST_PRODUCTS and acts_alone(self.activation)
+
+    @property
+    def halves(self) -> bool:
+        return self.quantizes and self.groups == 1
+
+    @property
+    def quantizes_since(self) -> int:
+        return 2 if self.groups > 1 else 1
+
+    @property
+    def beginning(self) -> int | None:
+        as_it_lies = self.size == 1 and not (self.skips or self.pad) and self.groups == 1
+        return self.c * self.sharp.h * self.sharp.w if as_it_lies else None
 
     @property
     def brief(self) -> str:

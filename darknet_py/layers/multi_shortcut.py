@@ -9,7 +9,7 @@ from ..formats.cfg import to_float32
 from .alexeyab_rows import dimensions
 from .base import Layer, Place, Stored, need_image
 from .opencv import OpenCvLayer
-from .weighted import HOMOGENEOUS, read_activation, read_load_rules
+from .weighted import HOMOGENEOUS, acts_alone, read_activation, read_load_rules
 
 if TYPE_CHECKING:
     from ..formats.cfg import Section
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("none", "per_feature", "per_layer", "per_channel")
 NORMALIZATIONS = {"none": "none", "relu": "relu", "avg_relu": "relu", "softmax": "softmax"}
+
+MOST_SUMMED = 4
+"""Most layers, the input included, whose sum is computed in 8-bit integers."""
 
 _WEIGHTS = {"per_feature": 1, "per_layer": 1, "per_channel": 2}
 _NORMALIZATIONS = {"relu": 1, "avg_relu": 1, "softmax": 2}
@@ -88,6 +91,20 @@ class MultiShortcut(Layer):
     def balances(self) -> bool:
         """Each channel must be the sum of the same channel of all sources."""
         return not self.weights and set(self.counts) == {self.out.size} and self.activation in HOMOGENEOUS
+
+    @property
+    def quantizes(self) -> bool:
+        """Without weights, of few layers that have its own channels."""
+        few = not self.weights and len(self.sources) <= MOST_SUMMED
+        return few and set(self.counts) == {self.out.size} and acts_alone(self.activation)
+
+    @property
+    def halves(self) -> bool:
+        return False
+
+    @property
+    def quantizes_since(self) -> int:
+        return 2
 
     def arrays(self) -> list[Stored]:
         shape = (len(self.added) + 1, self.weights)

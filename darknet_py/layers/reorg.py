@@ -38,6 +38,8 @@ class Reorg(Layer):
         reverse = bool(section.find_int("reverse", 0))
         flatten = bool(section.find_int("flatten", 0))
         extra = no_more_than(section, "extra", not_negative(section, "extra", 0), REACH * shape.size)
+        if extra and flatten:
+            raise section.error("[reorg] with flatten=1 takes no extra: Darknet would read beyond its input", "extra")
         blocks = stride * stride
         if extra:
             out = Shape(shape.size + extra, image=False)

@@ -155,7 +155,7 @@ def _pack(
         context.prepare(
             Step.of(
                 context.profile.numbers.kernels.pack, packed=out[starts[number] : starts[number + 1]], weights=flat,
-                filters=filters, depth=depth, part=depth, rows=its_tile.filters,
+                filters=filters, depth=depth, part=depth, rows=its_tile.filters, tile=its_tile,
             )
         )  # fmt: skip
     return out

@@ -17,7 +17,6 @@ from .formats import formats_of
 from .fusion import segments
 from .memory import INPUT, aligned_memory, lay_out
 from .ops import make_steps
-from .ops.copies import copy_step, unpacked
 from .pool import Schedule, get_pool
 from .room import check_room
 from .states import States
@@ -139,8 +138,9 @@ class Plan:
             return {}
         scales = [formats.scales[source] for source in layer.sources] if formats.scales else []
         out = self.layout.pools.get(layer.index, layer.index)
-        scale = formats.scales.get(layer.index) if out in formats.stored else None
-        return {"narrow": formats.narrow, "scales": scales, "scale": scale}
+        stored = out in formats.stored
+        scale = formats.scales.get(layer.index) if stored else None
+        return {"narrow": formats.narrow, "writes_narrow": stored, "scales": scales, "scale": scale}
 
     def _as_read(self, layer: Layer, source: int, image: int, images: int) -> Floats:
         """A source's output in the format in which a layer reads it."""
@@ -152,6 +152,8 @@ class Plan:
         """The step that makes the copy of a layer's output in the format in which it does not lie, if one is needed."""
         if number not in self.layout.copies:
             return
+        from .ops.copies import copy_step
+
         shape = self.network.input if number == INPUT else self.network.layers[number].out
         out, x = self._part_of_arena(self.layout.copies[number], image, 1), self._buffer(number, image)
         step = copy_step(out, x, shape, self.formats, number)
@@ -214,6 +216,8 @@ class Plan:
         stored = self.stored(number, image)
         if number not in self.formats.stored:
             return stored
+        from .ops.copies import unpacked
+
         return unpacked(stored, self.network.layers[number].out, self.formats, number)
 
     def stored(self, number: int, image: int = 0) -> Floats:

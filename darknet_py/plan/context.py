@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from ..kernels.vector.tile import host_tile
 from .conv_cut import ONE, Images
 from .pool import get_pool
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from .chains import Chain
     from .pool import Context
 
+TOGETHER = 2**17
+"""So many values, read and written, are worth a second thread: to wake one takes as long as to pack half of them."""
 
 _Stored = TypeVar("_Stored")
 
@@ -54,6 +58,7 @@ class LayerContext:
         inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
         dry: the steps are made to be verified or printed: nothing is packed, weights stay zeros.
         narrow: the format in which the layer computes, if that is not float32.
+        writes_narrow: its output lies in that format, too; else in float32.
         scales: of its sources in that format.
         scale: of its output; None: float32.
         chain: the layers that its step is to compute as well; then ``sources`` are the chain's.
@@ -75,6 +80,7 @@ class LayerContext:
     inner: Floats | None = None
     dry: bool = False
     narrow: NumberFormat | None = None
+    writes_narrow: bool = False
     scales: Sequence[Scale] = ()
     scale: Scale | None = None
     chain: Chain | None = None
@@ -98,7 +104,8 @@ class LayerContext:
     def prepare(self, step: Step, around: Context = nullcontext) -> None:
         """Run a step now that makes a layer's weights ready."""
         if not self.dry:
-            with get_pool(self.threads) as pool:
+            values = sum(argument.size for argument in step.args if isinstance(argument, np.ndarray))
+            with get_pool(1 if values < TOGETHER else self.threads) as pool:
                 pool.run_step(step, around)
 
     def stored(self, key: Hashable, make: Callable[[], _Stored]) -> _Stored:

@@ -53,7 +53,10 @@ def convolution_steps(layer: Convolutional, context: LayerContext, choose: Choos
     transform = choose(shape, context.threads, tile) if profile.transforms else None
     if transform:
         packed = context.stored(transform, lambda: pack_tiles(arrays["weights"], transform, shape, tile, context))
-        return winograd_steps(transform, shape, packed, (singles, doubles), finish, tile, context)
+        operands = {
+            "weights": packed, "singles": singles.reshape(-1), "doubles": doubles.reshape(-1), "finish": finish
+        }  # fmt: skip
+        return winograd_steps(transform, shape, operands, tile, context)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
     key = cut.block, cut.channels * shape.size**2  # also of layers that share weights, unrolled or not
@@ -106,7 +109,7 @@ def pack(weights: Floats, shape: ConvShape, cut: Cut, context: LayerContext) -> 
     context.prepare(
         Step.of(
             context.profile.numbers.kernels.pack, packed=out, weights=flat, filters=shape.n, depth=shape.c * taps,
-            part=cut.channels * taps, rows=cut.block,
+            part=cut.channels * taps, rows=cut.block, tile=context.tile,
         )
     )  # fmt: skip
     return out

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..kernels.layers.channels import KINDS
 from ..layers import Convolutional, Layer, MaxPool
 from ..layers.weighted import OWN_ACTIVATIONS
+from ..numeric.number_format import FLOAT32
 from .formats import FLOATS
 from .inner import unrolls
 
@@ -38,16 +39,19 @@ def pooled_convolutions(network: Network, keep: Collection[int], formats: Format
             layer = network.layers[pool.sources[0]]
             alone = users[layer.index] == 1 and layer.index not in keep
             alike = formats.of(layer.index) is formats.of(pool.index) is formats.computes(layer.index)
-            if alone and alike and isinstance(layer, Convolutional) and pools_within(layer, pool):
+            if alone and alike and isinstance(layer, Convolutional) and pools_within(layer, pool, formats):
                 pairs[layer.index] = pool.index
     return pairs
 
 
-def pools_within(layer: Convolutional, pool: MaxPool) -> bool:
+def pools_within(layer: Convolutional, pool: MaxPool, formats: Formats = FLOATS) -> bool:
     """Whether the step of a convolution can do the pooling that follows: disjoint windows of 2x2 from the corner on.
 
-    An activation that is a step of its own has to come between the two.
+    An activation that is a step of its own has to come between the two. The kernels for depthwise convolutions pool
+    nothing; in float32 another one does both.
     """
+    if layer.depthwise and formats.computes(layer.index) is not FLOAT32:
+        return False
     if layer.size == 1 or layer.blur or unrolls(layer) or layer.activation in {*KINDS, *OWN_ACTIVATIONS}:
         return False
     return (pool.size, pool.stride_x, pool.stride_y) == (2, 2, 2) and pool.pad < 2 and not (pool.depth or pool.blur)

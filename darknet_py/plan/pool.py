@@ -19,6 +19,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ..errors import DarknetError
 from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
 from ..kernels.runtime.calls import Calls
 from ..kernels.runtime.jit import Kernel
@@ -159,8 +160,7 @@ class Pool:
             after_step: is called after each step.
         """
         schedule.prepare()
-        while len(self._workers) < schedule.threads - 1:
-            self._workers.append(_Worker(len(self._workers) + 1))
+        self._hire(schedule.threads - 1)
         workers = self._workers[: schedule.threads - 1]
         for worker in workers:
             worker.job, worker.idle = (schedule, around), False
@@ -180,6 +180,17 @@ class Pool:
             if worker.error is not None:
                 error, worker.error = worker.error, None
                 raise error
+
+    def _hire(self, count: int) -> None:
+        """Have so many workers. Raises `DarknetError` if the system starts no more threads."""
+        while len(self._workers) < count:
+            try:
+                self._workers.append(_Worker(len(self._workers) + 1))
+            except RuntimeError as error:
+                raise DarknetError(
+                    f"threads={self.threads}: this system starts no more than {len(self._workers)} besides ({error}); "
+                    "ask for fewer"
+                ) from None
 
     @staticmethod
     def _wait(workers: list[_Worker]) -> None:

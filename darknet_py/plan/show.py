@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels.conv.bottleneck import bottleneck
-from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
-from ..kernels.conv.winograd import winograd
-from ..kernels.int8.convolution import convolution_int8
+from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.winograd import WinogradCut
 from ..numeric.number_format import FLOAT32
 from .contract import read_contract
 from .memory import INPUT
@@ -76,12 +75,17 @@ def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     for step in plan.steps:
         for name in step.kernel.work.temporary:
             temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
-        if step.kernel in (bottleneck, convolution, convolution_int8, winograd):
+        if _is_convolution(step) or step.kernel is bottleneck:
             weights = step.arguments["weights"]
             packed[address_of(weights)] = weights.nbytes
     for name, size in temporary.items():
         yield name, size, "temporary, shared by all steps"
     yield "weights", sum(packed.values()), "packed for the convolutions; others are read where they lie"
+
+
+def _is_convolution(step: Step) -> bool:
+    """Whether it multiplies by packed weights."""
+    return "weights" in step.arguments and isinstance(step.arguments.get("cut"), Cut | WinogradCut)
 
 
 def _place(plan: Plan, step: Step) -> int | None:
@@ -110,10 +114,10 @@ def _how(plan: Plan, step: Step) -> str:
     """What was chosen for a step, as far as there was a choice."""
     if step.kernel is bottleneck:
         return _how_bottleneck(plan, step)
-    if step.kernel not in (convolution, convolution_int8, winograd):
+    if not _is_convolution(step):
         return ""
     cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
-    if step.kernel is winograd:
+    if isinstance(cut, WinogradCut):
         transform = step.arguments["transform"]
         words = [
             f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)"

@@ -27,6 +27,7 @@ class States:
         }
         self._arrays = [array for arrays in self._of_layer.values() for array in arrays]
         self._before = [aligned_floats(array.size) for array in self._arrays]
+        self._running = False
 
     @property
     def empty(self) -> bool:
@@ -39,19 +40,25 @@ class States:
 
     def reset(self) -> None:
         """Zeros, as before the first run."""
+        self._running = False
         for array in self._arrays:
             array[:] = 0
 
     @contextmanager
     def run(self) -> Iterator[None]:
         """Around a run: what changes, changes only if the run comes to its end."""
+        if self._running:  # a run of a thread that is not there: this process was forked meanwhile
+            self._to_before()
         for before, array in zip(self._before, self._arrays, strict=True):
             before[:] = array
+        self._running = True
         try:
             yield
         except BaseException:
             self._to_before()
             raise
+        finally:
+            self._running = False
 
     @contextmanager
     def last_run_again(self) -> Iterator[None]:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
 from ..kernels.conv.winograd_pack import pack_winograd
+from ..kernels.vector.tile import BYTES, HALVES, PAIRS
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
-from .processor import USUAL, ZEN4
+from .processor import PAIRED, USUAL, ZEN4, Pace
 from .step import Step
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
     from ..kernels.conv.convolution import ConvShape
-    from ..kernels.conv.epilogue import Finish
     from ..kernels.conv.winograd_code import Winograd
+    from ..kernels.runtime.work import PlanKernel
     from ..kernels.vector.tile import Tile
     from ..typing import Floats, Ints
     from .context import LayerContext
@@ -43,6 +44,9 @@ WINDOW = 6_000
 TASKS = 8
 """Least tasks per thread."""
 
+MOST_PAIRS = 920
+"""Most words of two channels whose sums, four times as large, are int32: 2**31 / (4 * 9 * 255 * 127) channels."""
+
 FORWARD, BACK = 16, 4
 """Cycles per position that the transforms of a vector take, of inputs (most of which waits for memory) and outputs."""
 
@@ -58,13 +62,19 @@ Winograd's are more."""
 
 
 def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | None:
-    """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without."""
+    """The transform with which a convolution of one image takes fewest cycles; None: it takes fewer without.
+
+    Of words of bytes, those that are multiplied count as channels.
+    """
     if shape.size != 3 or shape.stride > 2 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
         return None
-    pixels, pace = shape.out_h * shape.out_w, ZEN4 if tile.embedded else USUAL
+    whole = tile.words == BYTES
+    if whole and not (tile.bytes == HALVES and shape.stride == 1 and shape.c <= MOST_PAIRS):
+        return None
+    pixels, pace = shape.out_h * shape.out_w, _pace(tile)
     plain = _cycles(9 * shape.c * shape.n * pixels, 9 * shape.c * shape.n, threads, tile)
     costs: list[tuple[float, Winograd | None]] = [(plain, None)]
-    for transform in (F2, F4) if shape.stride == 1 else (F4_HALVING,):
+    for transform in (F2,) if whole else (F2, F4) if shape.stride == 1 else (F4_HALVING,):
         down, across = -(-shape.out_h // transform.outputs), -(-shape.out_w // transform.outputs)
         tiles = down * across
         pieces = -(-tiles // tile.columns)
@@ -73,7 +83,8 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
         products = transform.positions * shape.c * filters * columns
         inputs = FORWARD * shape.c * down * -(-across // tile.lanes)
         outputs = BACK * filters // tile.lanes * tiles
-        transforms = transform.positions * (inputs + outputs) * pace.products * tile.lanes
+        numbers = 2 if tile.words == PAIRS else 1  # both of a word are transformed
+        transforms = numbers * transform.positions * (inputs + outputs) * pace.products * tile.lanes
         costs.append(
             (_cycles(products + transforms, transform.positions * shape.c * filters, threads, tile), transform)
         )
@@ -81,28 +92,32 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
 
 
 def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
-    pace = ZEN4 if tile.embedded else USUAL
-    return max(products / (pace.products * tile.lanes * threads), 4 * weights / MEMORY)
+    return max(products / (_pace(tile).products * tile.lanes * threads), 4 * weights / MEMORY)
+
+
+def _pace(tile: Tile) -> Pace:
+    """What a core makes in a cycle of the products of a tile's lanes."""
+    return PAIRED if tile.words == PAIRS else ZEN4 if tile.embedded else USUAL
 
 
 def winograd_steps(
-    transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
-    finish: Finish, tile: Tile, context: LayerContext,
+    transform: Winograd, shape: ConvShape, operands: Mapping[str, Any], tile: Tile, context: LayerContext,
+    kernel: PlanKernel = winograd, missing: int = 0,
 ) -> list[Step]:  # fmt: skip
     """The steps that compute a convolution.
 
     Args:
         transform: the tiles.
         shape: the convolution, of one group, 3x3, with the transform's stride.
-        weights: see `pack_tiles`.
-        coefficients: what `kernels.conv.epilogue.Finish` lists, by filter.
-        finish: what follows the sums.
+        operands: the kernel's weights (see `pack_tiles`), coefficients and finish.
         tile: the micro-kernels' shape.
         context: the layer's buffers, images, threads and pooling.
+        kernel: computes sums and what follows them.
+        missing: the word that stands outside of the input, if it has words.
     """
     images = context.images
     tiles_of_one = -(-shape.out_h // transform.outputs) * -(-shape.out_w // transform.outputs)
-    together = max(1, SHARED // (transform.positions * shape.c * tiles_of_one))
+    together = max(1, SHARED // (transform.positions * shape.c * tile.parts * tiles_of_one))
     steps = []
     for start in range(0, images.count, together):
         count = min(together, images.count - start)
@@ -111,7 +126,7 @@ def winograd_steps(
             sources=[_images(context.x, start, count, images.count, images.next_in)],
             out=_images(context.out, start, count, images.count, images.next_out),
         )  # fmt: skip
-        steps += _steps_of_some(transform, shape, weights, coefficients, finish, tile, some)
+        steps += _steps_of_some(transform, shape, operands, tile, some, kernel, missing)
     return steps
 
 
@@ -122,24 +137,22 @@ def _images(buffer: Floats, start: int, count: int, images: int, pitch: int) -> 
 
 
 def _steps_of_some(
-    transform: Winograd, shape: ConvShape, weights: Floats, coefficients: tuple[Floats, NDArray[np.float64]],
-    finish: Finish, tile: Tile, context: LayerContext,
+    transform: Winograd, shape: ConvShape, operands: Mapping[str, Any], tile: Tile, context: LayerContext,
+    kernel: PlanKernel, missing: int,
 ) -> list[Step]:  # fmt: skip
     """`winograd_steps` of so few images that their tiles may be transformed together."""
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks = cut_winograd(transform, shape, context.threads, tile, pooled, context.images)
     shape = shape._replace(size=transform.inputs, stride=transform.step)  # as windows are made for: tile by tile
-    singles, doubles = coefficients
     common = {"source": context.x, "shape": shape, "cut": cut, "transform": transform, "tile": tile}
     last = context.step(
-        winograd, out=context.out, weights=weights, singles=singles.reshape(-1), doubles=doubles.reshape(-1),
-        tasks=tasks.reshape(-1), offsets=with_room(np.arange(shape.c, dtype=np.int64) * cut.pitch), finish=finish,
-        **common,
+        kernel, out=context.out, tasks=tasks.reshape(-1),
+        offsets=with_room(np.arange(shape.c * tile.parts, dtype=np.int64) * cut.pitch), **operands, **common,
     )  # fmt: skip
     if not cut.shared:
         return [last]
     tiles = last.arguments["tiles"]
-    return [context.step(transform_tiles, tiles=tiles, images=context.images.count, **common), last]
+    return [context.step(transform_tiles, tiles=tiles, images=context.images.count, missing=missing, **common), last]
 
 
 def cut_winograd(
@@ -148,13 +161,13 @@ def cut_winograd(
     """Blocks and tasks (see `kernels.conv.winograd.winograd`)."""
     m, positions = transform.outputs, transform.positions
     across, down = -(-shape.out_w // m), -(-shape.out_h // m)
-    lines, blocks = images.count * down, -(-shape.n // tile.filters)
-    values = positions * shape.c * lines * across
+    lines, blocks, depth = images.count * down, -(-shape.n // tile.filters), shape.c * tile.parts
+    values = positions * depth * lines * across
     alone = values > LARGE and blocks <= FEW_BLOCKS and lines >= threads
     shared = values <= SHARED and not alone
     most = SUMS // (positions * tile.filters * across)
     if not shared:
-        most = min(most, OWN // (positions * shape.c * across))
+        most = min(most, OWN // (positions * depth * across))
     ranges = -(-lines // max(1, most))
     if alone:
         ranges = min(lines, -(-ranges // threads) * threads)
@@ -165,7 +178,7 @@ def cut_winograd(
     channels = max(1, min(shape.c, WINDOW // plane))
     offsets = np.cumsum([
         channels * plane + tile.lanes,  # the window
-        0 if shared else positions * shape.c * pitch,
+        0 if shared else positions * depth * pitch,
         positions * (rows * across * tile.filters + tile.lanes),
         max(m, tile.lanes) * m * tile.filters,
         tile.filters * m * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0,

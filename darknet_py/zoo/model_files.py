@@ -30,12 +30,12 @@ def locate(model: Model, fetch_missing: bool = False, progress: Progress | None 
     Raises:
         ModelError: with what is missing and where to put it.
     """
-    from .fetching import by_hand, fetch_file
-
     paths: dict[str, Path] = {}
     for file in model.files:
         path = find_file(file.name)
         if path is None:
+            from .fetching import by_hand, fetch_file
+
             if not fetch_missing:
                 raise ModelError(
                     f"{file.name} is not on this machine; `darknet-py fetch {model.name}` brings it, {by_hand(file)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -195,6 +194,8 @@ def get_model(name: str) -> Model:
     known = known_models()
     if wanted in known:
         return known[wanted]
+    import difflib
+
     other = other_family(name)
     close = difflib.get_close_matches(wanted, known, 3, _TYPING_ERROR if other else 0.5)
     if other and not close:
@@ -208,12 +209,12 @@ def get_model(name: str) -> Model:
 _TYPING_ERROR = 0.94
 """How alike two names are of which one is the other with a letter too many or too few."""
 
-_ALEXEYABS = re.compile(
+_ALEXEYABS = (
     r"yolo-?v?4|scaled-?yolo|yolo-?r(-|$)|yolov7(-tiny|x)|enet|csresnext|cs[a-z]*darknet|yolo-?fastest|mobilenet.*yolo"
 )
 """Names of networks of AlexeyAB's Darknet, of which only some come with darknet-py."""
 
-_OTHER_FRAMEWORKS = re.compile(
+_OTHER_FRAMEWORKS = (
     r"yolo[-_]?(v?(?:5|6|7|8|9|1[0-9]|2[0-9])(?![0-9])|x|nas|e|w|s)|pp-?yolo|damo-?yolo|gold-?yolo|yolact|rt-?detr|detr|"
     r"fast-?sam|sam\b|ssd|faster|mask-?rcnn|efficientdet|retinanet|mobilenet"
 )
@@ -226,12 +227,12 @@ def other_family(name: str) -> str:
     wanted = name.casefold().rpartition("/")[2]
     if wanted.endswith(_OTHER_SUFFIXES):
         why = "such a file is of another framework"
-    elif _ALEXEYABS.match(wanted):
+    elif re.match(_ALEXEYABS, wanted):
         return (
             "of AlexeyAB's Darknet only some networks come with darknet-py (`darknet-py fetch --list`); any other runs "
             "from its .cfg and .weights, given by path"
         )
-    elif _OTHER_FRAMEWORKS.match(wanted):
+    elif re.match(_OTHER_FRAMEWORKS, wanted):
         why = "it is no Darknet network but one of PyTorch or another framework, with layers that Darknet does not have"
     else:
         return ""

@@ -23,9 +23,9 @@ _LOOP = re.compile(r"^(\.LBB\w+):.*\n((?:(?!^\.LBB)(?:.*\n))*?.*\bb\.\w+\s+\1\n)
 
 
 def inner_loops(assembly: str) -> Iterator[str]:
-    """Blocks of instructions that jump to their own start and multiply vectors of float32."""
+    """Blocks of instructions that jump to their own start and multiply vectors, of float32 or of words of bytes."""
     for match in _LOOP.finditer(assembly):
-        if re.search(r"\s(fmul|fmla)\s+v\d+\.4s", match.group(2)):
+        if re.search(r"\s(fmul|fmla|u?sdot|sudot)\s+v\d+\.4s", match.group(2)):
             yield match.group(0)
 
 

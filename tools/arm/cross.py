@@ -20,6 +20,7 @@ PROCESSORS = {
     "cortex-a53": "+crc,+fp-armv8,+neon",  # Raspberry Pi 3
     "cortex-a72": "+crc,+fp-armv8,+neon",  # Raspberry Pi 4
     "neoverse-n1": "+crc,+dotprod,+fp-armv8,+fullfp16,+lse,+neon,+rcpc,+rdm,+v8.2a",  # Graviton 2, Ampere Altra
+    "neoverse-v1": "+bf16,+crc,+dotprod,+fp-armv8,+fullfp16,+i8mm,+lse,+neon,+rcpc,+rdm,+v8.4a",  # Graviton 3
     "apple-m1": "+crc,+dotprod,+fp-armv8,+fp16fml,+fullfp16,+lse,+neon,+rcpc,+rdm,+v8.4a",
 }
 """LLVM's names of processors, and what of their instructions matters here."""

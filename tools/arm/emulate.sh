@@ -6,14 +6,14 @@
 # the emulator finds the ARM's files below FOLDER. Kernels are compiled here, with LLVM's code generator for ARM.
 #
 # Where that cannot be had, a line says what is missing, and the exit code is 0. A wrong bit, or a crash, is an error.
-# ARM_CPU names the processor (see cross.py), ARM_TIME the most seconds for all.
+# ARM_CPU names the processor (see cross.py), and INT8_CPU one with dot products, for 8-bit integers; ARM_TIME the most
+# seconds for all.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 python=$1
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
-export ARM_CPU=${ARM_CPU:-cortex-a72}
 export ARM_SIGNATURES=$folder/signatures
 end=$((SECONDS + ${ARM_TIME:-1500}))
 
@@ -24,6 +24,7 @@ tests=(
     tests/test_fast.py::test_winograd_of_each_shape tests/test_fast.py::test_a_network_same_numbers_whatever_the_threads
     tests/test_image_jpeg.py tests/test_vector_exp.py tests/test_vector_single.py
 )
+int8_tests=(tests/test_int8.py::test_every_layer_has_the_bits_of_its_twin)
 # In one process, and without packages for more.
 pytest=(-m pytest -q -o "addopts=--strict-markers -m 'not slow and not network'")
 
@@ -94,14 +95,23 @@ find_emulator || not_tried "qemu-user-static cannot be fetched (see $folder/apt-
     not_tried "this system's packages have no Python $version, which is what kernels would be compiled with"
 find_wheels || not_tried "wheels for Python $version on aarch64 cannot be fetched"
 
-# Which kernels there are to compile: the same tests, run here. (They may fail here: that is other steps' matter.)
-PYTHONPATH=$PWD:$PWD/tools/arm in_time "$python" "${pytest[@]}" -p signatures "${tests[@]}" > "$folder/here.log" 2>&1 || true
-[ -e "$ARM_SIGNATURES" ] || { tail -20 "$folder/here.log"; exit 1; }
-rm -rf "$folder/kernels"
-export NUMBA_CACHE_DIR=$folder/kernels
-PYTHONPATH=$PWD in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
+# emulate CPU TESTS...
+emulate() {
+    export ARM_CPU=$1
+    shift
+    # Which kernels there are to compile: the same tests, run here. (They may fail here: that is other steps' matter.)
+    rm -rf "$folder/kernels" "$ARM_SIGNATURES"
+    PYTHONPATH=$PWD:$PWD/tools/arm in_time "$python" "${pytest[@]}" -p signatures "$@" > "$folder/here.log" 2>&1 || true
+    [ -e "$ARM_SIGNATURES" ] || { tail -20 "$folder/here.log"; exit 1; }
+    PYTHONPATH=$PWD NUMBA_CACHE_DIR=$folder/kernels in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
 
-echo "Emulated: $ARM_CPU, Python $version, $("$emulator" --version | head -1)"
-eval "$("$python" tools/arm/cross.py "$ARM_CPU")"
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$folder/site:$PWD:$PWD/tools/arm in_time "$emulator" -L "$folder/root" \
-    "$folder/root/usr/bin/python$version" "${pytest[@]}" -p no:cacheprovider -p counted -rs "${tests[@]}"
+    echo "Emulated: $ARM_CPU, Python $version, $("$emulator" --version | head -1)"
+    local -a names=()
+    mapfile -t names < <("$python" tools/arm/cross.py "$ARM_CPU")
+    in_time env "${names[@]#export }" "NUMBA_CACHE_DIR=$folder/kernels" PYTHONDONTWRITEBYTECODE=1 \
+        "PYTHONPATH=$folder/site:$PWD:$PWD/tools/arm" "$emulator" -L "$folder/root" \
+        "$folder/root/usr/bin/python$version" "${pytest[@]}" -p no:cacheprovider -p counted -rs "$@"
+}
+
+emulate "${ARM_CPU:-cortex-a72}" "${tests[@]}"
+emulate "${INT8_CPU:-neoverse-n1}" "${int8_tests[@]}"

@@ -9,9 +9,11 @@ import numpy as np
 
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
 from darknet_py.kernels.runtime.jit import kernel
+from darknet_py.kernels.vector.dots import word_tile
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.kernels.vector.transpose import store_transposed
+from darknet_py.kernels.words.multiply import multiply_words
 
 
 @kernel
@@ -27,6 +29,15 @@ def _filters(tile, count, sums, weights, pixels, offsets, depth):
     multiply_filters(
         tile, count, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start, depth
     )
+
+
+@kernel
+def _words(tile, by_pixels, count, sums, weights, pixels, offsets, depth):
+    start = pointer(weights, 0)
+    multiply_words(
+        tile, by_pixels, count, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start,
+        depth,
+    )  # fmt: skip
 
 
 @kernel
@@ -49,6 +60,11 @@ def pixels_of(contract: bool = False) -> tuple[Any, tuple[Any, ...]]:
 def filters_of(contract: bool = False) -> tuple[Any, tuple[Any, ...]]:
     """`multiply_filters`."""
     return _filters, (_tile(contract), _INT, _FLOATS, _FLOATS, _FLOATS, _INTS, _INT)
+
+
+def words_of() -> tuple[Any, tuple[Any, ...]]:
+    """`multiply_words` on words of bytes."""
+    return _words, (word_tile(host_tile()), True, _INT, _FLOATS, _FLOATS, _FLOATS, _INTS, _INT)
 
 
 def transposed_of() -> tuple[Any, tuple[Any, ...]]:

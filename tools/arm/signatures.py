@@ -11,13 +11,21 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+from cross import PROCESSORS
 from stand_ins import example, noted
 
 from darknet_py.kernels.runtime.jit import Kernel, Native
 from darknet_py.kernels.runtime.values import kind_of
-from darknet_py.kernels.vector import tile
+from darknet_py.kernels.vector import dots, tile
+from tests.plain_dots import plain_dots
 
-tile.host_tile = lambda: tile.arm_tile(os.environ["ARM_CPU"])
+CPU = os.environ["ARM_CPU"]
+
+tile.host_tile = lambda: tile.arm_tile(CPU)
+
+dots.enabled = lambda: ("arm64", frozenset(PROCESSORS[CPU].replace("+", "").split(",")))
+_there = dots.usable_dots()
+dots.usable_dots = lambda: [plain_dots(row.bytes) for row in _there]
 
 _found: dict[str, list[Any]] = {}
 """Kernel's full name -> for each kind of arguments, what stands for them."""

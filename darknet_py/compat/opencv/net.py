@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +11,7 @@ import numpy as np
 
 from ...detector import Detector
 from ...errors import DarknetError
+from ...locks import ForkLock
 from ...network import read_network
 from ...parameters import load_parameters
 from .arrays import to_array
@@ -47,7 +47,7 @@ class Net(Description):
 
     def __init__(self, cfg: Path | None = None, weights: Path | None = None, keep_files: object = None) -> None:
         """Of a cfg and a weights file; without them an empty network. ``keep_files`` lives as long as the network."""
-        self._lock = threading.RLock()
+        self._lock = ForkLock()
         self._keep_files = keep_files
         self._blob: Floats | None = None
         self._inputs: tuple[str, ...] = ("data",)

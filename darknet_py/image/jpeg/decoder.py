@@ -10,7 +10,7 @@ from ..channels import to_channels
 from . import color, markers, scan
 from .bits import BAD_CODE, MARKER, NO_MARKER, OK, POSITION, STATE, TRUNCATED
 from .markers import Component, Frame, Reader, Scan, Tables
-from .tables import ZIGZAG, ZIGZAG_ENTRIES
+from .tables import ZIGZAG_ENTRIES
 
 if TYPE_CHECKING:
     from ...typing import Pixels
@@ -172,8 +172,8 @@ class Decoder:
         for start, component in zip(self._starts(), self.frame.components, strict=True):
             self._demand_steps(component)
             first = component.quant_table * ZIGZAG_ENTRIES
-            steps = np.empty(64, np.int16)  # products wrap to 16 bits, whatever their factors had above
-            steps[ZIGZAG[:64]] = self.tables.quant.steps[first : first + 64].astype(np.int16)
+            # Products wrap to 16 bits, whatever their factors had above.
+            steps = self.tables.quant.steps[first : first + 64].astype(np.int16)
             size = (component.blocks_wide, component.blocks_high)
             scan.transform_blocks(
                 self.planes, start, component.row, self.coefficients, start, 8 * component.row, steps, *size

@@ -14,8 +14,13 @@ import numpy as np
 from llvmlite import ir
 
 from ...kernels.runtime.later import cgutils, intrinsic, types
+from .tables import ZIGZAG
 
 _BYTE, _SHORT, _INT = (ir.VectorType(ir.IntType(bits), 8) for bits in (8, 16, 32))
+_BLOCK = ir.VectorType(ir.IntType(16), 64)
+_ZIGZAG_PLACES = np.argsort(ZIGZAG[:64]).tolist()
+"""Where in zigzag order the coefficients are, row by row."""
+
 _FRACTION = 12
 _COLUMN_SHIFT, _ROW_SHIFT = 10, 17
 
@@ -93,18 +98,29 @@ def _transposed(b: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
 
 
 def _rows(b: ir.IRBuilder, source: ir.Value, at: ir.Value) -> list[ir.Value]:
-    """The eight rows of the block that starts at place ``at``."""
+    """The eight rows of the block that starts at place ``at``, row by row."""
     places = [b.gep(source, [b.add(at, ir.Constant(at.type, 8 * i))]) for i in range(8)]
     return [b.load(b.bitcast(place, _SHORT.as_pointer()), align=2) for place in places]
+
+
+def _zigzag_rows(b: ir.IRBuilder, source: ir.Value, at: ir.Value, steps: ir.Value) -> list[ir.Value]:
+    """The eight rows of the block that starts at place ``at``, in zigzag order like its factors."""
+    places = (b.gep(source, [at]), b.gep(steps, [ir.Constant(at.type, 0)]))
+    block, factors = (b.load(b.bitcast(place, _BLOCK.as_pointer()), align=2) for place in places)
+    product = b.mul(block, factors)
+    order = ir.VectorType(ir.IntType(32), 8)
+    masks = [ir.Constant(order, _ZIGZAG_PLACES[start : start + 8]) for start in range(0, 64, 8)]
+    return [b.shuffle_vector(product, product, mask) for mask in masks]
 
 
 @intrinsic
 def idct(
     typingctx: Any, plane: Any, start: Any, stride: Any, block: Any, at: Any, steps: Any
 ) -> tuple[Any, Callable[..., ir.Value]]:
-    """Transform ``block[at : at + 64]`` (int16, row by row) into the 8 x 8 bytes of ``plane`` from ``start`` on.
+    """Transform ``block[at : at + 64]`` (int16) into the 8 x 8 bytes of ``plane`` from ``start`` on.
 
-    ``steps``: int16[64], what the block is multiplied by, wrapping to 16 bits; or None.
+    ``steps``: int16[64], what the block, in zigzag order as they are, is multiplied by, wrapping to 16 bits. Or None:
+    the block is there row by row, and multiplied.
     """
     scaled = not isinstance(steps, types.NoneType)
     signature = types.void(
@@ -116,10 +132,11 @@ def idct(
         plane, start, stride, block, at, steps = args
         source = cgutils.create_struct_proxy(signature.args[3])(context, b, block).data
         target = cgutils.create_struct_proxy(signature.args[0])(context, b, plane).data
-        rows = _rows(b, source, at)
         if scaled:
             factors = cgutils.create_struct_proxy(signature.args[5])(context, b, steps).data
-            rows = [b.mul(*both) for both in zip(rows, _rows(b, factors, ir.Constant(at.type, 0)), strict=True)]
+            rows = _zigzag_rows(b, source, at, factors)
+        else:
+            rows = _rows(b, source, at)
         columns = _transform(b, rows, 1 << (_COLUMN_SHIFT - 1), _COLUMN_SHIFT)
         level = (128 << _ROW_SHIFT) + (1 << (_ROW_SHIFT - 1))
         results = _transposed(b, _transform(b, _transposed(b, columns), level, _ROW_SHIFT))

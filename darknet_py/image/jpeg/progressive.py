@@ -1,8 +1,9 @@
-"""Blocks of a progressive file, whose coefficients come in several scans: by band, and the lowest bits last."""
+"""Blocks of a progressive file, whose coefficients come in several scans: by band, and the lowest bits last.
+
+They lie in zigzag order, as scans have them: which of a block are 0 is a number of 64 bits (`places`).
+"""
 
 from __future__ import annotations
-
-import numpy as np
 
 from ...kernels.runtime.jit import kernel
 from .bits import (
@@ -25,7 +26,7 @@ from .bits import (
     refill,
     unsigned_bits,
 )
-from .tables import ZIGZAG
+from .places import count_places, nonzero, nth, refine_block, spread
 
 
 @kernel(forceinline=True)
@@ -107,7 +108,7 @@ def first_ac(coefficients, at, state, data, lookup, codes, table, first, last, s
                 break
             k += run
             value, position, buffer, bits, marker = next_value(data, position, buffer, bits, marker, size)
-        coefficients[at + ZIGZAG[k]] = value << shift
+        coefficients[at + min(k, 63)] = value << shift
         k += 1
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
     return TRUNCATED if marker == FILE_END else OK
@@ -128,17 +129,18 @@ def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, 
         first, last: int: in zigzag order
         shift: int: number of the bit
     """
-    bit = 1 << shift
     position, buffer, bits, marker = state[POSITION], state[BUFFER], state[BITS], state[MARKER]
     status = OK
+    band = ((1 << last) << 1) - (1 << first)
+    filled = nonzero(coefficients, at) & band
+    ones = plus = minus = 0
     if state[EOB_RUN] != 0:
         state[EOB_RUN] -= 1
-        _, position, buffer, bits, marker = _refine_band(
-            coefficients, at, data, position, buffer, bits, marker, first, last, 64, 0, bit
-        )
+        ones, position, buffer, bits, marker = _next_bits(data, position, buffer, bits, marker, filled)
     else:
-        k = first
-        while k <= last:
+        empty = ~filled & band
+        ahead = band
+        while ahead != 0:
             had_marker = marker != NO_MARKER
             if bits < 16:
                 position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
@@ -150,11 +152,13 @@ def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, 
                 break
             buffer <<= length
             bits -= length
-            value = 0
+            # Behind so many zeros stands the one that is set; what differs from 0 before it has a bit each.
+            new = nth(empty, run)
             if size == 1:
                 if bits < 1:
                     position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-                value = bit if buffer < 0 else -bit
+                plus |= new & buffer >> 63
+                minus |= new & ~(buffer >> 63)
                 buffer <<= 1
                 bits -= 1
             elif run < 15:
@@ -163,50 +167,39 @@ def refine_ac(coefficients, at, state, data, lookup, codes, table, first, last, 
                 state[EOB_RUN] = (1 << run) - 1 + unsigned_bits(buffer, run)
                 buffer <<= run
                 bits -= run
-                run = 64
-            k, position, buffer, bits, marker = _refine_band(
-                coefficients, at, data, position, buffer, bits, marker, k, last, run, value, bit
+                new = 0
+            more, position, buffer, bits, marker = _next_bits(
+                data, position, buffer, bits, marker, filled & ahead & new - 1
             )
+            ones |= more
+            ahead &= -(new << 1)
+            empty &= ahead
     state[POSITION], state[BUFFER], state[BITS], state[MARKER] = position, buffer, bits, marker
     if status != OK:
         return status
+    if ones | plus | minus != 0:
+        refine_block(coefficients, at, 1 << shift, ones, plus, minus)
     return TRUNCATED if marker == FILE_END else OK
 
 
 @kernel(forceinline=True)
-def _refine_band(coefficients, at, data, position, buffer, bits, marker, k, last, run, value, bit):
-    """Refine what is not 0, pass some zeros, set the next one.
-
-    Returns the place behind it, and the reader's numbers.
+def _next_bits(data, position, buffer, bits, marker, places):
+    """A bit for each of some places. Returns the places whose bit is 1, and the reader's numbers.
 
     Args:
-        coefficients: updated int16[...]
-        at: int: where in it the block starts
         data: uint8[...]: the file
         position, buffer, bits, marker: int: as for `refill`
-        k, last: int: first and last place in zigzag order
-        run: int: how many zeros
-        value: int: what the one behind them becomes
-        bit: int: what is added to, or taken from, what is not 0
+        places: int
     """
-    while k <= last:
-        place = at + ZIGZAG[k]
-        k += 1
-        coefficient = np.int64(coefficients[place])
-        if coefficient == 0:
-            if run == 0:
-                coefficients[place] = value
-                break
-            run -= 1
-            continue
-        if bits < 1:
-            position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
-        # Without a branch, which nobody could predict: add or take the bit if the next one is 1 and it is not set yet.
-        sign = coefficient >> 63
-        coefficients[place] = coefficient + ((bit ^ sign) - sign & buffer >> 63 & -np.int64(coefficient & bit == 0))
-        buffer <<= 1
-        bits -= 1
-    return k, position, buffer, bits, marker
+    ones, count = 0, count_places(places)
+    while count > bits:
+        ones |= spread(buffer, places, bits)
+        places &= -nth(places, bits)
+        count -= bits
+        buffer, bits = 0, 0
+        position, buffer, bits, marker = refill(data, position, buffer, bits, marker)
+    ones |= spread(buffer, places, count)
+    return ones, position, buffer << count, bits - count, marker
 
 
 @kernel(forceinline=True)

@@ -56,7 +56,7 @@ def decode_scan(planes, coefficients, state, data, lookup, codes, steps, parts, 
     Args:
         planes: written uint8[...]: if SEQUENTIAL, all components' samples behind each other (ROW: width); else not used
         coefficients: updated int16[...]: if SEQUENTIAL, room for one block; else all components' blocks row after row
-            (ROW: values in a row of blocks)
+            (ROW: values in a row of blocks), each in zigzag order
         state: updated int64[...]: where the scan is, see `bits`
         data: uint8[...]: the file
         lookup: int32[...]: of `HuffmanTables`, all tables
@@ -177,7 +177,7 @@ def transform_blocks(planes, start, row, coefficients, first, blocks_row, steps,
         coefficients: int16[...]
         first: int: where in it the component starts
         blocks_row: int: values of a row of blocks
-        steps: int16[64]: row by row
+        steps: int16[64]: in zigzag order, as the coefficients
         wide, high: int: sides of the component in blocks
     """
     for y in range(high):

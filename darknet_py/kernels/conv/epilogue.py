@@ -355,6 +355,17 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
         sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
         rows, count, singles, doubles, finish: any: as for `finish_pixels`
     """
+    activate_columns(tile, first, sums, rows, count, singles, doubles, finish)
+    store_columns(tile, out, plane, sums, rows, count)
+
+
+@kernel(forceinline=True)
+def activate_columns(tile, first, sums, rows, count, singles, doubles, finish):
+    """`finish_filters`, in place.
+
+    Args:
+        tile, first, sums, rows, count, singles, doubles, finish: any: as for `finish_filters`
+    """
     pitch, code, divided = finish.pitch, finish.code, finish.divided
     inline = has_vector_form(code)
     for v in range(0, rows, tile.lanes):
@@ -379,9 +390,22 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
             activate_values(tile, sums, sums, count * tile.filters, code)
         else:
             _activate_rest(tile, sums, tile.filters, count, rows, code)
+
+
+@kernel(forceinline=True)
+def store_columns(tile, out, plane, columns, rows, count):
+    """A block that lies pixel by pixel to where it belongs.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane)
+        plane: int: as for `finish_pixels`
+        columns: float32*: (count, filters); what lies behind them is read
+        rows, count: int: filters (or words of some), pixels
+    """
     for v in range(0, rows, tile.lanes):
         for j in range(0, count, tile.lanes):
             store_transposed(
-                tile, shifted(out, v * plane + j), plane, shifted(sums, j * tile.filters + v), tile.filters,
+                tile, shifted(out, v * plane + j), plane, shifted(columns, j * tile.filters + v), tile.filters,
                 min(rows - v, tile.lanes), min(count - j, tile.lanes),
             )  # fmt: skip

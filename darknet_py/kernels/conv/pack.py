@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import even_lanes, load, odd_lanes, prefetch, shifted, store
+from ..vector.dots import operand
+from ..vector.simd import even_lanes, load, odd_lanes, pointer, prefetch, shifted, store
+from ..vector.tile import UNSIGNED
+from ..vector.transpose import store_transposed
 from ..vector.words import load_between_or, word_splat
 
 AHEAD = 2400
@@ -16,8 +21,8 @@ UNMASKED = 4
 
 
 @plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
-def pack_weights(queue, packed, weights, filters, depth, part, rows):
-    """Weights in the order in which `convolution` reads them.
+def pack_weights(queue, packed, weights, filters, depth, part, rows, tile):
+    """Weights in the order in which `convolution` reads them, through squares of the registers.
 
     Args:
         packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]: per group, per
@@ -27,8 +32,9 @@ def pack_weights(queue, packed, weights, filters, depth, part, rows):
         depth: int: weights of a filter
         part: int: the depth is cut into parts of this length; the last may be shorter
         rows: int: filters of a block
+        tile: Tile: its lanes count
     """
-    blocks = (filters + rows - 1) // rows
+    blocks, lanes = (filters + rows - 1) // rows, tile.lanes
     while True:
         task = next_task(queue)
         if task < 0:
@@ -39,10 +45,20 @@ def pack_weights(queue, packed, weights, filters, depth, part, rows):
         for k0 in range(0, depth, part):
             length = min(part, depth - k0)
             at = group * blocks * rows * depth + blocks * rows * k0 + block * rows * length
-            for k in range(k0, k0 + length):
-                for r in range(rows):
-                    packed[at + r] = weights[(first + r) * depth + k] if r < present else 0
-                at += rows
+            for f in range(0, rows, lanes):
+                count = min(lanes, rows - f)
+                whole = 0
+                if f + count <= present and (first + f + lanes) * depth <= weights.size:
+                    whole = length // lanes * lanes
+                for k in range(0, whole, lanes):
+                    store_transposed(
+                        tile, pointer(packed, at + k * rows + f), rows,
+                        pointer(weights, (first + f) * depth + k0 + k), depth, lanes, count,
+                    )  # fmt: skip
+                for k in range(whole, length):
+                    for r in range(f, f + count):
+                        value = weights[(first + r) * depth + k0 + k] if r < present else np.float32(0)
+                        packed[at + k * rows + r] = value
 
 
 @kernel
@@ -94,6 +110,28 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
                     if 0 <= x < shape.w:
                         lines[y * row + i] = start[y * shape.w + x]
         source, window = shifted(source, shape.plane), shifted(window, plane)
+
+
+@kernel(forceinline=True)
+def make_operands(tile, window, count, plane):
+    """In place of words of bytes what is multiplied of them; nothing if they are multiplied as they lie.
+
+    Args:
+        tile: Tile
+        window: updated float32*: (count * tile.parts, plane), of which the last ``count`` channels have been copied
+        count: int: channels that have been copied
+        plane: int: values of a channel: whole vectors
+    """
+    if tile.bytes == UNSIGNED:
+        return
+    source = shifted(window, (tile.parts - 1) * count * plane)
+    for _ in range(count):  # what is written lies at most where words have just been read
+        for i in range(0, plane, tile.lanes):
+            words = load(tile, source, i)
+            store(window, i, operand(tile, words, 0))
+            if tile.parts > 1:
+                store(window, plane + i, operand(tile, words, 1))
+        source, window = shifted(source, plane), shifted(window, tile.parts * plane)
 
 
 @kernel(forceinline=True)

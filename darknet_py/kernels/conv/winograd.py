@@ -12,6 +12,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted
+from .convolution import Operands
 from .epilogue import finish_filters
 from .fetch import fetch_before
 from .multiply import multiply_filters
@@ -62,35 +63,36 @@ class WinogradCut(NamedTuple):
     scratch: int
 
 
-def count_images(tasks, cut):
+def count_tiled(tasks, cut):
     """How many images the tasks of a `winograd` are for."""
     return int(tasks[TASK_NUMBERS - 1 :: TASK_NUMBERS].max()) // cut.down
 
 
-def covers_all(tasks, shape, cut, tile):
+def tiles_cover_all(tasks, shape, cut, tile):
     """Whether the tasks of a `winograd` are all of it, each part once."""
     numbers = tasks.reshape(-1, TASK_NUMBERS)
     blocks = -(-shape.n // tile.filters)
-    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_images(tasks, cut) * cut.down])
+    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_tiled(tasks, cut) * cut.down])
 
 
-def shared_tiles(shape, cut, transform):
+def shared_tiles(shape, cut, transform, tile):
     """Values of the transformed tiles that a step of their own makes."""
-    return transform.positions * shape.c * cut.pitch if cut.shared else 0
+    return transform.positions * shape.c * tile.parts * cut.pitch if cut.shared else 0
 
 
 @plan_kernel(
     tasks=lambda shape, cut: -(-shape.c // cut.channels),
     temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
 )
-def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform, tile):
+def transform_tiles(queue, tiles, source, scratch, images, missing, shape, cut, transform, tile):
     """All tiles of all images, transformed. A task is some channels.
 
     Args:
-        tiles: written float32[transform.positions, shape.c, cut.pitch]
+        tiles: written float32[transform.positions, shape.c * tile.parts, cut.pitch]
         source: float32[images:cut.next_in, shape.c, shape.h, shape.w]
         scratch: temporary float32[workers, cut.scratch]: see `winograd`
         images: int
+        missing: int: the word that stands outside of the input, see `pack.copy_window`
         shape: ConvShape: with the size and the stride of tiles
         cut: WinogradCut
         transform: Winograd
@@ -112,11 +114,11 @@ def transform_tiles(queue, tiles, source, scratch, images, shape, cut, transform
         for image in range(images):
             place = pointer(tiles, image * cut.down * cut.across)
             seen = pointer(source, image * cut.next_in)
-            _transform(place, seen, window, first, end, 0, cut.down, shape, cut, transform, tile)
+            _transform(place, seen, window, first, end, 0, cut.down, missing, shape, cut, transform, tile)
 
 
 @kernel
-def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut, transform, tile):
+def _transform(tiles, source, window, channel0, channel1, row0, row1, missing, shape, cut, transform, tile):
     """The rows of tiles row0 .. row1 - 1 of one image, transformed.
 
     Args:
@@ -125,6 +127,7 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
         window: written float32*: the worker's scratch memory
         channel0, channel1: int: first channel, and behind the last
         row0, row1: int: first row of tiles, and behind the last
+        missing: int: see `transform_tiles`
         shape: ConvShape: with the size and the stride of tiles
         cut: WinogradCut
         transform: Winograd
@@ -136,15 +139,16 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, shape, cut
         channels = min(cut.channels, channel1 - channel)
         copy_window(
             tile, window, shifted(source, channel * shape.plane), shape, cut.row, cut.plane, -shape.pad,
-            row0 * transform.step - shape.pad, height, channels, 0,
+            row0 * transform.step - shape.pad, height, channels, missing,
         )  # fmt: skip
         for c in range(channels):
             for y in range(row1 - row0):
                 line = shifted(window, c * cut.plane + y * transform.step * cut.row)
-                out = shifted(tiles, (channel + c) * cut.pitch + y * cut.across)
+                out = shifted(tiles, (channel + c) * tile.parts * cut.pitch + y * cut.across)
                 for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
                     transform_inputs(
-                        tile, transform, shifted(out, x), shape.c * cut.pitch, shifted(line, x), cut.row, part
+                        tile, transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch, shifted(line, x),
+                        cut.row, part,
                     )  # fmt: skip
 
 
@@ -158,9 +162,9 @@ def winograd(
     """A convolution with all that follows it, tile by tile, for some images.
 
     Args:
-        out: written float32[count_images(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
-        source: float32[count_images(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
-        tiles: float32[shared_tiles(shape, cut, transform)]: of `transform_tiles`
+        out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
+        source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
+        tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
         singles: float32[6, finish.pitch]: see `epilogue.Finish`
         doubles: float64[2, finish.pitch]: see `epilogue.Finish`
@@ -175,7 +179,7 @@ def winograd(
         tile: Tile
 
     Requires:
-        covers_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile)
         is_finish(finish, shape.out_h * shape.out_w)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
@@ -187,44 +191,92 @@ def winograd(
     if worker < 0:
         return
     window = pointer(scratch, worker * cut.scratch)
+    operands = Operands(
+        pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
+    )
     while True:
         number = next_task(queue)
         if number < 0:
             return
-        task = number * TASK_NUMBERS
-        block0, block1, row0, row1 = tasks[task], tasks[task + 1], tasks[task + 2], tasks[task + 3]
-        if cut.shared:
-            seen = pointer(tiles, row0 * cut.across)
-        else:
-            seen = shifted(window, cut.tiles)
-            row = row0
-            while row < row1:
-                end = min(row1, (row // cut.down + 1) * cut.down)
-                image = pointer(source, row // cut.down * cut.next_in)
-                first = row // cut.down * cut.down
-                place = shifted(seen, (row - row0) * cut.across)
-                _transform(place, image, window, 0, shape.c, row - first, end - first, shape, cut, transform, tile)
-                row = end
-        for block in range(block0, block1):
-            at = pointer(weights, block * transform.positions * shape.c * tile.filters)
-            _multiply(window, seen, at, pointer(offsets, 0), (row1 - row0) * cut.across, shape, cut, transform, tile)
-            _finish(
-                pointer(out, 0), window, row0, row1, block * tile.filters, pointer(singles, block * tile.filters),
-                pointer(doubles, block * tile.filters), shape, cut, finish, transform, tile,
-            )  # fmt: skip
+        run_rows(
+            multiply_filters, finish_filters, 1, 0, operands, pointer(source, 0), pointer(tiles, 0), window,
+            pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
+        )  # fmt: skip
 
 
 @kernel
-def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile):
+def run_rows(
+    multiply,
+    finish_block,
+    per_word,
+    missing,
+    operands,
+    source,
+    tiles,
+    window,
+    task,
+    shape,
+    cut,
+    finish,
+    transform,
+    tile,
+):
+    """One task of a `winograd`: some blocks of filters on some rows of tiles.
+
+    Args:
+        multiply: kernel: as `multiply_filters`
+        finish_block: kernel: as `finish_filters`
+        per_word: int: filters of a word of the output
+        missing: int: see `transform_tiles`
+        operands: Operands: see `winograd`
+        source: float32*: likewise
+        tiles: float32*: likewise
+        window: updated float32*: the worker's scratch memory
+        task: int64*: (TASK_NUMBERS,)
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        finish: any: the block's
+        transform: Winograd
+        tile: Tile
+    """
+    block0, block1, row0, row1 = task[0], task[1], task[2], task[3]
+    depth = shape.c * tile.parts
+    if cut.shared:
+        seen = shifted(tiles, row0 * cut.across)
+    else:
+        seen = shifted(window, cut.tiles)
+        row = row0
+        while row < row1:
+            end = min(row1, (row // cut.down + 1) * cut.down)
+            image = shifted(source, row // cut.down * cut.next_in)
+            first = row // cut.down * cut.down
+            place = shifted(seen, (row - row0) * cut.across)
+            _transform(place, image, window, 0, shape.c, row - first, end - first, missing, shape, cut, transform, tile)
+            row = end
+    for block in range(block0, block1):
+        weights = shifted(operands.weights, block * transform.positions * depth * tile.filters)
+        _multiply(
+            multiply, window, seen, weights, operands.offsets, (row1 - row0) * cut.across, depth, cut, transform, tile
+        )
+        _finish(
+            finish_block, per_word, operands.out, window, row0, row1, block * tile.filters,
+            shifted(operands.singles, block * tile.filters), shifted(operands.doubles, block * tile.filters), shape,
+            cut, finish, transform, tile,
+        )  # fmt: skip
+
+
+@kernel
+def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, transform, tile):
     """Sums of one block of filters: position by position, its weights meet all tiles.
 
     Args:
+        multiply: kernel: see `run_rows`
         window: written float32*: the worker's scratch memory
         seen: float32*: the first of the transformed tiles
         weights: float32*: of the block
         offsets: int64*: as for `winograd`
         tiles: int: how many
-        shape: ConvShape
+        depth: int: channels of them
         cut: WinogradCut
         transform: Winograd
         tile: Tile
@@ -234,32 +286,36 @@ def _multiply(window, seen, weights, offsets, tiles, shape, cut, transform, tile
     for position in range(transform.positions):
         sums, mine = (
             shifted(window, cut.sums + position * cut.sums_pitch),
-            shifted(seen, position * shape.c * cut.pitch),
+            shifted(seen, position * depth * cut.pitch),
         )
         for piece in range(pieces):
             first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
-            ahead, pixels = shifted(weights, (tile.filters + step * piece) * shape.c), shifted(mine, first)
-            fetch_before(tile, ahead, step * shape.c, pixels, first, end - first, offsets, shape.c)
-            multiply_filters(
-                tile, end - first, shifted(sums, first * tile.filters), True, weights, pixels, offsets, shape.c, ahead,
+            ahead, pixels = shifted(weights, (tile.filters + step * piece) * depth), shifted(mine, first)
+            fetch_before(tile, ahead, step * depth, pixels, first, end - first, offsets, depth)
+            multiply(
+                tile, end - first, shifted(sums, first * tile.filters), True, weights, pixels, offsets, depth, ahead,
                 step,
             )  # fmt: skip
-        weights = shifted(weights, shape.c * tile.filters)
+        weights = shifted(weights, depth * tile.filters)
 
 
 @kernel
-def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile):
+def _finish(
+    finish_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile
+):
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
+        finish_block: kernel: see `run_rows`
+        per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
         row0, row1: int: first row of tiles, and behind the last
         filter0: int: first filter of the block
-        singles, doubles: float32*: see `epilogue.Finish`, from that filter on; doubles: float64
+        singles, doubles: any: see `run_rows`, from that filter on
         shape: ConvShape
         cut: WinogradCut
-        finish: Finish
+        finish: any: the block's
         transform: Winograd
         tile: Tile
     """
@@ -270,7 +326,7 @@ def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, fini
     spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
     for row in range(row0, row1):
         image, y = row // cut.down, row % cut.down * transform.outputs
-        image_out = shifted(out, image * cut.next_out + filter0 * spatial)
+        image_out = shifted(out, image * cut.next_out + filter0 // per_word * spatial)
         height = min(transform.outputs, shape.out_h - y)
         if cut.pool_h > 0:
             target, plane = shifted(window, cut.band), height * shape.out_w
@@ -286,12 +342,12 @@ def _finish(out, window, row0, row1, filter0, singles, doubles, shape, cut, fini
                     )  # fmt: skip
             column = x * transform.outputs
             for j in range(height):
-                finish_filters(
+                finish_block(
                     tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
                     min(width, shape.out_w - column), singles, doubles, finish,
                 )  # fmt: skip
         if cut.pool_h > 0:
             pool_rows(
                 tile, shifted(image_out, y // 2 * cut.pool_w), spatial, cut.pool_w, target, plane, height, shape.out_w,
-                present, min((y + height + 1) // 2, cut.pool_h) - y // 2,
+                (present + per_word - 1) // per_word, min((y + height + 1) // 2, cut.pool_h) - y // 2,
             )  # fmt: skip

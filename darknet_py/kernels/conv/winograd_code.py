@@ -10,9 +10,9 @@ arithmetic: profile ``fast`` only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import sqrt
 from typing import Any
 
@@ -22,10 +22,16 @@ from llvmlite import ir
 from ...typing import Doubles
 from ..runtime.compile_time import compile_time
 from ..runtime.later import intrinsic, types
-from ..vector.llvm import INT, broadcast, fused_multiply_add, load_vector, store_vector
-from ..vector.tile import Tile
+from ..vector.dots import operand_of
+from ..vector.llvm import INT, INT32, broadcast, fused_multiply_add, load_vector, store_vector
+from ..vector.pairs import joined, lower_of, upper_of
+from ..vector.tile import BYTES, PAIRS, Tile
 
 _FLOATS = ir.FloatType().as_pointer()
+_HALF = ir.IntType(16)
+
+DOUBLED = 4
+"""How many times larger whole numbers become, because the filters' transform is doubled to have no fractions."""
 
 POINTS = {
     (2, 1): (0.0, 1.0, -1.0),
@@ -98,34 +104,50 @@ F2, F4, F4_HALVING = Winograd(2), Winograd(4), Winograd(4, 2)
 
 @intrinsic
 def transform_inputs(
-    typingctx: Any, tile: Any, transform: Any, out: Any, pitch: Any, window: Any, row: Any, part: Any
+    typingctx: Any, tile: Any, transform: Any, out: Any, pitch: Any, between: Any, window: Any, row: Any, part: Any
 ) -> Any:
     """B' d B of ``lanes`` tiles that lie side by side in a window as `pack.copy_window` makes it for a tile's step.
 
     out: pointer to (positions, lanes), positions ``pitch`` apart; window: pointer to the tiles' first row, rows ``row``
-    apart, of as many parts as the step, of ``part`` values each. All of float32.
+    apart, of as many parts as the step, of ``part`` values each. All of float32; or words of bytes (`HALVES`), of which
+    two channels are made, ``between`` apart; or words of bfloat16 numbers, computed in float32 and then rounded.
     """
     step, size = transform.value.step, transform.value.inputs
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:
-        out, pitch, window, row, part = arguments
+        out, pitch, between, *window = arguments
+        shape = tile.value
+        if shape.words == PAIRS:
+            halves = [emit_part(builder, window, partial(_half, of=half)) for half in (lower_of, upper_of)]
+            parts = [[joined(builder, *both) for both in zip(*halves, strict=True)]]
+        else:
+            operands = [partial(operand_of, tile=shape, part=number) for number in range(shape.parts)]
+            parts = [emit_part(builder, window, operand) for operand in operands]
+        for number, positions in enumerate(parts):
+            first = builder.gep(out, [builder.mul(between, INT(number))])
+            for position, value in enumerate(positions):
+                store_vector(builder, value, builder.gep(first, [builder.mul(pitch, INT(position))]))
+
+    def emit_part(builder: Any, arguments: Sequence[Any], operand: Callable[..., Any]) -> list[Any]:
+        (window, row, part), numbers = arguments, _numbers(builder, tile.value, _HALF)
         lines = []
         for y in range(size):
             first = builder.gep(window, [builder.mul(row, INT(y))])
             taps = [builder.add(builder.mul(part, INT(x % step)), INT(x // step)) for x in range(size)]
             line = [load_vector(builder, builder.gep(first, [tap]), tile.value.lanes) for tap in taps]
-            lines.append(_forward(builder, tile.value, transform.value, line))
-        for x, column in enumerate(zip(*lines, strict=True)):
-            for y, value in enumerate(_forward(builder, tile.value, transform.value, column)):
-                store_vector(builder, value, builder.gep(out, [builder.mul(pitch, INT(y * size + x))]))
+            lines.append(
+                _forward(numbers, transform.value, [numbers.of(operand(builder, words=each)) for each in line])
+            )
+        columns = [_forward(numbers, transform.value, column) for column in zip(*lines, strict=True)]
+        return [numbers.lanes(columns[x][y]) for y in range(size) for x in range(size)]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"transform_inputs_{step}_{size}"
-        builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT, INT], emit), args[2:])
+        name = f"transform_inputs_{step}_{size}_{tile.value.words}"
+        builder.call(_function(builder.module, name, [_FLOATS, INT, INT, _FLOATS, INT, INT], emit), args[2:])
         return context.get_dummy_value()
 
     int64 = types.int64
-    return types.void(tile, transform, out, int64, window, int64, int64), codegen
+    return types.void(tile, transform, out, int64, int64, window, int64, int64), codegen
 
 
 @intrinsic
@@ -133,29 +155,35 @@ def transform_outputs(typingctx: Any, tile: Any, transform: Any, out: Any, row: 
     """A' M A of ``lanes`` filters of one tile.
 
     out: pointer to (m, m, lanes), rows ``row`` apart and columns ``tile.filters``; sums: pointer to (positions, lanes),
-    positions ``pitch`` apart. All of float32.
+    positions ``pitch`` apart. All of float32; or of int32, of which each result is divided by `DOUBLED`.
     """
     step, size = transform.value.step, transform.value.inputs
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:
         out, row, sums, pitch = arguments
-        columns = []
+        numbers, columns = _numbers(builder, tile.value, INT32), []
         for x in range(size):
             places = [builder.gep(sums, [builder.mul(pitch, INT(y * size + x))]) for y in range(size)]
-            column = [load_vector(builder, place, tile.value.lanes) for place in places]
-            columns.append(_back(builder, tile.value, transform.value, column))
+            column = [numbers.of(load_vector(builder, place, tile.value.lanes)) for place in places]
+            columns.append(_back(numbers, transform.value, column))
         for y, line in enumerate(zip(*columns, strict=True)):
             first = builder.gep(out, [builder.mul(row, INT(y))])
-            for x, value in enumerate(_back(builder, tile.value, transform.value, line)):
-                store_vector(builder, value, builder.gep(first, [INT(x * tile.value.filters)]))
+            for x, value in enumerate(_back(numbers, transform.value, line)):
+                result = numbers.lanes(numbers.divided(value))
+                store_vector(builder, result, builder.gep(first, [INT(x * tile.value.filters)]))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"transform_outputs_{step}_{size}"
+        name = f"transform_outputs_{step}_{size}_{tile.value.words}"
         builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT], emit), args[2:])
         return context.get_dummy_value()
 
     int64 = types.int64
     return types.void(tile, transform, out, int64, sums, int64), codegen
+
+
+def _half(builder: Any, words: Any, of: Callable[[Any, Any], Any]) -> Any:
+    """One of a word's bfloat16 numbers, as float32."""
+    return of(builder, builder.bitcast(words, ir.VectorType(INT32, words.type.count)))
 
 
 def _function(module: Any, name: str, arguments: list[Any], emit: Any) -> Any:
@@ -171,24 +199,80 @@ def _function(module: Any, name: str, arguments: list[Any], emit: Any) -> Any:
     return function
 
 
-def _forward(builder: Any, tile: Tile, transform: Winograd, values: Sequence[Any]) -> list[Any]:
+class _Floats:
+    """Vectors of float32, and how they are added up."""
+
+    def __init__(self, builder: Any, tile: Tile) -> None:
+        self.builder, self.tile = builder, tile
+        self.add, self.sub = builder.fadd, builder.fsub
+
+    def of(self, value: Any) -> Any:
+        """A vector of lanes as numbers."""
+        return value
+
+    def lanes(self, value: Any) -> Any:
+        """Numbers as a vector of lanes."""
+        return value
+
+    def divided(self, value: Any) -> Any:
+        """A result of transforming back."""
+        return value
+
+    def product(self, factor: float, value: Any) -> Any:
+        """A number times a vector."""
+        return self.builder.fmul(self._constant(factor), value)
+
+    def add_product(self, total: Any, factor: float, value: Any) -> Any:
+        """The sum of a vector, and a number times a vector."""
+        if self.tile.fused:
+            return fused_multiply_add(self.builder, self._constant(factor), value, total)
+        return self.builder.fadd(total, self.product(factor, value))
+
+    def _constant(self, factor: float) -> Any:
+        return broadcast(self.builder, ir.FloatType()(float(np.float32(factor))), self.tile.lanes)
+
+
+class _Integers:
+    """The same of whole numbers, for transforms whose numbers are 0, 1 and -1 (`F2`)."""
+
+    def __init__(self, builder: Any, tile: Tile, kind: ir.IntType) -> None:
+        self.builder, self.whole = builder, ir.VectorType(kind, tile.lanes * 32 // kind.width)
+        self.floats = ir.VectorType(ir.FloatType(), tile.lanes)
+        self.add, self.sub = builder.add, builder.sub
+
+    def of(self, value: Any) -> Any:
+        return self.builder.bitcast(value, self.whole)
+
+    def lanes(self, value: Any) -> Any:
+        return self.builder.bitcast(value, self.floats)
+
+    def divided(self, value: Any) -> Any:
+        shift = ir.Constant(self.whole, [DOUBLED.bit_length() - 1] * self.whole.count)
+        return self.builder.ashr(value, shift)
+
+
+def _numbers(builder: Any, tile: Tile, kind: ir.IntType) -> Any:
+    return _Integers(builder, tile, kind) if tile.words == BYTES else _Floats(builder, tile)
+
+
+def _forward(numbers: Any, transform: Winograd, values: Sequence[Any]) -> list[Any]:
     """B' times a column of vectors."""
     matrix = transform.filtered[2]
     if transform.stride == 1:
-        return _by_rows(builder, tile, matrix, values)
-    return [*_by_rows(builder, tile, matrix, values[::2]), *values[1::2]]
+        return _by_rows(numbers, matrix, values)
+    return [*_by_rows(numbers, matrix, values[::2]), *values[1::2]]
 
 
-def _back(builder: Any, tile: Tile, transform: Winograd, values: Sequence[Any]) -> list[Any]:
+def _back(numbers: Any, transform: Winograd, values: Sequence[Any]) -> list[Any]:
     """A' times a column of vectors."""
     matrix = transform.filtered[0]
     if transform.stride == 1:
-        return _by_columns(builder, tile, matrix, values)
-    filtered = _by_columns(builder, tile, matrix, values[: matrix.shape[1]])
-    return [builder.fadd(a, b) for a, b in zip(filtered, values[matrix.shape[1] :], strict=True)]
+        return _by_columns(numbers, matrix, values)
+    filtered = _by_columns(numbers, matrix, values[: matrix.shape[1]])
+    return [numbers.add(a, b) for a, b in zip(filtered, values[matrix.shape[1] :], strict=True)]
 
 
-def _by_rows(builder: Any, tile: Tile, matrix: Doubles, values: Sequence[Any]) -> list[Any]:
+def _by_rows(numbers: Any, matrix: Doubles, values: Sequence[Any]) -> list[Any]:
     """``matrix`` times a column of vectors. Rows of points of opposite sign share their even and their odd part."""
     signs = (-1.0) ** np.arange(matrix.shape[1])
     result: dict[int, Any] = {}
@@ -197,14 +281,14 @@ def _by_rows(builder: Any, tile: Tile, matrix: Doubles, values: Sequence[Any]) -
             continue
         partner = next((k for k in range(i + 1, len(matrix)) if np.allclose(matrix[k], row * signs)), None)
         if partner is None:
-            result[i] = _sum(builder, tile, row, values)
+            result[i] = _sum(numbers, row, values)
         else:
-            even, odd = _sum(builder, tile, row[::2], values[::2]), _sum(builder, tile, row[1::2], values[1::2])
-            result[i], result[partner] = builder.fadd(even, odd), builder.fsub(even, odd)
+            even, odd = _sum(numbers, row[::2], values[::2]), _sum(numbers, row[1::2], values[1::2])
+            result[i], result[partner] = numbers.add(even, odd), numbers.sub(even, odd)
     return [result[i] for i in range(len(matrix))]
 
 
-def _by_columns(builder: Any, tile: Tile, matrix: Doubles, values: Sequence[Any]) -> list[Any]:
+def _by_columns(numbers: Any, matrix: Doubles, values: Sequence[Any]) -> list[Any]:
     """``matrix`` times a column of vectors. Even rows need the sums of values of points of opposite sign, odd rows the
     differences."""
     signs = (-1.0) ** np.arange(len(matrix))
@@ -215,15 +299,12 @@ def _by_columns(builder: Any, tile: Tile, matrix: Doubles, values: Sequence[Any]
         if before is None or matrix[:, j].nonzero()[0].size == 1:
             columns.append(j)
         else:
-            even[before] = builder.fadd(values[before], values[j])
-            odd[before] = builder.fsub(values[before], values[j])
-    return [
-        _sum(builder, tile, row[columns], [(odd if i % 2 else even)[j] for j in columns])
-        for i, row in enumerate(matrix)
-    ]
+            even[before] = numbers.add(values[before], values[j])
+            odd[before] = numbers.sub(values[before], values[j])
+    return [_sum(numbers, row[columns], [(odd if i % 2 else even)[j] for j in columns]) for i, row in enumerate(matrix)]
 
 
-def _sum(builder: Any, tile: Tile, factors: Doubles, values: Sequence[Any]) -> Any:
+def _sum(numbers: Any, factors: Doubles, values: Sequence[Any]) -> Any:
     """Sum of the products of numbers and vectors."""
     terms = sorted(
         ((factor, value) for factor, value in zip(factors, values, strict=True) if abs(factor) > 1e-12),
@@ -232,15 +313,9 @@ def _sum(builder: Any, tile: Tile, factors: Doubles, values: Sequence[Any]) -> A
     total = None
     for factor, value in terms:
         if total is None:
-            total = value if abs(factor - 1) < 1e-12 else builder.fmul(_constant(builder, factor, tile), value)
+            total = value if abs(factor - 1) < 1e-12 else numbers.product(factor, value)
         elif abs(abs(factor) - 1) < 1e-12:
-            total = builder.fadd(total, value) if factor > 0 else builder.fsub(total, value)
-        elif tile.fused:
-            total = fused_multiply_add(builder, _constant(builder, factor, tile), value, total)
+            total = numbers.add(total, value) if factor > 0 else numbers.sub(total, value)
         else:
-            total = builder.fadd(total, builder.fmul(_constant(builder, factor, tile), value))
+            total = numbers.add_product(total, factor, value)
     return total
-
-
-def _constant(builder: Any, factor: float, tile: Tile) -> Any:
-    return broadcast(builder, ir.FloatType()(float(np.float32(factor))), tile.lanes)

@@ -8,12 +8,12 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted
+from ..words.multiply import multiply_words
 from .finish import finish_columns, finish_rows
-from .multiply import multiply_words
 
 
 def channels_out(shape, finish):
-    """Channels of the output: values or words."""
+    """Channels of a group's output: values or words."""
     return shape.n if finish.floats else -(-shape.n // 4)
 
 
@@ -24,15 +24,17 @@ def channels_out(shape, finish):
 def convolution_int8(
     queue, out, source, weights, corrections, singles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
 ):
-    """A convolution with all that follows it, for some images, on words: ``shape.c`` counts words of channels.
+    """A convolution with all that follows it, for some images, on words: ``shape.c`` counts those that are multiplied.
 
     Args:
-        out: written float32[count_images(tasks):cut.next_out, channels_out(shape, finish), output_plane(shape, cut)]:
-            words, or values
-        source: float32[count_images(tasks):cut.next_in, shape.c:shape.plane, shape.h, shape.w] or more: words
-        weights: float32[-(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: words, in the order of
-            `conv.pack.pack_weights`
-        corrections: int32[finish.pitch]: what each filter's sums lack because the input's zero is not 0
+        out: written float32[count_images(tasks):cut.next_out, shape.groups, channels_out(shape, finish),
+            output_plane(shape, cut)]: words, or values
+        source: float32[count_images(tasks):cut.next_in, shape.groups:shape.group, shape.c // tile.parts:shape.plane,
+            shape.h, shape.w] or more: words
+        weights: float32[shape.groups, -(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: words,
+            in the order of `conv.pack.pack_weights`
+        corrections: int32[finish.pitch]: what each filter's sums lack because the input's zero is not 0, and because
+            128 was subtracted, if so
         singles: float32[3, finish.pitch]: see `finish`
         scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.convolution.convolution`
@@ -44,10 +46,11 @@ def convolution_int8(
         tile: Tile
 
     Requires:
-        shape.groups == 1 and tile.words == 1 and tile.rows % 4 == 0
+        tile.words == 1 and tile.rows % 4 == 0 and (shape.groups == 1 or shape.n % 4 == 0)
+        shape.c % tile.parts == 0 and cut.channels % tile.parts == 0 and (cut.row > 0 or tile.bytes == 0)
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
-        finish.pitch >= shape.n + tile.filters
+        finish.pitch >= shape.groups * shape.n + tile.filters
         covers_all(tasks, pieces, shape, cut)
         cut.way in (PIXELS, FILTERS)
         cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
@@ -63,19 +66,23 @@ def convolution_int8(
     if worker < 0:
         return
     window = pointer(scratch, worker * cut.scratch)
+    filters = (shape.n + cut.block - 1) // cut.block * cut.block
+    channels = shape.n if finish.floats else (shape.n + 3) // 4
+    plane = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
     while True:
         number = next_task(queue)
         if number < 0:
             return
         task = number * TASK_NUMBERS
-        image = tasks[task]
+        image, group = tasks[task], tasks[task + 1]
         operands = Operands(
-            pointer(out, image * cut.next_out), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0),
-            pointer(offsets, 0),
+            pointer(out, image * cut.next_out + group * channels * plane),
+            pointer(weights, group * filters * shape.c * shape.size * shape.size),
+            pointer(singles, group * shape.n), pointer(corrections, group * shape.n), pointer(offsets, 0),
         )  # fmt: skip
         run_task(
-            _block, 4, finish.missing, operands, pointer(source, image * cut.next_in), window, pointer(tasks, task + 2),
-            pointer(pieces, 0), shape, cut, finish, tile,
+            _block, 4, finish.missing, operands, pointer(source, image * cut.next_in + group * shape.group), window,
+            pointer(tasks, task + 2), pointer(pieces, 0), shape, cut, finish, tile,
         )  # fmt: skip
 
 

@@ -6,7 +6,10 @@ unpack Python's arguments, and a cache that only Numba can read.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -53,7 +56,7 @@ def make_dispatcher(kernel: Kernel) -> Any:
 def make_callee(kernel: Kernel) -> Any:
     """Numba's object for a kernel, to be called by other kernels: no machine code is made of it alone."""
     dispatcher = make_dispatcher(kernel)
-    dispatcher._compiler._customize_flags = _without_code
+    dispatcher._compiler._compile_core = functools.partial(_compile_core, dispatcher)
     dispatcher.add_overload = functools.partial(_note, dispatcher)
     return dispatcher
 
@@ -85,7 +88,7 @@ def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made
     None if that cannot be: it would need what only Numba's own processes have.
     """
     details = {"dispatcher": kernel.callee, "args": _signature(kernel, arguments), "return_type": None}
-    with global_compiler_lock, event.trigger_event("numba:compile", data=details):
+    with global_compiler_lock, event.trigger_event("numba:compile", data=details), _without_collecting():
         made = make_module(kernel, symbol, arguments)
         if made is None:
             return None
@@ -99,6 +102,18 @@ def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made
     return Made(code, parts, result, tuple(sorted(needed)))
 
 
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Numba makes millions of objects, few of them in cycles: to look for these takes a tenth of its time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def make_module(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> tuple[Any, str, str] | None:
     """LLVM's optimised code of `make_object`; how its block is packed, and what it returns (see `jit.Native`).
 
@@ -106,7 +121,9 @@ def make_module(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> tupl
     """
     dispatcher, signature = kernel.callee, _signature(kernel, arguments)
     with global_compiler_lock:
-        compiled = _compile(dispatcher, signature)
+        with dispatcher._compiling_counter:  # so that it may call itself
+            compiled = _compile_core(dispatcher, signature)
+        compiled.library._ensure_finalized()
         returned = types.unliteral(compiled.signature.return_type)
         result = _packed_result(returned)
         if result is None:
@@ -134,20 +151,17 @@ def _machine(kernel: Kernel) -> Any:
     return kernel.callee.targetctx.codegen()._tm
 
 
-def _compile(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
-    """As Numba's compiler of a dispatcher does it; the code is in a library of its own."""
+def _compile_core(dispatcher: Any, signature: tuple[Any, ...], return_type: Any = None) -> Any:
+    """As Numba's compiler of a dispatcher does it; no machine code is made, neither of what is called."""
     own = dispatcher._compiler
     flags = compiler.Flags()
     own.targetdescr.options.parse_as_flags(flags, own.targetoptions)
-    library = _Library(own.targetdescr.target_context.codegen(), dispatcher.__name__)
-    with dispatcher._compiling_counter:  # so that it may call itself
-        compiled = compiler.compile_extra(
-            own.targetdescr.typing_context, own.targetdescr.target_context, dispatcher.py_func, args=signature,
-            return_type=None, flags=_without_code(flags), locals=own.locals, library=library,
-            pipeline_class=own.pipeline_class,
-        )  # fmt: skip
-    library._ensure_finalized()
-    return compiled
+    return compiler.compile_extra(
+        own.targetdescr.typing_context, own.targetdescr.target_context, dispatcher.py_func, args=signature,
+        return_type=return_type, flags=_without_code(flags), locals=own.locals,
+        library=_Library(own.targetdescr.target_context.codegen(), dispatcher.__name__),
+        pipeline_class=own.pipeline_class,
+    )  # fmt: skip
 
 
 def _packed(part: Any) -> str:

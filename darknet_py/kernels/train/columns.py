@@ -6,8 +6,6 @@ import numpy as np
 
 from ..runtime.atomic import next_task
 from ..runtime.work import plan_kernel
-from ..vector.simd import pointer
-from ..vector.transpose import store_transposed
 
 TOGETHER = 8
 """Blocks of filters of one task of `pack_columns`: the rows of its matrix lie far apart."""
@@ -21,46 +19,6 @@ def count_cells(shape):
 def count_taps(shape):
     """Products of which an output is the sum."""
     return shape.c * shape.size * shape.size
-
-
-@plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))
-def pack_rows(queue, packed, weights, filters, depth, part, rows, tile):
-    """As `pack_weights` of the convolution, quick where filters are long and few: through squares of the registers.
-
-    Args:
-        packed: written float32[weights.size // (filters * depth), -(-filters // rows) * rows, depth]
-        weights: float32[weights.size // (filters * depth), filters, depth]
-        filters: int: filters of a group
-        depth: int: weights of a filter
-        part: int: the depth is cut into parts of this length; the last may be shorter
-        rows: int: filters of a block
-        tile: Tile
-    """
-    blocks, lanes = (filters + rows - 1) // rows, tile.lanes
-    while True:
-        task = next_task(queue)
-        if task < 0:
-            return
-        group, block = task // blocks, task % blocks
-        first = group * filters + block * rows
-        present = min(rows, filters - block * rows)
-        for k0 in range(0, depth, part):
-            length = min(part, depth - k0)
-            at = group * blocks * rows * depth + blocks * rows * k0 + block * rows * length
-            for f in range(0, rows, lanes):
-                count = min(lanes, rows - f)
-                whole = 0
-                if f + count <= present and (first + f + lanes) * depth <= weights.size:
-                    whole = length // lanes * lanes
-                for k in range(0, whole, lanes):
-                    store_transposed(
-                        tile, pointer(packed, at + k * rows + f), rows,
-                        pointer(weights, (first + f) * depth + k0 + k), depth, lanes, count,
-                    )  # fmt: skip
-                for k in range(whole, length):
-                    for r in range(f, f + count):
-                        value = weights[(first + r) * depth + k0 + k] if r < present else np.float32(0)
-                        packed[at + k * rows + r] = value
 
 
 @plan_kernel(

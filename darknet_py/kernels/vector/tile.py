@@ -7,6 +7,13 @@ from dataclasses import dataclass, replace
 from ..runtime.compile_time import compile_time
 from ..runtime.processor import host
 
+FLOATS, BYTES, PAIRS = range(3)
+"""What a lane's 4 bytes are (`Tile.words`): a float32, four numbers 0 .. 255, or two bfloat16 numbers."""
+
+UNSIGNED, SIGNED, HALVES = range(3)
+"""How numbers 0 .. 255 are multiplied by signed bytes (`Tile.bytes`): as they lie; less 128, as signed bytes; as 16-bit
+numbers, of which a word has two, in two words."""
+
 
 @compile_time
 @dataclass(frozen=True)
@@ -18,8 +25,9 @@ class Tile:
     ``fused``: the processor has fused multiply-add. ``contract``: sums of products are made with it, which changes
     their bits (profile ``fast``); else their every step rounds. ``embedded``: a scalar is read by each multiplication,
     as an operand that is broadcast, instead of once into a register: on Zen 4 that takes arithmetic units' time.
-    ``words``: what the 4 bytes of a lane are, see `kernels.vector.words`; 0: a float32.
+    ``words``: what the 4 bytes of a lane are.
     ``indexed``: multiplications take a scalar from a lane of a vector, so that several are read at a time.
+    ``bytes``: how numbers of words of bytes are multiplied, see `kernels.vector.dots`.
     """
 
     lanes: int
@@ -31,6 +39,12 @@ class Tile:
     embedded: bool = False
     words: int = 0
     indexed: bool = False
+    bytes: int = UNSIGNED
+
+    @property
+    def parts(self) -> int:
+        """Words that are multiplied for each word of the input."""
+        return 2 if self.bytes == HALVES else 1
 
     @property
     def contracted(self) -> Tile:
@@ -51,6 +65,13 @@ class Tile:
     def single(self) -> int:
         """Columns of a block of pixels x 1 vector of filters."""
         return -(-self.columns // 8) * 8
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether the code of inner loops has all products of a scalar, then all their sums, as AVX2's 16 registers
+        allow: in the compiler's order units for products wait for each other (Zen 4: 88 to 91% of what they can do
+        instead of 95%)."""
+        return self.lanes == 8 and not self.words
 
     @property
     def fetches_within(self) -> bool:

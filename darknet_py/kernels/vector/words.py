@@ -1,56 +1,27 @@
 """Vectors of words: 4 bytes in which several small numbers lie side by side, one for each of as many channels.
 
 Memory of words is float32 memory, which nobody calculates with. A word of `BYTES` has four numbers 0 .. 255, the first
-channel's in the lowest byte; weights that meet them are -127 .. 127. Sums of products are int32, and exact.
+channel's in the lowest byte; weights that meet them are -127 .. 127. Sums of products are int32, and exact. A word of
+`PAIRS` has two bfloat16 numbers, see `vector.pairs`.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
-from ..runtime.processor import architecture_of, host
 from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, store_vector, zeros
+from .pairs import larger_pairs
 from .simd import VectorType
-
-FLOATS, BYTES = range(2)
-"""What a lane's 4 bytes are (`Tile.words`)."""
+from .tile import BYTES, FLOATS, PAIRS
 
 _BYTE = ir.IntType(8)
 _LOWEST = -float.fromhex("0x1.fffffep127")
 _MAGIC = 12582912.0
 """1.5 * 2**23: a small float32 that is added to it becomes a whole number, half to even, in the sum's lowest bits."""
-
-
-def has_dot_products() -> bool:
-    """Whether the processor that Numba compiles for multiplies bytes four at a time.
-
-    (ARM's does so with bytes that are both signed or both not: code for that was not run anywhere yet.)
-    """
-    triple, _, features = host()
-    enabled = features.split(",")
-    vectors = "+avxvnni" in enabled or ("+avx512vnni" in enabled and "+avx512vl" in enabled)
-    return architecture_of(triple) == "x86-64" and vectors
-
-
-# --- LLVM code ---
-
-
-def dot(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
-    """``sums`` (int32 lanes) + the four products of each lane's bytes: pixels are 0 .. 255, weights signed.
-
-    ``vpdpbusd``, which does not saturate. Only for processors that have it (`has_dot_products`).
-    """
-    lanes = sums.type.count
-    name = f"llvm.x86.avx512.vpdpbusd.{32 * lanes}"
-    # LLVM's own type for the operands changed with its version 22.
-    operand = ir.VectorType(_BYTE, 4 * lanes) if binding.llvm_version_info[0] >= 22 else sums.type
-    module = builder.module
-    signature = ir.FunctionType(sums.type, [sums.type, operand, operand])
-    function = module.globals.get(name) or ir.Function(module, signature, name)
-    return builder.call(function, [sums, builder.bitcast(pixels, operand), builder.bitcast(weights, operand)])
 
 
 # --- as values in kernels ---
@@ -206,31 +177,126 @@ def byte_lanes(typingctx: Any, tile: Any, words: Any, number: Any) -> Any:
     return words(tile, words, types.int64), codegen
 
 
+def _larger_floats(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def _larger_bytes(builder: Any, a: Any, b: Any) -> Any:
+    many = ir.VectorType(_BYTE, 4 * (a.type.count if isinstance(a.type, ir.VectorType) else 1))
+    x, y = (builder.bitcast(arg, many) for arg in (a, b))
+    return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), a.type)
+
+
+_LARGER = {FLOATS: _larger_floats, BYTES: _larger_bytes, PAIRS: larger_pairs}
+
+
 @intrinsic
 def larger_in(typingctx: Any, tile: Any, a: Any, b: Any) -> Any:
-    """``a > b ? a : b`` of vectors or single values, or byte by byte where the tile's lanes are words."""
-    lanes = 1 if a == types.float32 else tile.value.lanes
+    """``a > b ? a : b`` of vectors or single values; number by number where the tile's lanes are words."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, a, b = args
-        if tile.value.words == FLOATS:
-            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-        many = ir.VectorType(_BYTE, 4 * lanes)
-        x, y = (builder.bitcast(arg, many) for arg in (a, b))
-        return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), a.type)
+        return _LARGER[tile.value.words](builder, *args[1:])
 
     return a(tile, a, b), codegen
 
 
+_LEAST = {FLOATS: _LOWEST, BYTES: 0.0, PAIRS: struct.unpack("<f", b"\x7f\xff\x7f\xff")[0]}
+"""Darknet's -FLT_MAX; bytes of 0; the lowest finite bfloat16 twice."""
+
+
 @intrinsic
 def lowest(typingctx: Any, tile: Any) -> Any:
-    """A vector of what maxima start from: Darknet's -FLT_MAX; where the tile's lanes are words, bytes of 0."""
+    """A vector of what maxima start from."""
     lanes = tile.value.lanes
     vector = ir.VectorType(ir.FloatType(), lanes)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if tile.value.words == FLOATS:
-            return ir.Constant(vector, [_LOWEST] * lanes)
-        return zeros(vector)
+        return ir.Constant(vector, [_LEAST[tile.value.words]] * lanes)
 
     return VectorType(types.float32, lanes)(tile), codegen
+
+
+# --- four channels of a pixel side by side: lanes are (pixel, channel) ---
+
+
+@intrinsic
+def load_four(typingctx: Any, tile: Any, start: Any, i: Any) -> Any:
+    """Vector of ``start[i : i + 4]`` (float32 or int32) over and over."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        four = load_vector(builder, builder.gep(args[1], [args[2]]), 4)
+        return _shuffled(builder, four, four, [lane % 4 for lane in range(lanes)])
+
+    return VectorType(start.dtype, lanes)(tile, start, types.int64), codegen
+
+
+@intrinsic
+def quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Four vectors of words (int32 lanes) channel by channel: a lane has one channel's bytes of a, b, c and d.
+
+    Each four lanes of the i-th vector are the four channels of the i-th of four neighbouring words.
+    """
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = [_as(builder, arg, 8) for arg in args[1:]]
+        pairs: list[list[Any]] = []
+        for half in (0, 8):  # the first or the last two words of four
+            order = [16 * q + half + i + first for q in range(lanes // 4) for i in range(8) for first in (0, 4 * lanes)]
+            pairs.append([_as(builder, _shuffled(builder, parts[k], parts[k + 1], order), 16) for k in (0, 2)])
+        vectors = []
+        for word in range(4):
+            start = 4 * (word % 2)
+            order = [8 * q + start + i + first for q in range(lanes // 4) for i in range(4) for first in (0, 2 * lanes)]
+            vectors.append(_as(builder, _shuffled(builder, pairs[word // 2][0], pairs[word // 2][1], order), 32))
+        return context.make_tuple(builder, signature.return_type, vectors)
+
+    return types.UniTuple(a, 4)(tile, a, b, c, d), codegen
+
+
+@intrinsic
+def words_of_quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Words of the lowest bytes of four vectors from `to_steps`, whose lanes are as `quartets` has them."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = [_as(builder, arg, 8) for arg in args[1:]]
+        low = [16 * q + 4 * i + first for q in range(lanes // 4) for first in (0, 4 * lanes) for i in range(4)]
+        spread = [low[i // 16 * 8 + i % 8] for i in range(4 * lanes)]  # the other half of each sixteen is of no use
+        left, right = (_as(builder, _shuffled(builder, parts[k], parts[k + 1], spread), 32) for k in (0, 2))
+        order = [4 * q + i + first for q in range(lanes // 4) for first in (0, lanes) for i in (0, 1)]
+        whole = _shuffled(builder, left, right, order)
+        return builder.bitcast(whole, ir.VectorType(ir.FloatType(), lanes))
+
+    return VectorType(types.float32, lanes)(tile, a, b, c, d), codegen
+
+
+@intrinsic
+def channels_of_quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Four vectors, lanes as `quartets` has them, to one for each channel; as float32 lanes, whatever they are."""
+    lanes = tile.value.lanes
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        floats = ir.VectorType(ir.FloatType(), lanes)
+        a, b, c, d = (builder.bitcast(arg, floats) for arg in args[1:])
+        quarters = range(0, lanes, 4)
+        vectors = []
+        for channel in range(4):
+            two = [q + channel + first for q in quarters for first in (0, lanes, 0, lanes)]
+            left, right = _shuffled(builder, a, b, two), _shuffled(builder, c, d, two)
+            order = [q + i + first for q in quarters for first in (0, lanes) for i in (0, 1)]
+            vectors.append(_shuffled(builder, left, right, order))
+        return context.make_tuple(builder, signature.return_type, vectors)
+
+    return types.UniTuple(VectorType(types.float32, lanes), 4)(tile, a, b, c, d), codegen
+
+
+def _as(builder: Any, vector: Any, bits: int) -> Any:
+    """The same bytes as integers of so many bits."""
+    width = 32 if vector.type.element == ir.FloatType() else vector.type.element.width
+    return builder.bitcast(vector, ir.VectorType(ir.IntType(bits), vector.type.count * width // bits))
+
+
+def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(order)), order))

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import DarknetError
-from ...kernels.int8 import moves
 from ...kernels.int8.finish import WordFinish, keeps_scale
-from ...kernels.int8.pool import maxpool_int8
 from ...kernels.int8.shortcut import shortcut_int8
-from ...kernels.vector.words import BYTES
+from ...kernels.vector.tile import SIGNED
+from ...layers import Shortcut
+from ...layers.multi_shortcut import MOST_SUMMED
 from ..conv_cut import cut_work, offsets
-from ..convolution import conv_shape
-from ..memory import aligned_floats
-from ..regions import address_of
-from .moves import copy_step
+from ..winograd import choose_transform
+from .int8_depthwise import depthwise_step, pack_taps
+from .int8_winograd import pack_word_tiles, word_winograd_steps
+from .words import numbers_of, pack_words, word_shape, word_tile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from ...kernels.conv.convolution import ConvShape, Cut
     from ...kernels.vector.tile import Tile
-    from ...layers import Convolutional, MaxPool, Reorg, Route, Shortcut, Upsample
+    from ...layers import Convolutional, MultiShortcut
     from ...typing import Floats
     from ..context import LayerContext
+    from ..convolution import Chooser
     from ..step import Step
 
 MOST = 127
 """The largest weight."""
-
-
-def word_tile(tile: Tile) -> Tile:
-    """The micro-kernels' shape on words of 8-bit integers. No step of theirs is contracted: each gives certain bits."""
-    return replace(tile, contract=False, embedded=False, words=BYTES)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Weights:
     """A convolution's weights as integers.
 
     Attributes:
-        steps: int8, (filters, channels, size, size).
+        steps: int8, (filters, channels of a group, size, size).
         step: float32, what they are multiples of, by filter.
         sums: int64, by filter.
     """
@@ -65,60 +63,68 @@ def quantized(weights: Floats, layer: Convolutional) -> Weights:
         raise DarknetError(f"layer {layer.index}: weights that are not finite cannot be 8-bit integers; use math=fast")
     step = np.maximum(largest / np.float32(MOST), np.float32(2.0**-120))
     steps = np.rint(rows / step[:, None]).astype(np.int8)
-    return Weights(steps.reshape(layer.n, layer.c, layer.size, layer.size), step, steps.sum(axis=1, dtype=np.int64))
+    shape = layer.n, layer.c // layer.groups, layer.size, layer.size
+    return Weights(steps.reshape(shape), step, steps.sum(axis=1, dtype=np.int64))
 
 
-def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:
-    """One step: sums of products of integers, and what follows them."""
-    assert context.narrow is not None
-    tile, scale, profile = word_tile(context.tile), context.scale, context.profile
-    shape = word_shape(layer)
+def convolutional_steps(layer: Convolutional, context: LayerContext, choose: Chooser = choose_transform) -> list[Step]:
+    """Sums of products of integers, and what follows them; ``choose``: as for `plan.convolution.convolution_steps`."""
+    numbers, scale, profile, tile = numbers_of(context), context.scale, context.profile, word_tile(context)
     code = profile.activation_code(layer.activation, fused=True)
-    pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
-    cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
-    pitch = layer.n + tile.filters
     finish = WordFinish(
         code=int(code), floats=int(scale is None), missing=context.scales[0].zero * 0x01010101,
-        zero=0 if scale is None else scale.zero, pitch=pitch,
+        zero=0 if scale is None else scale.zero, pitch=layer.n + tile.filters,
     )  # fmt: skip
+    if layer.depthwise:
+        packed = context.stored("depthwise", lambda: _packed(layer, context, finish, tile, pack_taps))
+        return [depthwise_step(layer, packed, finish, tile, context)]
+    shape = word_shape(layer, numbers, tile)
+    transform = choose(shape, context.threads, tile)
+    if transform:
+        tiles = partial(pack_word_tiles, transform=transform, tile=tile)
+        packed = context.stored(transform, lambda: _packed(layer, context, finish, tile, tiles))
+        return word_winograd_steps(transform, shape, packed, finish, tile, context)
+    pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
+    cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
     key = cut.block, cut.channels * shape.size**2
-    words, corrections, singles = context.stored(key, lambda: _packed(layer, context, shape, cut, finish))
+    packing = partial(pack_words, groups=layer.groups, cut=cut, tile=tile)
+    words, corrections, singles = context.stored(key, lambda: _packed(layer, context, finish, tile, packing))
     return [
         context.step(
-            context.narrow.kernels.convolution, out=context.out, source=context.x, weights=words,
+            numbers.kernels.convolution, out=context.out, source=context.x, weights=words,
             corrections=corrections, singles=singles, tasks=tasks.reshape(-1), pieces=pieces,
             offsets=offsets(shape, cut), shape=shape, cut=cut, finish=finish, tile=tile,
         )
     ]  # fmt: skip
 
 
-def word_shape(layer: Convolutional) -> ConvShape:
-    """The kernel's view of a layer: its channels are words."""
-    return conv_shape(layer)._replace(c=-(-layer.c // 4))
-
-
 def _packed(
-    layer: Convolutional, context: LayerContext, shape: ConvShape, cut: Cut, finish: WordFinish
+    layer: Convolutional,
+    context: LayerContext,
+    finish: WordFinish,
+    tile: Tile,
+    pack: Callable[[NDArray[np.int8]], Floats],
 ) -> tuple[Floats, NDArray[np.int32], Floats]:
-    """Packed words of weights, corrections and coefficients (see `kernels.int8.finish`).
+    """Words of weights as ``pack`` makes them, corrections and coefficients (see `kernels.int8.finish`).
 
     Raises:
         DarknetError: weights or biases are not finite.
     """
     corrections, singles = np.zeros(finish.pitch, np.int32), np.zeros((3, finish.pitch), np.float32)
     if context.dry:
-        size = -(-layer.n // cut.block) * cut.block * shape.c * shape.size**2
-        return aligned_floats(size), corrections, singles.reshape(-1)
+        nothing = np.zeros((layer.n, layer.c // layer.groups, layer.size, layer.size), np.int8)
+        return pack(nothing), corrections, singles.reshape(-1)
     arrays = context.profile.fold(context.arrays) if layer.batch_normalize else context.arrays
     weights, source, scale = quantized(arrays["weights"], layer), context.scales[0], context.scale
     unit = scale.step if scale is not None and keeps_scale.py_func(finish.code) else 1.0
-    corrections[: layer.n] = -source.zero * weights.sums
+    shift = 128 if tile.bytes == SIGNED else 0  # what is subtracted before the products
+    corrections[: layer.n] = (shift - source.zero) * weights.sums
     with np.errstate(over="ignore"):
         singles[0, : layer.n] = weights.step.astype(np.float64) * source.step / unit
         singles[1, : layer.n] = arrays["biases"].astype(np.float64) / unit
     singles[2] = 1.0 if scale is None else 1 / scale.step
     _check_range(layer, finish, singles)
-    return pack_words(weights.steps, cut), corrections, singles.reshape(-1)
+    return pack(weights.steps), corrections, singles.reshape(-1)
 
 
 def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> None:
@@ -135,91 +141,18 @@ def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> N
         )
 
 
-def pack_words(steps: NDArray[np.int8], cut: Cut) -> Floats:
-    """Weights as words of four channels, in the order of `kernels.conv.pack.pack_weights`; what is missing is 0."""
-    n, c, size, _ = steps.shape
-    blocks, words, taps = -(-n // cut.block), -(-c // 4), size * size
-    padded = np.zeros((blocks, cut.block, words, 4, taps), np.int8)
-    padded.reshape(blocks * cut.block, words * 4, taps)[:n, :c] = steps.reshape(n, c, taps)
-    ordered = padded.transpose(0, 2, 4, 1, 3)  # blocks, words, taps, filters of a block, channels of a word
-    out = aligned_floats(blocks * cut.block * words * taps)
-    at = 0
-    for first in range(0, words, cut.channels):
-        part = np.ascontiguousarray(ordered[:, first : first + cut.channels]).view(np.float32).reshape(-1)
-        out[at : at + part.size] = part
-        at += part.size
-    return out
-
-
-def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
-    """Windows start half of the padding before the image."""
-    x, out = layer.input, layer.out
-    return [
-        context.step(
-            maxpool_int8, out=context.out, x=context.x, channels=-(-x.c // 4), h=x.h, w=x.w, out_h=out.h, out_w=out.w,
-            size=layer.size, stride_x=layer.stride_x, stride_y=layer.stride_y, offset=-(layer.pad // 2),
-            tile=word_tile(context.tile),
-        )
-    ]  # fmt: skip
-
-
-def upsample_steps(layer: Upsample, context: LayerContext) -> list[Step]:
-    """Each word becomes a block."""
-    x = layer.input
-    return [
-        context.step(
-            moves.upsample_int8, out=context.out, x=context.x, channels=-(-x.c // 4), h=x.h, w=x.w, stride=layer.stride
-        )
-    ]
-
-
-def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
-    """Pixels to channels, or back, byte by byte."""
-    x, out = layer.input, layer.out
-    return [
-        context.step(
-            moves.reorg_int8, out=context.out.view(np.uint8), x=context.x.view(np.uint8), c=x.c, h=x.h, w=x.w,
-            out_cells=out.h * out.w, stride=layer.stride, reverse=layer.reverse,
-        )
-    ]  # fmt: skip
-
-
-def route_steps(layer: Route, context: LayerContext) -> list[Step]:
-    """The sources one behind the other, or the same part of each; what lies where it belongs is not copied."""
-    if len(context.sources) == 1:
-        return []
-    steps, first, cells = [], 0, layer.out.h * layer.out.w
-    for source, channels in zip(context.sources, layer.channels, strict=True):
-        part = channels // layer.groups
-        start = layer.group_id * part
-        last = first + part == layer.out.c
-        if first % 4 or start % 4 or (part % 4 and not last):
-            steps.append(_copy_channels(context, source, part, first, start, cells))
-        else:
-            there = context.out[first // 4 * cells : -(-(first + part) // 4) * cells]
-            here = source[start // 4 * cells : -(-(start + part) // 4) * cells]
-            if address_of(there) != address_of(here):
-                steps.append(copy_step(there, here))
-        first += part
-    return steps
-
-
-def _copy_channels(context: LayerContext, x: Floats, channels: int, first_out: int, first_in: int, cells: int) -> Step:
-    return context.step(
-        moves.copy_channels_int8, out=context.out.view(np.uint8), x=x.view(np.uint8), channels=channels,
-        first_out=first_out, first_in=first_in, cells=cells,
-    )  # fmt: skip
-
-
-def shortcut_steps(layer: Shortcut, context: LayerContext) -> list[Step]:
-    """The sum of two maps of the same shape."""
-    (x, added), out = context.scales, context.scale
+def shortcut_steps(layer: Shortcut | MultiShortcut, context: LayerContext) -> list[Step]:
+    """The sum of maps of the same shape."""
+    scales, out, count = context.scales, context.scale, len(context.sources)
     assert out is not None
-    factors = np.array([x.step * layer.alpha, added.step * layer.beta, 1 / out.step], np.float32)
+    shares = (layer.alpha, layer.beta) if isinstance(layer, Shortcut) else (1.0,) * count
+    factors = [scale.step * share for scale, share in zip(scales, shares, strict=True)]
+    maps = [context.sources[min(i, count - 1)] for i in range(1, MOST_SUMMED)]
     return [
         context.step(
-            shortcut_int8, out=context.out, x=context.x, added=context.sources[1], words=context.out.size,
-            factors=factors, zeros=np.array([x.zero, added.zero, out.zero], np.int64),
-            code=int(context.profile.activation_code(layer.activation, fused=True)), tile=word_tile(context.tile),
+            shortcut_int8, out=context.out, x=context.x, added=maps[0], third=maps[1], fourth=maps[2], count=count,
+            words=context.out.size, factors=np.array([1 / out.step, *factors], np.float32),
+            zeros=np.array([out.zero, *(scale.zero for scale in scales)], np.int64),
+            code=int(context.profile.activation_code(layer.activation, fused=True)), tile=word_tile(context),
         )
     ]  # fmt: skip

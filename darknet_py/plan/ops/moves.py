@@ -86,9 +86,11 @@ def _with_zeros(context: LayerContext, size: int) -> list[Step]:
 def upsample_steps(layer: Upsample, context: LayerContext) -> list[Step]:
     """Up, or down with ``reverse``."""
     small = layer.out if layer.reverse else layer.input
+    # Of sides that the stride does not divide Darknet reads the beginning, as if rows were shorter.
+    x = context.x[: layer.beginning]
     return [
         context.step(
-            rearrange.downsample if layer.reverse else rearrange.upsample, out=context.out, x=context.x,
+            rearrange.downsample if layer.reverse else rearrange.upsample, out=context.out, x=x,
             channels=small.c, h=small.h, w=small.w, stride=layer.stride, scale=np.float32(layer.scale),
         )
     ]  # fmt: skip

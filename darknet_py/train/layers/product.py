@@ -9,8 +9,9 @@ import numpy as np
 
 from ...kernels.conv.convolution import ConvShape, Cut
 from ...kernels.conv.epilogue import Finish
+from ...kernels.conv.pack import pack_weights
 from ...kernels.conv.winograd_pack import pack_winograd
-from ...kernels.train.columns import pack_columns, pack_rows
+from ...kernels.train.columns import pack_columns
 from ...plan.context import LayerContext
 from ...plan.conv_cut import ONE, Images, cut_work, offsets
 from ...plan.memory import aligned_floats
@@ -85,7 +86,7 @@ class Product:
 
     def pack(self, packed: Floats, weights: Floats) -> Step:
         """The step that packs the first factor, row by row."""
-        return Step.of(pack_rows, packed=packed, weights=weights, tile=self.tile, **self._packing())
+        return Step.of(pack_weights, packed=packed, weights=weights, tile=self.tile, **self._packing())
 
     def pack_turned(self, packed: Floats, weights: Floats) -> Step:
         """The step that packs the first factor, whose rows are the columns of ``weights``."""
@@ -146,8 +147,11 @@ class Filtering:
     def multiply(self, out: Floats, packed: Floats, source: Floats) -> list[Step]:
         """The steps that filter all images."""
         context = LayerContext([source], out, {}, self.profile, self.threads, images=self.images, tile=self.tile)
-        coefficients = self.singles, self.doubles
-        return winograd_steps(self.transform, self.shape, packed, coefficients, self.finish, self.tile, context)
+        operands = {
+            "weights": packed, "singles": self.singles.reshape(-1), "doubles": self.doubles.reshape(-1),
+            "finish": self.finish,
+        }  # fmt: skip
+        return winograd_steps(self.transform, self.shape, operands, self.tile, context)
 
 
 def convolution_of(

@@ -1,4 +1,4 @@
-"""The micro-kernels of 8-bit integers: a block of int32 sums in registers, four products for each word of weights."""
+"""The micro-kernels of words: a block of sums in registers, some products for each word of weights."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Any
 from llvmlite import ir
 
 from ..conv.fetch import FURTHER
-from ..conv.multiply import ARGUMENTS_AHEAD, add_products, switched
+from ..conv.multiply import ARGUMENTS_AHEAD, add_products, scalar, switched
 from ..runtime.later import intrinsic, types
-from ..vector.llvm import INT, INT32, broadcast, fetch_line, load_vector
-from ..vector.tile import Tile
-from ..vector.words import dot
+from ..vector.dots import add_dots
+from ..vector.llvm import INT, INT32, fetch_line, load_vector
+from ..vector.pairs import dot_pairs
+from ..vector.tile import BYTES, PAIRS, UNSIGNED, Tile
 
 Values = list[Any]
 Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
 """Vectors and scalars of a k, made with a builder from k and its offset."""
+
+
+PRODUCTS = {BYTES: (INT32, add_dots), PAIRS: (ir.FloatType(), dot_pairs)}
+"""By what words are: sums' type, and what adds a word's products to them: builder, tile, sums, pixels, weights."""
 
 
 @intrinsic
@@ -27,7 +32,7 @@ def multiply_words(
     """Sums of products of the words of weights and pixels, as `conv.multiply.multiply_pixels` and ``multiply_filters``.
 
     ``by_pixels``: whether pixels are in the lanes (count: vectors of them) or filters (count: pixels). All memory is of
-    words; the sums are int32.
+    words; the sums are int32 or float32.
     """
     shape = tile.value
 
@@ -58,7 +63,9 @@ def _function(module: Any, tile: Tile, by_pixels: bool) -> Any:
         else:
             _loop(builder, function, tile, False, tile.filters // tile.lanes, n, _with_filters(function, tile, n))
 
-    name = f"multiply_words_{by_pixels}_{tile.lanes}x{tile.rows}x{tile.vectors}x{tile.columns}_{tile.words}"
+    name = (
+        f"multiply_words_{by_pixels}_{tile.lanes}x{tile.rows}x{tile.vectors}x{tile.columns}_{tile.words}_{tile.bytes}"
+    )
     return switched(module, name, ARGUMENTS_AHEAD, tile.vectors if by_pixels else tile.columns, emit)
 
 
@@ -69,7 +76,7 @@ def _with_pixels(function: Any, tile: Tile, vectors: int) -> Operands:
     def operands(builder: Any, k: Any, offset: Any) -> tuple[Values, Values]:
         start, place = builder.gep(pixels, [offset]), builder.mul(k, INT(tile.rows))
         lines = [_words(builder, builder.gep(start, [INT(v * tile.lanes)]), tile) for v in range(vectors)]
-        return lines, [_word(builder, weights, builder.add(place, INT(r)), tile) for r in range(tile.rows)]
+        return lines, [_word(builder, builder.gep(weights, [place]), r, tile.rows, tile) for r in range(tile.rows)]
 
     return operands
 
@@ -85,7 +92,7 @@ def _with_filters(function: Any, tile: Tile, columns: int) -> Operands:
         place = builder.mul(k, INT(tile.filters))
         starts = [builder.add(place, INT(v)) for v in range(0, tile.filters, tile.lanes)]
         lines = [_words(builder, builder.gep(weights, [start]), tile) for start in starts]
-        return lines, [_word(builder, pixels, builder.add(offset, INT(j)), tile) for j in range(columns)]
+        return lines, [_word(builder, builder.gep(pixels, [offset]), j, columns, tile) for j in range(columns)]
 
     return operands
 
@@ -94,9 +101,8 @@ def _words(builder: Any, address: Any, tile: Tile) -> Any:
     return builder.bitcast(load_vector(builder, address, tile.lanes), ir.VectorType(INT32, tile.lanes))
 
 
-def _word(builder: Any, start: Any, i: Any, tile: Tile) -> Any:
-    word = builder.load(builder.bitcast(builder.gep(start, [i]), INT32.as_pointer()), align=4)
-    return broadcast(builder, word, tile.lanes)
+def _word(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any:
+    return builder.bitcast(scalar(builder, start, number, count, tile), ir.VectorType(INT32, tile.lanes))
 
 
 def _loop(
@@ -104,14 +110,16 @@ def _loop(
 ) -> None:
     """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
     _, sums, fresh, _, _, offsets, depth, *_ = function.args
+    line_first = by_pixels or tile.bytes != UNSIGNED  # of two signed factors, ARM takes the second from a lane
+    number, add = PRODUCTS[tile.words]
 
     def products(k: Any, offset: Any, before: Values) -> Values:
         lines, ones = operands(builder, k, offset)
         pairs = [(one, line) for one in ones for line in lines]
         return [
-            dot(builder, sum_, *((line, one) if by_pixels else (one, line)))
+            add(builder, tile, sum_, *((line, one) if line_first else (one, line)))
             for sum_, (one, line) in zip(before, pairs, strict=True)
         ]
 
-    whole = ir.VectorType(INT32, tile.lanes)
+    whole = ir.VectorType(number, tile.lanes)
     add_products(builder, (sums, fresh, depth, offsets), scalars * vectors, whole, products)

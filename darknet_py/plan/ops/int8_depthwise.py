@@ -1,0 +1,74 @@
+"""A depthwise convolution in 8-bit integers -> a step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...kernels.int8.depthwise import WordStrip
+from ..convolution import conv_shape
+from ..memory import aligned_floats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...kernels.conv.convolution import ConvShape
+    from ...kernels.int8.finish import WordFinish
+    from ...kernels.vector.tile import Tile
+    from ...layers import Convolutional
+    from ...typing import Floats, Ints
+    from ..context import LayerContext
+    from ..step import Step
+
+    Coefficients = tuple[Floats, NDArray[np.int32], Floats]
+
+WORDS = 2000
+"""About how many words a task's outputs have: they and its frame stay in the nearest cache."""
+
+
+def depthwise_step(
+    layer: Convolutional, packed: Coefficients, finish: WordFinish, tile: Tile, context: LayerContext
+) -> Step:
+    """The step of a depthwise layer; ``packed``: words of weights, corrections, coefficients."""
+    assert context.narrow is not None and context.narrow.kernels.depthwise is not None
+    shape, images = conv_shape(layer), context.images
+    strip = cut_rows(shape, tile)
+    weights, corrections, singles = packed
+    return context.step(
+        context.narrow.kernels.depthwise, out=context.out, source=context.x, weights=weights, corrections=corrections,
+        singles=singles, offsets=tap_offsets(shape, strip).reshape(-1), images=images.count, next_in=images.next_in,
+        next_out=images.next_out, shape=shape, strip=strip, finish=finish, tile=tile,
+    )  # fmt: skip
+
+
+def cut_rows(shape: ConvShape, tile: Tile) -> WordStrip:
+    """As many rows for a task as stay in the nearest cache, the same for each but the last."""
+    width = -(-shape.out_w // tile.lanes) * tile.lanes
+    part = -(-(shape.out_w + (shape.size - 1) // shape.stride) // tile.lanes) * tile.lanes
+    row = min(shape.stride, shape.size) * part
+    parts = -(-shape.out_h // max(1, WORDS // width))
+    rows = -(-shape.out_h // parts)
+    frame = ((rows - 1) * shape.stride + shape.size) * row + tile.lanes
+    return WordStrip(rows, row, frame, -(-(frame + 4 * width) // 16) * 16)
+
+
+def tap_offsets(shape: ConvShape, strip: WordStrip) -> Ints:
+    """Where each tap lies in a frame, from the first output's first tap on: (rows of taps, fours, 4)."""
+    phases, fours = min(shape.stride, shape.size), -(-shape.size // 4)
+    ky, kx = np.mgrid[: shape.size, : 4 * fours]
+    kx = np.minimum(kx, shape.size - 1)  # behind the last tap weights are 0
+    offsets: Ints = ky * strip.row + kx % shape.stride * (strip.row // phases) + kx // shape.stride
+    return offsets.astype(np.int64)
+
+
+def pack_taps(steps: NDArray[np.int8]) -> Floats:
+    """Weights (channels, 1, size, size) as `kernels.int8.depthwise` reads them; what is missing is 0."""
+    n, _, size, _ = steps.shape
+    words, fours = -(-n // 4), -(-size // 4)
+    padded = np.zeros((words * 4, size, fours * 4), np.int8)
+    padded[:n, :, :size] = steps[:, 0]
+    ordered = padded.reshape(words, 4, size * fours, 4).transpose(0, 2, 1, 3)
+    out = aligned_floats(words * size * fours * 4)
+    out[:] = np.ascontiguousarray(ordered).view(np.float32).reshape(-1)
+    return out
