@@ -94,7 +94,8 @@ ALEXEYABS = (
         "region classes=3 num=3 softmax=1 anchors=1,1,2,2,3,3",
     ),
     cfg(
-        16, 16, 16, _POINTWISE.format(32), _DEPTHWISE.format(32, 32), _POINTWISE.format(16),
+        3, 32, 32, _ALEXEYABS.format(16, 2, "leaky"),
+        _POINTWISE.format(32), _DEPTHWISE.format(32, 32), _POINTWISE.format(16),
         _POINTWISE.format(32), _DEPTHWISE.format(32, 32), _POINTWISE.format(8),
         _POINTWISE.format(8), _DEPTHWISE.format(8, 8), _POINTWISE.format(8), "shortcut from=-4 activation=linear",
         "convolutional filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
