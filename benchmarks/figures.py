@@ -26,7 +26,10 @@ ZEN_4 = (
 )  # fmt: skip
 """Networks measured on a Zen 4, each in a run of its own; the other files are of a Zen 5, from before `REGISTERS`."""
 
-TWO_THREADS = ("yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "darknet19", "yolov4-tiny", "yolov7-tiny", "yolov4")
+TWO_THREADS = (
+    "yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "darknet19", "yolov4-tiny", "yolov7-tiny", "yolov4",
+    "yolo-fastest-1.1",
+)  # fmt: skip
 """Those of which there are times of two threads as well."""
 
 REGISTERS = "zen4-"

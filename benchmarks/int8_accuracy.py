@@ -1,10 +1,12 @@
-"""How far networks in 8-bit integers agree with float32: ours, OpenVINO's and ONNX Runtime's, on the same pictures.
+"""How far networks in narrow numbers agree with float32: ours, OpenVINO's and ONNX Runtime's, on the same pictures.
 
     python benchmarks/int8_accuracy.py --images FOLDER --net CFG WEIGHTS [--net ...] [--peers PYTHON] [--out FILE]
+    python benchmarks/int8_accuracy.py --math bf16 ...
 
 The pictures are divided by a seed: some calibrate all engines (ours keeps a quarter of them to choose its layers in
 float32 by), the others are measured. The truth is what this engine finds in `ieee` with a probability from .25 on;
-PYTHON has openvino, nncf, onnxruntime and onnx. Prints the table of docs/int8.md; writes all figures as JSON.
+PYTHON has openvino, nncf, onnxruntime and onnx. Prints the table of docs/int8.md or
+docs/number-formats.md; writes all figures as JSON.
 """
 
 from __future__ import annotations
@@ -36,14 +38,18 @@ from darknet_py.export.onnx import to_onnx  # noqa: E402
 from darknet_py.image.load import load_image  # noqa: E402
 from darknet_py.layers import Yolo  # noqa: E402
 from darknet_py.network import read_network  # noqa: E402
+from darknet_py.numeric.arithmetic import get_arithmetic  # noqa: E402
 from darknet_py.parameters import load_parameters  # noqa: E402
 
-PEERS = (
-    ("OpenVINO int8 (NNCF)", "openvino", ""),
-    ("ONNX Runtime int8 (MinMax)", "onnxruntime", "MinMax"),
-    ("ONNX Runtime int8 (Percentile)", "onnxruntime", "Percentile"),
-)
-"""Name, engine and method."""
+PEERS = {
+    "int8": (
+        ("OpenVINO int8 (NNCF)", "openvino", ""),
+        ("ONNX Runtime int8 (MinMax)", "onnxruntime", "MinMax"),
+        ("ONNX Runtime int8 (Percentile)", "onnxruntime", "Percentile"),
+    ),
+    "bf16": (("OpenVINO bf16", "openvino", "bf16"),),
+}
+"""By arithmetic: name, engine and method."""
 
 
 @contextmanager
@@ -78,6 +84,11 @@ class Measurement:
         self.pictures = [load_image(path) for path in measured]
         self.setting = setting_of(self.detector)
         self.exact = look(self.detector, self.pictures)
+
+    def plain(self, math: str) -> Iterator[tuple[str, Agreement, dict[str, Any]]]:
+        """Ours, where nothing is calibrated."""
+        detector = Detector(self.network, self.parameters, math=math)
+        yield f"darknet-py {math}", agreement(self.exact, look(detector, self.pictures), self.network.classes), {}
 
     def own(self, asked: Asked) -> Iterator[tuple[str, Agreement, dict[str, Any]]]:
         """Ours, calibrated here: with the layers in float32 that it chooses, and with as few as can be."""
@@ -141,12 +152,13 @@ def measure(
         measurement = Measurement(cfg, weights, *files, Path(temporary))
         engines: list[dict[str, Any]] = []
         how = Asked(seed=asked.seed, wanted=asked.agreement)
-        for name, found, more in measurement.own(how) if not asked.peers_only else ():
+        own = measurement.own(how) if get_arithmetic(asked.math).calibrated else measurement.plain(asked.math)
+        for name, found, more in own if not asked.peers_only else ():
             engines.append({"name": name, "agreement": found.as_json(), **more})
             print(name, found, file=sys.stderr)
         if asked.peers:
             measurement.prepare_peers()
-        for name, engine, method in PEERS if asked.peers else ():
+        for name, engine, method in PEERS[asked.math] if asked.peers else ():
             try:
                 with told(len(files[0]), name):
                     found = measurement.peer(asked.peers, engine, method)
@@ -164,13 +176,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", required=True, type=Path)
     parser.add_argument("--net", nargs=2, action="append", required=True, metavar=("CFG", "WEIGHTS"))
+    parser.add_argument("--math", choices=PEERS, default="int8")
     parser.add_argument("--peers", metavar="PYTHON", default="")
     parser.add_argument("--peers-only", action="store_true")
     parser.add_argument("--calibrating", type=int, default=128, help="pictures to calibrate with")
     parser.add_argument("--agreement", type=float, default=0.9)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/int8_accuracy.json")
+    parser.add_argument("--out", type=Path, help="[default: benchmarks/results/MATH_accuracy.json]")
     asked = parser.parse_args()
+    asked.out = asked.out or ROOT / f"benchmarks/results/{asked.math}_accuracy.json"
     files = sorted(path for path in asked.images.iterdir() if path.suffix in (".jpg", ".png"))
     random.Random(asked.seed).shuffle(files)
     divided = files[: asked.calibrating], files[asked.calibrating :]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from .dialect.choose import ASKED
 from .errors import DarknetError, DataError, WeightsError
 from .formats.atomic import write_text
 from .formats.hashes import file_sha256
@@ -159,7 +160,11 @@ def write_calibration(
     head = {
         "format": FORMAT,
         "weights": {"file": Path(weights).name, "sha256": sha256},
-        "network": {"file": Path(network.path).name, "structure": structure_of(network)},
+        "network": {
+            "file": Path(network.path).name,
+            "structure": structure_of(network),
+            "dialect": network.dialect.key,
+        },
         **calibration.made,
         "floats": sorted(quantization.floats),
     }
@@ -175,16 +180,21 @@ def find_calibration(network: Network, weights: str | Path, path: str | Path | N
         DarknetError: there is none; the line says what to run.
         DataError: it cannot be read, or it is for other weights or another network.
     """
-    output = "" if path is None else f" -o {path}"
+    options = _dialect_option(network) + ("" if path is None else f" -o {path}")
     path = calibration_path(weights) if path is None else Path(path)
     if os.path.exists(path) and not is_file(path):
         raise DataError("is no file: math=int8 needs one here that darknet-py calibrate has written", path)
     if not is_file(path):
         raise DarknetError(
             f"{path}: math=int8 needs this file, which is not there: darknet-py calibrate {network.path} {weights} "
-            f"IMAGES...{output} makes it, with some dozens of typical pictures"
+            f"IMAGES...{options} makes it, with some dozens of typical pictures"
         )
     return read_calibration(network, weights, path)
+
+
+def _dialect_option(network: Network) -> str:
+    """What tells ``calibrate`` the network's dialect, where that is not what the cfg itself says."""
+    return f" --dialect {network.dialect.key}" if network.reason == ASKED else ""
 
 
 def read_calibration(network: Network, weights: str | Path, path: Path) -> Calibration:
@@ -198,7 +208,7 @@ def read_calibration(network: Network, weights: str | Path, path: Path) -> Calib
         reason = error.message if isinstance(error, DataError) else str(error)
         raise DataError(
             f"is no calibration of {Path(weights).name} in {Path(network.path).name}: {reason}; "
-            "run darknet-py calibrate again", path,
+            f"run darknet-py calibrate{_dialect_option(network)} again", path,
         ) from None  # fmt: skip
 
 
@@ -223,7 +233,11 @@ def _check_identity(network: Network, weights: str | Path, document: object) -> 
         raise WeightsError(f"cannot read these weights: {error.strerror or error}", weights) from None
     if theirs != own:
         raise ValueError(f"it was made of weights with sha256 {theirs[:12]!r}, these have {own[:12]!r}")
-    if text(member(member(document, "network"), "structure"), "structure") != structure_of(network):
+    described = member(document, "network")
+    if text(member(described, "structure"), "structure") != structure_of(network):
+        made_in = described.get("dialect", network.dialect.key) if isinstance(described, dict) else ""
+        if made_in != network.dialect.key:
+            raise ValueError(f"it was made in the dialect {shown(made_in)}, this is {network.dialect.key}")
         raise ValueError("it was made of another network")
 
 

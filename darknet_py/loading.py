@@ -87,8 +87,8 @@ def load(
     Raises:
         CfgError, WeightsError, DataError, ModelError: one line each, with file and place.
     """
+    get_arithmetic(math).check_here()  # before anything is fetched or read
     cfg, weights, its_names, dialect = _find_files(model, weights, dialect, progress)
-    get_arithmetic(math)  # before anything is read
     size = None if size is None else check_size(size)
     network = read_network(cfg, cutoff, size, dialect)
     scales = _find_scales(network, weights, math, calibration)

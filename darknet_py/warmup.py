@@ -258,6 +258,8 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None, dialect: str 
 def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
     from .kernels.conv.winograd_code import F2, F4, F4_HALVING
+    from .kernels.vector.dots import word_tile
+    from .kernels.vector.tile import HALVES, host_tile
     from .network import read_network
     from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
@@ -276,6 +278,25 @@ def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
         steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))
+    if profile.narrow and word_tile(host_tile()).bytes == HALVES:
+        steps = _word_tile_steps(layers[0], profile, pool.threads)
+        with pool:
+            pool.run(Schedule(steps, pool.threads))
+
+
+def _word_tile_steps(layer: Any, profile: Arithmetic, threads: int) -> list[Any]:
+    """The same in 8-bit integers."""
+    from .kernels.conv.winograd_code import F2
+    from .numeric.quantization import Scale
+    from .plan.context import LayerContext
+    from .plan.ops.int8 import convolutional_steps
+
+    assert profile.narrow is not None
+    scale, arrays = Scale(1 / 255, 0), {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32)}
+    arrays["biases"] = np.ones(layer.n, np.float32)
+    x, out = (np.zeros(profile.narrow.words(m.c, m.h * m.w), np.float32) for m in (layer.input, layer.out))
+    context = LayerContext([x], out, arrays, profile, threads, narrow=profile.narrow, scales=[scale], scale=scale)
+    return convolutional_steps(layer, context, partial(_always, F2))
 
 
 def _always(choice: Any, *_: Any) -> Any:
@@ -336,4 +357,6 @@ def need_profiles(names: Sequence[str]) -> list[str]:
     unknown = [name for name in names if name not in PROFILES]
     if unknown:
         raise DarknetError(f"unknown arithmetic profile '{unknown[0]}'; choose from {', '.join(PROFILES)}, all")
+    for name in names:
+        PROFILES[name].check_here()
     return list(names)

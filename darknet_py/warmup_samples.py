@@ -64,6 +64,8 @@ DETECTORS = (
 )  # fmt: skip
 """Networks whose layers both exact profiles compute."""
 
+_POINTWISE = "convolutional batch_normalize=1 filters={} size=1 activation=leaky"
+_DEPTHWISE = "convolutional batch_normalize=1 filters={} groups={} size=3 pad=1 activation=leaky"
 _ALEXEYABS = "convolutional batch_normalize=1 filters={} size=3 stride={} pad=1 activation={}"
 
 ALEXEYABS = (
@@ -91,8 +93,14 @@ ALEXEYABS = (
         "convolutional filters=24 size=1 activation=linear",
         "region classes=3 num=3 softmax=1 anchors=1,1,2,2,3,3",
     ),
+    cfg(
+        16, 16, 16, _POINTWISE.format(32), _DEPTHWISE.format(32, 32), _POINTWISE.format(16),
+        _POINTWISE.format(32), _DEPTHWISE.format(32, 32), _POINTWISE.format(8),
+        _POINTWISE.format(8), _DEPTHWISE.format(8, 8), _POINTWISE.format(8), "shortcut from=-4 activation=linear",
+        "convolutional filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
+    ),
 )  # fmt: skip
-"""Networks of AlexeyAB's dialect, with the layers of YOLOv4 and v7."""
+"""Networks of AlexeyAB's dialect, with the layers of YOLOv4 and v7, and bottlenecks of many and few channels."""
 
 TILED = cfg(
     8, 12, 12, "convolutional filters=8 size=3 pad=1 activation=leaky",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from darknet_py.errors import ImageError
+from darknet_py.errors import DarknetError, ImageError
 from darknet_py.image.ahead import AHEAD, TOGETHER, Crew, Share
 from darknet_py.image.reading import check_pixels
 
@@ -163,6 +163,24 @@ def test_what_a_write_raises_is_in_its_future() -> None:
         future = crew.write(fail, loaded.share)
         crew.wait()
         assert isinstance(future.exception(), ImageError)
+
+
+def test_fewer_threads_than_asked_for_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, most = threading.Thread.start, 1
+
+    def few(thread: threading.Thread) -> None:
+        if sum(other.name == thread.name for other in threading.enumerate()) >= most:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", few)
+        with Crew(3) as crew:
+            read = [loaded.picture for group in crew.read(range(9), lambda item: item) for loaded in group]
+        assert read == list(range(9))
+        most = 0
+        with Crew(3) as crew, pytest.raises(DarknetError, match="starts no thread to read pictures"):
+            list(crew.read([1], lambda item: item))
 
 
 def test_an_end_waits_for_a_file_that_is_being_written() -> None:

@@ -97,7 +97,7 @@ def test_every_layer_with_work_has_a_time(result: Result) -> None:
     shown = {time.layer.index: time for time in result.layers}
     # The first pooling is part of the convolution before it, and the route's sources write into it themselves.
     assert set(shown) == {layer.index for layer in network.layers} - {1, 6}
-    assert shown[0].with_next and not shown[2].with_next
+    assert [layer.index for layer in shown[0].others] == [1] and not shown[2].others
     assert all(time.seconds > 0 for time in result.layers)
     assert len(result.seconds) >= 3  # whole runs, measured without a look at the clock between their steps
     assert sum(time.layer.multiply_adds for time in result.layers) == network.multiply_adds
@@ -325,10 +325,11 @@ def test_other_engines_need_no_numba(tmp_path: Path) -> None:
     assert done.returncode == 0 and int(done.stdout) > 1000, done.stderr
 
 
-def test_an_engine_that_rounds_to_8_bits_may_be_farther_off() -> None:
+def test_an_engine_that_rounds_may_be_farther_off() -> None:
     """Its outputs are near ours only, and that is the same network all the same."""
-    (plain, rounding) = parse_peers("openvino=python,openvino-int8=python")
+    (plain, rounding, halves) = parse_peers("openvino=python,openvino-int8=python,openvino-bf16=python")
     assert not plain.rounds and rounding.rounds and rounding.command[-1] == "openvino_int8"
+    assert halves.rounds and halves.command[-1] == "openvino_bf16"
     off = 0.1
     assert EngineTime("", "", 1, difference=off).same is False
     assert EngineTime("", "", 1, difference=off, tolerance=ROUGH).same is True

@@ -182,7 +182,7 @@ def test_noise_of_one_layer_is_that_of_its_rounding(net: Net) -> None:
 
 
 def agreed(mean: float) -> Agreement:
-    return Agreement(mean, mean, 1, 0, 0, 1)
+    return Agreement(mean, mean, 1, 0, 0, 1, boxes=False)
 
 
 def test_the_layers_that_hurt_most_for_their_work_are_kept_in_float(net: Net) -> None:
@@ -210,7 +210,13 @@ def test_agreement_with_itself_and_with_nothing(net: Net, pictures: list[Path]) 
     nothing = [type(each).nothing() for each in found if not isinstance(each, int)]
     gone = agreement(found, nothing, network.classes)
     assert (gone.at_half, gone.lost) == (0.0, same.objects)
-    assert agreement([1, 2, 3, 4], [1, 2, 3, 3], 9).mean == 0.75
+    classes = agreement([1, 2, 3, 4], [1, 2, 3, 3], 9)
+    assert classes.mean == 0.75 and classes.reaches(0.75) and not classes.reaches(0.76)
+
+
+def test_boxes_agree_better_at_an_overlap_of_half() -> None:
+    assert Agreement(0.971, 0.9, 9, 1, 0, 9).reaches(0.9) and not Agreement(0.969, 0.95, 9, 1, 0, 9).reaches(0.9)
+    assert Agreement(0.0, 0.0, 9, 9, 9, 9).reaches(0) and not Agreement(1.0, 0.89, 9, 1, 0, 9).reaches(0.9)
 
 
 def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, Report], tmp_path: Path) -> None:
@@ -218,7 +224,7 @@ def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, R
     network = net[0]
     calibration.quantization.check(network)
     assert report.agreement.mean >= 0.5 and report.reached
-    assert calibration.made["images"] == 7 and report.agreement.images == 2
+    assert calibration.made["images"] == 5 and report.agreement.images == 4
     rows = {row.layer: row for row in report.rows}
     assert 15 < rows[5].signal < 80 and rows[5].rounding > 25 and rows[7].harm is None
     assert 0.8 < sum(row.harm or 0 for row in report.rows) <= 1  # the rest is the rounded input's
@@ -226,7 +232,7 @@ def test_a_calibration_keeps_the_detections(net: Net, made: tuple[Calibration, R
     empty = replace(report, agreement=Agreement(1, 1, 0, 0, 0, 2))
     assert any(line.startswith("nothing was found in these pictures") for line in report_lines(empty))
     assert not any(line.startswith("nothing was found") for line in lines)
-    assert any(line.startswith("agreement with ieee on 2 pictures") for line in lines)
+    assert any(line.startswith("agreement with ieee on 4 pictures") for line in lines)
     assert len(document(report)["layers"]) == 8
     write_plot(report, tmp_path / "report.svg")
     assert "signal to noise" in (tmp_path / "report.svg").read_text()
@@ -300,6 +306,11 @@ def test_without_a_calibration_the_error_says_what_to_run(net: Net, tmp_path: Pa
     network, _, weights = net
     with pytest.raises(DarknetError, match=r"tiny.weights.int8.json: .*not there: darknet-py calibrate \S*tiny.cfg"):
         find_calibration(network, weights)
+    other = read_network(network.path, dialect="alexeyab")
+    with pytest.raises(DarknetError, match=r"tiny.weights IMAGES\.\.\. --dialect alexeyab -o a.json makes it"):
+        find_calibration(other, weights, "a.json")
+    with pytest.raises(DataError, match="is no file: math=int8 needs one here"):
+        find_calibration(network, weights, tmp_path)
 
 
 def test_a_calibration_of_other_weights_or_another_network_is_refused(
@@ -320,6 +331,11 @@ def test_a_calibration_of_other_weights_or_another_network_is_refused(
         with pytest.raises(DataError, match=r"in changed.cfg: it was made of another network"):
             read_calibration(changed, weights, path)
     assert structure_of(read_network(network.path, size=(64, 32))) == structure_of(network)
+    asked = read_network(network.path, dialect="alexeyab")
+    with pytest.raises(
+        DataError, match=r"made in the dialect 'darknet', this is alexeyab; .* --dialect alexeyab again"
+    ):
+        read_calibration(asked, weights, path)
 
 
 def test_a_file_of_the_first_format_serves_networks_without_what_was_in_float32_then(

@@ -365,7 +365,7 @@ def test_the_environment_says_which_arithmetic(files: Files, monkeypatch: pytest
     with pytest.raises(DarknetError, match="needs this file, which is not there"):
         alexeyab.load_net(files.cfg, files.weights)
     monkeypatch.setenv("DARKNET_PY_MATH", "quick")
-    with pytest.raises(DarknetError, match="DARKNET_PY_MATH=quick is not ieee, make, fast, make-own or int8"):
+    with pytest.raises(DarknetError, match="DARKNET_PY_MATH=quick is not ieee, make, fast, make-own, int8 or bf16"):
         pjreddie.load_net(files.cfg, files.weights)
 
 

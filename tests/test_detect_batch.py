@@ -122,6 +122,18 @@ with machine_lock("test"):
     assert other.communicate(timeout=60)[0] == "True\n"
 
 
+def test_without_a_folder_for_temporary_files_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    for folder in (nowhere, lambda: str(tmp_path / "none")):
+        monkeypatch.setattr("tempfile.gettempdir", folder)
+        entered = False
+        with machine_lock("test"):
+            entered = True
+        assert entered
+
+
 def test_a_network_that_cannot_be_loaded_ends_it(net: Path) -> None:
     with pytest.raises(DarknetError, match="cannot read"):
         DetectBatch(str(net / "net.cfg"), "nowhere.weights")(["a.png"])

@@ -56,8 +56,14 @@ def always(transform: Winograd | None) -> Any:
     return lambda *_: transform
 
 
-def share(monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
-    monkeypatch.setattr(winograd, "SHARED", 2_000_000 if shared else 0)
+SHARES = ("shared", "own", "alone")
+"""Who transforms tiles: a step before, each task of some blocks of filters, or each task of all blocks."""
+
+
+def share(monkeypatch: pytest.MonkeyPatch, shares: str) -> None:
+    monkeypatch.setattr(winograd, "SHARED", 2_000_000 if shares == "shared" else 0)
+    monkeypatch.setattr(winograd, "LARGE", 0 if shares == "alone" else 10**9)
+    monkeypatch.setattr(winograd, "FEW_BLOCKS", 10**6)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=["F2", "F4", "halving"])
@@ -79,9 +85,9 @@ def test_winograd_of_each_shape(layer: Conv, transform: Winograd, tile: Tile, mo
     layer = replace(layer, stride=transform.stride)
     arrays, x = operands(layer)
     wanted = plain(layer, arrays, x)
-    for shared in (True, False):
+    for shares in SHARES:
         for threads in (1, 3):
-            share(monkeypatch, shared)
+            share(monkeypatch, shares)
             monkeypatch.setattr(winograd, "OWN", 1 if threads == 3 else 10**6)  # row by row, and all rows at once
             near(fast(layer, arrays, x, tile, threads, FAST, choose=always(transform)), wanted)
 
@@ -99,8 +105,8 @@ def test_winograd_with_a_pooling(
     if out.size == 0:
         return
     wanted = naive.maxpool(plain(layer, arrays, x), out.h, out.w)
-    for shared in (True, False):
-        share(monkeypatch, shared)
+    for shares in SHARES:
+        share(monkeypatch, shares)
         near(fast(layer, arrays, x, tile, 2, FAST, Pool(out), choose=always(transform)), wanted)
 
 
@@ -128,7 +134,7 @@ def test_winograd_of_any_shape(
     tile, layer = data.draw(st.sampled_from(tiles)), replace(layer, stride=transform.stride)
     arrays, x = operands(layer)
     with pytest.MonkeyPatch.context() as patch:
-        share(patch, own % 2 == 0)
+        share(patch, SHARES[own % 3])
         patch.setattr(winograd, "OWN", own)
         patch.setattr(winograd, "SUMS", own)
         near(fast(layer, arrays, x, tile, threads, FAST, choose=always(transform)), plain(layer, arrays, x))
@@ -143,6 +149,8 @@ def test_which_convolutions_are_tiled() -> None:
     assert chosen(Conv(1024, 13, 13, 1024, 3, pad=1), threads=64) is None, "so would F2's"
     assert chosen(Conv(3, 416, 416, 32, 3, pad=1)) is None, "too few channels"
     assert chosen(Conv(128, 104, 104, 256, 3, 2, 1)) == F4_HALVING
+    wide = Conv(32, 208, 208, 64, 3, 2, 1)
+    assert chosen(wide) is None and chosen(wide, ZEN4) == F4_HALVING, "fewer products count where they take longer"
     assert chosen(Conv(512, 26, 26, 1024, 3, 2, 1)) is None, "its weights would take longer to read than to use"
     for other in (Conv(64, 26, 26, 64, 3, 3, 1), Conv(64, 26, 26, 64, 1), Conv(64, 26, 26, 64, 3, 1, 1, 2)):
         assert chosen(other) is None

@@ -8,12 +8,14 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from darknet_py import layers
 from darknet_py.errors import DarknetError
 from darknet_py.kernels.conv.winograd_code import F2
 from darknet_py.kernels.int8.winograd import winograd_int8
@@ -24,7 +26,7 @@ from darknet_py.network import read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.numeric.quantization import Quantization, Scale
 from darknet_py.parameters import load_parameters
-from darknet_py.plan import winograd
+from darknet_py.plan import ops, winograd
 from darknet_py.plan.build import Plan
 from darknet_py.plan.convolution import conv_shape
 from darknet_py.plan.ops import int8
@@ -49,6 +51,16 @@ def halves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dots, "usable_dots", lambda: rows or [plain_dots(HALVES)])
 
 
+def choose_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Winograd's filtering wherever it is possible."""
+
+    def choose(shape: Any, *_: Any) -> Any:
+        return F2 if shape.size == 3 and shape.stride == 1 and shape.groups == 1 else None
+
+    steps = partial(int8.convolutional_steps, choose=choose)
+    monkeypatch.setitem(ops.NARROW["int8"], layers.Convolutional, steps)
+
+
 def transformed(plan: Plan) -> list[int]:
     return [step.layer for step in plan.steps if step.kernel is winograd_int8]
 
@@ -64,7 +76,7 @@ def test_16_bits_give_the_same_bits(built: Built, monkeypatch: pytest.MonkeyPatc
 def test_winograd_gives_the_same_bits(built: Built, shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     halves(monkeypatch)
     monkeypatch.setattr(winograd, "SHARED", 2_000_000 if shared else 0)
-    monkeypatch.setattr(int8, "choose_transform", lambda s, _, tile: F2 if s.size == 3 and s.stride == 1 else None)
+    choose_always(monkeypatch)
     plan = built.plan(keep=built.numbers)
     assert len(transformed(plan)) >= 1
     check(built, plan)
@@ -78,7 +90,7 @@ def test_winograd_of_the_largest_numbers(tmp_path: Path, monkeypatch: pytest.Mon
     built.x[:] = 1  # which is 255
     built.parameters.arrays[0]["weights"] = np.full_like(built.parameters.arrays[0]["weights"], 0.5)
     halves(monkeypatch)
-    monkeypatch.setattr(int8, "choose_transform", lambda s, *_: F2 if s.size == 3 else None)
+    choose_always(monkeypatch)
     built.quantization = Quantization({-1: Scale.of_range(0, 1), 0: Scale.of_range(0, 9000), 1: Scale.of_range(0, 1)})
     plan = built.plan(keep=[0])
     assert transformed(plan) == [0]

@@ -180,6 +180,16 @@ def test_a_folder_that_is_read_only_serves_and_another_one_is_written_to(
     assert (warm.compiled(), warm.compiled()) == (1, 1), "nowhere"
 
 
+def test_a_user_without_a_home_folder(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(cls: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", classmethod(unknown))
+    small.compiled()
+    assert small.compiled() == 0, "beside the module"
+
+
 def test_a_file_that_cannot_be_read(warm: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     read, path = Path.read_bytes, warm.file
 

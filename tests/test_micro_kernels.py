@@ -44,7 +44,7 @@ for function in (filters, pixels):
 WORDS = """
 import numba
 from numba import typeof, types
-from darknet_py.kernels.int8.multiply import multiply_words
+from darknet_py.kernels.words.multiply import multiply_words
 from darknet_py.kernels.runtime.numba_types import register
 from darknet_py.kernels.vector.dots import word_tile
 from darknet_py.kernels.vector.simd import pointer
@@ -96,6 +96,9 @@ def test_inner_loops(cpu: str, features: str, register: str, count: int, reposit
         assert "%rsp" not in loop, "sums leave the registers"
         assert register == "zmm" or "prefetch" not in loop
         assert not re.search(r"vfn?m(add|sub)", loop), "each product is rounded"
+        if register == "ymm":  # all products of a scalar, then all their sums
+            order = "".join(re.findall(r"\bv(mul|add)ps\b", loop)).replace("mul", "m").replace("add", "a")
+            assert re.fullmatch("(mmaa)+|(ma)+", order), order
         if cpu == "znver4":  # there, broadcasting into a register takes arithmetic units' time
             assert "vbroadcastss" not in loop and "{1to16}" in loop
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from darknet_py.errors import ModelError
+from darknet_py.evaluate.journal import Journal
 from darknet_py.network import read_network
 from darknet_py.zoo import (
     PackageSource,
@@ -53,6 +54,22 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DARKNET_PY_MIRROR", "http://127.0.0.1:1/nobody")
     monkeypatch.setenv("NO_PROXY", "*")
     return tmp_path
+
+
+def test_a_user_without_a_home_folder(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*words: object, **options: object) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.undo()
+    monkeypatch.chdir(work)
+    monkeypatch.delenv("DARKNET_PY_WEIGHTS", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_dir", unknown)
+    assert folders.find_file("yolov3.weights") is None
+    with pytest.raises(OSError, match=r"Not a directory|cannot find|exist"):
+        folders.cache_folder().mkdir(parents=True)
+    with Journal({}) as journal:
+        assert not journal.done
+    assert not list(work.iterdir())
 
 
 # --- the data ---------------------------------------------------------------------------------------------------------

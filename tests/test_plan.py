@@ -32,7 +32,7 @@ from tests.test_pool import MORE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ZOO = sorted(path.stem for path in (REPOSITORY / "cfg").glob("*.cfg"))
-EXACT = [name for name in ("ieee", "make", "fast", "int8") if name in usable_profiles()]
+EXACT = [name for name in ("ieee", "make", "fast", "int8", "bf16") if name in usable_profiles()]
 WAYS = list(itertools.product(EXACT, (1, 2, 4), (1, 2, 7)))
 """Arithmetic, images, threads."""
 SQUARE = [

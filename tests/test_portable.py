@@ -6,10 +6,12 @@ import ctypes
 import errno
 import os
 import platform
+import re
 import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,9 @@ from darknet_py.evaluate.valid import write_results
 from darknet_py.formats import distinct
 from darknet_py.formats.distinct import refuse_same
 from darknet_py.kernels.runtime import libm, libmvec
+from darknet_py.kernels.vector import dots, pairs
 from darknet_py.kernels.vector.dots import usable_dots
+from darknet_py.kernels.vector.pairs import has_bf16_products
 from darknet_py.loading import load
 from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.plan import cores
@@ -32,8 +36,9 @@ from darknet_py.plan.cores import usable_cores
 from darknet_py.synth import write_synth
 from darknet_py.validate.environment import environment
 from darknet_py.video import http
-from darknet_py.warmup import usable_profiles
+from darknet_py.warmup import need_profiles, usable_profiles
 from tests.nets import build, net, ramp, write_cfg
+from tests.program import run
 from tests.systems import POSIX
 
 CONVOLUTION = net(3, 8, 8, "convolutional filters=4 size=3 pad=1 activation=leaky")
@@ -97,8 +102,33 @@ def test_make_is_refused_by_name_where_there_is_no_glibc_on_x86(
     write_synth(cfg, tmp_path / "net.weights")
     with pytest.raises(DarknetError, match=rf"math={math} needs .* glibc on x86-64 .*; use math=ieee"):
         load(cfg, tmp_path / "net.weights", math=math)
-    assert usable_profiles() == ["ieee", "fast", *(["int8"] if usable_dots() else [])]
+    narrow = {"int8": bool(usable_dots()), "bf16": has_bf16_products()}
+    assert usable_profiles() == ["ieee", "fast", *(name for name, there in narrow.items() if there)]
     load(cfg, tmp_path / "net.weights", math="fast")
+
+
+@pytest.mark.parametrize(
+    ("math", "module", "host"),
+    [
+        ("bf16", pairs, ("x86_64-unknown-linux-gnu", "skylake", "+avx2,+fma,+avx512f")),
+        ("int8", dots, ("aarch64-unknown-linux-gnu", "cortex-a72", "+neon")),
+    ],
+)
+def test_narrow_numbers_are_refused_by_name_where_the_processor_has_no_products_of_them(
+    math: str, module: ModuleType, host: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before a file is read, with the better choice, however the network is opened."""
+    monkeypatch.setattr(module, "host", lambda: host)
+    refusal = rf"math={math} needs .*; use math=fast$"
+    with pytest.raises(DarknetError, match=refusal):
+        load(tmp_path / "none.cfg", tmp_path / "none.weights", math=math)
+    with pytest.raises(DarknetError, match=refusal):
+        need_profiles([math])
+    assert math not in usable_profiles()
+    cfg = write_cfg(tmp_path, CONVOLUTION)
+    for command in (["detect", cfg, "--cfg", cfg, "--weights", cfg], ["bench", cfg], ["warmup"]):
+        error = run(*command, "--math", math, code=1).stderr
+        assert re.search(refusal, error.strip()) and "Traceback" not in error, command
 
 
 def test_the_functions_of_the_c_library_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darknet_py.detector import Detector
 from darknet_py.numeric.arithmetic import get_arithmetic
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
@@ -44,8 +45,20 @@ def test_downsampling_reads_the_beginning_of_what_its_stride_does_not_divide(tmp
     # rows of 5 are read as if they were 4 long
     detector = build(tmp_path, net(1, 3, 5, "upsample stride=-2"))
     assert detector.predict(ramp(1, 3, 5))[0].tolist() == [[[0 + 1 + 4 + 5, 2 + 3 + 6 + 7]]]
+    check_plan(detector, tmp_path)
+
+
+def check_plan(detector: Detector, folder: Path) -> None:
+    """The plan of a network in a folder is found to be right."""
     profile = get_arithmetic("ieee", detector.network.dialect)
-    assert verify(Plan(detector.network, load_parameters(detector.network, tmp_path / "net.weights"), profile, 1)) == []
+    parameters = load_parameters(detector.network, folder / "net.weights")
+    assert verify(Plan(detector.network, parameters, profile, 1)) == []
+
+
+def test_what_lies_behind_the_beginning_that_is_read_need_not_be_read(tmp_path: Path) -> None:
+    two = "conv filters=2 size=1", "conv filters=2 size=1", "route layers=0,1"
+    check_plan(build(tmp_path, net(2, 4, 4, *two, "conv filters=2 size=1 stride=2")), tmp_path)
+    check_plan(build(tmp_path, net(1, 3, 3, *two, "upsample stride=-3")), tmp_path)
 
 
 def test_maxpool_pads_size_minus_1_by_default(tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ def test_a_network_without_a_loss(tmp_path: Path) -> None:
         make(tmp_path, NET + STRIDE)
 
 
-@pytest.mark.parametrize(("math", "why"), [("make", "gcc"), ("make-own", "gcc"), ("int8", "no gradients")])
+@pytest.mark.parametrize(
+    ("math", "why"), [("make", "gcc"), ("make-own", "gcc"), ("int8", "no gradients"), ("bf16", "8 bits")]
+)
 def test_other_arithmetics_are_refused_by_name(tmp_path: Path, math: str, why: str) -> None:
     with pytest.raises(DarknetError, match=f"math={math} cannot train: .*{why}.*; use math=ieee"):
         make(tmp_path, NET + STRIDE + COST, math=math)

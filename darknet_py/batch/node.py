@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,11 +54,15 @@ def _name(detector: Detector) -> str:
 
 @contextmanager
 def machine_lock(name: str) -> Iterator[None]:
-    """Held by one process of the user on this machine; gone with the process, however it ends. (Not on Windows.)"""
+    """Held by one process of the user on this machine; gone with the process, however it ends. (Not on Windows.)
+
+    Where there is no folder for temporary files, nobody waits: each process compiles for itself.
+    """
     user = getattr(os, "getuid", lambda: 0)()
-    path = Path(tempfile.gettempdir()) / f"darknet-py-{user}-{name}.lock"
-    with path.open("a") as file:
-        wait_for(file.fileno())
+    with ExitStack() as stack:
+        with suppress(OSError):
+            path = Path(tempfile.gettempdir()) / f"darknet-py-{user}-{name}.lock"
+            wait_for(stack.enter_context(path.open("a")).fileno())
         yield
 
 

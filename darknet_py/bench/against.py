@@ -26,11 +26,12 @@ START = Path(serve.__file__).with_name("start.py")
 
 INTERPRETED = {
     "opencv": "opencv", "onnxruntime": "onnxruntime", "openvino": "openvino", "openvino-int8": "openvino_int8",
+    "openvino-bf16": "openvino_bf16",
 }  # fmt: skip
 """Engines that are Python packages -> their module in `peers`."""
 
-ROUNDING = {"openvino-int8"}
-"""Those of them that compute in 8-bit integers."""
+ROUNDING = {"openvino-int8", "openvino-bf16"}
+"""Those of them that compute in narrow numbers."""
 
 LIBRARIES = {"darknet": "darknet"}
 """Engines that are shared libraries."""
@@ -57,7 +58,7 @@ class PeerSpec:
         command: how its process is started; empty: this engine itself, with the arithmetic profile ``name``, on one
             thread, or on several images at a time.
         images: how many.
-        rounds: it computes in 8-bit integers, so its outputs are near ours only.
+        rounds: it computes in narrow numbers, so its outputs are near ours only.
     """
 
     name: str

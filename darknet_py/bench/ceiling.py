@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kernels.conv.multiply import AHEAD, multiply_filters, multiply_pixels
-from ..kernels.int8.multiply import multiply_words
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.work import plan_kernel
-from ..kernels.vector.dots import word_tile
 from ..kernels.vector.simd import pointer
 from ..kernels.vector.tile import host_tile
+from ..kernels.words.multiply import multiply_words
 from ..numeric.arithmetic import PROFILES
 from ..plan.pool import get_pool
 from ..plan.step import Step
-from .registers import CHAINS, multiply_and_add, multiply_bytes
+from .registers import CHAINS, multiply_and_add, multiply_in_words
 
 if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
+    from ..numeric.number_format import NumberFormat
 
 DEPTH = 192
 """How many k a block has: so many that its beginning and end hardly count, and still all is in the first cache."""
@@ -75,7 +75,7 @@ def run_filters(queue, sums, weights, pixels, offsets, blocks, tile):
 
 @plan_kernel(tasks=lambda blocks: blocks)
 def run_words(queue, sums, weights, pixels, offsets, blocks, tile):
-    """The same with words of 8-bit integers, filters in the lanes.
+    """The same with words of narrow numbers, filters in the lanes.
 
     Args:
         sums: written float32[sums.size // (tile.columns * tile.filters), tile.columns * tile.filters]: for each thread
@@ -109,8 +109,8 @@ class Ceiling:
     together: float = 0.0
     micro_kernel: float = 0.0
 
-    work: ClassVar[str] = "separate multiplications and additions"
-    inner: ClassVar[str] = "the micro-kernel of exact convolutions"
+    work: str = field(default="separate multiplications and additions", init=False)
+    inner: str = field(default="the micro-kernel of exact convolutions", init=False)
 
     @property
     def limit(self) -> float:
@@ -132,24 +132,33 @@ class Ceiling:
         return _of_micro_kernels()
 
 
-class IntegerCeiling(Ceiling):
-    """The same of 8-bit integers: products of bytes, four in each lane, or two."""
+class WordCeiling(Ceiling):
+    """The same of a narrow number format: several products in each lane."""
 
-    work = "dot products of bytes"
-    inner = "the micro-kernel of 8-bit integers"
+    def __init__(self, threads: int, numbers: NumberFormat) -> None:
+        super().__init__(threads)
+        self.tile = numbers.kernels.tile(host_tile())
+        self.each = numbers.per_word // self.tile.parts
+        self.work, self.inner = WORDS[numbers.name]
 
     def in_registers(self, threads: int) -> float:
-        tile = word_tile(host_tile())
-        return 4 / tile.parts * _in_registers(multiply_bytes, threads, tile)
+        return self.each * _in_registers(multiply_in_words, threads, self.tile)
 
     def of_micro_kernels(self) -> float:
-        tile = word_tile(host_tile())
-        return 4 / tile.parts * _speed_of(run_words, tile.columns * tile.filters, tile.filters, tile)
+        return self.each * _speed_of(run_words, self.tile.columns * self.tile.filters, self.tile.filters, self.tile)
+
+
+WORDS = {
+    "int8": ("dot products of bytes", "the micro-kernel of 8-bit integers"),
+    "bf16": ("dot products of two bfloat16 numbers", "the micro-kernel of bfloat16"),
+}
+"""By number format: what is measured, and where."""
 
 
 def ceiling_of(math: str, threads: int) -> Ceiling:
     """The ceiling of an arithmetic, not measured yet."""
-    return Ceiling(threads) if PROFILES[math].narrow is None else IntegerCeiling(threads)
+    numbers = PROFILES[math].narrow
+    return Ceiling(threads) if numbers is None else WordCeiling(threads, numbers)
 
 
 def _in_registers(kernel: Any, threads: int, tile: Tile) -> float:

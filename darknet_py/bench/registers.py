@@ -10,9 +10,9 @@ from llvmlite import ir
 from ..kernels.runtime.atomic import join, next_task
 from ..kernels.runtime.later import intrinsic, types
 from ..kernels.runtime.work import plan_kernel
-from ..kernels.vector.dots import add_dots
 from ..kernels.vector.llvm import INT, INT32, broadcast, load_vector, store_vector
 from ..kernels.vector.simd import pointer
+from ..kernels.words.multiply import PRODUCTS
 
 CHAINS = 12
 """Sums that are independent of each other: enough to hide the units' latencies, and few enough for 16 registers."""
@@ -57,25 +57,31 @@ def _multiply_and_add(typingctx: Any, tile: Any, values: Any, times: Any) -> Any
 
 
 @intrinsic
-def _add_products_of_bytes(typingctx: Any, tile: Any, values: Any, times: Any) -> Any:
-    """To each of CHAINS * lanes int32 products of their own words are added, ``times`` times."""
+def _add_products(typingctx: Any, tile: Any, values: Any, times: Any) -> Any:
+    """To each of CHAINS * lanes sums the products of a word are added, ``times`` times."""
     lanes = tile.value.lanes
+    number, add = PRODUCTS[tile.value.words]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         words = ir.VectorType(INT32, lanes)
         ones = ir.Constant(words, [0x01010101] * lanes)
-        _repeated(builder, args[1], args[2], words, lambda chain: add_dots(builder, tile.value, chain, chain, ones))
+        sums = ir.VectorType(number, lanes)
+
+        def more(chain: Any) -> Any:
+            return add(builder, tile.value, chain, builder.bitcast(chain, words), ones)
+
+        _repeated(builder, args[1], args[2], sums, more)
         return context.get_dummy_value()
 
     return types.void(tile, values, types.int64), codegen
 
 
 @plan_kernel(tasks=lambda blocks: blocks)
-def multiply_bytes(queue, values, times, blocks, tile):
+def multiply_in_words(queue, values, times, blocks, tile):
     """As many dot products of words as the vector units can do, again and again.
 
     Args:
-        values: updated float32[values.size // (CHAINS * tile.lanes), CHAINS * tile.lanes]: int32, for each thread
+        values: updated float32[values.size // (CHAINS * tile.lanes), CHAINS * tile.lanes]: sums, for each thread
         times: int: how many a block has for every value
         blocks: int: how many
         tile: Tile
@@ -85,7 +91,7 @@ def multiply_bytes(queue, values, times, blocks, tile):
     if worker < 0:
         return
     while next_task(queue) >= 0:
-        _add_products_of_bytes(tile, pointer(values, worker * area), times)
+        _add_products(tile, pointer(values, worker * area), times)
 
 
 @plan_kernel(tasks=lambda blocks: blocks)

@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..layers import Layer
     from ..typing import JsonObject
     from .ceiling import Ceiling
     from .machine import Machine
@@ -81,15 +82,21 @@ def _table(result: Result, ceiling: Ceiling) -> Iterator[str]:
     yield f"{'':>4}  {'layer':30} {'output':>18} {'ms':>9} {'of time':>8} {'GMAC/s':>8} {'of ceiling':>10}"
     for time in result.layers:
         layer = time.layer
-        speed = [f"{time.speed / G:8.1f}", f"{percent(time.speed, ceiling.limit):>10}"] if layer.multiply_adds else []
+        speed = [f"{time.speed / G:8.1f}", f"{percent(time.speed, ceiling.limit):>10}"] if time.multiply_adds else []
         cells = [f"{ms(time.seconds):>9}", f"{percent(time.seconds, total):>8}", *speed]
-        yield f"{layer.index:4}  {what(time):30} {layer.out!s:>18} {' '.join(cells)}"
+        yield f"{layer.index:4}  {what(time):30} {end(time).out!s:>18} {' '.join(cells)}"
 
 
 def what(time: LayerTime) -> str:
-    """A layer in few words: ``conv 32 3x3/1 + maxpool``."""
-    layer = time.layer
-    return layer.brief + (" + maxpool" if time.with_next else "")
+    """A layer in few words: ``conv 32 3x3/1 + maxpool``, ``conv 96 1x1/1 to layer 42``."""
+    if len(time.others) == 1 and time.others[0].kind == "maxpool":
+        return f"{time.layer.brief} + maxpool"
+    return time.layer.brief + (f" to layer {end(time).index}" if time.others else "")
+
+
+def end(time: LayerTime) -> Layer:
+    """The layer whose output is shown: of a chain the last one, as nobody sees the others'."""
+    return time.layer if len(time.others) == 1 and time.others[0].kind == "maxpool" else (time.layer, *time.others)[-1]
 
 
 def _engines(result: Result) -> Iterator[str]:
@@ -150,13 +157,13 @@ def _times(seconds: list[float]) -> JsonObject:
 
 
 def _layer(time: LayerTime, ceiling: Ceiling) -> JsonObject:
-    layer = time.layer
+    out = end(time).out
     return {
-        "index": layer.index,
+        "index": time.layer.index,
         "layer": what(time),
-        "output": [layer.out.w, layer.out.h, layer.out.c],
+        "output": [out.w, out.h, out.c],
         "seconds": time.seconds,
-        "multiply_adds": layer.multiply_adds,
+        "multiply_adds": time.multiply_adds,
         "of_ceiling": time.speed / ceiling.limit,
     }
 

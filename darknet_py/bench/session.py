@@ -46,16 +46,21 @@ PAUSE = 0.05
 
 @dataclass
 class LayerTime:
-    """One layer's share. ``with_next``: its step also does the layer behind it (a pooling)."""
+    """One layer's share, and that of the ``others`` that its step computes, too."""
 
     layer: Layer
     seconds: float
-    with_next: bool = False
+    others: tuple[Layer, ...] = ()
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of all its layers."""
+        return sum(layer.multiply_adds for layer in (self.layer, *self.others))
 
     @property
     def speed(self) -> float:
         """Multiply-adds per second."""
-        return self.layer.multiply_adds / self.seconds if self.seconds else 0.0
+        return self.multiply_adds / self.seconds if self.seconds else 0.0
 
 
 @dataclass
@@ -135,6 +140,7 @@ class Own:
     def time_steps(self) -> None:
         """Another run, step by step: with looks at the clock, and so with Python, between them."""
         clock = CLOCKS[self.clock]
+        self._fill()
         times = [clock()]
         self.plan.run(lambda step: times.append(clock()))
         self.steps.append([float(seconds) for seconds in np.diff(times)])
@@ -142,22 +148,29 @@ class Own:
     def _run(self) -> float:
         clock = CLOCKS[self.clock]
         start = clock()
-        for image in range(self.plan.images):
-            self.plan.input(image)[:] = self.x
+        self._fill()
         self.plan.run()
         return clock() - start
 
+    def _fill(self) -> None:
+        for image in range(self.plan.images):
+            self.plan.input(image)[:] = self.x
+
     def layer_times(self) -> list[LayerTime]:
         """The median time of every layer that has steps of its own."""
-        network = self.plan.network
-        pooled = self.plan.layout.pools
+        network, layout = self.plan.network, self.plan.layout
+        others: dict[int, list[Layer]] = {}
+        for layer in network.layers:
+            head = layout.head_of(layer.index)
+            if head is not None:
+                others.setdefault(head, []).append(layer)
         middle = np.median(np.array(self.steps), axis=0)
         times: dict[int, float] = {}
         for step, seconds in zip(self.plan.steps, middle, strict=True):
             number = max(step.layer, 0)  # what the input is converted by counts as the first layer's
             times[number] = times.get(number, 0.0) + float(seconds)
         return [
-            LayerTime(layer, times[layer.index], layer.index in pooled)
+            LayerTime(layer, times[layer.index], tuple(others.get(layer.index, ())))
             for layer in network.layers
             if layer.index in times
         ]

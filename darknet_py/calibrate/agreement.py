@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,10 @@ OVERLAPS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 """The overlaps over which COCO's mAP is the mean."""
 
 
+AT_HALF = 0.289
+"""Power of the mean that is wanted: for .9 it is .97 at an overlap of .5."""
+
+
 @dataclass(frozen=True)
 class Agreement:
     """How far detections agree with those of float32; of a classifier, how often the first class does.
@@ -33,6 +37,7 @@ class Agreement:
         objects: what float32 finds.
         lost, found: of these not found, and found besides.
         images: how many.
+        boxes: they are detections, not classes.
     """
 
     at_half: float
@@ -41,6 +46,11 @@ class Agreement:
     lost: int
     found: int
     images: int
+    boxes: bool = True
+
+    def reaches(self, wanted: float) -> bool:
+        """Whether the mean is as wanted; of boxes, at an overlap of .5 there must be as much more as `AT_HALF` says."""
+        return self.mean >= wanted and (not self.boxes or self.at_half >= wanted**AT_HALF)
 
     def as_json(self) -> JsonObject:
         """Its fields."""
@@ -61,7 +71,7 @@ Seen = list[Found] | list[int]
 """What was found in each picture; of a classifier its first class."""
 
 
-def look(detector: Detector, pictures: Sequence[Pixels], step: Callable[[], None] = lambda: None) -> Seen:
+def look(detector: Detector, pictures: Iterable[Pixels], step: Callable[[], None] = lambda: None) -> Seen:
     """What a network finds in pictures, down to low probabilities; ``step`` is called for each.
 
     Recurrent layers begin anew: what is compared must not depend on what either network has seen before.
@@ -87,7 +97,7 @@ def agreement(exact: Seen, other: Seen, classes: int) -> Agreement:
     if not exact or isinstance(exact[0], int):
         same = sum(a == b for a, b in zip(exact, other, strict=True))
         share, count = same / max(len(exact), 1), len(exact)
-        return Agreement(share, share, count, count - same, count - same, count)
+        return Agreement(share, share, count, count - same, count - same, count, boxes=False)
     first = [each for each in exact if isinstance(each, Found)]
     second = [each for each in other if isinstance(each, Found)]
     truths = [_truth(found) for found in first]

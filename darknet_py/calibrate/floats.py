@@ -82,17 +82,17 @@ def fewest_floats(
         start: layers that stay in float32 anyway.
         order: as `order_of_harm`.
         measure: the agreement with these layers in float32.
-        wanted: least `Agreement.mean`.
+        wanted: see `Agreement.reaches`.
     """
     best, found = start, measure(start)
     tried = {0: found}
-    if found.mean >= wanted:
+    if found.reaches(wanted):
         return best, found
     low, high, step = 0, 0, 1
     while high < len(order):  # twice as many each time
         high = min(low + step, len(order))
         found = tried[high] = measure(start.union(*order[:high]))
-        if found.mean >= wanted:
+        if found.reaches(wanted):
             break
         low, step = high, 2 * step
     else:
@@ -101,5 +101,5 @@ def fewest_floats(
     while high - low > 1:
         middle = (low + high) // 2
         tried[middle] = measure(start.union(*order[:middle]))
-        low, high = (low, middle) if tried[middle].mean >= wanted else (middle, high)
+        low, high = (low, middle) if tried[middle].reaches(wanted) else (middle, high)
     return start.union(*order[:high]), tried[high]

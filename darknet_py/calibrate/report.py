@@ -68,7 +68,7 @@ class Report:
     @property
     def reached(self) -> bool:
         """Whether the agreement is as wanted."""
-        return self.agreement.mean >= self.wanted
+        return self.agreement.reaches(self.wanted)
 
 
 def make_rows(

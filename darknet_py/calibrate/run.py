@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,7 +54,7 @@ class Asked:
 
     Attributes:
         method: how ranges are chosen: a key of `ranges.METHODS`.
-        wanted: least agreement (`Agreement.mean`); layers that hurt stay in float32 until it is reached. 0: as it is.
+        wanted: least agreement (`Agreement.reaches`); layers that hurt stay in float32 until then. 0: as it is.
         seed: of the order in which pictures are divided.
         balance: bring channels to like ranges first.
     """
@@ -74,13 +74,29 @@ class Pictures:
 
     @classmethod
     def divide(cls, paths: Sequence[Path], seed: int) -> Pictures:
-        """A quarter is for measuring."""
+        """Half of them are for measuring: few objects would tell little."""
         order = sorted(paths)
         if len(order) < FEW:
             return cls(order, order)
         random.Random(seed).shuffle(order)
-        count = len(order) // 4
+        count = len(order) // 2
         return cls(order[count:], order[:count])
+
+
+class ReadAgain:
+    """Pictures that are read again for each look at them: all together they could be more than the memory holds."""
+
+    def __init__(self, paths: Sequence[Path], read: Callable[[Path], Pixels]) -> None:
+        self._paths, self._read = paths, read
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, number: int) -> Pixels:
+        return self._read(self._paths[number])
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return map(self._read, self._paths)
 
 
 class Calibrator:
@@ -113,10 +129,10 @@ class Calibrator:
         """The calibration and its report. ``read``: a file's pixels; called again for each look at a picture."""
         observed, histograms = self._observe(pictures.observed, read)
         self.unchosen = with_floats(observed, observed.quantization.floats)
-        measured = [read(path) for path in pictures.measured]
+        measured = ReadAgain(pictures.measured, read)
         with self.bar(len(measured), "Looking in float32") as step:
             exact = look(self.detector, measured, step)
-        inputs = [self._input(pixels) for pixels in measured[:PROBED]]
+        inputs = [self._input(measured[i]) for i in range(min(PROBED, len(measured)))]
         shares = self._shares(observed, inputs)
         floats, agreed = self._choose_floats(observed, shares, measured, exact)
         final = self._final(observed, floats, agreed, len(pictures.observed))
@@ -165,7 +181,7 @@ class Calibrator:
             return noise_shares(noisy, inputs, numbers, step)
 
     def _choose_floats(
-        self, calibration: Calibration, shares: dict[int, float], measured: Sequence[Pixels], exact: Seen
+        self, calibration: Calibration, shares: dict[int, float], measured: ReadAgain, exact: Seen
     ) -> tuple[frozenset[int], Agreement]:
         """The layers to keep in float32, and how far the network agrees then."""
 

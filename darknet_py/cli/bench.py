@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--against", default="", metavar="ENGINE,...",
-    help="Other engines: opencv, onnxruntime, openvino, openvino-int8 (by NNCF), each of this Python or as "
-         "ENGINE=PYTHON of another; "
+    help="Other engines: opencv, onnxruntime, openvino, openvino-int8 (by NNCF), openvino-bf16, each of "
+         "this Python or as ENGINE=PYTHON of another; "
          "darknet=LIBDARKNET.SO; this engine with another arithmetic (fast, ...), on one-thread, or on several "
          "images at a time (batch=4; times are by image).",
 )  # fmt: skip

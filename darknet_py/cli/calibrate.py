@@ -39,11 +39,12 @@ if TYPE_CHECKING:
                    "its values; minmax, all of them.")  # fmt: skip
 @click.option("--agreement", type=UNIT, default=0.9, show_default=True, metavar="N",
               help="Keep layers that hurt in float32 until detections agree with its own: mAP@.5:.95 on the "
-                   "pictures set aside; of a classifier, the share of equal first classes. 0: keep none.")  # fmt: skip
+                   "pictures set aside (and for .9 a mAP@.5 of .97); of a classifier, the share of equal first "
+                   "classes. 0: keep none.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1, 100000), default=200, show_default=True,
               help="At most so many pictures, chosen by the seed.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-              help="Which pictures are taken, and which quarter of them is set aside to measure.")  # fmt: skip
+              help="Which pictures are taken, and which half of them is set aside to measure.")  # fmt: skip
 @stretch
 @plain_engine
 @pictures

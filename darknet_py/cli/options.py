@@ -192,7 +192,8 @@ _arithmetic = together(
     click.option("--math", "math", type=MATH, default="ieee", show_default=True,
                  help="Arithmetic: ieee, as Darknet's source says; make, as the program that its Makefile builds; "
                       "make-own, the same with this processor's own reciprocals; fast, for speed: nearly the same "
-                      "numbers, not the same bits; int8, 8-bit integers, for more, after `darknet-py calibrate`."),
+                      "numbers, not the same bits; bf16, for more, on processors with AVX512_BF16; "
+                      "int8, 8-bit integers, after `darknet-py calibrate`."),
 )  # fmt: skip
 _network = together(
     click.option("--size", type=Size(), metavar="N|WxH", help="Input size of the network instead of the cfg's."),

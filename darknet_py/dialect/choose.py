@@ -17,6 +17,10 @@ _IN_EVERYBODYS = {("rnn", "hidden")}
 """Kinds of section and options that pjreddie's own files have, though only AlexeyAB's Darknet reads them."""
 
 
+ASKED = "as asked for"
+"""The reason where somebody named the dialect."""
+
+
 class Choice(NamedTuple):
     """A dialect, and what decided for it."""
 
@@ -39,7 +43,7 @@ def choose(sections: Sequence[Section], wanted: str, path: str) -> Choice:
     if wanted != AUTO:
         if wanted not in DIALECTS:
             raise DarknetError(f"dialect={wanted}: choose from {AUTO}, {', '.join(DIALECTS)}")
-        return Choice(DIALECTS[wanted], "as asked for")
+        return Choice(DIALECTS[wanted], ASKED)
     his = _alone(sections, ALEXEYAB, PJREDDIE)
     if his is None:
         return Choice(PJREDDIE, f"nothing in it is {ALEXEYAB.name}'s alone")

@@ -17,6 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from ..errors import DarknetError
 from ..plan.room import free_memory
 from .reading import Ahead, reading_ahead, warn_of_orientation
 
@@ -202,8 +203,12 @@ class Crew:
             (self._writes if writes else self._reads).append(_Job(run, future, writes))
             if len(self._threads) < self._size:
                 thread = threading.Thread(target=self._work, name="darknet-py-pictures", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                try:
+                    thread.start()
+                    self._threads.append(thread)
+                except RuntimeError:  # the system starts no more
+                    if not self._threads:
+                        raise DarknetError("this system starts no thread to read pictures with") from None
         return future
 
     def _work(self) -> None:

@@ -162,6 +162,11 @@ class Layer:
         return None
 
     @property
+    def beginning(self) -> int | None:
+        """How many values of its input it reads, from the first one on; None: all that it needs lie anywhere."""
+        return None
+
+    @property
     def passes_values(self) -> bool:
         """Whether its output consists of values of its sources, in some order: numbers of any scale will do."""
         return self.hands_on
@@ -190,6 +195,11 @@ class Layer:
     def quantizes(self) -> bool:
         """Whether it can be computed in 8-bit integers."""
         return self.passes_values and self.out.image
+
+    @property
+    def halves(self) -> bool:
+        """Whether it can be computed in bfloat16."""
+        return self.quantizes
 
     @property
     def quantizes_since(self) -> int:

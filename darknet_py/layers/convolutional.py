@@ -174,8 +174,17 @@ class Convolutional(Weighted):
         return plain and reads_words and whole and products <= MOST_PRODUCTS and acts_alone(self.activation)
 
     @property
+    def halves(self) -> bool:
+        return self.quantizes and self.groups == 1
+
+    @property
     def quantizes_since(self) -> int:
         return 2 if self.groups > 1 else 1
+
+    @property
+    def beginning(self) -> int | None:
+        as_it_lies = self.size == 1 and not (self.skips or self.pad) and self.groups == 1
+        return self.c * self.sharp.h * self.sharp.w if as_it_lies else None
 
     @property
     def brief(self) -> str:

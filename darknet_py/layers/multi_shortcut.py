@@ -99,6 +99,10 @@ class MultiShortcut(Layer):
         return few and set(self.counts) == {self.out.size} and acts_alone(self.activation)
 
     @property
+    def halves(self) -> bool:
+        return False
+
+    @property
     def quantizes_since(self) -> int:
         return 2
 

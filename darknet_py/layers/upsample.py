@@ -41,6 +41,10 @@ class Upsample(Layer):
                    stride=stride, reverse=reverse, scale=section.find_float("scale", 1.0))  # fmt: skip
 
     @property
+    def beginning(self) -> int | None:
+        return self.out.size * self.stride**2 if self.reverse else None
+
+    @property
     def passes_values(self) -> bool:
         return not self.reverse and self.scale == 1
 

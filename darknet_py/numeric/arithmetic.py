@@ -16,8 +16,8 @@ from ..errors import DarknetError
 from ..typing import Doubles, Floats
 from .batchnorm import folded, fused_in_double, root_of_opencv, root_plus_epsilon, root_with_epsilon
 from .boxes import ALEXEYABS, MAKEFILE, MAKEFILE_HERE, SOURCE, BoxArithmetic
-from .number_format import FLOAT32, INT8, NumberFormat
-from .quantization import placeholder
+from .number_format import BF16, FLOAT32, INT8, NumberFormat
+from .quantization import narrowable, placeholder
 
 if TYPE_CHECKING:
     from ..kernels.vector.tile import Tile
@@ -131,11 +131,15 @@ class Arithmetic:
         """The first layer whose bits it does not promise, if there is one."""
         return None
 
-    def check_covers(self, network: Network) -> None:
-        """Raise `DarknetError` if this machine cannot compute it, or does not promise the bits of some layer."""
+    def check_here(self) -> None:
+        """Raise `DarknetError` if this machine cannot compute it."""
         why = self.why_not_here()
         if why is not None:
             raise DarknetError(why)
+
+    def check_covers(self, network: Network) -> None:
+        """Raise `DarknetError` if this machine cannot compute it, or does not promise the bits of some layer."""
+        self.check_here()
         layer = self.uncovered(network)
         if layer is not None:
             raise network.error(
@@ -308,6 +312,37 @@ class AlexeyabInt8Arithmetic(_Integers, AlexeyabFastArithmetic):
     """8-bit integers in AlexeyAB's networks."""
 
 
+class _Bfloats(Arithmetic):
+    """Convolutions, and what lies between them, in bfloat16; the rest as in the profile ``fast``."""
+
+    narrow = BF16
+
+    def why_not_here(self) -> str | None:
+        from ..kernels.vector.pairs import has_bf16_products
+
+        if has_bf16_products():
+            return None
+        return (
+            f"math={self.name} needs a processor with products of bfloat16 (AVX512_BF16, with VL), which this one "
+            "lacks; use math=fast"
+        )
+
+    @property
+    def why_no_training(self) -> str | None:
+        return "gradients need more than the 8 bits of bfloat16"
+
+    def narrowed(self, network: Network) -> frozenset[int]:
+        return narrowable(network, {layer.index for layer in network.layers if not layer.halves})
+
+
+class Bf16Arithmetic(_Bfloats, FastArithmetic):
+    """Bfloat16 in pjreddie's networks."""
+
+
+class AlexeyabBf16Arithmetic(_Bfloats, AlexeyabFastArithmetic):
+    """Bfloat16 in AlexeyAB's networks."""
+
+
 def _vectors_match() -> bool:
     from ..kernels.vector.library import matches_library
 
@@ -320,10 +355,11 @@ _PJREDDIES: tuple[Arithmetic, ...] = (
     FastArithmetic("fast", SOURCE),
     MakefileArithmetic("make-own", MAKEFILE_HERE),
     Int8Arithmetic("int8", SOURCE),
+    Bf16Arithmetic("bf16", SOURCE),
 )
 _ALEXEYABS: tuple[Arithmetic, ...] = (
     AlexeyabArithmetic("ieee", ALEXEYABS), AlexeyabFastArithmetic("fast", ALEXEYABS),
-    AlexeyabInt8Arithmetic("int8", ALEXEYABS),
+    AlexeyabInt8Arithmetic("int8", ALEXEYABS), AlexeyabBf16Arithmetic("bf16", ALEXEYABS),
 )  # fmt: skip
 
 OPENCV = OpencvArithmetic("opencv", SOURCE)

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-PROFILE_NAMES = ("ieee", "make", "fast", "make-own", "int8")
+PROFILE_NAMES = ("ieee", "make", "fast", "make-own", "int8", "bf16")
 """Choices of ``math=``."""

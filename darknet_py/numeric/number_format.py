@@ -17,6 +17,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from ..kernels.runtime.work import PlanKernel
+    from ..kernels.vector.tile import Tile
 
 
 class ConvolutionKernels(NamedTuple):
@@ -26,11 +27,13 @@ class ConvolutionKernels(NamedTuple):
         pack: brings a convolution's weights into the order of its micro-kernel.
         convolution: multiplies, sums up and finishes.
         depthwise: the same where each channel has one filter of its own; None: `convolution` does that, too.
+        tile: the micro-kernels' shape on this format's words, from that on float32.
     """
 
     pack: PlanKernel
     convolution: PlanKernel
     depthwise: PlanKernel | None = None
+    tile: Callable[[Tile], Tile] = lambda tile: tile
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,13 @@ class NumberFormat:
         name: what plans show.
         per_word: how many channels' numbers a word has.
         load_kernels: gives its kernels; called when the first plan is made, as loading Numba takes long.
+        finite: it has no number for NaN and infinity.
     """
 
     name: str
     per_word: int
     load_kernels: Callable[[], ConvolutionKernels]
+    finite: bool = False
 
     @cached_property
     def kernels(self) -> ConvolutionKernels:
@@ -73,10 +78,22 @@ def _int8_kernels() -> ConvolutionKernels:
     from ..kernels.conv.pack import pack_weights
     from ..kernels.int8.convolution import convolution_int8
     from ..kernels.int8.depthwise import depthwise_int8
+    from ..kernels.vector.dots import word_tile
 
-    return ConvolutionKernels(pack_weights, convolution_int8, depthwise_int8)
+    return ConvolutionKernels(pack_weights, convolution_int8, depthwise_int8, word_tile)
+
+
+def _bf16_kernels() -> ConvolutionKernels:
+    from ..kernels.bf16.convolution import convolution_bf16
+    from ..kernels.conv.pack import pack_weights
+    from ..kernels.vector.pairs import pair_tile
+
+    return ConvolutionKernels(pack_weights, convolution_bf16, tile=pair_tile)
 
 
 FLOAT32 = NumberFormat("float32", 1, _float32_kernels)
-INT8 = NumberFormat("int8", 4, _int8_kernels)
+INT8 = NumberFormat("int8", 4, _int8_kernels, finite=True)
 """Numbers 0 .. 255, each output with a scale of its own (`numeric.quantization`)."""
+
+BF16 = NumberFormat("bf16", 2, _bf16_kernels)
+"""The upper halves of float32."""

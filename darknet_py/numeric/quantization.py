@@ -7,7 +7,7 @@ this module; here stands what a network needs of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,19 +92,24 @@ class Quantization:
                 raise DarknetError(f"{network.path}: the calibration has different scales for layers {numbers}")
 
     def integers(self, network: Network) -> frozenset[int]:
-        """The layers that are computed in integers.
+        """The layers that are computed in integers."""
+        return narrowable(network, self.floats)
 
-        Those that only move values about are where all that they read comes as integers, so that nothing is converted
-        for their sake.
-        """
-        found: set[int] = set()
-        for layer in network.layers:
-            if layer.index in self.floats or not layer.quantizes:
-                continue
-            if layer.passes_values and not all(source in found for source in layer.sources):
-                continue
-            found.add(layer.index)
-        return frozenset(found)
+
+def narrowable(network: Network, floats: Collection[int] = ()) -> frozenset[int]:
+    """The layers that are computed in a narrow number format, if not in ``floats``.
+
+    Those that only move values about are where all that they read comes in it, so that nothing is converted for their
+    sake.
+    """
+    found: set[int] = set()
+    for layer in network.layers:
+        if layer.index in floats or not layer.quantizes:
+            continue
+        if layer.passes_values and not all(source in found for source in layer.sources):
+            continue
+        found.add(layer.index)
+    return frozenset(found)
 
 
 def placeholder(network: Network) -> Quantization:

@@ -10,6 +10,7 @@ from ..errors import DarknetError
 from ..formats.weights import drop_pages
 from ..kernels.runtime.denormals import denormals_as_zero
 from ..numeric.number_format import WORD
+from .chains import find_chains
 from .context import LayerContext, Store
 from .conv_cut import Images
 from .formats import formats_of
@@ -77,7 +78,8 @@ class Plan:
         self.kept = frozenset(keep) | {layer.index for layer in network.heads} | {network.output_layer.index}
         self.dry = dry
         self.formats = formats_of(network, profile)
-        self.layout = lay_out(network, self.kept, self.formats)
+        chains = find_chains(network, self.kept, profile, self.formats)
+        self.layout = lay_out(network, self.kept, self.formats, chains)
         if not dry:
             check_room(network, self.layout, images)
         self.states = States(network) if states is None else states
@@ -103,13 +105,13 @@ class Plan:
 
     def _add_steps(self, layer: Layer, first: int, count: int) -> None:
         """The steps of a layer for ``count`` images: convolutions take them together, other layers one by one."""
-        pools = self.layout.pools
-        if layer.index in pools.values():
-            return  # a part of the convolution's step
+        pools, chain = self.layout.pools, self.layout.chains.get(layer.index)
+        if self.layout.head_of(layer.index) is not None:
+            return  # a part of another one's step
         parameters, trees, store = self._made_of
         for image, images in [(first, count)] if layer.takes_batches else [(first + i, 1) for i in range(count)]:
             context = LayerContext(
-                sources=[self._as_read(layer, source, image, images) for source in layer.sources],
+                sources=[self._as_read(layer, source, image, images) for source in (chain or layer).sources],
                 out=self._buffer(layer.index, image, images),
                 arrays=parameters.arrays[layer.index],
                 tree=trees.get(layer.index),
@@ -121,6 +123,8 @@ class Plan:
                 pool=self.network.layers[pools[layer.index]] if layer.index in pools else None,  # type: ignore[arg-type]
                 inner=self._inner(layer.index, image, images),
                 dry=self.dry,
+                chain=chain,
+                chain_arrays=[parameters.arrays[each.index] for each in chain.convolutions] if chain else [],
                 **self._formats_of(layer),
             )
             for step in make_steps(layer, context):
@@ -134,8 +138,9 @@ class Plan:
             return {}
         scales = [formats.scales[source] for source in layer.sources] if formats.scales else []
         out = self.layout.pools.get(layer.index, layer.index)
-        scale = formats.scales.get(layer.index) if out in formats.stored else None
-        return {"narrow": formats.narrow, "scales": scales, "scale": scale}
+        stored = out in formats.stored
+        scale = formats.scales.get(layer.index) if stored else None
+        return {"narrow": formats.narrow, "writes_narrow": stored, "scales": scales, "scale": scale}
 
     def _as_read(self, layer: Layer, source: int, image: int, images: int) -> Floats:
         """A source's output in the format in which a layer reads it."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..numeric.number_format import NumberFormat
     from ..numeric.quantization import Scale
     from ..typing import Floats
+    from .chains import Chain
     from .pool import Context
 
 TOGETHER = 2**17
@@ -57,8 +58,11 @@ class LayerContext:
         inner: room of `plan.inner.inner_size` values for each image, as far apart as in ``out``.
         dry: the steps are made to be verified or printed: nothing is packed, weights stay zeros.
         narrow: the format in which the layer computes, if that is not float32.
+        writes_narrow: its output lies in that format, too; else in float32.
         scales: of its sources in that format.
         scale: of its output; None: float32.
+        chain: the layers that its step is to compute as well; then ``sources`` are the chain's.
+        chain_arrays: the stored arrays of the chain's convolutions.
     """
 
     sources: Sequence[Floats]
@@ -76,8 +80,11 @@ class LayerContext:
     inner: Floats | None = None
     dry: bool = False
     narrow: NumberFormat | None = None
+    writes_narrow: bool = False
     scales: Sequence[Scale] = ()
     scale: Scale | None = None
+    chain: Chain | None = None
+    chain_arrays: Sequence[Mapping[str, Floats]] = ()
 
     @property
     def x(self) -> Floats:

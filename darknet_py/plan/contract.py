@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ..kernels.bf16.finish import is_pair_finish
 from ..kernels.conv.convolution import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
-from ..kernels.conv.epilogue import is_finish
+from ..kernels.conv.epilogue import has_slope, is_finish
 from ..kernels.conv.multiply import AHEAD
+from ..kernels.conv.winograd import count_tiled, tiles_cover_all
 from ..kernels.int8.finish import is_word_finish
 from ..kernels.layers.activations import is_code
 from ..kernels.runtime import work
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 SHARED: dict[str, object] = {
     "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "output_plane": output_plane,
     "FILTERS": FILTERS, "PIXELS": PIXELS, "block_sides": block_sides, "count_images": count_images,
-    "covers_all": covers_all, "is_word_finish": is_word_finish,
+    "covers_all": covers_all, "is_word_finish": is_word_finish, "is_pair_finish": is_pair_finish,
+    "count_tiled": count_tiled, "tiles_cover_all": tiles_cover_all, "has_slope": has_slope.py_func,
 }  # fmt: skip
 """What expressions may name in every kernel: its module need not import that for its docstring."""
 

@@ -28,12 +28,25 @@ NEAREST = 3000
 """Most values that the weights of a block may have on one part of k where vectors are shorter than 16 lanes: there they
 must come from the nearest cache. (The products of long vectors leave time for the second one.)"""
 
+NEAREST_8 = 2304
+"""The same for float32 in vectors of 8 lanes (`is_near`), which share that cache with a window."""
+
 DEPTH_1 = 256
 """The same for 1x1 convolutions, whose windows are wide instead: each channel is read in longer runs. Half
 as much for vectors of 8 lanes."""
 
 WINDOW = 32_000
 """About how many float32 values a window has where the second cache has room: it stays there, with weights and sums."""
+
+NEAR_WINDOW = 3600
+"""The same where all has to be near (`is_near`): it stays in the nearest cache, with the weights of a block."""
+
+NEAR_WINDOW_1 = 8000
+"""The same for 1x1 convolutions of at least `MANY` filters, with filters in the lanes: copying the input pays for them.
+Where channels are far apart, each k needs another page of memory."""
+
+MANY = 128
+"""Filters of a group from which on it does."""
 
 RUN = 256
 """Values of a row that could have been copied while the row's start was being found in memory."""
@@ -85,17 +98,18 @@ def cut_work(
     taps = shape.size**2
     depth = DEPTH if taps > 1 else DEPTH_1 // 2 if tile.lanes == 8 else DEPTH_1
     if tile.lanes < 16:
-        depth = min(depth, NEAREST // way.block)
+        depth = min(depth, (NEAREST_8 if is_near(tile) else NEAREST) // way.block)
     channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
     channels = -(-channels // tile.parts) * tile.parts
     pieces = cut_row(shape.out_w, way)
-    rows, together = _window_extent(shape, channels, pieces, tile, pooled[0] > 0)
+    copied = way.number != FILTERS or taps > 1 or tile.bytes != UNSIGNED or (is_near(tile) and shape.n >= MANY)
+    room = window_room(tile, taps, way.number) // channels
+    rows, together = _window_extent(shape, room, pieces, tile, pooled[0] > 0)
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
     tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
-    in_place = way.number == FILTERS and taps == 1 and tile.bytes == UNSIGNED
-    row = 0 if in_place else _row_length(shape, _longest(pieces, together), tile)
+    row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
     sums = channels * plane + way.width
@@ -192,13 +206,27 @@ def cut_row(out_w: int, way: Way) -> Ints:
     return np.minimum(np.arange(count + 1) * units // count * way.unit, out_w).astype(np.int64)
 
 
-def _window_extent(shape: ConvShape, channels: int, pieces: Ints, tile: Tile, whole: bool) -> tuple[int, int]:
+def is_near(tile: Tile) -> bool:
+    """Whether weights and windows have to come from the nearest cache: float32 in vectors of 8 lanes."""
+    return tile.lanes == 8 and not tile.words
+
+
+def window_room(tile: Tile, taps: int, way: int) -> int:
+    """About how many values a window should have."""
+    if is_near(tile) and (taps > 1 or way == FILTERS):
+        return NEAR_WINDOW if taps > 1 else NEAR_WINDOW_1
+    room = host_cache_room()
+    return WINDOW if room is None else min(WINDOW, room // 4)
+
+
+def _window_extent(shape: ConvShape, plane: int, pieces: Ints, tile: Tile, whole: bool) -> tuple[int, int]:
     """Rows and pieces per task, such that its window is not too large and overlaps little with its neighbours'.
+
+    ``plane``: about how many values of a channel it should have.
 
     A 1x1 convolution has one row; ``whole`` asks for whole rows.
     """
-    room = host_cache_room()
-    count, plane = len(pieces) - 1, (WINDOW if room is None else min(WINDOW, room // 4)) // channels
+    count = len(pieces) - 1
     best = (float("inf"), 1, 1)
     for together in dict.fromkeys(-(-count // parts) for parts in range(1, 2 if whole else count + 1)):
         width = _longest(pieces, together)

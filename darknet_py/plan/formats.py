@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 UNBOUNDED = frozenset({"elu", "selu", "tanh"})
-"""Activations that give NaN for some finite numbers (infinity by 0, or by itself). Their output lies in float32: the
-step that makes integers of it tells of NaN."""
+"""Activations that give NaN for some finite numbers (infinity by 0, or by itself). Their output lies in float32 if the
+narrow format has no NaN: the step that makes its numbers tells of it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ def _stored(network: Network, able: frozenset[int], narrow: NumberFormat) -> fro
         number = layer.index
         split = layer.part_of_input is not None and layer.part_of_input // (layer.out.h * layer.out.w) % narrow.per_word
         whole = number not in barred and not split
-        if number in able and number in wanted and whole and getattr(layer, "activation", None) not in UNBOUNDED:
+        unsure = narrow.finite and getattr(layer, "activation", None) in UNBOUNDED
+        if number in able and number in wanted and whole and not unsure:
             stored.add(number)
         if split:
             barred |= set(layer.sources)  # its part would begin within a word

@@ -67,6 +67,8 @@ def read_by(
         if isinstance(layer, Route) and layer.groups > 1:
             size = layers[source].out.size // layer.groups
             part = range(layer.group_id * size, (layer.group_id + 1) * size)
+        elif layer.beginning is not None:
+            part = range(layer.beginning)
         if formats.read_by(layer) is not formats.of(source):
             found.add(source)  # a copy
         elif joins.get(owner[source]) != (layer.index, place):

@@ -6,6 +6,7 @@ import sys
 from bisect import bisect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
     from ..layers import Layer
     from ..network import Network
+    from .chains import Chain
     from .formats import Formats
     from .joins import Joins
 
 ALIGNMENT = 128
 """Buffers start at multiples of this many bytes: two cache lines."""
+
+NO_CHAINS: Mapping[int, Chain] = MappingProxyType({})
 
 INPUT = -1
 """The network's input, as a source of layers."""
@@ -75,6 +79,7 @@ class Layout:
         formats: what the buffers hold.
         inner: room inside layers (`plan.inner`), by number.
         copies: copies of outputs in another format, by layer number.
+        chains: layers whose buffer holds the output of a chain's last one, by number.
     """
 
     buffers: dict[int, Buffer]
@@ -85,6 +90,7 @@ class Layout:
     formats: Formats
     inner: dict[int, Buffer]
     copies: dict[int, Buffer]
+    chains: Mapping[int, Chain]
 
     @property
     def count(self) -> int:
@@ -95,13 +101,21 @@ class Layout:
         """The layers whose steps write a layer's output (-1: the network's input)."""
         return writers(layers, self.joins, self.owners, number)
 
+    def head_of(self, number: int) -> int | None:
+        """The layer whose step computes a layer, too; None: it has steps of its own, or needs none."""
+        heads = [head for head, pool in self.pools.items() if pool == number]
+        heads += [head for head, chain in self.chains.items() if number in chain.members]
+        return heads[0] if heads else None
 
-def owners(layers: tuple[Layer, ...], pools: Mapping[int, int]) -> dict[int, int]:
-    """Whose buffer holds a layer's output, by number: some layers only hand on what they get."""
-    pooled = set(pools.values())
+
+def owners(layers: tuple[Layer, ...], within: Collection[int]) -> dict[int, int]:
+    """Whose buffer holds a layer's output, by number: some layers only hand on what they get.
+
+    ``within``: layers that the step of another one computes, too.
+    """
     result = {INPUT: INPUT}
     for layer in layers:
-        given = layer.hands_on or layer.index in pooled
+        given = layer.hands_on or layer.index in within
         result[layer.index] = result[layer.sources[0]] if given else layer.index
     return result
 
@@ -115,17 +129,21 @@ def handed_on(layer: Layer, given: Buffer, formats: Formats) -> Buffer:
     return Buffer(given.offset + first * WORD.itemsize, formats.size(layer.index, layer.out))
 
 
-def lay_out(network: Network, keep: Collection[int], formats: Formats = FLOATS) -> Layout:
+def lay_out(
+    network: Network, keep: Collection[int], formats: Formats = FLOATS, chains: Mapping[int, Chain] = NO_CHAINS
+) -> Layout:
     """Give every buffer a place: first fit among those whose lives do not overlap.
 
     Args:
         network: the graph.
         keep: layers whose outputs must still be there at the end of a run.
         formats: what they consist of.
+        chains: layers that are computed together.
     """
     layers = network.layers
     pools = pooled_convolutions(network, keep, formats)
-    owner = owners(layers, pools)
+    ends = {**pools, **{head: chain.members[-1] for head, chain in chains.items()}}
+    owner = owners(layers, {*pools.values(), *(member for chain in chains.values() for member in chain.members)})
     joins = find_joins(layers, owner, formats)
     last_use = _last_uses(layers, keep, owner, joins)
     wanted = formats.copies(network)
@@ -137,7 +155,7 @@ def lay_out(network: Network, keep: Collection[int], formats: Formats = FLOATS) 
     def place(number: int) -> Buffer:
         """Where the output of a layer that owns its buffer lies; that of a join before all of its sources."""
         if number not in buffers:
-            count = formats.size(number, network.input if number == INPUT else layers[pools.get(number, number)].out)
+            count = formats.size(number, network.input if number == INPUT else layers[ends.get(number, number)].out)
             if number in joins:
                 route, source = joins[number]
                 first = sum(formats.size(route, layers[before].out) for before in layers[route].sources[:source])
@@ -159,7 +177,7 @@ def lay_out(network: Network, keep: Collection[int], formats: Formats = FLOATS) 
         if count:
             inner[number] = arena.take(count, number)
         arena.give_back(number)
-    return Layout(buffers, arena.size, pools, owner, joins, formats, inner, copies)
+    return Layout(buffers, arena.size, pools, owner, joins, formats, inner, copies, chains)
 
 
 def _last_uses(

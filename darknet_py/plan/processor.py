@@ -33,6 +33,9 @@ USUAL = Pace(2, 2)
 ZEN4 = Pace(1, 2, 6)
 """Of vectors as long as two of its units (`Tile.embedded`)."""
 
+PAIRED = Pace(1, 2)
+"""x86-64 processors, of products of bfloat16 numbers."""
+
 ARM = Pace(1, 2)
 """64-bit ARM with two units for vectors: Cortex-A76 and Neoverse N1, say."""
 

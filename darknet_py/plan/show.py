@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, convolution
-from ..kernels.conv.winograd import winograd
-from ..kernels.int8.convolution import convolution_int8
-from ..kernels.int8.winograd import winograd_int8
+from ..kernels.conv.bottleneck import bottleneck
+from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.winograd import WinogradCut
 from ..numeric.number_format import FLOAT32
 from .contract import read_contract
 from .memory import INPUT
@@ -26,9 +25,6 @@ MB = 1e6
 
 WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "filter by filter"}
 """The three ways of a convolution (docs/glossary.md)."""
-
-CHOSEN = (convolution, convolution_int8, winograd, winograd_int8)
-"""Kernels whose work is cut in one of several ways."""
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -79,12 +75,17 @@ def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     for step in plan.steps:
         for name in step.kernel.work.temporary:
             temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
-        if step.kernel in CHOSEN:
+        if _is_convolution(step) or step.kernel is bottleneck:
             weights = step.arguments["weights"]
             packed[address_of(weights)] = weights.nbytes
     for name, size in temporary.items():
         yield name, size, "temporary, shared by all steps"
     yield "weights", sum(packed.values()), "packed for the convolutions; others are read where they lie"
+
+
+def _is_convolution(step: Step) -> bool:
+    """Whether it multiplies by packed weights."""
+    return "weights" in step.arguments and isinstance(step.arguments.get("cut"), Cut | WinogradCut)
 
 
 def _place(plan: Plan, step: Step) -> int | None:
@@ -99,9 +100,9 @@ def _place(plan: Plan, step: Step) -> int | None:
 
 def _why_none(plan: Plan, layer: Layer) -> str:
     """Why a layer has no step."""
-    for convolutional, pool in plan.layout.pools.items():
-        if pool == layer.index:
-            return f"done by the step of layer {convolutional}"
+    head = plan.layout.head_of(layer.index)
+    if head is not None:
+        return f"done by the step of layer {head}"
     number = plan.layout.owners[layer.index]
     if number == layer.index:
         return f"its sources lie side by side, from byte {plan.layout.buffers[number].offset:,} on"
@@ -111,10 +112,12 @@ def _why_none(plan: Plan, layer: Layer) -> str:
 
 def _how(plan: Plan, step: Step) -> str:
     """What was chosen for a step, as far as there was a choice."""
-    if step.kernel not in CHOSEN:
+    if step.kernel is bottleneck:
+        return _how_bottleneck(plan, step)
+    if not _is_convolution(step):
         return ""
     cut, shape, tile = (step.arguments[name] for name in ("cut", "shape", "tile"))
-    if step.kernel in (winograd, winograd_int8):
+    if isinstance(cut, WinogradCut):
         transform = step.arguments["transform"]
         words = [
             f"Winograd F({transform.outputs}x{transform.outputs}, 3x3)"
@@ -131,3 +134,12 @@ def _how(plan: Plan, step: Step) -> str:
     if cut.pool_h:
         words.append(f"with the pooling of layer {plan.layout.pools[step.layer]}")
     return ", ".join(words)
+
+
+def _how_bottleneck(plan: Plan, step: Step) -> str:
+    """What a step does that computes a chain of layers, and how."""
+    shape, band, tile, last = (step.arguments[name] for name in ("shape", "band", "tile", "last"))
+    lanes = f"vectors of {tile.lanes}" + (f", then {last.lanes}" if last.lanes != tile.lanes else "")
+    words = [f"to layer {plan.layout.chains[step.layer].members[-1]}", f"{shape.e} channels between", lanes]
+    words.append(f"{band.rows} row{'s' * (band.rows > 1)} a task")
+    return ", ".join([*words, *(["fused multiply-add"] if tile.contract else [])])

@@ -162,8 +162,9 @@ class _Order:
     def _sources(self, layer: Layer) -> set[int]:
         """The layers that write a layer's inputs."""
         layers, layout = self.plan.network.layers, self.plan.layout
-        found = {writer for source in layer.sources for writer in layout.writers(layers, source)}
-        return found | (set(layer.sources) & layout.copies.keys())
+        sources = layout.chains.get(layer.index, layer).sources
+        found = {writer for source in sources for writer in layout.writers(layers, source)}
+        return found | (set(sources) & layout.copies.keys())
 
     def _image(self, address: int) -> int | None:
         """The image whose part of the arena an address is in."""
@@ -189,7 +190,11 @@ class _Order:
         for number in sorted({step.layer for step in self.plan.steps} - losses - {INPUT}):
             for image in range(self.plan.images):
                 found = {holder for holder, _ in self.read.get((number, image), set())}
-                needed = read_by(layers[number], layers, layout.joins, layout.owners, layout.formats)
+                needed = (
+                    self._sources(layers[number])
+                    if number in layout.chains
+                    else read_by(layers[number], layers, layout.joins, layout.owners, layout.formats)
+                )
                 for source in sorted(needed - found):
                     yield f"layer {number} of image {image} does not read what layer {source} wrote"
 

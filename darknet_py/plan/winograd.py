@@ -10,9 +10,10 @@ import numpy as np
 from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
 from ..kernels.conv.winograd_pack import pack_winograd
-from ..kernels.vector.tile import HALVES
+from ..kernels.vector.tile import BYTES, HALVES, PAIRS
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
+from .processor import PAIRED, USUAL, ZEN4, Pace
 from .step import Step
 
 if TYPE_CHECKING:
@@ -49,6 +50,12 @@ MOST_PAIRS = 920
 FORWARD, BACK = 16, 4
 """Cycles per position that the transforms of a vector take, of inputs (most of which waits for memory) and outputs."""
 
+FEW_BLOCKS = 2
+"""Most blocks of filters of which a task has all: it makes its own tiles, and nobody makes them again. So it is with"""
+
+LARGE = 100_000
+"""more values than that in all transformed tiles: fewer are soon handed from one core to another."""
+
 MEMORY = 6.0
 """Bytes per cycle that come from memory, for all threads together, about: deep layers' weights are read from there, and
 Winograd's are more."""
@@ -61,12 +68,13 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
     """
     if shape.size != 3 or shape.stride > 2 or shape.groups != 1 or min(shape.c, shape.n) < tile.lanes // 2:
         return None
-    if tile.words and not (tile.bytes == HALVES and shape.stride == 1 and shape.c <= MOST_PAIRS):
+    whole = tile.words == BYTES
+    if whole and not (tile.bytes == HALVES and shape.stride == 1 and shape.c <= MOST_PAIRS):
         return None
-    pixels = shape.out_h * shape.out_w
+    pixels, pace = shape.out_h * shape.out_w, _pace(tile)
     plain = _cycles(9 * shape.c * shape.n * pixels, 9 * shape.c * shape.n, threads, tile)
     costs: list[tuple[float, Winograd | None]] = [(plain, None)]
-    for transform in (F2,) if tile.words else (F2, F4) if shape.stride == 1 else (F4_HALVING,):
+    for transform in (F2,) if whole else (F2, F4) if shape.stride == 1 else (F4_HALVING,):
         down, across = -(-shape.out_h // transform.outputs), -(-shape.out_w // transform.outputs)
         tiles = down * across
         pieces = -(-tiles // tile.columns)
@@ -75,7 +83,8 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
         products = transform.positions * shape.c * filters * columns
         inputs = FORWARD * shape.c * down * -(-across // tile.lanes)
         outputs = BACK * filters // tile.lanes * tiles
-        transforms = transform.positions * (inputs + outputs) * 2 * tile.lanes
+        numbers = 2 if tile.words == PAIRS else 1  # both of a word are transformed
+        transforms = numbers * transform.positions * (inputs + outputs) * pace.products * tile.lanes
         costs.append(
             (_cycles(products + transforms, transform.positions * shape.c * filters, threads, tile), transform)
         )
@@ -83,7 +92,12 @@ def choose_transform(shape: ConvShape, threads: int, tile: Tile) -> Winograd | N
 
 
 def _cycles(products: float, weights: float, threads: int, tile: Tile) -> float:
-    return max(products / (2 * tile.lanes * threads), 4 * weights / MEMORY)
+    return max(products / (_pace(tile).products * tile.lanes * threads), 4 * weights / MEMORY)
+
+
+def _pace(tile: Tile) -> Pace:
+    """What a core makes in a cycle of the products of a tile's lanes."""
+    return PAIRED if tile.words == PAIRS else ZEN4 if tile.embedded else USUAL
 
 
 def winograd_steps(
@@ -148,11 +162,15 @@ def cut_winograd(
     m, positions = transform.outputs, transform.positions
     across, down = -(-shape.out_w // m), -(-shape.out_h // m)
     lines, blocks, depth = images.count * down, -(-shape.n // tile.filters), shape.c * tile.parts
-    shared = positions * depth * lines * across <= SHARED
+    values = positions * depth * lines * across
+    alone = values > LARGE and blocks <= FEW_BLOCKS and lines >= threads
+    shared = values <= SHARED and not alone
     most = SUMS // (positions * tile.filters * across)
     if not shared:
         most = min(most, OWN // (positions * depth * across))
     ranges = -(-lines // max(1, most))
+    if alone:
+        ranges = min(lines, -(-ranges // threads) * threads)
     rows = -(-lines // ranges)
     pitch = (lines if shared else rows) * across + tile.lanes
     row = transform.step * (-(-(across + 1) // tile.lanes) * tile.lanes)
@@ -172,7 +190,7 @@ def cut_winograd(
         pool_h=pooled[0], pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
         scratch=-(-end // 16) * 16,
     )  # fmt: skip
-    together = 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
+    together = blocks if alone else 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
     tasks = [
         (first, min(first + together, blocks), row0, min(row0 + rows, lines))
         for first in range(0, blocks, together)

@@ -15,10 +15,13 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def cache_folder() -> Path:
-    """The user's cache."""
+    """The user's cache; of a user who has no home folder (a container's number), a place where nothing can be."""
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("darknet-py", appauthor=False))
+    try:
+        return Path(platformdirs.user_cache_dir("darknet-py", appauthor=False))
+    except RuntimeError:
+        return Path(os.devnull) / "no-home-folder"
 
 
 def fetch_folder() -> Path:

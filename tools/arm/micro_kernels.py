@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
-from darknet_py.kernels.int8.multiply import multiply_words
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.dots import word_tile
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.kernels.vector.transpose import store_transposed
+from darknet_py.kernels.words.multiply import multiply_words
 
 
 @kernel

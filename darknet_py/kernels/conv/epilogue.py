@@ -88,11 +88,14 @@ def _leaky(tile, x):
 
     .1 as two float32 gives the same float32 for every x <= -2**-119 (all of them were tried:
     tests/test_convolution.py); nearer to 0 the small part's product would round as a denormal.
+    Where bits do not count (`Tile.contract`) a float32 product will do.
 
     Args:
         tile: Tile
         x: vector: of float32
     """
+    if tile.contract:
+        return where_negative(x, mul(x, splat(tile, np.float32(0.1))), x)
     if tile.fused and not any_between_and_zero(x, splat(tile, LEAKY_SMALLEST)):
         return where_negative(x, fma(x, splat(tile, LEAKY_HIGH), mul(x, splat(tile, LEAKY_LOW))), x)
     return where_negative(x, narrow(mul(widen(x), splat(tile, 0.1))), x)
@@ -124,6 +127,70 @@ def has_vector_form(code):
         code: int: number of the activation
     """
     return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE
+
+
+@kernel(forceinline=True)
+def has_slope(code):
+    """Whether `slope_of` knows an activation.
+
+    Args:
+        code: int: number of the activation
+    """
+    return code == LINEAR or code == LEAKY or code == RELU
+
+
+@kernel(forceinline=True)
+def slope_of(code):
+    """What an activation multiplies negative values by, where bits do not count.
+
+    Args:
+        code: int: number of the activation, of those that `has_slope`
+    """
+    if code == LEAKY:
+        return np.float32(0.1)
+    return np.float32(0) if code == RELU else np.float32(1)
+
+
+@kernel(forceinline=True)
+def _slopes_of_pixels(tile, out, plane, sums, rows, count, biases, slope):
+    """As `_pixel_rows` with biases alone, where bits do not count: one loop for all activations with a slope.
+
+    Args:
+        tile, out, plane, sums, rows, count: any: as for `finish_pixels`
+        biases: float32*: from the block's first filter on
+        slope: float32: see `slope_of`
+    """
+    whole = count // tile.lanes * tile.lanes
+    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
+    slopes = splat(tile, slope)
+    for r in range(rows):
+        bias = splat(tile, biases[r])
+        for j in range(0, count, tile.lanes):
+            x = add(load(tile, sums, j), bias)
+            x = where_negative(x, mul(x, slopes), x)
+            if j < whole:
+                store(out, j, x)
+            else:
+                store_first(out, j, x, count - j)
+        sums, out = shifted(sums, width), shifted(out, plane)
+
+
+@kernel(forceinline=True)
+def _slopes_of_filters(tile, sums, count, biases, slope):
+    """As `_filter_columns` with biases alone, likewise.
+
+    Args:
+        tile: Tile
+        sums: updated float32*: (count, filters), at the first of the vector's filters
+        count: int: pixels
+        biases: float32*: at the first of the vector's filters
+        slope: float32: see `slope_of`
+    """
+    bias, slopes = load(tile, biases, 0), splat(tile, slope)
+    for _ in range(count):
+        x = add(load(tile, sums, 0), bias)
+        store(sums, 0, where_negative(x, mul(x, slopes), x))
+        sums = shifted(sums, tile.filters)
 
 
 @kernel(forceinline=True)
@@ -175,7 +242,9 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
     """
     pitch, code = finish.pitch, finish.code
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
-    if finish.divided:
+    if tile.contract and not finish.normalize and has_slope(code):
+        _slopes_of_pixels(tile, out, plane, sums, rows, count, shifted(singles, 2 * pitch), slope_of(code))
+    elif finish.divided:
         _finish_divided(tile, out, plane, first, sums, rows, count, singles, doubles, finish)
     elif code == LEAKY:  # the usual cases, in loops without branches
         if finish.normalize:
@@ -286,11 +355,24 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
         sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
         rows, count, singles, doubles, finish: any: as for `finish_pixels`
     """
+    activate_columns(tile, first, sums, rows, count, singles, doubles, finish)
+    store_columns(tile, out, plane, sums, rows, count)
+
+
+@kernel(forceinline=True)
+def activate_columns(tile, first, sums, rows, count, singles, doubles, finish):
+    """`finish_filters`, in place.
+
+    Args:
+        tile, first, sums, rows, count, singles, doubles, finish: any: as for `finish_filters`
+    """
     pitch, code, divided = finish.pitch, finish.code, finish.divided
     inline = has_vector_form(code)
     for v in range(0, rows, tile.lanes):
         s, mine, wide = shifted(sums, v), shifted(singles, v), shifted(doubles, v)
-        if divided:
+        if tile.contract and not finish.normalize and has_slope(code):
+            _slopes_of_filters(tile, s, count, shifted(mine, 2 * pitch), slope_of(code))
+        elif divided:
             kept = code if inline else LINEAR
             _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, kept, divided)
         elif code == LEAKY and finish.normalize:  # the usual cases, in loops without branches
@@ -308,9 +390,22 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
             activate_values(tile, sums, sums, count * tile.filters, code)
         else:
             _activate_rest(tile, sums, tile.filters, count, rows, code)
+
+
+@kernel(forceinline=True)
+def store_columns(tile, out, plane, columns, rows, count):
+    """A block that lies pixel by pixel to where it belongs.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane)
+        plane: int: as for `finish_pixels`
+        columns: float32*: (count, filters); what lies behind them is read
+        rows, count: int: filters (or words of some), pixels
+    """
     for v in range(0, rows, tile.lanes):
         for j in range(0, count, tile.lanes):
             store_transposed(
-                tile, shifted(out, v * plane + j), plane, shifted(sums, j * tile.filters + v), tile.filters,
+                tile, shifted(out, v * plane + j), plane, shifted(columns, j * tile.filters + v), tile.filters,
                 min(rows - v, tile.lanes), min(count - j, tile.lanes),
             )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
+from ..runtime.processor import has_feature
 from ..vector.llvm import INT, INT32, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
 from ..vector.tile import Tile
 from .fetch import FURTHER
@@ -15,6 +16,10 @@ from .fetch import FURTHER
 AHEAD = 2
 """How many k before its use an offset is loaded: in the same step, the loads that depend on it would wait. So tables of
 offsets have as many entries more, of any value."""
+
+ROUND = 4
+"""How many k a round of the loop takes where products and sums take turns (`Tile.in_turns`): the compiler does not
+unroll such loops, and counting would take as long as a product."""
 
 _FLOATS = ir.FloatType().as_pointer()
 ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), INT]
@@ -122,7 +127,7 @@ def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: 
 
 def add_products(
     builder: Any, state: tuple[Any, Any, Any, Any], count: int, vector: Any,
-    products: Callable[[Any, Any, list[Any]], list[Any]],
+    products: Callable[[Any, Any, list[Any]], list[Any]], times: int = 1,
 ) -> None:  # fmt: skip
     """The loop over k of a block of sums, which are in registers meanwhile; returns from the function.
 
@@ -132,38 +137,65 @@ def add_products(
         count: vectors of sums.
         vector: their type.
         products: makes the sums behind a k from k, its offset and the sums before.
+        times: how many k a round of the loop takes; what is left over, a second loop does.
     """
     sums, fresh, depth, offsets = state
     floats = ir.VectorType(ir.FloatType(), vector.count)
     places = [builder.gep(sums, [INT(i * vector.count)]) for i in range(count)]
     entry = builder.block
-    resume, loop, done = (builder.append_basic_block(name) for name in ("resume", "loop", "done"))
+    resume, start, done = (builder.append_basic_block(name) for name in ("resume", "start", "done"))
     loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
-    builder.cbranch(fresh, loop, resume)
+    builder.cbranch(fresh, start, resume)
     builder.position_at_end(resume)
     spilled = [builder.bitcast(load_vector(builder, place, vector.count), vector) for place in places]
-    builder.branch(loop)
+    builder.branch(start)
 
-    builder.position_at_end(loop)
-    k = builder.phi(INT)
-    coming = [builder.phi(INT) for _ in loaded]
-    before = [builder.phi(vector) for _ in places]
-    starts = [(k, INT(0), INT(0)), *((phi, value, value) for phi, value in zip(coming, loaded, strict=True))]
-    starts += [(phi, ir.Constant(vector, None), value) for phi, value in zip(before, spilled, strict=True)]
-    for phi, first, again in starts:
-        phi.add_incoming(first, entry)
-        phi.add_incoming(again, resume)
-    last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
-    after = products(k, coming[0], before)
-    following = builder.add(k, INT(1))
-    for phi, value in zip([k, *coming, *before], [following, *coming[1:], last, *after], strict=True):
-        phi.add_incoming(value, loop)
-    builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
-
-    builder.position_at_end(done)
-    for place, value in zip(places, after, strict=True):
+    builder.position_at_end(start)
+    none = [ir.Constant(vector, None)] * count
+    values = [INT(0), *loaded, *_joined(builder, [(entry, none), (resume, spilled)])]
+    if times > 1:
+        rest = builder.append_basic_block("rest")
+        values = _rounds(builder, values, builder.and_(depth, INT(-times)), times, offsets, products, rest)
+    values = _rounds(builder, values, depth, 1, offsets, products, done)
+    for place, value in zip(places, values[1 + AHEAD :], strict=True):
         store_vector(builder, builder.bitcast(value, floats), place)
     builder.ret_void()
+
+
+def _rounds(
+    builder: Any, values: list[Any], end: Any, times: int, offsets: Any,
+    products: Callable[[Any, Any, list[Any]], list[Any]], done: Any,
+) -> list[Any]:  # fmt: skip
+    """A loop of ``times`` k in each round, up to the k ``end``; then the builder is in the block ``done``.
+
+    ``values`` are k, the offsets of this k and of those to come, and the sums; returns those behind the loop.
+    """
+    start, loop = builder.block, builder.append_basic_block("loop")
+    builder.cbranch(builder.icmp_signed("<", values[0], end), loop, done)
+    builder.position_at_end(loop)
+    phis = [builder.phi(value.type) for value in values]
+    after = phis
+    for _ in range(times):
+        k, *coming = after[: 1 + AHEAD]
+        last = builder.load(builder.gep(offsets, [builder.add(k, INT(AHEAD))]))
+        sums = products(k, coming[0], after[1 + AHEAD :])
+        after = [builder.add(k, INT(1)), *coming[1:], last, *sums]
+    for phi, first, again in zip(phis, values, after, strict=True):
+        phi.add_incoming(first, start)
+        phi.add_incoming(again, loop)
+    builder.cbranch(builder.icmp_signed("<", after[0], end), loop, done)
+    builder.position_at_end(done)
+    return _joined(builder, [(start, values), (loop, after)])
+
+
+def _joined(builder: Any, ways: list[tuple[Any, list[Any]]]) -> list[Any]:
+    """The values with which this block is reached: from each block others."""
+    joined = []
+    for values in zip(*(values for _, values in ways), strict=True):
+        joined.append(builder.phi(values[0].type))
+        for (block, _), value in zip(ways, values, strict=True):
+            joined[-1].add_incoming(value, block)
+    return joined
 
 
 def _loop(
@@ -183,15 +215,31 @@ def _loop(
         after = []
         for s in range(scalars):
             ones = [scalar(builder, single, s, scalars, tile) for single in singles]
-            for v, line in enumerate(lines):
-                one, sum_ = ones[v % len(ones)], before[s * vectors + v]
-                if tile.contract:
-                    after.append(fused_multiply_add(builder, one, line, sum_))
-                else:
-                    after.append(builder.fadd(sum_, builder.fmul(one, line)))
+            factors = [(ones[v % len(ones)], line) for v, line in enumerate(lines)]
+            sums = before[s * vectors : (s + 1) * vectors]
+            if tile.contract:
+                after += [fused_multiply_add(builder, *pair, sum_) for pair, sum_ in zip(factors, sums, strict=True)]
+                continue
+            made = [builder.fmul(*pair) for pair in factors]
+            made = _in_turn(builder, made) if tile.in_turns else made
+            sums = [builder.fadd(sum_, product) for sum_, product in zip(sums, made, strict=True)]
+            after += _in_turn(builder, sums) if tile.in_turns else sums
         return after
 
-    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products)
+    times = ROUND if tile.in_turns and not tile.contract else 1
+    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products, times)
+
+
+def _in_turn(builder: Any, values: list[Any]) -> list[Any]:
+    """The same vectors, made before anything that the code has behind this: the compiler keeps the order of assembly,
+    of which there is none here. (Where such vectors have no register, it may do as it likes.)"""
+    if not has_feature("avx"):
+        return values
+    kind = values[0].type
+    results = kind if len(values) == 1 else ir.LiteralStructType([kind] * len(values))
+    constraints = ",".join(["=x"] * len(values) + [str(i) for i in range(len(values))])
+    made = builder.asm(ir.FunctionType(results, [kind] * len(values)), "", constraints, values, True)
+    return [made] if len(values) == 1 else [builder.extract_value(made, i) for i in range(len(values))]
 
 
 def scalar(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any:

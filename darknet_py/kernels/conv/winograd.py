@@ -63,16 +63,16 @@ class WinogradCut(NamedTuple):
     scratch: int
 
 
-def count_images(tasks, cut):
+def count_tiled(tasks, cut):
     """How many images the tasks of a `winograd` are for."""
     return int(tasks[TASK_NUMBERS - 1 :: TASK_NUMBERS].max()) // cut.down
 
 
-def covers_all(tasks, shape, cut, tile):
+def tiles_cover_all(tasks, shape, cut, tile):
     """Whether the tasks of a `winograd` are all of it, each part once."""
     numbers = tasks.reshape(-1, TASK_NUMBERS)
     blocks = -(-shape.n // tile.filters)
-    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_images(tasks, cut) * cut.down])
+    return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_tiled(tasks, cut) * cut.down])
 
 
 def shared_tiles(shape, cut, transform, tile):
@@ -162,8 +162,8 @@ def winograd(
     """A convolution with all that follows it, tile by tile, for some images.
 
     Args:
-        out: written float32[count_images(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
-        source: float32[count_images(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
+        out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
+        source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
         tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
         singles: float32[6, finish.pitch]: see `epilogue.Finish`
@@ -179,7 +179,7 @@ def winograd(
         tile: Tile
 
     Requires:
-        covers_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile)
         is_finish(finish, shape.out_h * shape.out_w)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)

@@ -10,9 +10,9 @@ arithmetic: profile ``fast`` only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import sqrt
 from typing import Any
 
@@ -24,8 +24,8 @@ from ..runtime.compile_time import compile_time
 from ..runtime.later import intrinsic, types
 from ..vector.dots import operand_of
 from ..vector.llvm import INT, INT32, broadcast, fused_multiply_add, load_vector, store_vector
-from ..vector.tile import Tile
-from ..vector.words import FLOATS
+from ..vector.pairs import joined, lower_of, upper_of
+from ..vector.tile import BYTES, PAIRS, Tile
 
 _FLOATS = ir.FloatType().as_pointer()
 _HALF = ir.IntType(16)
@@ -110,27 +110,36 @@ def transform_inputs(
 
     out: pointer to (positions, lanes), positions ``pitch`` apart; window: pointer to the tiles' first row, rows ``row``
     apart, of as many parts as the step, of ``part`` values each. All of float32; or words of bytes (`HALVES`), of which
-    two channels are made, ``between`` apart.
+    two channels are made, ``between`` apart; or words of bfloat16 numbers, computed in float32 and then rounded.
     """
     step, size = transform.value.step, transform.value.inputs
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:
-        for number in range(tile.value.parts):
-            emit_part(builder, arguments, number)
+        out, pitch, between, *window = arguments
+        shape = tile.value
+        if shape.words == PAIRS:
+            halves = [emit_part(builder, window, partial(_half, of=half)) for half in (lower_of, upper_of)]
+            parts = [[joined(builder, *both) for both in zip(*halves, strict=True)]]
+        else:
+            operands = [partial(operand_of, tile=shape, part=number) for number in range(shape.parts)]
+            parts = [emit_part(builder, window, operand) for operand in operands]
+        for number, positions in enumerate(parts):
+            first = builder.gep(out, [builder.mul(between, INT(number))])
+            for position, value in enumerate(positions):
+                store_vector(builder, value, builder.gep(first, [builder.mul(pitch, INT(position))]))
 
-    def emit_part(builder: Any, arguments: Sequence[Any], number: int) -> None:
-        out, pitch, between, window, row, part = arguments
-        out, numbers = builder.gep(out, [builder.mul(between, INT(number))]), _numbers(builder, tile.value, _HALF)
+    def emit_part(builder: Any, arguments: Sequence[Any], operand: Callable[..., Any]) -> list[Any]:
+        (window, row, part), numbers = arguments, _numbers(builder, tile.value, _HALF)
         lines = []
         for y in range(size):
             first = builder.gep(window, [builder.mul(row, INT(y))])
             taps = [builder.add(builder.mul(part, INT(x % step)), INT(x // step)) for x in range(size)]
             line = [load_vector(builder, builder.gep(first, [tap]), tile.value.lanes) for tap in taps]
-            line = [numbers.of(operand_of(builder, tile.value, value, number)) for value in line]
-            lines.append(_forward(numbers, transform.value, line))
-        for x, column in enumerate(zip(*lines, strict=True)):
-            for y, value in enumerate(_forward(numbers, transform.value, column)):
-                store_vector(builder, numbers.lanes(value), builder.gep(out, [builder.mul(pitch, INT(y * size + x))]))
+            lines.append(
+                _forward(numbers, transform.value, [numbers.of(operand(builder, words=each)) for each in line])
+            )
+        columns = [_forward(numbers, transform.value, column) for column in zip(*lines, strict=True)]
+        return [numbers.lanes(columns[x][y]) for y in range(size) for x in range(size)]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         name = f"transform_inputs_{step}_{size}_{tile.value.words}"
@@ -170,6 +179,11 @@ def transform_outputs(typingctx: Any, tile: Any, transform: Any, out: Any, row: 
 
     int64 = types.int64
     return types.void(tile, transform, out, int64, sums, int64), codegen
+
+
+def _half(builder: Any, words: Any, of: Callable[[Any, Any], Any]) -> Any:
+    """One of a word's bfloat16 numbers, as float32."""
+    return of(builder, builder.bitcast(words, ir.VectorType(INT32, words.type.count)))
 
 
 def _function(module: Any, name: str, arguments: list[Any], emit: Any) -> Any:
@@ -238,7 +252,7 @@ class _Integers:
 
 
 def _numbers(builder: Any, tile: Tile, kind: ir.IntType) -> Any:
-    return _Floats(builder, tile) if tile.words == FLOATS else _Integers(builder, tile, kind)
+    return _Integers(builder, tile, kind) if tile.words == BYTES else _Floats(builder, tile)
 
 
 def _forward(numbers: Any, transform: Winograd, values: Sequence[Any]) -> list[Any]:

@@ -8,8 +8,8 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted
+from ..words.multiply import multiply_words
 from .finish import finish_columns, finish_rows
-from .multiply import multiply_words
 
 
 def channels_out(shape, finish):

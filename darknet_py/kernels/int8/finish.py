@@ -140,7 +140,7 @@ def finish_rows(tile, out, plane, sums, rows, count, corrections, singles, finis
     if finish.floats:
         for r in range(rows):
             for j in range(0, count, lanes):
-                store_first(out, r * plane + j, load(tile, sums, r * width + j), min(lanes, count - j))
+                store_up_to(tile, shifted(out, r * plane), j, load(tile, sums, r * width + j), count)
         return
     for r in range(0, rows, 4):
         line = shifted(sums, r * width)
@@ -149,6 +149,23 @@ def finish_rows(tile, out, plane, sums, rows, count, corrections, singles, finis
         else:
             _join_values(tile, out, line, width, count, singles[2 * finish.pitch], finish.zero)
         out = shifted(out, plane)
+
+
+@kernel(forceinline=True)
+def store_up_to(tile, out, j, values, count):
+    """``out[j:count] = values``, at most all of them. (Masks are slow where they are no registers of their own.)
+
+    Args:
+        tile: Tile
+        out: written float32*
+        j: int
+        values: vector
+        count: int
+    """
+    if j + tile.lanes <= count:
+        store(out, j, values)
+    else:
+        store_first(out, j, values, count - j)
 
 
 @kernel(forceinline=True)
@@ -176,7 +193,7 @@ def _join_sums(tile, out, sums, width, count, corrections, singles, finish):
         b = step_of(tile, value_of(tile, load_ints(tile, sums, width + j), cb, fb, bb, code), low, high, zero)
         c = step_of(tile, value_of(tile, load_ints(tile, sums, 2 * width + j), cc, fc, bc, code), low, high, zero)
         d = step_of(tile, value_of(tile, load_ints(tile, sums, 3 * width + j), cd, fd, bd, code), low, high, zero)
-        store_first(out, j, interleave(a, b, c, d), min(tile.lanes, count - j))
+        store_up_to(tile, out, j, interleave(a, b, c, d), count)
 
 
 @kernel(forceinline=True)
@@ -199,7 +216,7 @@ def _join_values(tile, out, x, width, count, inverse, zero_point):
         b = step_of(tile, mul(load(tile, x, width + j), factor), low, high, zero)
         c = step_of(tile, mul(load(tile, x, 2 * width + j), factor), low, high, zero)
         d = step_of(tile, mul(load(tile, x, 3 * width + j), factor), low, high, zero)
-        store_first(out, j, interleave(a, b, c, d), min(tile.lanes, count - j))
+        store_up_to(tile, out, j, interleave(a, b, c, d), count)
 
 
 @kernel

@@ -1,10 +1,9 @@
-"""Words of 8-bit integers from float32 and back, and moved about."""
+"""Words of 8-bit integers from float32 and back."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..layers.rearrange import reorg_start
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
@@ -108,89 +107,3 @@ def _some_ints(tile, source, i, count):
         i, count: int
     """
     return as_ints(load_between(tile, source, i, 0, count))
-
-
-@plan_kernel(tasks=lambda channels: channels)
-def upsample_int8(queue, out, x, channels, h, w, stride):
-    """Each word becomes a block of ``stride`` x ``stride``.
-
-    Args:
-        out: written float32[channels, h * stride, w * stride]: words
-        x: float32[channels, h, w]: words
-        channels, h, w: int: words of channels, and sides of the input
-        stride: int: side of a block
-    """
-    while True:
-        channel = next_task(queue)
-        if channel < 0:
-            return
-        for y in range(h):
-            source = (channel * h + y) * w
-            first = (channel * h + y) * stride * w * stride
-            for i in range(w):
-                for m in range(stride):
-                    out[first + i * stride + m] = x[source + i]
-            for n in range(1, stride):
-                for i in range(w * stride):
-                    out[first + n * w * stride + i] = out[first + i]
-
-
-@kernel(forceinline=True)
-def byte_of(value, cells):
-    """Where in memory of words a value lies, by its number in channel-by-channel order.
-
-    Args:
-        value: int
-        cells: int: values of a channel
-    """
-    channel = value // cells
-    return (channel // 4 * cells + value % cells) * 4 + channel % 4
-
-
-@plan_kernel(tasks=lambda c: c)
-def reorg_int8(queue, out, x, c, h, w, out_cells, stride, reverse):
-    """As `layers.rearrange.reorg`, of bytes of words.
-
-    Args:
-        out: written uint8[4 * -(-c * h * w // out_cells // 4) * out_cells]: of words
-        x: uint8[4 * -(-c // 4) * h * w]: of words
-        c, h, w: int: channels and sides of the input
-        out_cells: int: values of a channel of the output
-        stride: int: side of the blocks of pixels that become channels
-        reverse: bool: small -> large
-
-    Requires:
-        c >= stride * stride and c * h * w % out_cells == 0
-    """
-    large_c, cells = c // (stride * stride), h * w
-    while True:
-        k = next_task(queue)
-        if k < 0:
-            return
-        start = reorg_start(k, large_c, h, w, stride)
-        for j in range(h):
-            small, large = (k * h + j) * w, start + j * stride * stride * w
-            for i in range(w):
-                source, target = (small + i, large + i * stride) if reverse else (large + i * stride, small + i)
-                out[byte_of(target, out_cells)] = x[byte_of(source, cells)]
-
-
-@plan_kernel(tasks=lambda channels: channels)
-def copy_channels_int8(queue, out, x, channels, first_out, first_in, cells):
-    """Some channels of words to others that need not begin with a word.
-
-    Args:
-        out: written uint8[4 * -(-(first_out + channels) // 4) * cells] or more: of words
-        x: uint8[4 * -(-(first_in + channels) // 4) * cells] or more: of words
-        channels: int: how many
-        first_out, first_in: int: the first one's number there and here
-        cells: int: values of a channel
-    """
-    while True:
-        channel = next_task(queue)
-        if channel < 0:
-            return
-        target = pointer(out, byte_of((first_out + channel) * cells, cells))
-        source = pointer(x, byte_of((first_in + channel) * cells, cells))
-        for i in range(cells):
-            target[4 * i] = source[4 * i]

@@ -8,16 +8,16 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, count_images, covers_all, run_rows, shared_tiles
+from ..conv.winograd import TASK_NUMBERS, count_tiled, run_rows, shared_tiles, tiles_cover_all
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
+from ..words.multiply import multiply_words
 from .convolution import channels_out
 from .finish import finish_columns
-from .multiply import multiply_words
 
-__all__ = ["channels_out", "count_images", "covers_all", "winograd_int8"]
+__all__ = ["channels_out", "count_tiled", "tiles_cover_all", "winograd_int8"]
 
 
 @plan_kernel(
@@ -31,9 +31,9 @@ def winograd_int8(
     """A convolution with all that follows it, tile by tile, for some images.
 
     Args:
-        out: written float32[count_images(tasks, cut):cut.next_out, channels_out(shape, finish),
+        out: written float32[count_tiled(tasks, cut):cut.next_out, channels_out(shape, finish),
             output_plane(shape, cut)]: words, or values
-        source: float32[count_images(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]: words
+        source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]: words
         tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c * tile.parts, tile.filters]: words
         corrections: int32[finish.pitch]: see `convolution_int8`
@@ -49,7 +49,7 @@ def winograd_int8(
 
     Requires:
         tile.words == 1 and tile.bytes == 2 and transform.outputs == 2 and transform.stride == 1
-        covers_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile)
         is_word_finish(finish) and not (finish.floats and cut.pool_h)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)

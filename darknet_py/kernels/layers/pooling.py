@@ -7,8 +7,11 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import even_lanes, load, pointer, store
+from ..vector.simd import even_lanes, load, load_between, pointer, store, store_first
 from ..vector.words import larger_in
+
+UNMASKED = 4
+"""Most lanes of vectors whose rows' ends are taken value by value: longer ones come with fast masks."""
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 """-FLT_MAX: what Darknet's pooling sees outside of the image."""
@@ -75,6 +78,15 @@ def maximum_of_row(line, source, out_w, w, size, stride, offset, tile):
             while j + lanes < last:  # reads one value more than it needs
                 pairs = even_lanes(load(tile, source, shift + 2 * j), load(tile, source, shift + 2 * j + lanes))
                 store(line, j, larger_in(tile, pairs, load(tile, line, j)))
+                j += lanes
+        if lanes > UNMASKED:
+            while j < last and stride <= 2:
+                count = min(last - j, lanes)
+                values = load_between(tile, source, shift + stride * j, 0, min(stride * (count - 1) + 1, lanes))
+                if stride == 2:
+                    more = max(stride * (count - 1) + 1 - lanes, 0)
+                    values = even_lanes(values, load_between(tile, source, shift + 2 * j + lanes, 0, more))
+                store_first(line, j, larger_in(tile, values, load_between(tile, line, j, 0, count)), count)
                 j += lanes
         while j < last:
             line[j] = larger_in(tile, source[shift + stride * j], line[j])

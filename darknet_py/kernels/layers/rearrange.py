@@ -127,6 +127,17 @@ def upsample(queue, out, x, channels, h, w, stride, scale):
         for y in range(h):
             source = (channel * h + y) * w
             first = (channel * h + y) * stride * w * stride
+            if stride == 2:  # the usual one: loops of vectors
+                below = first + 2 * w
+                for i in range(w):
+                    value = scale * x[source + i]
+                    out[first + 2 * i] = value
+                    out[first + 2 * i + 1] = value
+                for i in range(w):
+                    value = scale * x[source + i]
+                    out[below + 2 * i] = value
+                    out[below + 2 * i + 1] = value
+                continue
             for i in range(w):
                 value = scale * x[source + i]
                 for m in range(stride):

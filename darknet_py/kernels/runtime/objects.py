@@ -127,8 +127,12 @@ def _folders(source: Path) -> tuple[Path, ...]:
     if named:
         return (Path(named) / "darknet-py",)
     own = PACKAGE if PACKAGE in source.parents else source.parent
-    users = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    base = os.environ.get("XDG_CACHE_HOME") or users
+    base = os.environ.get("XDG_CACHE_HOME")
+    if not base:
+        try:
+            base = str(Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache"))
+        except RuntimeError:  # a user without a home folder: a container's number
+            return (own / "__pycache__",)
     return own / "__pycache__", Path(base) / "darknet-py" / "kernels"
 
 

@@ -35,3 +35,8 @@ def host() -> tuple[str, str, str]:
         except RuntimeError:
             features = ""
     return binding.get_process_triple(), binding.get_host_cpu_name() if name is None else name, features
+
+
+def has_feature(name: str) -> bool:
+    """Whether that processor has a feature, by LLVM's name of it."""
+    return f"+{name}" in host()[2].split(",")

@@ -16,8 +16,7 @@ from llvmlite import binding, ir
 from ..runtime.later import intrinsic, types
 from ..runtime.processor import architecture_of, host
 from .llvm import INT32
-from .tile import AVX2, HALVES, SIGNED, SSE, UNSIGNED, Tile
-from .words import BYTES
+from .tile import AVX2, BYTES, HALVES, SIGNED, SSE, UNSIGNED, Tile
 
 _BYTE, _HALF = ir.IntType(8), ir.IntType(16)
 

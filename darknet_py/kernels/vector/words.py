@@ -1,21 +1,22 @@
 """Vectors of words: 4 bytes in which several small numbers lie side by side, one for each of as many channels.
 
 Memory of words is float32 memory, which nobody calculates with. A word of `BYTES` has four numbers 0 .. 255, the first
-channel's in the lowest byte; weights that meet them are -127 .. 127. Sums of products are int32, and exact.
+channel's in the lowest byte; weights that meet them are -127 .. 127. Sums of products are int32, and exact. A word of
+`PAIRS` has two bfloat16 numbers, see `vector.pairs`.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
 from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, store_vector, zeros
+from .pairs import larger_pairs
 from .simd import VectorType
-
-FLOATS, BYTES = range(2)
-"""What a lane's 4 bytes are (`Tile.words`)."""
+from .tile import BYTES, FLOATS, PAIRS
 
 _BYTE = ir.IntType(8)
 _LOWEST = -float.fromhex("0x1.fffffep127")
@@ -176,32 +177,41 @@ def byte_lanes(typingctx: Any, tile: Any, words: Any, number: Any) -> Any:
     return words(tile, words, types.int64), codegen
 
 
+def _larger_floats(builder: Any, a: Any, b: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+def _larger_bytes(builder: Any, a: Any, b: Any) -> Any:
+    many = ir.VectorType(_BYTE, 4 * (a.type.count if isinstance(a.type, ir.VectorType) else 1))
+    x, y = (builder.bitcast(arg, many) for arg in (a, b))
+    return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), a.type)
+
+
+_LARGER = {FLOATS: _larger_floats, BYTES: _larger_bytes, PAIRS: larger_pairs}
+
+
 @intrinsic
 def larger_in(typingctx: Any, tile: Any, a: Any, b: Any) -> Any:
-    """``a > b ? a : b`` of vectors or single values, or byte by byte where the tile's lanes are words."""
-    lanes = 1 if a == types.float32 else tile.value.lanes
+    """``a > b ? a : b`` of vectors or single values; number by number where the tile's lanes are words."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _, a, b = args
-        if tile.value.words == FLOATS:
-            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-        many = ir.VectorType(_BYTE, 4 * lanes)
-        x, y = (builder.bitcast(arg, many) for arg in (a, b))
-        return builder.bitcast(builder.select(builder.icmp_unsigned(">", x, y), x, y), a.type)
+        return _LARGER[tile.value.words](builder, *args[1:])
 
     return a(tile, a, b), codegen
 
 
+_LEAST = {FLOATS: _LOWEST, BYTES: 0.0, PAIRS: struct.unpack("<f", b"\x7f\xff\x7f\xff")[0]}
+"""Darknet's -FLT_MAX; bytes of 0; the lowest finite bfloat16 twice."""
+
+
 @intrinsic
 def lowest(typingctx: Any, tile: Any) -> Any:
-    """A vector of what maxima start from: Darknet's -FLT_MAX; where the tile's lanes are words, bytes of 0."""
+    """A vector of what maxima start from."""
     lanes = tile.value.lanes
     vector = ir.VectorType(ir.FloatType(), lanes)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if tile.value.words == FLOATS:
-            return ir.Constant(vector, [_LOWEST] * lanes)
-        return zeros(vector)
+        return ir.Constant(vector, [_LEAST[tile.value.words]] * lanes)
 
     return VectorType(types.float32, lanes)(tile), codegen
 

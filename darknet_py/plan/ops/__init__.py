@@ -106,20 +106,26 @@ HANDLERS = Handlers(
 )
 """By layer class."""
 
+_MOVES = {
+    "Dropout": "elementwise.dropout_steps",
+    "Empty": "elementwise.dropout_steps",
+    "MaxPool": "words.maxpool_steps",
+    "Reorg": "words.reorg_steps",
+    "Route": "words.route_steps",
+    "Upsample": "words.upsample_steps",
+}
+"""Of any narrow number format."""
+
 NARROW = {
     "int8": Handlers(
         {
+            **_MOVES,
             "Convolutional": "int8.convolutional_steps",
-            "Dropout": "elementwise.dropout_steps",
-            "Empty": "elementwise.dropout_steps",
-            "MaxPool": "int8.maxpool_steps",
             "MultiShortcut": "int8.shortcut_steps",
-            "Reorg": "int8.reorg_steps",
-            "Route": "int8.route_steps",
             "Shortcut": "int8.shortcut_steps",
-            "Upsample": "int8.upsample_steps",
         }
     ),
+    "bf16": Handlers({**_MOVES, "Convolutional": "bf16.convolutional_steps", "Shortcut": "bf16.shortcut_steps"}),
 }
 """By name of a narrow number format and layer class: all classes with layers that can be computed in it."""
 
@@ -131,6 +137,10 @@ def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     """The steps that compute ``layer``'s output from its inputs."""
     if type(layer) not in HANDLERS:
         raise TypeError(f"no kernel runs [{layer.kind}]")
+    if context.chain is not None:
+        from ..bottleneck import bottleneck_steps  # imported by the few networks that have one
+
+        return bottleneck_steps(context.chain, context)
     if context.narrow is not None:
         return NARROW[context.narrow.name][type(layer)](layer, context)
     activation = getattr(layer, "activation", None)

@@ -9,33 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DarknetError
-from ...kernels.int8 import moves
 from ...kernels.int8.finish import WordFinish, keeps_scale
-from ...kernels.int8.pool import maxpool_int8
 from ...kernels.int8.shortcut import shortcut_int8
-from ...kernels.vector.dots import word_tile
-from ...kernels.vector.tile import HALVES, SIGNED
+from ...kernels.vector.tile import SIGNED
 from ...layers import Shortcut
 from ...layers.multi_shortcut import MOST_SUMMED
 from ..conv_cut import cut_work, offsets
-from ..convolution import conv_shape
-from ..memory import aligned_floats
-from ..regions import address_of
 from ..winograd import choose_transform
 from .int8_depthwise import depthwise_step, pack_taps
 from .int8_winograd import pack_word_tiles, word_winograd_steps
-from .moves import copy_step
+from .words import numbers_of, pack_words, word_shape, word_tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from ...kernels.conv.convolution import ConvShape, Cut
     from ...kernels.vector.tile import Tile
-    from ...layers import Convolutional, MaxPool, MultiShortcut, Reorg, Route, Upsample
+    from ...layers import Convolutional, MultiShortcut
     from ...typing import Floats
     from ..context import LayerContext
+    from ..convolution import Chooser
     from ..step import Step
 
 MOST = 127
@@ -73,10 +67,9 @@ def quantized(weights: Floats, layer: Convolutional) -> Weights:
     return Weights(steps.reshape(shape), step, steps.sum(axis=1, dtype=np.int64))
 
 
-def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Step]:
-    """One step: sums of products of integers, and what follows them."""
-    assert context.narrow is not None
-    tile, scale, profile = word_tile(context.tile), context.scale, context.profile
+def convolutional_steps(layer: Convolutional, context: LayerContext, choose: Chooser = choose_transform) -> list[Step]:
+    """Sums of products of integers, and what follows them; ``choose``: as for `plan.convolution.convolution_steps`."""
+    numbers, scale, profile, tile = numbers_of(context), context.scale, context.profile, word_tile(context)
     code = profile.activation_code(layer.activation, fused=True)
     finish = WordFinish(
         code=int(code), floats=int(scale is None), missing=context.scales[0].zero * 0x01010101,
@@ -85,8 +78,8 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     if layer.depthwise:
         packed = context.stored("depthwise", lambda: _packed(layer, context, finish, tile, pack_taps))
         return [depthwise_step(layer, packed, finish, tile, context)]
-    shape = word_shape(layer, tile)
-    transform = choose_transform(shape, context.threads, tile)
+    shape = word_shape(layer, numbers, tile)
+    transform = choose(shape, context.threads, tile)
     if transform:
         tiles = partial(pack_word_tiles, transform=transform, tile=tile)
         packed = context.stored(transform, lambda: _packed(layer, context, finish, tile, tiles))
@@ -98,18 +91,11 @@ def convolutional_steps(layer: Convolutional, context: LayerContext) -> list[Ste
     words, corrections, singles = context.stored(key, lambda: _packed(layer, context, finish, tile, packing))
     return [
         context.step(
-            context.narrow.kernels.convolution, out=context.out, source=context.x, weights=words,
+            numbers.kernels.convolution, out=context.out, source=context.x, weights=words,
             corrections=corrections, singles=singles, tasks=tasks.reshape(-1), pieces=pieces,
             offsets=offsets(shape, cut), shape=shape, cut=cut, finish=finish, tile=tile,
         )
     ]  # fmt: skip
-
-
-def word_shape(layer: Convolutional, tile: Tile) -> ConvShape:
-    """The kernel's view of a layer: its channels are words that are multiplied."""
-    shape = conv_shape(layer)
-    words = -(-shape.c // 4)
-    return shape._replace(c=words * tile.parts, group=words * shape.plane)
 
 
 def _packed(
@@ -155,96 +141,6 @@ def _check_range(layer: Convolutional, finish: WordFinish, singles: Floats) -> N
         )
 
 
-def pack_words(steps: NDArray[np.int8], groups: int, cut: Cut, tile: Tile) -> Floats:
-    """Weights as words of four channels, in the order of `kernels.conv.pack.pack_weights`; what is missing is 0.
-
-    (`HALVES`: words of two channels each, as `kernels.vector.dots.operand` takes them of a word of the input.)
-    """
-    parts = [_pack_group(group, cut, tile) for group in np.split(steps, groups)]
-    if groups == 1:
-        return parts[0]
-    out = aligned_floats(sum(part.size for part in parts))
-    return np.concatenate(parts, out=out)
-
-
-def _pack_group(steps: NDArray[np.int8], cut: Cut, tile: Tile) -> Floats:
-    n, c, size, _ = steps.shape
-    blocks, words, taps = -(-n // cut.block), -(-c // 4), size * size
-    padded = np.zeros((blocks, cut.block, words, 4, taps), np.int8)
-    padded.reshape(blocks * cut.block, words * 4, taps)[:n, :c] = steps.reshape(n, c, taps)
-    if tile.bytes == HALVES:
-        words *= 2
-        padded = padded[:, :, :, [0, 2, 1, 3]].astype(np.int16).reshape(blocks, cut.block, words, 2, taps)
-    ordered = padded.transpose(0, 2, 4, 1, 3)  # blocks, words, taps, filters of a block, channels of a word
-    out = aligned_floats(blocks * cut.block * words * taps)
-    at = 0
-    for first in range(0, words, cut.channels):
-        part = np.ascontiguousarray(ordered[:, first : first + cut.channels]).view(np.float32).reshape(-1)
-        out[at : at + part.size] = part
-        at += part.size
-    return out
-
-
-def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
-    """Windows start half of the padding before the image."""
-    x, out = layer.input, layer.out
-    return [
-        context.step(
-            maxpool_int8, out=context.out, x=context.x, channels=-(-x.c // 4), h=x.h, w=x.w, out_h=out.h, out_w=out.w,
-            size=layer.size, stride_x=layer.stride_x, stride_y=layer.stride_y, offset=-(layer.pad // 2),
-            tile=word_tile(context.tile),
-        )
-    ]  # fmt: skip
-
-
-def upsample_steps(layer: Upsample, context: LayerContext) -> list[Step]:
-    """Each word becomes a block."""
-    x = layer.input
-    return [
-        context.step(
-            moves.upsample_int8, out=context.out, x=context.x, channels=-(-x.c // 4), h=x.h, w=x.w, stride=layer.stride
-        )
-    ]
-
-
-def reorg_steps(layer: Reorg, context: LayerContext) -> list[Step]:
-    """Pixels to channels, or back, byte by byte."""
-    x, out = layer.input, layer.out
-    return [
-        context.step(
-            moves.reorg_int8, out=context.out.view(np.uint8), x=context.x.view(np.uint8), c=x.c, h=x.h, w=x.w,
-            out_cells=out.h * out.w, stride=layer.stride, reverse=layer.reverse,
-        )
-    ]  # fmt: skip
-
-
-def route_steps(layer: Route, context: LayerContext) -> list[Step]:
-    """The sources one behind the other, or the same part of each; what lies where it belongs is not copied."""
-    if len(context.sources) == 1:
-        return []
-    steps, first, cells = [], 0, layer.out.h * layer.out.w
-    for source, channels in zip(context.sources, layer.channels, strict=True):
-        part = channels // layer.groups
-        start = layer.group_id * part
-        last = first + part == layer.out.c
-        if first % 4 or start % 4 or (part % 4 and not last):
-            steps.append(_copy_channels(context, source, part, first, start, cells))
-        else:
-            there = context.out[first // 4 * cells : -(-(first + part) // 4) * cells]
-            here = source[start // 4 * cells : -(-(start + part) // 4) * cells]
-            if address_of(there) != address_of(here):
-                steps.append(copy_step(there, here))
-        first += part
-    return steps
-
-
-def _copy_channels(context: LayerContext, x: Floats, channels: int, first_out: int, first_in: int, cells: int) -> Step:
-    return context.step(
-        moves.copy_channels_int8, out=context.out.view(np.uint8), x=x.view(np.uint8), channels=channels,
-        first_out=first_out, first_in=first_in, cells=cells,
-    )  # fmt: skip
-
-
 def shortcut_steps(layer: Shortcut | MultiShortcut, context: LayerContext) -> list[Step]:
     """The sum of maps of the same shape."""
     scales, out, count = context.scales, context.scale, len(context.sources)
@@ -257,6 +153,6 @@ def shortcut_steps(layer: Shortcut | MultiShortcut, context: LayerContext) -> li
             shortcut_int8, out=context.out, x=context.x, added=maps[0], third=maps[1], fourth=maps[2], count=count,
             words=context.out.size, factors=np.array([1 / out.step, *factors], np.float32),
             zeros=np.array([out.zero, *(scale.zero for scale in scales)], np.int64),
-            code=int(context.profile.activation_code(layer.activation, fused=True)), tile=word_tile(context.tile),
+            code=int(context.profile.activation_code(layer.activation, fused=True)), tile=word_tile(context),
         )
     ]  # fmt: skip

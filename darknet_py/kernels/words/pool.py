@@ -1,4 +1,4 @@
-"""Maximum pooling of words: the larger bytes."""
+"""Maximum pooling of words: the larger numbers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ..layers.pooling import maximum_of_row
 from ..runtime.atomic import next_task
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, store_first
-from ..vector.words import word_splat
+from ..vector.words import lowest
 
 
 @plan_kernel(tasks=lambda channels: channels)
-def maxpool_int8(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_y, offset, tile):
+def maxpool_words(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_y, offset, tile):
     """Maximum of each window, of words; no window lies outside of the image.
 
     Args:
@@ -24,7 +24,7 @@ def maxpool_int8(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, st
         tile: Tile
 
     Requires:
-        tile.words == 1
+        tile.words > 0
         -size < offset <= 0
         (out_h - 1) * stride_y + offset < h and (out_w - 1) * stride_x + offset < w
     """
@@ -36,6 +36,6 @@ def maxpool_int8(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, st
             top = i * stride_y + offset
             line = pointer(out, (channel * out_h + i) * out_w)
             for j in range(0, out_w, tile.lanes):
-                store_first(line, j, word_splat(tile, 0), min(tile.lanes, out_w - j))
+                store_first(line, j, lowest(tile), min(tile.lanes, out_w - j))
             for y in range(max(top, 0), min(top + size, h)):
                 maximum_of_row(line, pointer(x, (channel * h + y) * w), out_w, w, size, stride_x, offset, tile)

@@ -1,4 +1,4 @@
-"""The micro-kernels of 8-bit integers: a block of int32 sums in registers, some products for each word of weights."""
+"""The micro-kernels of words: a block of sums in registers, some products for each word of weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from ..conv.multiply import ARGUMENTS_AHEAD, add_products, scalar, switched
 from ..runtime.later import intrinsic, types
 from ..vector.dots import add_dots
 from ..vector.llvm import INT, INT32, fetch_line, load_vector
-from ..vector.tile import UNSIGNED, Tile
+from ..vector.pairs import dot_pairs
+from ..vector.tile import BYTES, PAIRS, UNSIGNED, Tile
 
 Values = list[Any]
 Operands = Callable[[Any, Any, Any], tuple[Values, Values]]
 """Vectors and scalars of a k, made with a builder from k and its offset."""
+
+
+PRODUCTS = {BYTES: (INT32, add_dots), PAIRS: (ir.FloatType(), dot_pairs)}
+"""By what words are: sums' type, and what adds a word's products to them: builder, tile, sums, pixels, weights."""
 
 
 @intrinsic
@@ -27,7 +32,7 @@ def multiply_words(
     """Sums of products of the words of weights and pixels, as `conv.multiply.multiply_pixels` and ``multiply_filters``.
 
     ``by_pixels``: whether pixels are in the lanes (count: vectors of them) or filters (count: pixels). All memory is of
-    words; the sums are int32.
+    words; the sums are int32 or float32.
     """
     shape = tile.value
 
@@ -106,14 +111,15 @@ def _loop(
     """``sums`` (scalars, vectors) += products of what ``operands`` gives for each k; returns from the function."""
     _, sums, fresh, _, _, offsets, depth, *_ = function.args
     line_first = by_pixels or tile.bytes != UNSIGNED  # of two signed factors, ARM takes the second from a lane
+    number, add = PRODUCTS[tile.words]
 
     def products(k: Any, offset: Any, before: Values) -> Values:
         lines, ones = operands(builder, k, offset)
         pairs = [(one, line) for one in ones for line in lines]
         return [
-            add_dots(builder, tile, sum_, *((line, one) if line_first else (one, line)))
+            add(builder, tile, sum_, *((line, one) if line_first else (one, line)))
             for sum_, (one, line) in zip(before, pairs, strict=True)
         ]
 
-    whole = ir.VectorType(INT32, tile.lanes)
+    whole = ir.VectorType(number, tile.lanes)
     add_products(builder, (sums, fresh, depth, offsets), scalars * vectors, whole, products)

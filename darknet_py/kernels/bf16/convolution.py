@@ -1,0 +1,92 @@
+"""Convolution of words of bfloat16 numbers: as `conv.convolution`, a word in the place of a channel's value.
+
+Sums are float32. Per output, k ascends over (words of channels, ky, kx), as for float32: blocks change no bit.
+"""
+
+from __future__ import annotations
+
+from ..conv.convolution import FILTERS, TASK_NUMBERS, run_tasks
+from ..conv.fetch import fetch_before
+from ..runtime.jit import kernel
+from ..runtime.work import plan_kernel
+from ..vector.simd import shifted
+from ..words.multiply import multiply_words
+from .finish import finish_columns, finish_rows
+
+
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"scratch": lambda workers, cut: workers * cut.scratch},
+)
+def convolution_bf16(
+    queue, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile
+):
+    """A convolution with all that follows it, for some images, on words: ``shape.c`` counts words of channels.
+
+    Args:
+        out: written float32[count_images(tasks):cut.next_out, shape.n if finish.floats else -(-shape.n // 2),
+            output_plane(shape, cut)]: words, or values
+        source: float32[count_images(tasks):cut.next_in, shape.c:shape.plane, shape.h, shape.w] or more: words
+        weights: float32[-(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: words, in the order of
+            `conv.pack.pack_weights`
+        singles: float32[6, finish.pitch]: see `conv.epilogue.Finish`
+        doubles: float64[2, finish.pitch]: likewise
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.convolution.convolution`
+        pieces: int64[pieces.size]: likewise
+        offsets: int64[cut.channels * shape.size * shape.size + AHEAD]: likewise
+        shape: ConvShape
+        cut: Cut
+        finish: PairFinish
+        tile: Tile
+
+    Requires:
+        shape.groups == 1 and tile.words == 2 and tile.rows % 2 == 0 and tile.filters == 2 * tile.lanes
+        shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
+        shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
+        finish.pitch >= shape.n + tile.filters
+        covers_all(tasks, pieces, shape, cut)
+        cut.way in (PIXELS, FILTERS)
+        cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
+        (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
+        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
+        cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
+        is_pair_finish(finish) and not (finish.floats and cut.pool_h)
+        pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
+        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
+    """
+    run_tasks(
+        queue, _block, 2, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish,
+        tile,
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
+    """One block of sums on one part of k, and what follows it if it is the last part.
+
+    Args:
+        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `conv.convolution._block`
+    """
+    channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
+    f, taps = piece.block * cut.block, shape.size * shape.size
+    weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
+    fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
+    present = min(cut.block, shape.n - f)
+    out = shifted(out, (f if finish.floats else f // 2) * plane + first)
+    singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
+    if cut.way == FILTERS:
+        ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
+        far = length if cut.row == 0 else 0
+        fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
+        multiply_words(
+            tile, False, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step
+        )  # fmt: skip
+        if last:
+            finish_columns(tile, out, plane, first, sums, present, count, singles, doubles, finish)
+    else:
+        vectors = (count + tile.lanes - 1) // tile.lanes
+        multiply_words(tile, True, vectors, sums, fresh, weights, pixels, operands.offsets, length, weights, 0)
+        if last:
+            finish_rows(tile, out, plane, sums, present, count, singles, doubles, finish)

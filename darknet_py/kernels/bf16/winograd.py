@@ -1,0 +1,75 @@
+"""Winograd's minimal filtering of words of bfloat16 numbers: transforms in float32, products of rounded numbers."""
+
+from __future__ import annotations
+
+from ..conv.convolution import Operands
+from ..conv.winograd import TASK_NUMBERS, run_rows, shared_tiles
+from ..runtime.atomic import join, next_task
+from ..runtime.jit import kernel
+from ..runtime.work import plan_kernel
+from ..vector.simd import pointer
+from ..words.multiply import multiply_words
+from .finish import finish_columns
+
+
+@kernel(forceinline=True)
+def _multiply(tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step):
+    """As `conv.multiply.multiply_filters`.
+
+    Args:
+        tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step: any
+    """
+    multiply_words(tile, False, count, sums, fresh, weights, pixels, offsets, depth, ahead, step)
+
+
+@plan_kernel(
+    tasks=lambda tasks: tasks.size // TASK_NUMBERS,
+    temporary={"tiles": shared_tiles, "scratch": lambda workers, cut: workers * cut.scratch},
+)
+def winograd_bf16(
+    queue, out, source, tiles, weights, singles, doubles, scratch, tasks, offsets, shape, cut, finish, transform, tile
+):
+    """As `conv.winograd.winograd`, of words: ``shape.c`` counts words of channels.
+
+    Args:
+        out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n if finish.floats else -(-shape.n // 2),
+            output_plane(shape, cut)]: words, or values
+        source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]: words
+        tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
+        weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: words
+        singles: float32[6, finish.pitch]: see `conv.epilogue.Finish`
+        doubles: float64[2, finish.pitch]: likewise
+        scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
+        tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.winograd.winograd`
+        offsets: int64[shape.c + AHEAD]: multiples of cut.pitch
+        shape: ConvShape: with the size and the stride of tiles
+        cut: WinogradCut
+        finish: PairFinish
+        transform: Winograd
+        tile: Tile
+
+    Requires:
+        tiles_cover_all(tasks, shape, cut, tile)
+        tile.words == 2 and tile.filters == 2 * tile.lanes
+        is_pair_finish(finish) and not (finish.floats and cut.pool_h)
+        shape.size == transform.inputs and shape.stride == transform.step
+        cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
+        finish.pitch >= shape.n + tile.filters
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
+    """
+    worker = join(queue, scratch.size // cut.scratch)
+    if worker < 0:
+        return
+    window = pointer(scratch, worker * cut.scratch)
+    operands = Operands(
+        pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
+    )
+    while True:
+        number = next_task(queue)
+        if number < 0:
+            return
+        run_rows(
+            _multiply, finish_columns, 1 if finish.floats else 2, 0, operands, pointer(source, 0), pointer(tiles, 0),
+            window, pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What works on words of any narrow number format (`kernels.vector.words`)."""
