@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv.bottleneck import (
+from ..kernels.conv.bottleneck import bottleneck
+from ..kernels.conv.bottleneck_cut import (
     Band,
     Bottleneck,
     biases_size,
     blocks,
-    bottleneck,
     frame_width,
     weights_before,
     weights_size,
