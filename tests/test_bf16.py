@@ -13,6 +13,7 @@ from darknet_py.detector import Detector
 from darknet_py.dialect import DIALECTS
 from darknet_py.errors import DarknetError
 from darknet_py.kernels.bf16.winograd import winograd_bf16
+from darknet_py.kernels.conv.bottleneck import bottleneck
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.pairs import join_lanes, join_pairs, lower_numbers, pair_tile, upper_numbers
 from darknet_py.kernels.vector.simd import load, pointer, store
@@ -25,7 +26,7 @@ from darknet_py.plan.ops.bf16 import rounded
 from darknet_py.plan.verify import verify
 from tests import naive_bf16
 from tests.nets import net
-from tests.test_int8 import NETS, Built, conv
+from tests.test_int8 import NETS, Built, conv, depthwise
 
 WHY_NOT = get_arithmetic("bf16").why_not_here()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -92,6 +93,13 @@ def test_every_layer_is_its_twin(built: Built) -> None:
     exact.predict(built.x)
     wanted = exact.layer_output(last).reshape(-1)
     assert np.linalg.norm(plan.output(last) - wanted) < 0.015 * np.linalg.norm(wanted)
+
+
+def test_what_lies_beside_depthwise_convolutions_stays_float32(tmp_path: Path) -> None:
+    built = Built(tmp_path, net(3, 20, 24, conv(8), conv(16, 1), depthwise(16), conv(6, 1), conv(12), conv(8, 1)))
+    plan = bf16_plan(built)
+    assert plan.formats.computed == {0, 4, 5}
+    assert [step.layer for step in plan.steps if step.kernel is bottleneck] == [1]
 
 
 def test_what_is_fused_joined_and_reused_gives_the_same_bits(built: Built) -> None:

@@ -197,6 +197,11 @@ class Layer:
         return self.passes_values and self.out.image
 
     @property
+    def depthwise(self) -> bool:
+        """Whether it is a convolution of each channel with a filter of its own."""
+        return False
+
+    @property
     def halves(self) -> bool:
         """Whether it can be computed in bfloat16."""
         return self.quantizes

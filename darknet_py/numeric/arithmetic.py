@@ -332,7 +332,12 @@ class _Bfloats(Arithmetic):
         return "gradients need more than the 8 bits of bfloat16"
 
     def narrowed(self, network: Network) -> frozenset[int]:
-        return narrowable(network, {layer.index for layer in network.layers if not layer.halves})
+        """Without what lies beside depthwise convolutions: float32 computes that together with them in less time."""
+        floats = {layer.index for layer in network.layers if not layer.halves}
+        alone = {layer.index: layer.sources for layer in network.layers if layer.depthwise}
+        floats.update(source for sources in alone.values() for source in sources)
+        floats.update(layer.index for layer in network.layers if not alone.keys().isdisjoint(layer.sources))
+        return narrowable(network, floats)
 
 
 class Bf16Arithmetic(_Bfloats, FastArithmetic):
