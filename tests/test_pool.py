@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from darknet_py.loading import load_trees
 from darknet_py.numeric.arithmetic import PROFILES
 from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
+from darknet_py.plan.cores import current_core, keep_from, usable_cores
 from darknet_py.plan.pool import Pool, Schedule
 from darknet_py.plan.step import Step
 from darknet_py.synth import write_synth
@@ -107,6 +109,31 @@ def test_threads_that_the_system_does_not_start_are_an_error(monkeypatch: pytest
     with pool:
         pool.run(schedule)
     assert order.tolist() == [0, 1]
+
+
+@pytest.mark.skipif(current_core() is None or usable_cores() < 2, reason="takes two cores, and a system that places")
+def test_workers_wake_on_other_cores_than_the_caller() -> None:
+    pool, usable = Pool(2), os.sched_getaffinity(0)
+    for _ in range(3):
+        with pool:
+            pool.run_step(Step.of(note, order=np.zeros(9, np.int64), number=1, tasks=8))
+        (worker,) = pool._workers
+        assert worker.barred in usable and worker.native_id is not None
+        assert os.sched_getaffinity(worker.native_id) == usable - {worker.barred}
+    assert os.sched_getaffinity(0) == usable
+
+
+@pytest.mark.skipif(current_core() is None, reason="takes a system that places threads where it is told")
+def test_more_threads_than_cores_may_be_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    usable = os.sched_getaffinity(0)
+    keep_from(min(usable), 0, len(usable) + 1)
+    assert os.sched_getaffinity(0) == usable
+
+    def refuse(*args: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    keep_from(min(usable), 0, len(usable))  # and where nobody may tell it, it goes on
 
 
 def test_an_error_in_any_thread_ends_the_run_of_all() -> None:

@@ -23,7 +23,7 @@ from ..errors import DarknetError
 from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
 from ..kernels.runtime.calls import Calls
 from ..kernels.runtime.jit import Kernel
-from .cores import usable_cores
+from .cores import current_core, keep_from, usable_cores
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
@@ -108,6 +108,7 @@ class _Worker(threading.Thread):
         self.go.acquire()
         self.done.acquire()
         self.job: tuple[Schedule, Context] | None = None
+        self.barred: int | None = None
         self.error: BaseException | None = None
         self.idle = True
         self.start()
@@ -162,8 +163,12 @@ class Pool:
         schedule.prepare()
         self._hire(schedule.threads - 1)
         workers = self._workers[: schedule.threads - 1]
+        core = current_core() if workers else None
         for worker in workers:
             worker.job, worker.idle = (schedule, around), False
+            if core != worker.barred and core is not None and worker.native_id is not None:
+                keep_from(core, worker.native_id, schedule.threads)
+                worker.barred = core
         starting = iter(workers)
         try:
             for worker in starting:
