@@ -231,6 +231,16 @@ def test_stand_ins_are_of_the_kinds_that_they_stand_for(tools: Any, monkeypatch:
     assert len(pickle.dumps(noted(columns))) < 200
 
 
+def test_copies_of_what_stays_the_same_are_no_spills(tools: Any) -> None:
+    begin = "".join(f"\tmov\tv{i}.16b, v0.16b\n\tfmla\tv{i}.4s, v8.4s, v9.4s\n" for i in range(1, 5))
+    moved = "".join(f"\tmov\tv{i}.16b, v{i + 10}.16b\n" for i in range(1, 4))
+    loads = "\tldp\tq11, q12, [x9, #-16]\n\tld1r\t{ v13.4s }, [x11], #4\n"
+    assert not tools.spills(begin) and not tools.spills(moved) and tools.spills(loads + moved)
+    assert not tools.spills("\tstp\tq11, q12, [x9]\n\tstr\tq13, [x9]\n" + moved) and tools.spills(
+        "\tstr\tq1, [sp, #32]\n"
+    )
+
+
 def test_objects_made_ahead_are_kept_for_the_processor(tools: Any, repository: Path, tmp_path: Path) -> None:
     run("-c", AHEAD, CPUS[0], repository=repository, NUMBA_CACHE_DIR=str(tmp_path))
     (path,) = tmp_path.rglob(f"*{objects.SUFFIX}")

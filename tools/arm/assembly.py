@@ -17,7 +17,7 @@ from cross import compile_for, generator
 FUSED = re.compile(r"\s(fn?m(?:add|sub)|fml[as]l?2?)\s")
 """Instructions that multiply and add in one rounding."""
 
-VECTOR_MOVE = re.compile(r"\smov\s+v\d+\.16b, v\d+\.16b")
+VECTOR_MOVE = re.compile(r"\smov\s+v\d+\.16b, v(\d+)\.16b")
 
 _LOOP = re.compile(r"^(\.LBB\w+):.*\n((?:(?!^\.LBB)(?:.*\n))*?.*\bb\.\w+\s+\1\n)", re.MULTILINE)
 
@@ -30,8 +30,20 @@ def inner_loops(assembly: str) -> Iterator[str]:
 
 
 def spills(loop: str) -> bool:
-    """Whether values leave the registers in a loop, or are moved about in them all the time."""
-    return "[sp" in loop or len(VECTOR_MOVE.findall(loop)) > 2
+    """Whether values leave the registers in a loop, or are moved about in them all the time.
+
+    (A copy of what stays the same is where a sum begins.)
+    """
+    made = set(written(loop))
+    return "[sp" in loop or sum(source in made for source in VECTOR_MOVE.findall(loop)) > 2
+
+
+def written(loop: str) -> Iterator[str]:
+    """Numbers of the vector registers that instructions change: the first one's, all of a load, none of a store."""
+    for line in loop.splitlines():
+        name, _, operands = line.strip().partition("\t")
+        found = re.findall(r"\b[vqds](\d+)", operands.partition("[x")[0])
+        yield from found if name.startswith("ld") else found[: not name.startswith("st")]
 
 
 def without_intended(code: str) -> str:

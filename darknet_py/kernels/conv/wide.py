@@ -13,7 +13,7 @@ from llvmlite import ir
 from ..runtime.later import intrinsic, types
 from ..vector.llvm import INT, broadcast, fused_multiply_add, load_vector, store_vector, zeros
 from ..vector.tile import Tile
-from .multiply import AHEAD, switched
+from .multiply import AHEAD, scalar, switched
 
 _FLOATS = ir.FloatType().as_pointer()
 _ARGUMENTS = [INT, _FLOATS, _FLOATS, _FLOATS, INT.as_pointer(), INT, _FLOATS, ir.FloatType()]
@@ -73,6 +73,13 @@ def _made(tile: Any, apart: int, floats: Any) -> Any:
     )
 
 
+def _pixel(builder: Any, start: Any, number: int, count: int, tile: Tile, apart: int) -> Any:
+    """A pixel's value in all lanes; of neighbours, see `multiply.scalar`."""
+    if apart == 1:
+        return scalar(builder, start, number, count, tile)
+    return broadcast(builder, builder.load(builder.gep(start, [INT(number * apart)])), tile.lanes)
+
+
 def _emit(builder: Any, function: Any, number: int, tile: Tile, apart: int) -> None:
     """The code of one block: its vectors and columns."""
     _, out, weights, pixels, offsets, depth, biases, slope, *again = function.args
@@ -98,7 +105,7 @@ def _emit(builder: Any, function: Any, number: int, tile: Tile, apart: int) -> N
     places = [builder.gep(start, [coming[0]]) for start in (pixels, *again)]
     after = []
     for j in range(columns):
-        ones = [broadcast(builder, builder.load(builder.gep(place, [INT(j * apart)])), lanes) for place in places]
+        ones = [_pixel(builder, place, j, columns, tile, apart) for place in places]
         for v in range(vectors):
             one, sum_ = ones[v % len(ones)], before[j * vectors + v]
             if tile.contract:
