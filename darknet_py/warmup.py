@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from .detector import Detector
+    from .kernels.conv.winograd_code import Winograd
     from .numeric.arithmetic import Arithmetic
 
 NOTICE = "Compiling kernels for this processor (once; it may take a minute or two)..."
@@ -258,8 +259,6 @@ def _run_all(texts: Sequence[str], math: str, threads: int | None, dialect: str 
 def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
     """A convolution with every transform: which ones networks use depends on their shapes and on the processor."""
     from .kernels.conv.winograd_code import F2, F4, F4_HALVING
-    from .kernels.vector.dots import word_tile
-    from .kernels.vector.tile import HALVES, host_tile
     from .network import read_network
     from .plan.context import LayerContext
     from .plan.convolution import convolution_steps
@@ -278,25 +277,38 @@ def _run_tiles(profile: Arithmetic, threads: int | None) -> None:
         steps = convolution_steps(layer, context, partial(_always, transform))
         with pool:
             pool.run(Schedule(steps, pool.threads))
-    if profile.narrow and word_tile(host_tile()).bytes == HALVES:
-        steps = _word_tile_steps(layers[0], profile, pool.threads)
+    for transform in _word_transforms(profile):
+        steps = _word_tile_steps(layers[transform.stride - 1], transform, profile, pool.threads)
         with pool:
             pool.run(Schedule(steps, pool.threads))
 
 
-def _word_tile_steps(layer: Any, profile: Arithmetic, threads: int) -> list[Any]:
-    """The same in 8-bit integers."""
-    from .kernels.conv.winograd_code import F2
+def _word_transforms(profile: Arithmetic) -> tuple[Winograd, ...]:
+    """Those that convolutions of its narrow numbers can go through on this processor."""
+    from .kernels.conv.winograd_code import F2, F4, F4_HALVING
+    from .kernels.vector.tile import HALVES, PAIRS, host_tile
+
+    tile = host_tile() if profile.narrow is None else profile.narrow.kernels.tile(host_tile())
+    if tile.words == PAIRS:
+        return F2, F4, F4_HALVING
+    return (F2,) if tile.bytes == HALVES else ()
+
+
+def _word_tile_steps(layer: Any, transform: Winograd, profile: Arithmetic, threads: int) -> list[Any]:
+    """The same in narrow numbers."""
     from .numeric.quantization import Scale
     from .plan.context import LayerContext
-    from .plan.ops.int8 import convolutional_steps
+    from .plan.ops import NARROW
 
     assert profile.narrow is not None
     scale, arrays = Scale(1 / 255, 0), {"weights": np.ones((layer.n, layer.c, 3, 3), np.float32)}
     arrays["biases"] = np.ones(layer.n, np.float32)
     x, out = (np.zeros(profile.narrow.words(m.c, m.h * m.w), np.float32) for m in (layer.input, layer.out))
-    context = LayerContext([x], out, arrays, profile, threads, narrow=profile.narrow, scales=[scale], scale=scale)
-    return convolutional_steps(layer, context, partial(_always, F2))
+    context = LayerContext(
+        [x], out, arrays, profile, threads, narrow=profile.narrow, writes_narrow=True, scales=[scale], scale=scale
+    )
+    make_steps: Any = NARROW[profile.narrow.name][type(layer)]
+    return list(make_steps(layer, context, partial(_always, transform)))
 
 
 def _always(choice: Any, *_: Any) -> Any:

@@ -112,7 +112,7 @@ EVEX = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])|%k[0-7]|\{1to")
     ("cpu", "features", "instruction", "register", "most"),
     [
         ("alderlake", f"{SHORT},+avxvnni", "{vex}\tvpdpbusd", "ymm", 12),
-        ("znver4", f"{LONG},+avx512vnni", "vpdpbusd", "zmm", 26),
+        ("znver4", f"{LONG},+avx512vnni", "vpdpbusd", "zmm", 24),
         ("skylake-avx512", LONG, "vpmaddwd", "zmm", 26),
         ("haswell", SHORT, "vpmaddwd", "ymm", 12),
         ("sandybridge", "+sse4.2,+avx", "vpmaddwd", "xmm", 12),

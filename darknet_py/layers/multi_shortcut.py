@@ -36,6 +36,7 @@ class MultiShortcut(Layer):
     Attributes:
         added: numbers of the layers, in the order of the cfg.
         counts: how many values of each are added.
+        alike: each has as many channels as the input.
         activation: its name.
         weights: factors stored for the input and each layer (0: none): one each, or one for each channel.
         normalization: ``none``, ``relu`` or ``softmax``: how they become shares of a sum.
@@ -45,6 +46,7 @@ class MultiShortcut(Layer):
 
     added: tuple[int, ...]
     counts: tuple[int, ...]
+    alike: bool
     activation: str
     weights: int = 0
     normalization: str = "none"
@@ -56,7 +58,7 @@ class MultiShortcut(Layer):
         references = section.find_ints("from")
         if not references:
             raise section.error("[shortcut] must name layers, as in from=-3")
-        added, counts = [], []
+        added, counts, alike = [], [], True
         for reference in references:
             number = place.resolve(reference)
             if number is None:
@@ -66,6 +68,7 @@ class MultiShortcut(Layer):
                 raise section.error(f"[shortcut] joins unlike shapes: {shape} and layer {number}'s {other}", "from")
             added.append(number)
             counts.append(min(other.size, shape.size))
+            alike = alike and other == shape
         kind = section.find_str("weights_type", "none")
         normalization = section.find_str("weights_normalization", "none")
         if kind not in WEIGHTS:
@@ -79,7 +82,7 @@ class MultiShortcut(Layer):
             read_load_rules(section)
         return cls(
             index=place.index, line=section.line, input=shape, out=shape, added=tuple(added), counts=tuple(counts),
-            activation=read_activation(section, "linear"), weights=weights,
+            alike=alike, activation=read_activation(section, "linear"), weights=weights,
             normalization=NORMALIZATIONS[normalization] if weights else "none",
         )  # fmt: skip
 
@@ -90,13 +93,13 @@ class MultiShortcut(Layer):
     @property
     def balances(self) -> bool:
         """Each channel must be the sum of the same channel of all sources."""
-        return not self.weights and set(self.counts) == {self.out.size} and self.activation in HOMOGENEOUS
+        return not self.weights and self.alike and self.activation in HOMOGENEOUS
 
     @property
     def quantizes(self) -> bool:
         """Without weights, of few layers that have its own channels."""
         few = not self.weights and len(self.sources) <= MOST_SUMMED
-        return few and set(self.counts) == {self.out.size} and acts_alone(self.activation)
+        return few and self.alike and acts_alone(self.activation)
 
     @property
     def halves(self) -> bool:
