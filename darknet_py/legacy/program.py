@@ -41,8 +41,8 @@ HELP = """Darknet's command line, answered by darknet-py:
 
 Without IMAGE, paths are read from standard input. Flags: -thresh -hier -nms -out -t -c -s -avg -prefix -ext_output
 -dont_show -save_labels -letter_box -iou_thresh -points -out_filename -mjpeg_port -json_port ..., -clear, and our
-own -math ieee|make|make-own|fast, -threads N, -seed N (of train), -decoder stb|pillow (WebP, TIFF, AVIF), -exif
-(pictures turned as their cameras noted). All other commands: darknet-py --help
+own -math ieee|make|make-own|fast|bf16|int8, -threads N, -seed N (of train), -decoder stb|pillow (WebP, TIFF, AVIF),
+-exif (pictures turned as their cameras noted). All other commands: darknet-py --help
 """
 
 
