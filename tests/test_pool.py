@@ -117,7 +117,7 @@ def test_workers_wake_on_other_cores_than_the_caller() -> None:
     for _ in range(3):
         with pool:
             pool.run_step(Step.of(note, order=np.zeros(9, np.int64), number=1, tasks=8))
-        (worker,) = pool._workers
+        (worker,) = pool.workers
         assert worker.barred in usable and worker.native_id is not None
         assert os.sched_getaffinity(worker.native_id) == usable - {worker.barred}
     assert os.sched_getaffinity(0) == usable

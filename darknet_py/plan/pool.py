@@ -130,14 +130,19 @@ class _Worker(threading.Thread):
 
 
 class Pool:
-    """``threads`` threads, the calling one among them. Use as a context manager around runs."""
+    """``threads`` threads, the calling one among them. Use as a context manager around runs.
+
+    Attributes:
+        threads: how many run together.
+        workers: those besides the calling one that have been needed yet.
+    """
 
     def __init__(self, threads: int) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.threads = threads
         self._lock = threading.Lock()
-        self._workers: list[_Worker] = []
+        self.workers: list[_Worker] = []
 
     def __enter__(self) -> Pool:
         self._lock.acquire()
@@ -162,7 +167,7 @@ class Pool:
         """
         schedule.prepare()
         self._hire(schedule.threads - 1)
-        workers = self._workers[: schedule.threads - 1]
+        workers = self.workers[: schedule.threads - 1]
         core = current_core() if workers else None
         for worker in workers:
             worker.job, worker.idle = (schedule, around), False
@@ -188,12 +193,12 @@ class Pool:
 
     def _hire(self, count: int) -> None:
         """Have so many workers. Raises `DarknetError` if the system starts no more threads."""
-        while len(self._workers) < count:
+        while len(self.workers) < count:
             try:
-                self._workers.append(_Worker(len(self._workers) + 1))
+                self.workers.append(_Worker(len(self.workers) + 1))
             except RuntimeError as error:
                 raise DarknetError(
-                    f"threads={self.threads}: this system starts no more than {len(self._workers)} besides ({error}); "
+                    f"threads={self.threads}: this system starts no more than {len(self.workers)} besides ({error}); "
                     "ask for fewer"
                 ) from None
 
