@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 ACTIVATIONS = frozenset({"leaky", "linear", "relu"})
-"""Those of `kernels.conv.epilogue.has_slope`."""
+"""Those of `kernels.conv.activation.has_slope`."""
 
 
 @dataclass(frozen=True)

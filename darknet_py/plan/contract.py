@@ -20,8 +20,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..kernels.bf16.finish import is_pair_finish
+from ..kernels.conv.activation import has_slope
 from ..kernels.conv.convolution import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
-from ..kernels.conv.epilogue import has_slope, is_finish
+from ..kernels.conv.epilogue import is_finish
 from ..kernels.conv.multiply import AHEAD
 from ..kernels.conv.winograd import count_tiled, tiles_cover_all
 from ..kernels.int8.finish import is_word_finish

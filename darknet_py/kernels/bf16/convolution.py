@@ -5,12 +5,10 @@ Sums are float32. Per output, k ascends over (words of channels, ky, kx), as for
 
 from __future__ import annotations
 
-from ..conv.convolution import FILTERS, TASK_NUMBERS, run_tasks
-from ..conv.fetch import fetch_before
+from ..conv.convolution import TASK_NUMBERS, run_tasks
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import shifted
-from ..words.multiply import multiply_words
+from ..words.block import word_block
 from .finish import finish_columns, finish_rows
 
 
@@ -57,36 +55,19 @@ def convolution_bf16(
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
-        queue, _block, 2, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish,
-        tile,
+        queue, _block, 2, 2, 0, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut,
+        finish, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
 def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
-    """One block of sums on one part of k, and what follows it if it is the last part.
+    """As `conv.convolution._block`.
 
     Args:
-        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `conv.convolution._block`
+        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any
     """
-    channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
-    f, taps = piece.block * cut.block, shape.size * shape.size
-    weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
-    fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
-    present = min(cut.block, shape.n - f)
-    out = shifted(out, (f if finish.floats else f // 2) * plane + first)
-    singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
-    if cut.way == FILTERS:
-        ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
-        far = length if cut.row == 0 else 0
-        fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
-        multiply_words(
-            tile, False, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step
-        )  # fmt: skip
-        if last:
-            finish_columns(tile, out, plane, first, sums, present, count, singles, doubles, finish)
-    else:
-        vectors = (count + tile.lanes - 1) // tile.lanes
-        multiply_words(tile, True, vectors, sums, fresh, weights, pixels, operands.offsets, length, weights, 0)
-        if last:
-            finish_rows(tile, out, plane, sums, present, count, singles, doubles, finish)
+    word_block(
+        finish_columns, finish_rows, 1 if finish.floats else 2, operands, out, plane, sums, pixels, shape, cut, finish,
+        tile, piece,
+    )  # fmt: skip

@@ -36,13 +36,14 @@ def is_pair_finish(finish):
 
 
 @kernel
-def finish_rows(tile, out, plane, sums, rows, count, singles, doubles, finish):
+def finish_rows(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
     """Finish a block whose lanes hold pixels.
 
     Args:
         tile: Tile
         out: written float32*: at the block's first filter (or word of filters) and pixel
         plane: int: values (or words) of a channel of the output
+        first: int: of no use
         sums: updated float32*: (rows, count rounded up to whole vectors), are overwritten
         rows: int: filters
         count: int: pixels
@@ -67,8 +68,7 @@ def finish_columns(tile, out, plane, first, sums, rows, count, singles, doubles,
     """Finish a block whose lanes hold filters.
 
     Args:
-        tile, out, plane: any: as for `finish_rows`
-        first: int: of no use
+        tile, out, plane, first: any: as for `finish_rows`
         sums: updated float32*: (count, filters), are overwritten; what lies behind them is read
         rows, count, singles, doubles, finish: any: as for `finish_rows`
     """

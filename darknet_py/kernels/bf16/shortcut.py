@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..conv.epilogue import activated, has_vector_form
+from ..conv.activation import activated, has_vector_form
 from ..layers.activations import activate_values
 from ..runtime.atomic import join, next_task
 from ..runtime.work import plan_kernel

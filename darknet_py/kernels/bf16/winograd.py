@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, run_rows, shared_tiles
-from ..runtime.atomic import join, next_task
-from ..runtime.jit import kernel
+from ..conv.winograd import TASK_NUMBERS, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
-from ..words.multiply import multiply_words
+from ..words.multiply import multiply_word_filters
 from .finish import finish_columns
-
-
-@kernel(forceinline=True)
-def _multiply(tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step):
-    """As `conv.multiply.multiply_filters`.
-
-    Args:
-        tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step: any
-    """
-    multiply_words(tile, False, count, sums, fresh, weights, pixels, offsets, depth, ahead, step)
 
 
 @plan_kernel(
@@ -58,18 +46,10 @@ def winograd_bf16(
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
-    worker = join(queue, scratch.size // cut.scratch)
-    if worker < 0:
-        return
-    window = pointer(scratch, worker * cut.scratch)
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
-    while True:
-        number = next_task(queue)
-        if number < 0:
-            return
-        run_rows(
-            _multiply, finish_columns, 1 if finish.floats else 2, 0, operands, pointer(source, 0), pointer(tiles, 0),
-            window, pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
-        )  # fmt: skip
+    run_winograd(
+        queue, multiply_word_filters, finish_columns, 1 if finish.floats else 2, 0, operands, source, tiles, scratch,
+        tasks, shape, cut, finish, transform, tile,
+    )  # fmt: skip

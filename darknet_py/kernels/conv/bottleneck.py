@@ -15,9 +15,9 @@ from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, load_between, pointer, shifted, store, store_first
 from ..vector.transpose import store_transposed
+from .activation import activated
 from .bottleneck_cut import Band, Bottleneck, bands, biases_size, blocks, is_band, weights_size
 from .bottleneck_rows import depthwise_block, slope_within
-from .epilogue import activated
 from .wide import multiply_apart
 
 __all__ = ["Band", "Bottleneck", "biases_size", "blocks", "bottleneck", "is_band", "weights_size"]

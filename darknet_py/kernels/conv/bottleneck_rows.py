@@ -8,7 +8,7 @@ from ..layers.activations import LINEAR
 from ..runtime.jit import kernel
 from ..vector.simd import add, add_product, load, load_between, mul, shifted, splat, store, where_negative
 from ..vector.transpose import store_transposed
-from .epilogue import activated, slope_of
+from .activation import activated, slope_of
 from .wide import multiply_near
 
 SIDE_BY_SIDE = 4

@@ -175,20 +175,21 @@ def convolution(
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
-        queue, _block, 1, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish,
-        tile,
+        queue, _block, 1, 1, 0, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut,
+        finish, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
 def run_tasks(
-    queue, block, per_word, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish,
-    tile,
+    queue, block, per_word, apart, missing, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets,
+    shape, cut, finish, tile,
 ):  # fmt: skip
     """The tasks of a `convolution`, of which each thread takes some.
 
     Args:
-        block, per_word: any: as for `run_task`
+        block, per_word, missing: any: as for `run_task`
+        apart: int: filters of a word of ``out``
         out: written float32[any]
         source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile: any: as for
             `convolution`
@@ -207,14 +208,14 @@ def run_tasks(
         f = group * shape.n
         spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
         operands = Operands(
-            pointer(out, image * cut.next_out + f // per_word * spatial),
+            pointer(out, image * cut.next_out + f // apart * spatial),
             pointer(weights, group * blocks * cut.block * shape.c * shape.size * shape.size),
             pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
         )  # fmt: skip
         input_ = pointer(source, image * cut.next_in + group * shape.group)
         run_task(
-            block, per_word, 0, operands, input_, window, pointer(tasks, task + 2), pointer(pieces, 0), shape, cut,
-            finish, tile,
+            block, per_word, missing, operands, input_, window, pointer(tasks, task + 2), pointer(pieces, 0), shape,
+            cut, finish, tile,
         )  # fmt: skip
 
 

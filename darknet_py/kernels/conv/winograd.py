@@ -187,25 +187,42 @@ def winograd(
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
+    operands = Operands(
+        pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
+    )
+    run_winograd(
+        queue, multiply_filters, finish_filters, 1, 0, operands, source, tiles, scratch, tasks, shape, cut, finish,
+        transform, tile,
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def run_winograd(
+    queue, multiply, finish_block, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut, finish,
+    transform, tile,
+):  # fmt: skip
+    """The tasks of a `winograd`, of which each thread takes some.
+
+    Args:
+        multiply, finish_block, per_word, missing, operands: any: as for `_run_rows`
+        source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
+    """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
         return
     window = pointer(scratch, worker * cut.scratch)
-    operands = Operands(
-        pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
-    )
     while True:
         number = next_task(queue)
         if number < 0:
             return
-        run_rows(
-            multiply_filters, finish_filters, 1, 0, operands, pointer(source, 0), pointer(tiles, 0), window,
+        _run_rows(
+            multiply, finish_block, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0), window,
             pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
         )  # fmt: skip
 
 
 @kernel
-def run_rows(
+def _run_rows(
     multiply,
     finish_block,
     per_word,
@@ -270,7 +287,7 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
     """Sums of one block of filters: position by position, its weights meet all tiles.
 
     Args:
-        multiply: kernel: see `run_rows`
+        multiply: kernel: see `_run_rows`
         window: written float32*: the worker's scratch memory
         seen: float32*: the first of the transformed tiles
         weights: float32*: of the block
@@ -306,13 +323,13 @@ def _finish(
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
-        finish_block: kernel: see `run_rows`
+        finish_block: kernel: see `_run_rows`
         per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
         row0, row1: int: first row of tiles, and behind the last
         filter0: int: first filter of the block
-        singles, doubles: any: see `run_rows`, from that filter on
+        singles, doubles: any: see `_run_rows`, from that filter on
         shape: ConvShape
         cut: WinogradCut
         finish: any: the block's

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ..conv.convolution import FILTERS, TASK_NUMBERS, Operands, run_task
-from ..conv.fetch import fetch_before
-from ..runtime.atomic import join, next_task
+from ..conv.convolution import TASK_NUMBERS, run_tasks
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import pointer, shifted
-from ..words.multiply import multiply_words
+from ..words.block import word_block
 from .finish import finish_columns, finish_rows
 
 
@@ -62,58 +59,21 @@ def convolution_int8(
         cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
-    worker = join(queue, scratch.size // cut.scratch)
-    if worker < 0:
-        return
-    window = pointer(scratch, worker * cut.scratch)
-    filters = (shape.n + cut.block - 1) // cut.block * cut.block
-    channels = shape.n if finish.floats else (shape.n + 3) // 4
-    plane = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
-    while True:
-        number = next_task(queue)
-        if number < 0:
-            return
-        task = number * TASK_NUMBERS
-        image, group = tasks[task], tasks[task + 1]
-        operands = Operands(
-            pointer(out, image * cut.next_out + group * channels * plane),
-            pointer(weights, group * filters * shape.c * shape.size * shape.size),
-            pointer(singles, group * shape.n), pointer(corrections, group * shape.n), pointer(offsets, 0),
-        )  # fmt: skip
-        run_task(
-            _block, 4, finish.missing, operands, pointer(source, image * cut.next_in + group * shape.group), window,
-            pointer(tasks, task + 2), pointer(pieces, 0), shape, cut, finish, tile,
-        )  # fmt: skip
+    run_tasks(
+        queue, _block, 4, 1 if finish.floats else 4, finish.missing, out, source, weights, singles, corrections,
+        scratch, tasks, pieces, offsets, shape, cut, finish, tile,
+    )  # fmt: skip
 
 
 @kernel(forceinline=True)
 def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
-    """One block of sums on one part of k, and what follows it if it is the last part.
+    """As `conv.convolution._block`.
 
     Args:
         operands: Operands: ``doubles`` points to the corrections
-        out: written float32*: channel 0
-        plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `conv.convolution._block`
+        out, plane, sums, pixels, shape, cut, finish, tile, piece: any
     """
-    channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
-    f, taps = piece.block * cut.block, shape.size * shape.size
-    weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
-    fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
-    present = min(cut.block, shape.n - f)
-    out = shifted(out, (f if finish.floats else f // 4) * plane + first)
-    corrections, singles = shifted(operands.doubles, f), shifted(operands.singles, f)
-    if cut.way == FILTERS:
-        ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
-        far = length if cut.row == 0 else 0
-        fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
-        multiply_words(
-            tile, False, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step
-        )  # fmt: skip
-        if last:
-            finish_columns(tile, out, plane, sums, present, count, corrections, singles, finish)
-    else:
-        vectors = (count + tile.lanes - 1) // tile.lanes
-        multiply_words(tile, True, vectors, sums, fresh, weights, pixels, operands.offsets, length, weights, 0)
-        if last:
-            rows = present if finish.floats else (present + 3) // 4 * 4
-            finish_rows(tile, out, plane, sums, rows, count, corrections, singles, finish)
+    word_block(
+        finish_columns, finish_rows, 1 if finish.floats else 4, operands, out, plane, sums, pixels, shape, cut, finish,
+        tile, piece,
+    )  # fmt: skip

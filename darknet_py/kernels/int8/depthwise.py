@@ -134,7 +134,7 @@ def depthwise_int8(
                 )  # fmt: skip
             else:
                 _make_sums(tile, sums, line, own, pointer(offsets, 0), fours, shape.out_w)
-                finish_rows(tile, target, plane, sums, present, shape.out_w, correction, single, finish)
+                finish_rows(tile, target, plane, 0, sums, present, shape.out_w, single, correction, finish)
             target = shifted(target, shape.out_w)
 
 

@@ -112,22 +112,24 @@ def step_of(tile, x, low, high, zero):
 
 
 @kernel
-def finish_rows(tile, out, plane, sums, rows, count, corrections, singles, finish):
+def finish_rows(tile, out, plane, first, sums, rows, count, singles, corrections, finish):
     """Finish a block whose lanes hold pixels.
 
     Args:
         tile: Tile
         out: written float32*: at the block's first filter (or word of filters) and pixel
         plane: int: values (or words) of a channel of the output
+        first: int: of no use
         sums: updated float32*: int32 (rows, count rounded up to whole vectors), are overwritten
-        rows: int: filters, absent ones included: a multiple of four
+        rows: int: filters; if the output is words, there is room for a multiple of four
         count: int: pixels
-        corrections: int32*: from the block's first filter on
-        singles: float32*: coefficients, likewise
+        singles: float32*: coefficients, from the block's first filter on
+        corrections: int32*: likewise
         finish: WordFinish
     """
     width, code, lanes = (count + tile.lanes - 1) // tile.lanes * tile.lanes, finish.code, tile.lanes
     simple = keeps_scale(code)
+    rows = rows if finish.floats else (rows + 3) // 4 * 4
     if finish.floats or not simple:
         for r in range(rows):
             correction = int_splat(tile, np.int64(corrections[r]))
@@ -220,15 +222,15 @@ def _join_values(tile, out, x, width, count, inverse, zero_point):
 
 
 @kernel
-def finish_columns(tile, out, plane, sums, rows, count, corrections, singles, finish):
+def finish_columns(tile, out, plane, first, sums, rows, count, singles, corrections, finish):
     """Finish a block whose lanes hold filters.
 
     Args:
-        tile, out, plane: any: as for `finish_rows`
+        tile, out, plane, first: any: as for `finish_rows`
         sums: updated float32*: int32 (count, filters), are overwritten; what lies behind them is read
         rows: int: filters
         count: int: pixels
-        corrections, singles, finish: any: as for `finish_rows`
+        singles, corrections, finish: any: as for `finish_rows`
     """
     code, lanes, filters, pitch = finish.code, tile.lanes, tile.filters, finish.pitch
     simple = keeps_scale(code)

@@ -8,12 +8,10 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, count_tiled, run_rows, shared_tiles, tiles_cover_all
-from ..runtime.atomic import join, next_task
-from ..runtime.jit import kernel
+from ..conv.winograd import TASK_NUMBERS, count_tiled, run_winograd, shared_tiles, tiles_cover_all
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
-from ..words.multiply import multiply_words
+from ..words.multiply import multiply_word_filters
 from .convolution import channels_out
 from .finish import finish_columns
 
@@ -57,38 +55,10 @@ def winograd_int8(
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
         offsets[: shape.c * tile.parts].max() == (shape.c * tile.parts - 1) * cut.pitch
     """
-    worker = join(queue, scratch.size // cut.scratch)
-    if worker < 0:
-        return
-    window = pointer(scratch, worker * cut.scratch)
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0), pointer(offsets, 0)
     )
-    while True:
-        number = next_task(queue)
-        if number < 0:
-            return
-        run_rows(
-            _multiply, _finish, 1 if finish.floats else 4, finish.missing, operands, pointer(source, 0),
-            pointer(tiles, 0), window, pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
-        )  # fmt: skip
-
-
-@kernel(forceinline=True)
-def _multiply(tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step):
-    """As `conv.multiply.multiply_filters`.
-
-    Args:
-        tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step: any
-    """
-    multiply_words(tile, False, count, sums, fresh, weights, pixels, offsets, depth, ahead, step)
-
-
-@kernel(forceinline=True)
-def _finish(tile, out, plane, first, sums, rows, count, singles, corrections, finish):
-    """As `conv.epilogue.finish_filters`.
-
-    Args:
-        tile, out, plane, first, sums, rows, count, singles, corrections, finish: any
-    """
-    finish_columns(tile, out, plane, sums, rows, count, corrections, singles, finish)
+    run_winograd(
+        queue, multiply_word_filters, finish_columns, 1 if finish.floats else 4, finish.missing, operands, source,
+        tiles, scratch, tasks, shape, cut, finish, transform, tile,
+    )  # fmt: skip

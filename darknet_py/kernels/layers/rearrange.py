@@ -109,6 +109,49 @@ def flatten(queue, out, x, channels, cells, forward):
                 out[channel * cells + i] = x[i * channels + channel]
 
 
+@kernel(forceinline=True)
+def spread(out, x, channel, h, w, stride, change, scale):
+    """One channel of an upsampling.
+
+    Args:
+        out, x, h, w, stride: any: as for `upsample`
+        channel: int: its number
+        change: kernel: what is made of a value with ``scale``, as `_times`
+        scale: float32
+    """
+    for y in range(h):
+        source = (channel * h + y) * w
+        first = (channel * h + y) * stride * w * stride
+        if stride == 2:  # the usual one: loops of vectors
+            below = first + 2 * w
+            for i in range(w):
+                value = change(x[source + i], scale)
+                out[first + 2 * i] = value
+                out[first + 2 * i + 1] = value
+            for i in range(w):
+                value = change(x[source + i], scale)
+                out[below + 2 * i] = value
+                out[below + 2 * i + 1] = value
+            continue
+        for i in range(w):
+            value = change(x[source + i], scale)
+            for m in range(stride):
+                out[first + i * stride + m] = value
+        for n in range(1, stride):
+            for i in range(w * stride):
+                out[first + n * w * stride + i] = out[first + i]
+
+
+@kernel(forceinline=True)
+def _times(value, scale):
+    """The product.
+
+    Args:
+        value, scale: float32
+    """
+    return scale * value
+
+
 @plan_kernel(tasks=lambda channels: channels)
 def upsample(queue, out, x, channels, h, w, stride, scale):
     """Each pixel becomes a block of ``stride`` x ``stride`` times ``scale``.
@@ -124,27 +167,7 @@ def upsample(queue, out, x, channels, h, w, stride, scale):
         channel = next_task(queue)
         if channel < 0:
             return
-        for y in range(h):
-            source = (channel * h + y) * w
-            first = (channel * h + y) * stride * w * stride
-            if stride == 2:  # the usual one: loops of vectors
-                below = first + 2 * w
-                for i in range(w):
-                    value = scale * x[source + i]
-                    out[first + 2 * i] = value
-                    out[first + 2 * i + 1] = value
-                for i in range(w):
-                    value = scale * x[source + i]
-                    out[below + 2 * i] = value
-                    out[below + 2 * i + 1] = value
-                continue
-            for i in range(w):
-                value = scale * x[source + i]
-                for m in range(stride):
-                    out[first + i * stride + m] = value
-            for n in range(1, stride):
-                for i in range(w * stride):
-                    out[first + n * w * stride + i] = out[first + i]
+        spread(out, x, channel, h, w, stride, _times, scale)
 
 
 @plan_kernel(tasks=lambda channels: channels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..conv.epilogue import activated, has_vector_form
+from ..conv.activation import activated, has_vector_form
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.libm import expf

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..layers.rearrange import reorg_start
+import numpy as np
+
+from ..layers.rearrange import reorg_start, spread
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
@@ -23,15 +25,18 @@ def upsample_words(queue, out, x, channels, h, w, stride):
         channel = next_task(queue)
         if channel < 0:
             return
-        for y in range(h):
-            source = (channel * h + y) * w
-            first = (channel * h + y) * stride * w * stride
-            for i in range(w):
-                for m in range(stride):
-                    out[first + i * stride + m] = x[source + i]
-            for n in range(1, stride):
-                for i in range(w * stride):
-                    out[first + n * w * stride + i] = out[first + i]
+        spread(out, x, channel, h, w, stride, _same, np.float32(0))
+
+
+@kernel(forceinline=True)
+def _same(word, scale):
+    """The word, with which nobody calculates.
+
+    Args:
+        word: float32
+        scale: float32: of no use
+    """
+    return word
 
 
 @kernel(forceinline=True)

@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from ..conv.fetch import FURTHER
 from ..conv.multiply import ARGUMENTS_AHEAD, add_products, scalar, switched
+from ..runtime.jit import kernel
 from ..runtime.later import intrinsic, types
 from ..vector.dots import add_dots
 from ..vector.llvm import INT, INT32, fetch_line, load_vector
@@ -52,6 +53,16 @@ def multiply_words(
         tile, boolean, int64, sums, boolean, weights, pixels, offsets, int64, weights, int64
     )  # fmt: skip
     return signature, codegen
+
+
+@kernel(forceinline=True)
+def multiply_word_filters(tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step):
+    """As `conv.multiply.multiply_filters`.
+
+    Args:
+        tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step: any
+    """
+    multiply_words(tile, False, count, sums, fresh, weights, pixels, offsets, depth, ahead, step)
 
 
 def _function(module: Any, tile: Tile, by_pixels: bool) -> Any:
