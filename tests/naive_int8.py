@@ -14,6 +14,7 @@ from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.layers import Convolutional, Dropout, Layer, MaxPool, MultiShortcut, Reorg, Route, Shortcut, Upsample
 from darknet_py.network import Network
 from darknet_py.numeric.quantization import Quantization, Scale
+from darknet_py.plan.formats import Formats
 
 Steps = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -106,17 +107,17 @@ def reorg(layer: Reorg, q: Steps) -> Steps:
 
 
 def run(
-    network: Network, arrays: list[dict[str, Floats]], quantization: Quantization, profile: Any, stored: frozenset[int],
+    network: Network, arrays: list[dict[str, Floats]], quantization: Quantization, profile: Any, formats: Formats,
     floats: dict[int, Floats],
 ) -> dict[int, Floats]:  # fmt: skip
-    """The values of each layer's output that lies in memory as integers.
+    """The values of each layer's output that lies in memory as integers, or is computed in integers.
 
     Args:
         network: the graph.
         arrays: stored arrays, by layer.
         quantization: scales.
         profile: the arithmetic.
-        stored: which outputs these are.
+        formats: which outputs these are.
         floats: the outputs of the other layers, and -1: the input.
     """
     scales = quantization.outputs
@@ -129,11 +130,17 @@ def run(
 
     results: dict[int, Floats] = {}
     for layer in network.layers:
-        if layer.index in stored:
-            sources = [read(source) for source in layer.sources]
+        if layer.index not in formats.stored | formats.computed:
+            continue
+        sources = [read(source) for source in layer.sources]
+        if layer.index in formats.stored:
             found = _layer(layer, sources, arrays[layer.index], quantization, profile)
             steps[layer.index] = found
             results[layer.index] = dequantize(found, scales[layer.index])
+        else:
+            assert isinstance(layer, Convolutional)  # nothing else writes float32
+            source = scales[layer.sources[0]]
+            results[layer.index] = convolution(layer, sources[0], arrays[layer.index], source, None, profile)
     return results
 
 

@@ -80,7 +80,7 @@ def check(built: Built, plan: Plan) -> None:
         assert (np.abs(found - wanted.reshape(-1)) <= off.reshape(-1)).all(), layer.index
 
 
-@pytest.fixture(scope="module", params=NETS | MORE)
+@pytest.fixture(scope="module", params=[name for name in NETS | MORE if name != "depthwise to floats"])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(tmp_path_factory.mktemp(request.param), (NETS | MORE)[request.param])
 
@@ -189,16 +189,28 @@ def widened(halves: Any) -> Any:
     return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
+STRANGE = {
+    "moves": net(3, 12, 12, conv(7), conv(6, 1), "route layers=-1,0", conv(5, 1), conv(4, activation="linear")),
+    "few pixels": net(33, 1, 5, conv(33, 1), conv(33, 1), conv(33, 1)),
+    "more pixels": net(33, 4, 10, conv(33, 1), conv(33, 1), conv(33, 1)),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_goes_on_as_in_float32(tmp_path: Path, wrong: float) -> None:
-    text = net(3, 12, 12, conv(7), conv(6, 1), "route layers=-1,0", conv(5, 1), conv(4, activation="linear"))
-    built = Built(tmp_path, text)
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_not_finite_goes_on_as_in_float32(tmp_path: Path, name: str, wrong: float) -> None:
+    built = Built(tmp_path, STRANGE[name])
+    for arrays in built.parameters.arrays if "pixels" in name else []:
+        arrays["weights"] = np.abs(arrays["weights"])  # so that no infinities meet that give NaN
     built.x[1, 0, 0] = wrong
     plan = bf16_plan(built, keep=built.numbers)
-    exact = built.detector
+    exact = Detector(built.network, built.parameters, math="fast", keep=built.numbers, threads=1)
     exact.predict(built.x)
     for number in built.numbers:
-        assert np.array_equal(np.isfinite(plan.output(number)), np.isfinite(exact.layer_output(number).reshape(-1)))
+        found, wanted = plan.output(number), exact.layer_output(number).reshape(-1)
+        assert np.array_equal(np.isfinite(found), np.isfinite(wanted)), number
+        assert np.array_equal(np.isnan(found), np.isnan(wanted)), number
+        assert np.array_equal(found == np.inf, wanted == np.inf), number
 
 
 def test_detector(tmp_path: Path) -> None:

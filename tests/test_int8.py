@@ -86,6 +86,8 @@ NETS = {
         "conv filters=24 size=5 pad=1 stride=2 groups=2 activation=mish batch_normalize=1",
         "conv filters=48 size=3 pad=1 groups=6 activation=leaky", conv(4, 1),
     ),
+    "depthwise to floats": net(3, 14, 17, conv(6), depthwise(6, activation="logistic"), "avgpool"),
+    "groups to floats": net(3, 14, 17, conv(16), "conv filters=16 size=3 pad=1 groups=4 activation=leaky", "avgpool"),
     "unbounded": net(
         3, 16, 16, conv(8, activation="elu"), "maxpool size=2 stride=2", conv(8, activation="tanh"),
         "shortcut from=-2 activation=elu", conv(12, 1), "route layers=-1,-3", conv(8, 1, activation="selu"), conv(4, 1),
@@ -128,7 +130,7 @@ class Built:
         """What the plain formulas give, from the plan's own float32 layers."""
         floats = {n: plan.output(n).reshape(_shape(self.network, n)) for n in self.numbers} | {-1: self.x}
         arrays = self.parameters.arrays
-        return naive_int8.run(self.network, arrays, self.quantization, plan.profile, plan.formats.stored, floats)
+        return naive_int8.run(self.network, arrays, self.quantization, plan.profile, plan.formats, floats)
 
 
 def _shape(network: Network, number: int) -> tuple[int, int, int]:
@@ -142,10 +144,10 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def check(built: Built, plan: Plan) -> None:
-    """All outputs that lie in memory as integers are the twin's."""
+    """All outputs of layers that compute in integers are the twin's, whether they are integers or float32."""
     twin = built.twin(plan)
     assert plan.formats.stored
-    for number in plan.formats.stored:
+    for number in plan.formats.stored | plan.formats.computed:
         assert np.array_equal(plan.output(number), twin[number].reshape(-1)), number
 
 

@@ -11,7 +11,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from darknet_py.evaluate.valid import write_results
 from darknet_py.formats import distinct
 from darknet_py.formats.distinct import refuse_same
 from darknet_py.kernels.runtime import libm, libmvec
-from darknet_py.kernels.vector import dots, pairs
+from darknet_py.kernels.vector import dots
 from darknet_py.kernels.vector.dots import usable_dots
 from darknet_py.kernels.vector.pairs import has_bf16_products
 from darknet_py.loading import load
@@ -108,17 +107,17 @@ def test_make_is_refused_by_name_where_there_is_no_glibc_on_x86(
 
 
 @pytest.mark.parametrize(
-    ("math", "module", "host"),
+    ("math", "host"),
     [
-        ("bf16", pairs, ("x86_64-unknown-linux-gnu", "skylake", "+avx2,+fma,+avx512f")),
-        ("int8", dots, ("aarch64-unknown-linux-gnu", "cortex-a72", "+neon")),
+        ("bf16", ("x86_64-unknown-linux-gnu", "skylake", "+avx2,+fma,+avx512f")),
+        ("int8", ("aarch64-unknown-linux-gnu", "cortex-a72", "+neon")),
     ],
 )
 def test_narrow_numbers_are_refused_by_name_where_the_processor_has_no_products_of_them(
-    math: str, module: ModuleType, host: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    math: str, host: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Before a file is read, with the better choice, however the network is opened."""
-    monkeypatch.setattr(module, "host", lambda: host)
+    monkeypatch.setattr(dots, "host", lambda: host)
     refusal = rf"math={math} needs .*; use math=fast$"
     with pytest.raises(DarknetError, match=refusal):
         load(tmp_path / "none.cfg", tmp_path / "none.weights", math=math)

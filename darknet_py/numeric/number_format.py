@@ -24,13 +24,11 @@ class ConvolutionKernels(NamedTuple):
     """Kernels of one number format.
 
     Attributes:
-        pack: brings a convolution's weights into the order of its micro-kernel.
         convolution: multiplies, sums up and finishes.
         depthwise: the same where each channel has one filter of its own; None: `convolution` does that, too.
         tile: the micro-kernels' shape on this format's words, from that on float32.
     """
 
-    pack: PlanKernel
     convolution: PlanKernel
     depthwise: PlanKernel | None = None
     tile: Callable[[Tile], Tile] = lambda tile: tile
@@ -69,26 +67,23 @@ WORD = np.dtype(np.float32)
 def _float32_kernels() -> ConvolutionKernels:
     from ..kernels.conv.convolution import convolution
     from ..kernels.conv.depthwise import depthwise
-    from ..kernels.conv.pack import pack_weights
 
-    return ConvolutionKernels(pack_weights, convolution, depthwise)
+    return ConvolutionKernels(convolution, depthwise)
 
 
 def _int8_kernels() -> ConvolutionKernels:
-    from ..kernels.conv.pack import pack_weights
     from ..kernels.int8.convolution import convolution_int8
     from ..kernels.int8.depthwise import depthwise_int8
     from ..kernels.vector.dots import word_tile
 
-    return ConvolutionKernels(pack_weights, convolution_int8, depthwise_int8, word_tile)
+    return ConvolutionKernels(convolution_int8, depthwise_int8, word_tile)
 
 
 def _bf16_kernels() -> ConvolutionKernels:
     from ..kernels.bf16.convolution import convolution_bf16
-    from ..kernels.conv.pack import pack_weights
     from ..kernels.vector.pairs import pair_tile
 
-    return ConvolutionKernels(pack_weights, convolution_bf16, tile=pair_tile)
+    return ConvolutionKernels(convolution_bf16, tile=pair_tile)
 
 
 FLOAT32 = NumberFormat("float32", 1, _float32_kernels)

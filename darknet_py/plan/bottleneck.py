@@ -17,6 +17,7 @@ from ..kernels.conv.bottleneck_cut import (
     weights_before,
     weights_size,
 )
+from ..kernels.conv.pack import pack_weights
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
 from .processor import host_cache_room
@@ -154,7 +155,7 @@ def _pack(
             raise ValueError(f"{flat.size} weights are not those of {shape}")
         context.prepare(
             Step.of(
-                context.profile.numbers.kernels.pack, packed=out[starts[number] : starts[number + 1]], weights=flat,
+                pack_weights, packed=out[starts[number] : starts[number + 1]], weights=flat,
                 filters=filters, depth=depth, part=depth, rows=its_tile.filters, tile=its_tile,
             )
         )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..kernels.conv.convolution import ConvShape, Cut
 from ..kernels.conv.epilogue import Finish
+from ..kernels.conv.pack import pack_weights
 from .coefficients import coefficients
 from .conv_cut import cut_work, offsets
 from .depthwise import depthwise_step, goes_by_channel
@@ -108,7 +109,7 @@ def pack(weights: Floats, shape: ConvShape, cut: Cut, context: LayerContext) -> 
         raise ValueError(f"{flat.size} weights are not those of {shape}")
     context.prepare(
         Step.of(
-            context.profile.numbers.kernels.pack, packed=out, weights=flat, filters=shape.n, depth=shape.c * taps,
+            pack_weights, packed=out, weights=flat, filters=shape.n, depth=shape.c * taps,
             part=cut.channels * taps, rows=cut.block, tile=context.tile,
         )
     )  # fmt: skip

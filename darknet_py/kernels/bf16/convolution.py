@@ -5,10 +5,10 @@ Sums are float32. Per output, k ascends over (words of channels, ky, kx), as for
 
 from __future__ import annotations
 
-from ..conv.convolution import TASK_NUMBERS, run_tasks
+from ..conv.convolution import TASK_NUMBERS, run_block, run_tasks
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..words.block import word_block
+from ..words.multiply import multiply_word_filters, multiply_word_pixels
 from .finish import finish_columns, finish_rows
 
 
@@ -55,8 +55,8 @@ def convolution_bf16(
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
-        queue, _block, 2, 2, 0, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut,
-        finish, tile,
+        queue, _block, 1 if finish.floats else 2, 0, out, source, weights, singles, doubles, scratch, tasks, pieces,
+        offsets, shape, cut, finish, tile,
     )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
     Args:
         operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any
     """
-    word_block(
-        finish_columns, finish_rows, 1 if finish.floats else 2, operands, out, plane, sums, pixels, shape, cut, finish,
-        tile, piece,
+    run_block(
+        multiply_word_filters, multiply_word_pixels, finish_columns, finish_rows, 1 if finish.floats else 2, operands,
+        out, plane, sums, pixels, shape, cut, finish, tile, piece,
     )  # fmt: skip

@@ -76,6 +76,9 @@ def finish_columns(tile, out, plane, first, sums, rows, count, singles, doubles,
     if finish.floats:
         store_columns(tile, out, plane, sums, rows, count)
         return
+    if rows % 2:  # the last word's other number is 0, whatever products with weights of 0 made
+        for j in range(count):
+            sums[j * tile.filters + rows] = np.float32(0)
     for j in range(count):  # words lie where values were that are read already
         line = shifted(sums, j * tile.filters)
         store(line, 0, join_lanes(load(tile, line, 0), load(tile, line, tile.lanes)))

@@ -14,10 +14,11 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, load_between, pointer, shifted, store, store_first
-from ..vector.transpose import store_transposed
 from .activation import activated
 from .bottleneck_cut import Band, Bottleneck, bands, biases_size, blocks, is_band, weights_size
 from .bottleneck_rows import depthwise_block, slope_within
+from .epilogue import store_columns
+from .multiply import AHEAD
 from .wide import multiply_apart
 
 __all__ = ["Band", "Bottleneck", "biases_size", "blocks", "bottleneck", "is_band", "weights_size"]
@@ -58,7 +59,7 @@ def bottleneck(
         has_slope(shape.last_code) and has_slope(shape.added_code)
         is_band(band, shape, tile, last)
         offsets[: shape.c].max() == (shape.c - 1) * shape.h * shape.w and offsets.min() == 0
-        offsets.max() < max(shape.c * shape.h * shape.w, blocks(shape.e, tile) * band.part)
+        offsets[shape.c + AHEAD :].max() < blocks(shape.e, tile) * band.part
     """
     worker = join(queue, scratch.size // band.scratch)
     if worker < 0:
@@ -88,7 +89,7 @@ def bottleneck(
         target = pointer(out, image * next_out + y * shape.out_w)
         _narrow(
             last, tile, target, plane, middle, block, pointer(weights, first + taps),
-            pointer(biases, 2 * wide * tile.filters), pointer(offsets, shape.c + 2), rows * shape.out_w, shape,
+            pointer(biases, 2 * wide * tile.filters), pointer(offsets, shape.c + AHEAD), rows * shape.out_w, shape,
         )  # fmt: skip
         if shape.adds:
             _add_map(
@@ -129,13 +130,7 @@ def _narrow(last, tile, out, plane, middle, block, weights, biases, offsets, pix
             if not last.contract and code != LINEAR:
                 for i in range(0, (end - first) * last.filters, last.lanes):
                     store(block, i, activated(last, load(last, block, i), code))
-            for v in range(0, present, last.lanes):
-                for j in range(0, end - first, last.lanes):
-                    store_transposed(
-                        last, shifted(out, (f + v) * plane + first + j), plane,
-                        shifted(block, j * last.filters + v), last.filters, min(present - v, last.lanes),
-                        min(end - first - j, last.lanes),
-                    )  # fmt: skip
+            store_columns(last, shifted(out, f * plane + first), plane, block, present, end - first)
 
 
 @kernel

@@ -17,7 +17,7 @@ SIDE_BY_SIDE = 4
 
 @kernel(forceinline=True)
 def slope_within(tile, code):
-    """The same where it is computed with the sums: exactly, that is done in a second pass (`_activate`).
+    """The slope of an activation where it is computed with the sums: exactly, a second pass has it, and this is 1.
 
     Args:
         tile: Tile
@@ -101,7 +101,7 @@ def _widen(tile, line, row, weights, biases, offsets, vectors, shape):
         tile: Tile
         line: written float32*: (shape.w, tile.filters)
         row: float32*: of the input's first channel
-        weights, biases, offsets: any: as for `_depthwise_block`
+        weights, biases, offsets: any: as for `depthwise_block`
         vectors: int: vectors of channels
         shape: Bottleneck
     """

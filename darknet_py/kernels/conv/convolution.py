@@ -175,21 +175,20 @@ def convolution(
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
-        queue, _block, 1, 1, 0, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut,
+        queue, _block, 1, 0, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut,
         finish, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
 def run_tasks(
-    queue, block, per_word, apart, missing, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets,
+    queue, block, per_word, missing, out, source, weights, singles, doubles, scratch, tasks, pieces, offsets,
     shape, cut, finish, tile,
 ):  # fmt: skip
     """The tasks of a `convolution`, of which each thread takes some.
 
     Args:
         block, per_word, missing: any: as for `run_task`
-        apart: int: filters of a word of ``out``
         out: written float32[any]
         source, weights, singles, doubles, scratch, tasks, pieces, offsets, shape, cut, finish, tile: any: as for
             `convolution`
@@ -208,7 +207,7 @@ def run_tasks(
         f = group * shape.n
         spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
         operands = Operands(
-            pointer(out, image * cut.next_out + f // apart * spatial),
+            pointer(out, image * cut.next_out + f // per_word * spatial),
             pointer(weights, group * blocks * cut.block * shape.c * shape.size * shape.size),
             pointer(singles, f), pointer(doubles, f), pointer(offsets, 0),
         )  # fmt: skip
@@ -225,7 +224,7 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
 
     Args:
         block: kernel: as `_block`: one block of sums on one part of k, and what follows it
-        per_word: int: filters of a word of ``out``, if it is pooled
+        per_word: int: filters of a word of ``out``
         missing: int: the word that stands outside of the input, see `pack.copy_window`
         operands: Operands: of the task's group
         source: float32*: the group's first channel
@@ -304,25 +303,57 @@ def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
         shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
         piece: Piece
     """
+    run_block(
+        multiply_filters, _multiply_rows, finish_filters, finish_pixels, 1, operands, out, plane, sums, pixels, shape,
+        cut, finish, tile, piece,
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def _multiply_rows(tile, way, vectors, sums, fresh, weights, pixels, offsets, depth):
+    """Sums with pixels in the lanes, or filter by filter.
+
+    Args:
+        tile: Tile
+        way: int
+        vectors: int: of pixels
+        sums, fresh, weights, pixels, offsets, depth: any: as for `multiply_pixels`
+    """
+    if way == FEW:
+        multiply_few(tile, vectors, sums, fresh, weights, pixels, offsets, depth)
+    else:
+        multiply_pixels(tile, vectors, sums, fresh, weights, pixels, offsets, depth)
+
+
+@kernel(forceinline=True)
+def run_block(
+    multiply, multiply_rows, finish_columns, finish_rows, per_word, operands, out, plane, sums, pixels, shape, cut,
+    finish, tile, piece,
+):  # fmt: skip
+    """A block of any number format.
+
+    Args:
+        multiply, multiply_rows: kernel: as `multiply_filters`, `_multiply_rows`
+        finish_columns, finish_rows: kernel: as `finish_filters`, `finish_pixels`
+        per_word: int: filters of a word of ``out``
+        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `_block`
+    """
     channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
     f, taps = piece.block * cut.block, shape.size * shape.size
     weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
-    out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
+    out, present = shifted(out, f // per_word * plane + first), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     if cut.way == FILTERS:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.
         ahead = shifted(weights, (cut.block + piece.step * piece.number) * length)
         far = length if cut.row == 0 else 0
         fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
-        multiply_filters(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step)
+        multiply(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step)
         if last:
-            finish_filters(tile, out, plane, first, sums, present, count, singles, doubles, finish)
+            finish_columns(tile, out, plane, first, sums, present, count, singles, doubles, finish)
     else:
         vectors = (count + tile.lanes - 1) // tile.lanes
-        if cut.way == FEW:
-            multiply_few(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
-        else:
-            multiply_pixels(tile, vectors, sums, fresh, weights, pixels, operands.offsets, length)
+        multiply_rows(tile, cut.way, vectors, sums, fresh, weights, pixels, operands.offsets, length)
         if last:
-            finish_pixels(tile, out, plane, first, sums, present, count, singles, doubles, finish)
+            finish_rows(tile, out, plane, first, sums, present, count, singles, doubles, finish)

@@ -9,15 +9,12 @@ from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.dots import operand
 from ..vector.simd import even_lanes, load, odd_lanes, pointer, prefetch, shifted, store
-from ..vector.tile import UNSIGNED
+from ..vector.tile import UNMASKED, UNSIGNED
 from ..vector.transpose import store_transposed
 from ..vector.words import load_between_or, word_splat
 
 AHEAD = 2400
 """About how many float32 values before their use the cache is asked for pixels."""
-
-UNMASKED = 4
-"""Most lanes of vectors that are read whole in short rows if they can be: longer ones come with fast masks."""
 
 
 @plan_kernel(tasks=lambda weights, filters, depth, rows: weights.size // (filters * depth) * -(-filters // rows))

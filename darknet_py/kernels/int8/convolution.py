@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..conv.convolution import TASK_NUMBERS, run_tasks
+from ..conv.convolution import TASK_NUMBERS, run_block, run_tasks
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..words.block import word_block
+from ..words.multiply import multiply_word_filters, multiply_word_pixels
 from .finish import finish_columns, finish_rows
 
 
@@ -60,7 +60,7 @@ def convolution_int8(
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
-        queue, _block, 4, 1 if finish.floats else 4, finish.missing, out, source, weights, singles, corrections,
+        queue, _block, 1 if finish.floats else 4, finish.missing, out, source, weights, singles, corrections,
         scratch, tasks, pieces, offsets, shape, cut, finish, tile,
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
         operands: Operands: ``doubles`` points to the corrections
         out, plane, sums, pixels, shape, cut, finish, tile, piece: any
     """
-    word_block(
-        finish_columns, finish_rows, 1 if finish.floats else 4, operands, out, plane, sums, pixels, shape, cut, finish,
-        tile, piece,
+    run_block(
+        multiply_word_filters, multiply_word_pixels, finish_columns, finish_rows, 1 if finish.floats else 4, operands,
+        out, plane, sums, pixels, shape, cut, finish, tile, piece,
     )  # fmt: skip

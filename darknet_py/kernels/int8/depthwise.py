@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..conv.pack import copy_window
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.dots import add_dot
-from ..vector.simd import add, mul, pointer, shifted, splat, store, store_first
+from ..vector.simd import add, mul, pointer, shifted, store, store_first
 from ..vector.words import (
     as_ints,
     channels_of_quartets,
     int_splat,
     load_four,
     load_ints,
-    magic,
     quartets,
     to_floats,
     words_of_quartets,
 )
-from .finish import act, finish_rows, keeps_scale, step_of
+from .finish import act, finish_rows, keeps_scale, limits_of, step_of
 
 
 class WordStrip(NamedTuple):
@@ -187,7 +184,7 @@ def _slide(tile, out, frame, weights, rows, width, row, corrections, singles, fi
         rows, width, row: int
         corrections, singles, finish: any: as for `_make_words`
     """
-    start, limits = load_four(tile, corrections, 0), _limits(tile, finish)
+    start, limits = load_four(tile, corrections, 0), limits_of(tile, finish.zero)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
     nothing = start, start, start, start
     first, second = as_ints(load_four(tile, weights, 0)), as_ints(load_four(tile, weights, 4))
@@ -232,24 +229,12 @@ def _make_words(tile, out, line, weights, offsets, fours, width, corrections, si
         singles: float32*: likewise
         finish: WordFinish
     """
-    start, limits = load_four(tile, corrections, 0), _limits(tile, finish)
+    start, limits = load_four(tile, corrections, 0), limits_of(tile, finish.zero)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
     for j in range(0, width, tile.lanes):
         sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
         words = _joined(tile, sums, factor, bias, limits, finish.code)
         store_first(out, j, words, min(tile.lanes, width - j))
-
-
-@kernel(forceinline=True)
-def _limits(tile, finish):
-    """What `finish.step_of` needs of the output's zero: three vectors.
-
-    Args:
-        tile: Tile
-        finish: WordFinish
-    """
-    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
-    return low, high, magic(tile, finish.zero)
 
 
 @kernel(forceinline=True)
@@ -260,7 +245,7 @@ def _joined(tile, sums, factor, bias, limits, code):
         tile: Tile
         sums: vectors: four of int32, corrections included
         factor, bias: vector: of float32
-        limits: vectors: see `_limits`
+        limits: vectors: see `finish.limits_of`
         code: int: number of the activation
     """
     return words_of_quartets(
@@ -279,7 +264,7 @@ def _step(tile, sums, factor, bias, limits, code):
         factor, bias, limits, code: any: as for `_joined`
     """
     value = act(tile, add(mul(to_floats(sums), factor), bias), code)
-    return step_of(tile, value, limits[0], limits[1], limits[2])
+    return step_of(tile, value, limits)
 
 
 @kernel

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..conv.epilogue import store_columns
 from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate_values, is_code
 from ..runtime.jit import kernel
 from ..vector.simd import add, larger, load, mul, shifted, smaller, splat, store, store_first
-from ..vector.transpose import store_transposed
 from ..vector.words import (
     add_ints,
     int_splat,
@@ -100,15 +100,26 @@ def value_of(tile, sums, correction, factor, bias, code):
 
 
 @kernel(forceinline=True)
-def step_of(tile, x, low, high, zero):
+def limits_of(tile, zero):
+    """What `step_of` needs of the number that stands for 0: three vectors.
+
+    Args:
+        tile: Tile
+        zero: int
+    """
+    return splat(tile, np.float32(-zero)), splat(tile, np.float32(255 - zero)), magic(tile, zero)
+
+
+@kernel(forceinline=True)
+def step_of(tile, x, limits):
     """What `words.to_steps` gives, of any float32; a NaN counts as the smallest. Returns a vector.
 
     Args:
         tile: Tile
-        x, low, high: vector: of float32: -zero and 255 - zero
-        zero: vector: see `words.magic`
+        x: vector: of float32
+        limits: vectors: see `limits_of`
     """
-    return to_steps(tile, smaller(larger(x, low), high), zero)
+    return to_steps(tile, smaller(larger(x, limits[0]), limits[1]), limits[2])
 
 
 @kernel
@@ -183,23 +194,22 @@ def _join_sums(tile, out, sums, width, count, corrections, singles, finish):
         corrections, singles, finish: any: as for `finish_rows`, of four filters
     """
     pitch, code = finish.pitch, finish.code
-    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
-    zero = magic(tile, finish.zero)
+    limits = limits_of(tile, finish.zero)
     ca, cb = int_splat(tile, np.int64(corrections[0])), int_splat(tile, np.int64(corrections[1]))
     cc, cd = int_splat(tile, np.int64(corrections[2])), int_splat(tile, np.int64(corrections[3]))
     fa, fb, fc, fd = splat(tile, singles[0]), splat(tile, singles[1]), splat(tile, singles[2]), splat(tile, singles[3])
     ba, bb = splat(tile, singles[pitch]), splat(tile, singles[pitch + 1])
     bc, bd = splat(tile, singles[pitch + 2]), splat(tile, singles[pitch + 3])
     for j in range(0, count, tile.lanes):
-        a = step_of(tile, value_of(tile, load_ints(tile, sums, j), ca, fa, ba, code), low, high, zero)
-        b = step_of(tile, value_of(tile, load_ints(tile, sums, width + j), cb, fb, bb, code), low, high, zero)
-        c = step_of(tile, value_of(tile, load_ints(tile, sums, 2 * width + j), cc, fc, bc, code), low, high, zero)
-        d = step_of(tile, value_of(tile, load_ints(tile, sums, 3 * width + j), cd, fd, bd, code), low, high, zero)
+        a = step_of(tile, value_of(tile, load_ints(tile, sums, j), ca, fa, ba, code), limits)
+        b = step_of(tile, value_of(tile, load_ints(tile, sums, width + j), cb, fb, bb, code), limits)
+        c = step_of(tile, value_of(tile, load_ints(tile, sums, 2 * width + j), cc, fc, bc, code), limits)
+        d = step_of(tile, value_of(tile, load_ints(tile, sums, 3 * width + j), cd, fd, bd, code), limits)
         store_up_to(tile, out, j, interleave(a, b, c, d), count)
 
 
 @kernel(forceinline=True)
-def _join_values(tile, out, x, width, count, inverse, zero_point):
+def _join_values(tile, out, x, width, count, inverse, zero):
     """Words of four rows of float32.
 
     Args:
@@ -209,15 +219,14 @@ def _join_values(tile, out, x, width, count, inverse, zero_point):
         width: int: a multiple of the lanes
         count: int: how many of each row
         inverse: float32: what they are multiplied by
-        zero_point: int
+        zero: int: the number that stands for 0
     """
-    low, high = splat(tile, np.float32(-zero_point)), splat(tile, np.float32(255 - zero_point))
-    zero, factor = magic(tile, zero_point), splat(tile, inverse)
+    limits, factor = limits_of(tile, zero), splat(tile, inverse)
     for j in range(0, count, tile.lanes):
-        a = step_of(tile, mul(load(tile, x, j), factor), low, high, zero)
-        b = step_of(tile, mul(load(tile, x, width + j), factor), low, high, zero)
-        c = step_of(tile, mul(load(tile, x, 2 * width + j), factor), low, high, zero)
-        d = step_of(tile, mul(load(tile, x, 3 * width + j), factor), low, high, zero)
+        a = step_of(tile, mul(load(tile, x, j), factor), limits)
+        b = step_of(tile, mul(load(tile, x, width + j), factor), limits)
+        c = step_of(tile, mul(load(tile, x, 2 * width + j), factor), limits)
+        d = step_of(tile, mul(load(tile, x, 3 * width + j), factor), limits)
         store_up_to(tile, out, j, interleave(a, b, c, d), count)
 
 
@@ -235,23 +244,17 @@ def finish_columns(tile, out, plane, first, sums, rows, count, singles, correcti
     code, lanes, filters, pitch = finish.code, tile.lanes, tile.filters, finish.pitch
     simple = keeps_scale(code)
     if simple and not finish.floats:
-        low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
-        zero = magic(tile, finish.zero)
+        limits = limits_of(tile, finish.zero)
         for v in range(0, filters, lanes):
             correction = load_ints(tile, corrections, v)
             factor, bias = load(tile, singles, v), load(tile, singles, pitch + v)
             for j in range(count):  # bytes lie where sums were that are read already
                 x = value_of(tile, load_ints(tile, sums, j * filters + v), correction, factor, bias, code)
-                store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, low, high, zero))
+                store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, limits))
     else:
         _columns_with_values(tile, sums, count, corrections, singles, finish)
     channels = rows if finish.floats else (rows + 3) // 4
-    for v in range(0, channels, lanes):
-        for j in range(0, count, lanes):
-            store_transposed(
-                tile, shifted(out, v * plane + j), plane, shifted(sums, j * filters + v), filters,
-                min(channels - v, lanes), min(count - j, lanes),
-            )  # fmt: skip
+    store_columns(tile, out, plane, sums, channels, count)
 
 
 @kernel
@@ -272,9 +275,8 @@ def _columns_with_values(tile, sums, count, corrections, singles, finish):
         activate_values(tile, sums, sums, count * filters, code)
     if finish.floats:
         return
-    low, high = splat(tile, np.float32(-finish.zero)), splat(tile, np.float32(255 - finish.zero))
-    zero, inverse = magic(tile, finish.zero), splat(tile, singles[2 * pitch])
+    limits, inverse = limits_of(tile, finish.zero), splat(tile, singles[2 * pitch])
     for j in range(count):
         for v in range(0, filters, lanes):
             x = mul(load(tile, sums, j * filters + v), inverse)
-            store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, low, high, zero))
+            store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, limits))

@@ -8,8 +8,8 @@ from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, any_unequal, load_between, mul, pointer, splat, store_first, sub
-from ..vector.words import add_ints, as_ints, byte_lanes, int_splat, interleave, load_ints, magic, to_floats
-from .finish import step_of
+from ..vector.words import add_ints, as_ints, byte_lanes, int_splat, interleave, load_ints, to_floats
+from .finish import limits_of, step_of
 
 BLOCK = 2048
 """Most pixels of a task."""
@@ -32,8 +32,7 @@ def quantize_int8(queue, out, notes, x, channels, cells, inverse, zero, tile):
         tile.words == 1 and 0 <= zero <= 255
     """
     parts = (cells + BLOCK - 1) // BLOCK
-    low, high = splat(tile, np.float32(-zero)), splat(tile, np.float32(255 - zero))
-    middle, factor = magic(tile, zero), splat(tile, inverse)
+    limits, factor = limits_of(tile, zero), splat(tile, inverse)
     while True:
         task = next_task(queue)
         if task < 0:
@@ -47,8 +46,8 @@ def quantize_int8(queue, out, notes, x, channels, cells, inverse, zero, tile):
             xc = _present(tile, x, c + 2, channels, cells, i, count)
             xd = _present(tile, x, c + 3, channels, cells, i, count)
             strange = add(strange, add(add(sub(xa, xa), sub(xb, xb)), add(sub(xc, xc), sub(xd, xd))))
-            a, b = step_of(tile, mul(xa, factor), low, high, middle), step_of(tile, mul(xb, factor), low, high, middle)
-            c_, d = step_of(tile, mul(xc, factor), low, high, middle), step_of(tile, mul(xd, factor), low, high, middle)
+            a, b = step_of(tile, mul(xa, factor), limits), step_of(tile, mul(xb, factor), limits)
+            c_, d = step_of(tile, mul(xc, factor), limits), step_of(tile, mul(xd, factor), limits)
             store_first(pointer(out, word * cells), i, interleave(a, b, c_, d), count)
         notes[task] = 1 if any_unequal(strange, strange) else 0
 
@@ -92,13 +91,13 @@ def dequantize_int8(queue, out, x, channels, cells, step, zero, tile):
         line, source = pointer(out, channel * cells), pointer(x, channel // 4 * cells)
         for i in range(first, min(first + BLOCK, cells), tile.lanes):
             count = min(tile.lanes, cells - i)
-            words = load_ints(tile, source, i) if count == tile.lanes else _some_ints(tile, source, i, count)
+            words = load_ints(tile, source, i) if count == tile.lanes else some_ints(tile, source, i, count)
             value = to_floats(add_ints(byte_lanes(tile, words, channel % 4), less))
             store_first(line, i, mul(value, factor), count)
 
 
 @kernel(forceinline=True)
-def _some_ints(tile, source, i, count):
+def some_ints(tile, source, i, count):
     """The first lanes of a vector of words; returns a vector of int32.
 
     Args:

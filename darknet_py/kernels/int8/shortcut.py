@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..layers.activations import activate_values
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import add, load, load_between, mul, pointer, shifted, splat, store, store_first
-from ..vector.words import add_ints, as_ints, byte_lanes, int_splat, interleave, magic, to_floats
-from .finish import act, keeps_scale, step_of
+from ..vector.simd import add, load, mul, pointer, shifted, splat, store, store_first
+from ..vector.words import add_ints, byte_lanes, int_splat, interleave, to_floats
+from .finish import act, keeps_scale, limits_of, step_of
+from .moves import some_ints
 
 BLOCK = 1024
 """Words of a task."""
@@ -40,8 +39,7 @@ def shortcut_int8(queue, out, x, added, third, fourth, values, count, words, fac
     if worker < 0:
         return
     own = pointer(values, worker * 4 * BLOCK)
-    inverse, zero, simple = splat(tile, factors[0]), magic(tile, zeros[0]), keeps_scale(code)
-    low, high = splat(tile, np.float32(-zeros[0])), splat(tile, np.float32(255 - zeros[0]))
+    inverse, limits, simple = splat(tile, factors[0]), limits_of(tile, zeros[0]), keeps_scale(code)
     while True:
         task = next_task(queue)
         if task < 0:
@@ -50,37 +48,25 @@ def shortcut_int8(queue, out, x, added, third, fourth, values, count, words, fac
         here = min(BLOCK, words - first)
         for i in range(0, here, tile.lanes):
             present = min(tile.lanes, here - i)
-            a, b = _words(tile, pointer(x, first), i, present), _words(tile, pointer(added, first), i, present)
+            a, b = some_ints(tile, pointer(x, first), i, present), some_ints(tile, pointer(added, first), i, present)
             for n in range(4):
                 value = add(_value(tile, a, n, zeros[1], factors[1]), _value(tile, b, n, zeros[2], factors[2]))
                 if count > 2:
-                    c = _words(tile, pointer(third, first), i, present)
+                    c = some_ints(tile, pointer(third, first), i, present)
                     value = add(value, _value(tile, c, n, zeros[3], factors[3]))
                 if count > 3:
-                    d = _words(tile, pointer(fourth, first), i, present)
+                    d = some_ints(tile, pointer(fourth, first), i, present)
                     value = add(value, _value(tile, d, n, zeros[4], factors[4]))
                 store(own, n * BLOCK + i, act(tile, value, code))
         if not simple:
             for n in range(4):
                 activate_values(tile, shifted(own, n * BLOCK), shifted(own, n * BLOCK), here, code)
         for i in range(0, here, tile.lanes):
-            p = step_of(tile, mul(load(tile, own, i), inverse), low, high, zero)
-            q = step_of(tile, mul(load(tile, own, BLOCK + i), inverse), low, high, zero)
-            r = step_of(tile, mul(load(tile, own, 2 * BLOCK + i), inverse), low, high, zero)
-            s = step_of(tile, mul(load(tile, own, 3 * BLOCK + i), inverse), low, high, zero)
+            p = step_of(tile, mul(load(tile, own, i), inverse), limits)
+            q = step_of(tile, mul(load(tile, own, BLOCK + i), inverse), limits)
+            r = step_of(tile, mul(load(tile, own, 2 * BLOCK + i), inverse), limits)
+            s = step_of(tile, mul(load(tile, own, 3 * BLOCK + i), inverse), limits)
             store_first(pointer(out, first), i, interleave(p, q, r, s), min(tile.lanes, here - i))
-
-
-@kernel(forceinline=True)
-def _words(tile, x, i, count):
-    """Some words; returns a vector of int32.
-
-    Args:
-        tile: Tile
-        x: float32*: words
-        i, count: int: the first one's number, and how many
-    """
-    return as_ints(load_between(tile, x, i, 0, count))
 
 
 @kernel(forceinline=True)

@@ -8,10 +8,8 @@ from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import even_lanes, load, load_between, pointer, store, store_first
+from ..vector.tile import UNMASKED
 from ..vector.words import larger_in
-
-UNMASKED = 4
-"""Most lanes of vectors whose rows' ends are taken value by value: longer ones come with fast masks."""
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 """-FLT_MAX: what Darknet's pooling sees outside of the image."""

@@ -69,7 +69,7 @@ def reorg(queue, out, x, c, h, w, stride, reverse):
         reverse: bool: small -> large
 
     Requires:
-        c >= stride * stride
+        c % (stride * stride) == 0
     """
     large_c = c // (stride * stride)
     while True:
@@ -114,8 +114,9 @@ def spread(out, x, channel, h, w, stride, change, scale):
     """One channel of an upsampling.
 
     Args:
-        out, x, h, w, stride: any: as for `upsample`
+        out, x: any: as for `upsample`
         channel: int: its number
+        h, w, stride: any: as for `upsample`
         change: kernel: what is made of a value with ``scale``, as `_times`
         scale: float32
     """

@@ -15,7 +15,7 @@ from llvmlite import binding, ir
 
 from ..runtime.later import intrinsic, types
 from ..runtime.processor import architecture_of, host
-from .llvm import INT32
+from .llvm import INT32, called
 from .tile import AVX2, BYTES, HALVES, SIGNED, SSE, UNSIGNED, Tile
 
 _BYTE, _HALF = ir.IntType(8), ir.IntType(16)
@@ -38,19 +38,13 @@ class Dots:
     products: Callable[[Any, Any, Any, Any], Any]
 
 
-def _called(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    signature = ir.FunctionType(result, [argument.type for argument in arguments])
-    function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
-    return builder.call(function, arguments)
-
-
 def _vpdpbusd(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
     """Which does not saturate."""
     lanes = sums.type.count
     # LLVM's own type for the operands changed with its version 22.
     operand = ir.VectorType(_BYTE, 4 * lanes) if binding.llvm_version_info[0] >= 22 else sums.type
     words = [builder.bitcast(each, operand) for each in (pixels, weights)]
-    return _called(builder, f"llvm.x86.avx512.vpdpbusd.{32 * lanes}", sums.type, [sums, *words])
+    return called(builder, f"llvm.x86.avx512.vpdpbusd.{32 * lanes}", sums.type, [sums, *words])
 
 
 _MADD = {4: "sse2.pmadd.wd", 8: "avx2.pmadd.wd", 16: "avx512.pmaddw.d.512"}
@@ -60,13 +54,13 @@ def _vpmaddwd(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
     """(``vpmaddubsw``, of bytes, saturates: it takes a third multiplication, or weights of 7 bits, to be exact.)"""
     lanes = sums.type.count
     words = [builder.bitcast(each, ir.VectorType(_HALF, 2 * lanes)) for each in (pixels, weights)]
-    return builder.add(sums, _called(builder, f"llvm.x86.{_MADD[lanes]}", sums.type, words))
+    return builder.add(sums, called(builder, f"llvm.x86.{_MADD[lanes]}", sums.type, words))
 
 
 def _arm(name: str) -> Callable[[Any, Any, Any, Any], Any]:
     def products(builder: Any, sums: Any, pixels: Any, weights: Any) -> Any:
         words = [builder.bitcast(each, ir.VectorType(_BYTE, 16)) for each in (pixels, weights)]
-        return _called(builder, f"llvm.aarch64.neon.{name}.v4i32.v16i8", sums.type, [sums, *words])
+        return called(builder, f"llvm.aarch64.neon.{name}.v4i32.v16i8", sums.type, [sums, *words])
 
     return products
 

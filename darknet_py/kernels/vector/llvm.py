@@ -49,9 +49,23 @@ def store_some(builder: Any, vector: Any, address: Any, mask: Any) -> None:
 
 
 def _masked(builder: Any, verb: str, vector: Any, result: Any, arguments: list[Any]) -> Any:
-    name = f"llvm.masked.{verb}.v{vector.count}f32.p0"
+    return declared(builder, f"llvm.masked.{verb}.v{vector.count}f32.p0", result, arguments)
+
+
+def declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    """A function of LLVM's or of the system, by its name and types."""
     module = builder.module
     return module.globals.get(name) or ir.Function(module, ir.FunctionType(result, arguments), name)
+
+
+def called(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    """What such a function gives of some values."""
+    return builder.call(declared(builder, name, result, [argument.type for argument in arguments]), arguments)
+
+
+def shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    """Lanes of ``a`` followed by ``b``, by their numbers."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(order)), order))
 
 
 def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
@@ -62,10 +76,7 @@ def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
 
 def fetch_line(builder: Any, address: Any) -> None:
     """Ask the second cache for the line at an address."""
-    module, name = builder.module, "llvm.prefetch.p0"
-    arguments = [address.type, INT32, INT32, INT32]
-    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
-    builder.call(function, [address, INT32(0), INT32(2), INT32(1)])  # for reading, second cache, data
+    called(builder, "llvm.prefetch.p0", ir.VoidType(), [address, INT32(0), INT32(2), INT32(1)])  # read, second, data
 
 
 def broadcast(builder: Any, value: Any, lanes: int) -> Any:
@@ -78,6 +89,4 @@ def broadcast(builder: Any, value: Any, lanes: int) -> Any:
 def fused_multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` in one rounding, lane by lane; only for processors that have it (`Tile.fused`)."""
     kind = "f32" if a.type.element == ir.FloatType() else "f64"
-    module, name = builder.module, f"llvm.fma.v{a.type.count}{kind}"
-    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(a.type, [a.type] * 3), name)
-    return builder.call(function, [a, b, c])
+    return called(builder, f"llvm.fma.v{a.type.count}{kind}", a.type, [a, b, c])

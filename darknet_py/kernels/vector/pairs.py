@@ -12,8 +12,8 @@ from typing import Any
 from llvmlite import binding, ir
 
 from ..runtime.later import intrinsic, types
-from ..runtime.processor import architecture_of, host
-from .llvm import INT32
+from .dots import enabled
+from .llvm import INT32, called
 from .simd import VectorType
 from .tile import PAIRS, Tile
 
@@ -40,9 +40,8 @@ _TYPED = binding.llvm_version_info[0] >= 16
 
 def has_bf16_products() -> bool:
     """Whether the processor that Numba compiles for multiplies bfloat16 two at a time, in vectors of any length."""
-    triple, _, features = host()
-    enabled = features.split(",")
-    return architecture_of(triple) == "x86-64" and "+avx512bf16" in enabled and "+avx512vl" in enabled
+    architecture, features = enabled()
+    return architecture == "x86-64" and {"avx512bf16", "avx512vl"} <= features
 
 
 def pair_tile(tile: Tile) -> Tile:
@@ -58,7 +57,7 @@ def dot_pairs(builder: Any, tile: Any, sums: Any, a: Any, b: Any) -> Any:
     lanes = sums.type.count
     operand = ir.VectorType(_Bfloat(), 2 * lanes) if _TYPED else ir.VectorType(INT32, lanes)
     arguments = [sums, builder.bitcast(a, operand), builder.bitcast(b, operand)]
-    return _called(builder, f"llvm.x86.avx512bf16.dpbf16ps.{32 * lanes}", sums.type, arguments)
+    return called(builder, f"llvm.x86.avx512bf16.dpbf16ps.{32 * lanes}", sums.type, arguments)
 
 
 def _rounded(builder: Any, first: Any, second: Any) -> Any:
@@ -66,13 +65,7 @@ def _rounded(builder: Any, first: Any, second: Any) -> Any:
     count = 2 * first.type.count
     result = ir.VectorType(_Bfloat() if _TYPED else _HALF, count)
     name = f"llvm.x86.avx512bf16.cvtne2ps2bf16.{16 * count}"
-    return builder.bitcast(_called(builder, name, result, [second, first]), ir.VectorType(_HALF, count))
-
-
-def _called(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
-    signature = ir.FunctionType(result, [argument.type for argument in arguments])
-    function = builder.module.globals.get(name) or ir.Function(builder.module, signature, name)
-    return builder.call(function, arguments)
+    return builder.bitcast(called(builder, name, result, [second, first]), ir.VectorType(_HALF, count))
 
 
 def joined(builder: Any, lower: Any, upper: Any) -> Any:

@@ -15,6 +15,10 @@ UNSIGNED, SIGNED, HALVES = range(3)
 numbers, of which a word has two, in two words."""
 
 
+UNMASKED = 4
+"""Most lanes of vectors whose part is slow to read or write: longer ones come with fast masks."""
+
+
 @compile_time
 @dataclass(frozen=True)
 class Tile:

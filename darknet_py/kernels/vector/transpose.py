@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
-from .llvm import INT, INT32, first_lanes, load_vector, store_some, store_vector
+from .llvm import INT, first_lanes, load_vector, shuffled, store_some, store_vector
 
 _UNMASKED = 8
 """Most lanes of vectors that are stored in parts of 4, 2 and 1 lanes: processors with longer ones have fast masks."""
@@ -66,9 +66,9 @@ def _transposed(builder: Any, columns: list[Any]) -> list[Any]:
     for q in quarters:
         a, b, c, d = columns[q : q + 4]
         for half in (0, 1):
-            left, right = _shuffled(builder, a, b, halves[half]), _shuffled(builder, c, d, halves[half])
+            left, right = shuffled(builder, a, b, halves[half]), shuffled(builder, c, d, halves[half])
             for row in (0, 1):
-                rows[2 * half + row].append(_shuffled(builder, left, right, pairs[row]))
+                rows[2 * half + row].append(shuffled(builder, left, right, pairs[row]))
     ordered = [_side_by_side(builder, row) for row in rows]
     return [ordered[r % 4][r // 4] for r in range(lanes)]
 
@@ -80,13 +80,9 @@ def _side_by_side(builder: Any, vectors: list[Any]) -> list[Any]:
     lanes = vectors[0].type.count
     split = [[i for q in range(first, 2 * lanes, 8) for i in range(q, q + 4)] for first in (0, 4)]
     couples = list(zip(vectors[::2], vectors[1::2], strict=True))
-    even, odd = ([_shuffled(builder, a, b, order) for a, b in couples] for order in split)
+    even, odd = ([shuffled(builder, a, b, order) for a, b in couples] for order in split)
     together = zip(_side_by_side(builder, even), _side_by_side(builder, odd), strict=True)
     return [vector for couple in together for vector in couple]
-
-
-def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(order)), order))
 
 
 def _store_parts(builder: Any, vectors: list[Any], places: list[Any], whole: Any, columns: Any) -> None:
@@ -104,7 +100,7 @@ def _store_parts(builder: Any, vectors: list[Any], places: list[Any], whole: Any
             first = 0
             for width in (8, 4, 2, 1):
                 if count & width:
-                    part = _shuffled(builder, vector, vector, list(range(first, first + width)))
+                    part = shuffled(builder, vector, vector, list(range(first, first + width)))
                     store_vector(builder, part, builder.gep(place, [INT(first)]))
                     first += width
         builder.ret_void()

@@ -13,7 +13,7 @@ from typing import Any
 from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
-from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, store_vector, zeros
+from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, shuffled, store_vector, zeros
 from .pairs import larger_pairs
 from .simd import VectorType
 from .tile import BYTES, FLOATS, PAIRS
@@ -226,7 +226,7 @@ def load_four(typingctx: Any, tile: Any, start: Any, i: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         four = load_vector(builder, builder.gep(args[1], [args[2]]), 4)
-        return _shuffled(builder, four, four, [lane % 4 for lane in range(lanes)])
+        return shuffled(builder, four, four, [lane % 4 for lane in range(lanes)])
 
     return VectorType(start.dtype, lanes)(tile, start, types.int64), codegen
 
@@ -244,12 +244,12 @@ def quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
         pairs: list[list[Any]] = []
         for half in (0, 8):  # the first or the last two words of four
             order = [16 * q + half + i + first for q in range(lanes // 4) for i in range(8) for first in (0, 4 * lanes)]
-            pairs.append([_as(builder, _shuffled(builder, parts[k], parts[k + 1], order), 16) for k in (0, 2)])
+            pairs.append([_as(builder, shuffled(builder, parts[k], parts[k + 1], order), 16) for k in (0, 2)])
         vectors = []
         for word in range(4):
             start = 4 * (word % 2)
             order = [8 * q + start + i + first for q in range(lanes // 4) for i in range(4) for first in (0, 2 * lanes)]
-            vectors.append(_as(builder, _shuffled(builder, pairs[word // 2][0], pairs[word // 2][1], order), 32))
+            vectors.append(_as(builder, shuffled(builder, pairs[word // 2][0], pairs[word // 2][1], order), 32))
         return context.make_tuple(builder, signature.return_type, vectors)
 
     return types.UniTuple(a, 4)(tile, a, b, c, d), codegen
@@ -264,9 +264,9 @@ def words_of_quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any)
         parts = [_as(builder, arg, 8) for arg in args[1:]]
         low = [16 * q + 4 * i + first for q in range(lanes // 4) for first in (0, 4 * lanes) for i in range(4)]
         spread = [low[i // 16 * 8 + i % 8] for i in range(4 * lanes)]  # the other half of each sixteen is of no use
-        left, right = (_as(builder, _shuffled(builder, parts[k], parts[k + 1], spread), 32) for k in (0, 2))
+        left, right = (_as(builder, shuffled(builder, parts[k], parts[k + 1], spread), 32) for k in (0, 2))
         order = [4 * q + i + first for q in range(lanes // 4) for first in (0, lanes) for i in (0, 1)]
-        whole = _shuffled(builder, left, right, order)
+        whole = shuffled(builder, left, right, order)
         return builder.bitcast(whole, ir.VectorType(ir.FloatType(), lanes))
 
     return VectorType(types.float32, lanes)(tile, a, b, c, d), codegen
@@ -284,9 +284,9 @@ def channels_of_quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: A
         vectors = []
         for channel in range(4):
             two = [q + channel + first for q in quarters for first in (0, lanes, 0, lanes)]
-            left, right = _shuffled(builder, a, b, two), _shuffled(builder, c, d, two)
+            left, right = shuffled(builder, a, b, two), shuffled(builder, c, d, two)
             order = [q + i + first for q in quarters for first in (0, lanes) for i in (0, 1)]
-            vectors.append(_shuffled(builder, left, right, order))
+            vectors.append(shuffled(builder, left, right, order))
         return context.make_tuple(builder, signature.return_type, vectors)
 
     return types.UniTuple(VectorType(types.float32, lanes), 4)(tile, a, b, c, d), codegen
@@ -296,7 +296,3 @@ def _as(builder: Any, vector: Any, bits: int) -> Any:
     """The same bytes as integers of so many bits."""
     width = 32 if vector.type.element == ir.FloatType() else vector.type.element.width
     return builder.bitcast(vector, ir.VectorType(ir.IntType(bits), vector.type.count * width // bits))
-
-
-def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(order)), order))

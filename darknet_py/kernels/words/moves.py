@@ -83,7 +83,7 @@ def reorg_words(queue, out, x, c, h, w, out_cells, size, stride, reverse):
         reverse: bool: small -> large
 
     Requires:
-        c >= stride * stride and c * h * w % out_cells == 0 and size in (1, 2)
+        c % (stride * stride) == 0 and c * h * w % out_cells == 0 and size in (1, 2)
     """
     large_c, cells = c // (stride * stride), h * w
     while True:

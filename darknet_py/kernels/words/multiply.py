@@ -65,6 +65,16 @@ def multiply_word_filters(tile, count, sums, fresh, weights, pixels, offsets, de
     multiply_words(tile, False, count, sums, fresh, weights, pixels, offsets, depth, ahead, step)
 
 
+@kernel(forceinline=True)
+def multiply_word_pixels(tile, way, vectors, sums, fresh, weights, pixels, offsets, depth):
+    """As `conv.convolution._multiply_rows`, whose other way words have not.
+
+    Args:
+        tile, way, vectors, sums, fresh, weights, pixels, offsets, depth: any
+    """
+    multiply_words(tile, True, vectors, sums, fresh, weights, pixels, offsets, depth, weights, 0)
+
+
 def _function(module: Any, tile: Tile, by_pixels: bool) -> Any:
     """The function that runs the loop for its first argument."""
 
