@@ -3,15 +3,17 @@
     python benchmarks/int8_accuracy.py --images FOLDER --net CFG WEIGHTS [--net ...] [--peers PYTHON] [--out FILE]
     python benchmarks/int8_accuracy.py --math bf16 ...
 
-The pictures are divided by a seed: some calibrate all engines (ours keeps a quarter of them to choose its layers in
+The pictures are divided by a seed: some calibrate all engines (ours keeps half of them to choose its layers in
 float32 by), the others are measured. The truth is what this engine finds in `ieee` with a probability from .25 on;
-PYTHON has openvino, nncf, onnxruntime and onnx. Prints the table of docs/int8.md or
-docs/number-formats.md; writes all figures as JSON.
+PYTHON has openvino, nncf, onnxruntime, onnx and sympy. Prints the table of docs/int8.md or
+docs/number-formats.md; writes all figures as JSON. What FILE has of the same pictures stays, but for the rows
+that were measured anew: `--engines` says which.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import subprocess
@@ -50,6 +52,8 @@ PEERS = {
     "bf16": (("OpenVINO bf16", "openvino", "bf16"),),
 }
 """By arithmetic: name, engine and method."""
+
+ENGINES = ("ours", "openvino", "onnxruntime")
 
 
 @contextmanager
@@ -112,11 +116,11 @@ class Measurement:
             inputs = np.stack([self.detector.prepare(load_image(path), view) for path in paths])
             np.save(self.folder / f"{name}.npy", inputs)
 
-    def peer(self, python: str, engine: str, method: str) -> Agreement:
-        """Another engine's; raises `subprocess.CalledProcessError` with its output if it does not work."""
+    def peer(self, python: str, engine: str, method: str) -> tuple[Agreement, dict[str, str]]:
+        """Another engine's, and its versions; raises `subprocess.CalledProcessError` with its output if it fails."""
         names = ("model.onnx", "calibration.npy", "inputs.npy", "outputs.npz")
         command = [python, str(ROOT / "benchmarks" / "int8_peers.py"), engine, *(str(self.folder / n) for n in names)]
-        subprocess.run([*command, "--method", method], check=True, capture_output=True, text=True)
+        printed = subprocess.run([*command, "--method", method], check=True, capture_output=True, text=True).stdout
         view = self.setting.view()
         found = []
         with np.load(self.folder / "outputs.npz") as arrays:
@@ -125,7 +129,7 @@ class Measurement:
             outputs = [activated(head, each[number]) for head, each in zip(self.network.heads, values, strict=True)]  # type: ignore[arg-type]
             size = pixels.shape[1], pixels.shape[0]
             found.append(Found.of(self.detector.boxes(outputs, size, view), size, self.setting))
-        return agreement(self.exact, found, self.network.classes)
+        return agreement(self.exact, found, self.network.classes), json.loads(printed.splitlines()[-1])
 
 
 def rows(results: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -153,22 +157,67 @@ def measure(
         engines: list[dict[str, Any]] = []
         how = Asked(seed=asked.seed, wanted=asked.agreement)
         own = measurement.own(how) if get_arithmetic(asked.math).calibrated else measurement.plain(asked.math)
-        for name, found, more in own if not asked.peers_only else ():
+        for name, found, more in own if "ours" in asked.engines else ():
             engines.append({"name": name, "agreement": found.as_json(), **more})
             print(name, found, file=sys.stderr)
-        if asked.peers:
+        peers = [peer for peer in PEERS[asked.math] if asked.peers and peer[1] in asked.engines]
+        if peers:
             measurement.prepare_peers()
-        for name, engine, method in PEERS[asked.math] if asked.peers else ():
+        for name, engine, method in peers:
             try:
                 with told(len(files[0]), name):
-                    found = measurement.peer(asked.peers, engine, method)
-                engines.append({"name": name, "agreement": found.as_json()})
+                    found, versions = measurement.peer(asked.peers, engine, method)
+                engines.append({"name": name, "agreement": found.as_json(), "versions": versions})
                 print(name, found, file=sys.stderr)
             except subprocess.CalledProcessError as error:
                 last = error.stderr.strip().splitlines()[-1:] or ["failed"]
                 engines.append({"name": name, "error": last[0][:200]})
                 print(name, last, file=sys.stderr)
     return {"network": Path(weights).stem, "engines": engines}
+
+
+def identity(parts: Sequence[Sequence[Path]]) -> list[str]:
+    """A hash of each part's pictures, in their order: figures of other pictures do not belong into one table."""
+    hashes = []
+    for part in parts:
+        total = hashlib.sha256()
+        for path in part:
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+        hashes.append(total.hexdigest())
+    return hashes
+
+
+def merged(network: dict[str, Any], older: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The older results with one network's new rows in place of its rows of the same engines."""
+    named = [result for result in older if result["network"] == network["network"]]
+    new = [engine["name"] for engine in network["engines"]]
+    ours = any(name.startswith("darknet-py") for name in new)
+    kept = [engine for result in named for engine in result["engines"] if engine["name"] not in new]
+    kept = [engine for engine in kept if not (ours and engine["name"].startswith("darknet-py"))]
+    order = ["darknet-py", "OpenVINO", "ONNX"]
+    engines = sorted([*network["engines"], *kept], key=lambda engine: order.index(engine["name"].split()[0]))
+    result = {"network": network["network"], "engines": engines}
+    if not named:
+        return [*older, result]
+    return [result if each in named else each for each in older]
+
+
+def older_results(out: Path, pictures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the file has, or nothing; ends the program if it is of other pictures."""
+    if not out.exists():
+        return []
+    document = json.loads(out.read_text())
+    if any(document.get(key) != value for key, value in pictures.items()):
+        sys.exit(f"{out}: is of other pictures: name another file with --out, or remove it")
+    return list(document["results"])
+
+
+def some_engines(words: str) -> list[str]:
+    """``ours,openvino`` as a list."""
+    chosen = words.split(",")
+    if not set(chosen) <= set(ENGINES):
+        raise argparse.ArgumentTypeError(f"engines are {', '.join(ENGINES)}")
+    return chosen
 
 
 def main() -> None:
@@ -178,8 +227,8 @@ def main() -> None:
     parser.add_argument("--net", nargs=2, action="append", required=True, metavar=("CFG", "WEIGHTS"))
     parser.add_argument("--math", choices=PEERS, default="int8")
     parser.add_argument("--peers", metavar="PYTHON", default="")
-    parser.add_argument("--peers-only", action="store_true")
-    parser.add_argument("--calibrating", type=int, default=128, help="pictures to calibrate with")
+    parser.add_argument("--engines", type=some_engines, default=list(ENGINES), help=",".join(ENGINES))
+    parser.add_argument("--calibrating", type=int, default=120, help="pictures to calibrate with")
     parser.add_argument("--agreement", type=float, default=0.9)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="[default: benchmarks/results/MATH_accuracy.json]")
@@ -188,18 +237,12 @@ def main() -> None:
     files = sorted(path for path in asked.images.iterdir() if path.suffix in (".jpg", ".png"))
     random.Random(asked.seed).shuffle(files)
     divided = files[: asked.calibrating], files[asked.calibrating :]
-    results = []
+    pictures = {"pictures": [len(each) for each in divided], "sha256": identity(divided)}
+    results = older_results(asked.out, pictures)
     for cfg, weights in asked.net:
-        results.append(measure(cfg, weights, divided, asked))
-        machine = describe_machine()
-        asked.out.write_text(
-            json.dumps(
-                {"machine": machine, "pictures": [len(each) for each in divided], "results": results},
-                indent=1,
-                default=str,
-            )
-            + "\n"
-        )
+        results = merged(measure(cfg, weights, divided, asked), results)
+        document = {"machine": describe_machine(), **pictures, "results": results}
+        asked.out.write_text(json.dumps(document, indent=1, default=str) + "\n")
     print("\n".join(rows(results)))
 
 

@@ -6,14 +6,17 @@
 
 For a Python that has openvino and nncf, or onnxruntime and onnx. Both with the settings that their documentation
 gives for detectors: NNCF's preset "mixed" (activations with zero points), ONNX Runtime's static quantisation per
-channel with MinMax or, by --method, Percentile or Entropy. The outputs are arrays out0, out1, ...
+channel with MinMax or, by --method, Percentile or Entropy. The outputs are arrays out0, out1, ... The last line printed
+has the versions, as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +87,8 @@ def main() -> None:
         run(asked.model, np.load(asked.calibration, mmap_mode="r"), np.load(asked.inputs, mmap_mode="r"), asked.method)
     )
     np.savez(asked.outputs, **{f"out{i}": np.stack([each[i] for each in found]) for i in range(len(found[0]))})
+    packages = ["openvino", *(["nncf"] if asked.method != "bf16" else [])] if run is run_openvino else ["onnxruntime"]
+    print(json.dumps({package: version(package) for package in packages}))
 
 
 if __name__ == "__main__":
