@@ -92,6 +92,11 @@ NETS = {
         3, 16, 16, conv(8, activation="elu"), "maxpool size=2 stride=2", conv(8, activation="tanh"),
         "shortcut from=-2 activation=elu", conv(12, 1), "route layers=-1,-3", conv(8, 1, activation="selu"), conv(4, 1),
     ),
+    "handed on": net(
+        3, 16, 16, "dropout", conv(8, activation="elu"), "dropout", conv(8), "dropout", conv(8, activation="tanh"),
+        "route layers=-1", conv(8, 1, activation="selu"), "route layers=-1 groups=2 group_id=1", conv(8), "empty",
+        conv(4, 1),
+    ),
 }  # fmt: skip
 
 
