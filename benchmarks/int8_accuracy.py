@@ -46,6 +46,7 @@ from darknet_py.parameters import load_parameters  # noqa: E402
 PEERS = {
     "int8": (
         ("OpenVINO int8 (NNCF)", "openvino", ""),
+        ("OpenVINO int8 (NNCF), rest in float32", "openvino", "f32"),
         ("ONNX Runtime int8 (MinMax)", "onnxruntime", "MinMax"),
         ("ONNX Runtime int8 (Percentile)", "onnxruntime", "Percentile"),
     ),

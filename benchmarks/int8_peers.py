@@ -1,6 +1,7 @@
 """Quantises an ONNX model to 8 bits with another engine's own tools, and runs it (called by `int8_accuracy.py`).
 
-(With the method "bf16" OpenVINO runs it in bfloat16 instead.)
+(With the method "bf16" OpenVINO runs it in bfloat16 instead. What it does not compute in integers it computes in
+bfloat16 by itself where the processor has that, and with the method "f32" in float32.)
 
     python benchmarks/int8_peers.py openvino|onnxruntime MODEL.onnx CALIBRATION.npy INPUTS.npy OUTPUTS.npz
 
@@ -28,16 +29,19 @@ def run_openvino(model: Path, calibration: Any, inputs: Any, method: str) -> Ite
     import openvino
 
     core = openvino.Core()
+    settings = {"PERFORMANCE_HINT": "LATENCY"}
     if method == "bf16":
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16"}
+        settings["INFERENCE_PRECISION_HINT"] = "bf16"
         yield from _answers(core.compile_model(core.read_model(str(model)), "CPU", settings), inputs)
         return
     import nncf
 
     data = nncf.Dataset([x[None] for x in calibration])
-    preset = nncf.QuantizationPreset(method or "mixed")
+    preset = nncf.QuantizationPreset("mixed")
     quantised = nncf.quantize(core.read_model(str(model)), data, preset=preset, subset_size=len(calibration))
-    yield from _answers(core.compile_model(quantised, "CPU", {"PERFORMANCE_HINT": "LATENCY"}), inputs)
+    if method:
+        settings["INFERENCE_PRECISION_HINT"] = method
+    yield from _answers(core.compile_model(quantised, "CPU", settings), inputs)
 
 
 def _answers(compiled: Any, inputs: Any) -> Iterator[list[Any]]:
