@@ -38,10 +38,11 @@ from darknet_py.detector import Detector  # noqa: E402
 from darknet_py.evaluate.found import Found  # noqa: E402
 from darknet_py.export.onnx import to_onnx  # noqa: E402
 from darknet_py.image.load import load_image  # noqa: E402
-from darknet_py.layers import Yolo  # noqa: E402
+from darknet_py.layers import Convolutional, Yolo  # noqa: E402
 from darknet_py.network import read_network  # noqa: E402
 from darknet_py.numeric.arithmetic import get_arithmetic  # noqa: E402
 from darknet_py.parameters import load_parameters  # noqa: E402
+from darknet_py.plan.formats import formats_of  # noqa: E402
 
 PEERS = {
     "int8": (
@@ -93,13 +94,16 @@ class Measurement:
     def plain(self, math: str) -> Iterator[tuple[str, Agreement, dict[str, Any]]]:
         """Ours, where nothing is calibrated."""
         detector = Detector(self.network, self.parameters, math=math)
-        yield f"darknet-py {math}", agreement(self.exact, look(detector, self.pictures), self.network.classes), {}
+        narrow = formats_of(self.network, get_arithmetic(math, self.network.dialect)).computed
+        convolutions = [layer.index for layer in self.network.layers if isinstance(layer, Convolutional)]
+        more = {"narrow": [len(narrow & set(convolutions)), len(convolutions)]}
+        yield f"darknet-py {math}", agreement(self.exact, look(detector, self.pictures), self.network.classes), more
 
     def own(self, asked: Asked) -> Iterator[tuple[str, Agreement, dict[str, Any]]]:
         """Ours, calibrated here: with the layers in float32 that it chooses, and with as few as can be."""
-        divided = Pictures.divide(self.calibrating, asked.seed)
+        halves = Pictures.divide(self.calibrating, asked.seed)
         calibrator = Calibrator(self.detector, self.parameters, asked, told)
-        calibration, report = calibrator.run(divided, load_image)
+        calibration, report = calibrator.run(halves, load_image)
         both = {"darknet-py int8": calibration, "darknet-py int8, --agreement 0": calibrator.unchosen}
         if calibrator.unchosen.quantization.floats == calibration.quantization.floats:
             both.popitem()
@@ -135,7 +139,8 @@ class Measurement:
 
 def rows(results: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The table in Markdown."""
-    yield "| network | engine | mAP@.5 | mAP@.5:.95 | objects | lost | found besides | layers in float32 |"
+    last = "convolutions in it" if any("narrow" in e for r in results for e in r["engines"]) else "layers in float32"
+    yield f"| network | engine | mAP@.5 | mAP@.5:.95 | objects | lost | found besides | {last} |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|"
     for result in results:
         for engine in result["engines"]:
@@ -145,12 +150,11 @@ def rows(results: Sequence[dict[str, Any]]) -> Iterator[str]:
                 if own
                 else f"{engine['error']} | | | | "
             )
-            yield f"| {result['network']} | {engine['name']} | {figures} | {len(engine.get('floats', [])) or ''} |"
+            count = len(engine.get("floats", [])) or " of ".join(map(str, engine.get("narrow", [])))
+            yield f"| {result['network']} | {engine['name']} | {figures} | {count} |"
 
 
-def measure(
-    cfg: str, weights: str, files: tuple[Sequence[Path], Sequence[Path]], asked: argparse.Namespace
-) -> dict[str, Any]:
+def measure(cfg: str, weights: str, files: Parts, asked: argparse.Namespace) -> dict[str, Any]:
     """All engines on one network."""
     print(Path(weights).name, file=sys.stderr)
     with tempfile.TemporaryDirectory() as temporary:
@@ -177,15 +181,25 @@ def measure(
     return {"network": Path(weights).stem, "engines": engines}
 
 
-def identity(parts: Sequence[Sequence[Path]]) -> list[str]:
-    """A hash of each part's pictures, in their order: figures of other pictures do not belong into one table."""
+Parts = tuple[list[Path], list[Path]]
+
+
+def divided(folder: Path, calibrating: int, seed: int) -> Parts:
+    """The pictures to calibrate with, and the others."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+    random.Random(seed).shuffle(files)
+    return files[:calibrating], files[calibrating:]
+
+
+def picture_identity(parts: Parts) -> dict[str, Any]:
+    """Counts and hashes of the parts, in their order: figures of other pictures do not belong into one table."""
     hashes = []
     for part in parts:
         total = hashlib.sha256()
         for path in part:
             total.update(hashlib.sha256(path.read_bytes()).digest())
         hashes.append(total.hexdigest())
-    return hashes
+    return {"pictures": [len(part) for part in parts], "sha256": hashes}
 
 
 def merged(network: dict[str, Any], older: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -235,13 +249,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="[default: benchmarks/results/MATH_accuracy.json]")
     asked = parser.parse_args()
     asked.out = asked.out or ROOT / f"benchmarks/results/{asked.math}_accuracy.json"
-    files = sorted(path for path in asked.images.iterdir() if path.suffix in (".jpg", ".png"))
-    random.Random(asked.seed).shuffle(files)
-    divided = files[: asked.calibrating], files[asked.calibrating :]
-    pictures = {"pictures": [len(each) for each in divided], "sha256": identity(divided)}
+    parts = divided(asked.images, asked.calibrating, asked.seed)
+    pictures = picture_identity(parts)
     results = older_results(asked.out, pictures)
     for cfg, weights in asked.net:
-        results = merged(measure(cfg, weights, divided, asked), results)
+        results = merged(measure(cfg, weights, parts, asked), results)
         document = {"machine": describe_machine(), **pictures, "results": results}
         asked.out.write_text(json.dumps(document, indent=1, default=str) + "\n")
     print("\n".join(rows(results)))
