@@ -15,11 +15,15 @@ import numpy as np
 from ..layers.activations import LEAKY
 from ..runtime.jit import kernel
 from ..vector.simd import (
+    add,
     any_near_zero,
+    any_unsure,
     even_lanes,
     first_of,
+    fma,
     larger,
     load,
+    mul,
     negated,
     odd_lanes,
     shifted,
@@ -27,9 +31,10 @@ from ..vector.simd import (
     splat,
     store,
     store_first,
+    sub,
     where_negative,
 )  # fmt: skip
-from .activation import activated, has_vector_form
+from .activation import LEAKY_HIGH, LEAKY_LOW, activated, has_vector_form
 from .epilogue import (
     activate_columns,
     before_activation,
@@ -115,17 +120,86 @@ def pool_pixels(tile, out, plane, sums, rows, squares, singles, doubles, finish)
         finish: Finish
     """
     width = (squares.count + tile.lanes - 1) // tile.lanes * tile.lanes
-    alike = _all_alike(squares, finish)
+    alike, orders, code = _all_alike(squares, finish), shifted(singles, 6 * finish.pitch), finish.code
+    quick = tile.fused and not tile.contract and finish.normalize and code == LEAKY and finish.divided == 0
     for r in range(rows):
         repeat_last(sums, squares)
-        order = singles[r + 6 * finish.pitch] if alike else np.float32(0)
-        if order == 0:
-            _pool_values(tile, out, sums, 0, squares, shifted(singles, r), shifted(doubles, r), finish)
-        elif finish.code == LEAKY:
-            _pool_sums(tile, out, sums, order, squares, shifted(singles, r), shifted(doubles, r), finish, LEAKY)
-        else:
-            _pool_sums(tile, out, sums, order, squares, shifted(singles, r), shifted(doubles, r), finish, finish.code)
+        done = 0
+        if alike and quick:
+            done = _pool_quickly(tile, out, sums, orders[r], squares, shifted(singles, r), finish.pitch)
+        elif alike and tile.contract and not finish.normalize and code == LEAKY:
+            done = _pool_sums(
+                tile, out, sums, orders[r], squares, shifted(singles, r), shifted(doubles, r), finish, 0, LEAKY
+            )
+        if done < squares.number:
+            _pool_slowly(tile, out, sums, done, alike, squares, shifted(singles, r), shifted(doubles, r), finish)
         sums, out = shifted(sums, width), shifted(out, plane)
+
+
+@kernel(forceinline=True)
+def _pool_quickly(tile, out, sums, order, squares, singles, pitch):
+    """One filter of `pool_pixels`, batch normalisation and leaky, where no lane needs care; returns the squares done.
+
+    A quotient that two products enclose is sure (`epilogue._quotient`), and a value that is not about 0 has no twin of
+    another sign, nor a product that is a denormal number (`activation._leaky`): one question for all of that.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        sums: float32*
+        order: float32
+        squares: Squares
+        singles: float32*: the filter's
+        pitch: int: of `Finish`
+    """
+    mean, scale, bias = splat(tile, singles[0]), splat(tile, singles[pitch]), splat(tile, singles[2 * pitch])
+    near, below = splat(tile, singles[3 * pitch]), splat(tile, singles[4 * pitch])
+    above, lower = splat(tile, singles[5 * pitch]), shifted(sums, squares.below)
+    high, low = splat(tile, LEAKY_HIGH), splat(tile, LEAKY_LOW)
+    for j in range(0, squares.number, tile.lanes):
+        x = sub(_of_sums(tile, sums, lower, 2 * j, order), mean)
+        x, other = fma(x, near, mul(x, below)), fma(x, near, mul(x, above))
+        y = add(mul(x, scale), bias)
+        if order == 0 or any_unsure(x, other, y, splat(tile, NEAR_ZERO)):
+            return j
+        y = where_negative(y, fma(y, high, mul(y, low)), y)
+        store_up_to(tile, out, j, larger(y, splat(tile, LOWEST)), squares.number)
+    return squares.number
+
+
+@kernel(forceinline=True)
+def _of_sums(tile, upper, lower, i, order):
+    """The sums that become the largest values, as `of_pixels`.
+
+    Args:
+        tile, upper, lower, i: any: as for `of_pixels`
+        order: float32: of the filter
+    """
+    if order < 0:
+        return of_pixels(tile, smaller, upper, lower, i, splat(tile, np.float32(np.inf)))
+    return of_pixels(tile, larger, upper, lower, i, splat(tile, np.float32(-np.inf)))
+
+
+@kernel
+def _pool_slowly(tile, out, sums, done, alike, squares, singles, doubles, finish):
+    """One filter of `pool_pixels`, on any way.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        sums: updated float32*
+        done: int: squares that are done
+        alike: bool: see `_all_alike`
+        squares: Squares
+        singles, doubles: float32*: the filter's; doubles: float64
+        finish: any: `Finish`, or another with its fields
+    """
+    if alike:
+        done = _pool_sums(
+            tile, out, sums, singles[6 * finish.pitch], squares, singles, doubles, finish, finish.normalize, finish.code
+        )
+    if done < squares.number:
+        _pool_values(tile, out, sums, done, squares, singles, doubles, finish)
 
 
 @kernel(forceinline=True)
@@ -155,31 +229,27 @@ def repeat_last(sums, squares):
 
 
 @kernel(forceinline=True)
-def _pool_sums(tile, out, sums, order, squares, singles, doubles, finish, code):
-    """One filter of `pool_pixels`, whose order is certain.
+def _pool_sums(tile, out, sums, order, squares, singles, doubles, finish, normalize, code):
+    """One filter of `pool_pixels`, up to a vector of which all sums have to be finished; returns the squares done.
 
     Args:
         tile: Tile
         out: written float32*
-        sums: updated float32*
+        sums: float32*
         order: float32
         squares: Squares
         singles, doubles: float32*: the filter's; doubles: float64
         finish: any: `Finish`, or another with its fields
-        code: int: its code
+        normalize, code: int: its fields
     """
-    numbers = numbers_of_filter(tile, singles, doubles, finish.pitch)
-    lower, none = shifted(sums, squares.below), splat(tile, np.float32(np.inf))
+    numbers, lower = numbers_of_filter(tile, singles, doubles, finish.pitch), shifted(sums, squares.below)
     for j in range(0, squares.number, tile.lanes):
-        if order > 0:
-            x = of_pixels(tile, larger, sums, lower, 2 * j, negated(none))
-        else:
-            x = of_pixels(tile, smaller, sums, lower, 2 * j, none)
-        x = before_activation(tile, x, numbers, finish.normalize, tile.lanes if finish.divided else 0)
-        if not tile.contract and any_near_zero(x, splat(tile, NEAR_ZERO)):
-            _pool_values(tile, out, sums, j, squares, singles, doubles, finish)
-            return
+        x = _of_sums(tile, sums, lower, 2 * j, order)
+        x = before_activation(tile, x, numbers, normalize, tile.lanes if finish.divided else 0)
+        if order == 0 or (not tile.contract and any_near_zero(x, splat(tile, NEAR_ZERO))):
+            return j
         store_up_to(tile, out, j, larger(activated(tile, x, code), splat(tile, LOWEST)), squares.number)
+    return squares.number
 
 
 @kernel

@@ -262,6 +262,19 @@ any_beyond = _compared(
 
 
 @intrinsic
+def any_unsure(typingctx: Any, a: Any, b: Any, x: Any, limit: Any) -> Any:
+    """Whether some lane has ``a != b`` (a nan is unequal to all), or ``x`` within -limit .. limit."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        a, b, x, limit = args
+        within = builder.and_(builder.fcmp_ordered("<=", x, limit), builder.fcmp_ordered(">=", x, builder.fneg(limit)))
+        mask, bits = builder.or_(within, builder.fcmp_unordered("!=", a, b)), ir.IntType(x.type.count)
+        return builder.icmp_unsigned("!=", builder.bitcast(mask, bits), bits(0))
+
+    return types.boolean(a, b, x, limit), codegen
+
+
+@intrinsic
 def negated(typingctx: Any, a: Any) -> Any:
     """``-a``, lane by lane."""
 
