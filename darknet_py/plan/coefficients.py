@@ -45,7 +45,8 @@ def order(singles: Floats, deviations: Doubles | None) -> Floats:
         certain &= np.isfinite(mean) & np.isfinite(scale) & (np.abs(scale) >= np.finfo(np.float32).tiny)
         certain &= np.isfinite(deviations) & (deviations > 0)
         signs = np.sign(scale)
-    return np.where(certain, signs, np.float32(0))
+    result: Floats = np.where(certain, signs, np.float32(0))
+    return result
 
 
 def enclose(divisor: Doubles, mean: Floats) -> Floats:
