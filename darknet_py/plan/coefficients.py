@@ -40,11 +40,13 @@ def order(singles: Floats, deviations: Doubles | None) -> Floats:
     to which denormal ones may be rounded, makes NaN of infinity, and so do numbers that are not finite.
     """
     mean, scale, bias = singles[:3]
-    certain = np.isfinite(bias)
-    if deviations is None:
-        return certain.astype(np.float32)
-    certain &= np.isfinite(mean) & np.isfinite(scale) & (np.abs(scale) >= np.finfo(np.float32).tiny)
-    return np.where(certain & np.isfinite(deviations) & (deviations > 0), np.sign(scale), 0).astype(np.float32)
+    certain, signs = np.isfinite(bias), np.ones_like(scale)
+    if deviations is not None:
+        certain &= np.isfinite(mean) & np.isfinite(scale) & (np.abs(scale) >= np.finfo(np.float32).tiny)
+        certain &= np.isfinite(deviations) & (deviations > 0)
+        signs = np.sign(scale)
+    result: Floats = np.where(certain, signs, np.float32(0))
+    return result
 
 
 def enclose(divisor: Doubles, mean: Floats) -> Floats:

@@ -90,7 +90,7 @@ def pool_rows(tile, out, plane, sums, rows, squares, singles, doubles, finish):
         tile, out, plane, sums, rows, squares, singles, doubles: any: as for `conv.pool.pool_pixels`
         finish: PairFinish
     """
-    lanes, width = tile.lanes, (squares.count + tile.lanes - 1) // tile.lanes * tile.lanes
+    lanes, width = tile.lanes, (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
     pool.pool_pixels(tile, sums, width, sums, rows, squares, singles, doubles, finish)
     for r in range(0, rows, 2):
         for j in range(0, squares.number, lanes):

@@ -56,14 +56,14 @@ class Squares(NamedTuple):
         first: number of the upper row's first pixel in a channel of the convolution's output.
         next: pixels from a row to the next one.
         below: where the lower row's sums lie, seen from the upper row's; 0: there is no lower row.
-        count: pixels of each row; if their number is odd, the last square reaches beyond them.
+        width: pixels of each row; if their number is odd, the last square reaches beyond them.
         number: squares.
     """
 
     first: int
     next: int
     below: int
-    count: int
+    width: int
     number: int
 
 
@@ -112,14 +112,14 @@ def pool_pixels(tile, out, plane, sums, rows, squares, singles, doubles, finish)
         out: written float32*: (rows, plane) at the block's first filter and square; may be sums, if plane is the
             distance of two filters there
         plane: int: values of a channel of the output
-        sums: updated float32*: (rows, squares.count rounded up to whole vectors), twice, are overwritten; two vectors
+        sums: updated float32*: (rows, squares.width rounded up to whole vectors), twice, are overwritten; two vectors
             behind each of them are read
         rows: int: filters
         squares: Squares
         singles, doubles: float32*: see `Finish`, from the block's first filter on; doubles: float64
         finish: Finish
     """
-    width = (squares.count + tile.lanes - 1) // tile.lanes * tile.lanes
+    width = (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
     alike, orders, code = _all_alike(squares, finish), shifted(singles, 6 * finish.pitch), finish.code
     quick = tile.fused and not tile.contract and finish.normalize and code == LEAKY and finish.divided == 0
     for r in range(rows):
@@ -210,7 +210,7 @@ def _all_alike(squares, finish):
         squares: Squares
         finish: any: `Finish`, or another with its fields
     """
-    end = squares.first + squares.next + squares.count
+    end = squares.first + squares.next + squares.width
     return has_vector_form(finish.code) and (finish.divided == 0 or end < finish.divided)
 
 
@@ -222,7 +222,7 @@ def repeat_last(sums, squares):
         sums: updated float32*: a filter's
         squares: Squares
     """
-    count = squares.count
+    count = squares.width
     if count % 2:
         sums[count] = sums[count - 1]
         sums[squares.below + count] = sums[squares.below + count - 1]
@@ -265,7 +265,7 @@ def _pool_values(tile, out, sums, j, squares, singles, doubles, finish):
         singles, doubles: float32*: the filter's; doubles: float64
         finish: any: `Finish`, or another with its fields
     """
-    count = (squares.count + 1) // 2 * 2 - 2 * j
+    count = (squares.width + 1) // 2 * 2 - 2 * j
     first, row = squares.first + 2 * j, shifted(sums, 2 * j)
     finish_pixels(tile, row, 0, first, row, 1, count, singles, doubles, finish)
     if squares.below != 0:
@@ -299,7 +299,7 @@ def pool_filters(tile, out, plane, sums, rows, squares, singles, doubles, finish
 
     Args:
         tile, out, plane: any: as for `pool_pixels`
-        sums: updated float32*: (squares.count, filters), twice, are overwritten; what lies behind them is read
+        sums: updated float32*: (squares.width, filters), twice, are overwritten; what lies behind them is read
         rows, squares, singles, doubles, finish: any: as for `pool_pixels`
     """
     pool_columns(tile, sums, rows, squares, singles, doubles, finish)
@@ -314,10 +314,10 @@ def pool_columns(tile, sums, rows, squares, singles, doubles, finish):
         tile, sums, rows, squares, singles, doubles, finish: any: as for `pool_filters`
     """
     if not _all_alike(squares, finish):
-        activate_columns(tile, squares.first, sums, rows, squares.count, singles, doubles, finish)
+        activate_columns(tile, squares.first, sums, rows, squares.width, singles, doubles, finish)
         if squares.below != 0:
             lower, first = shifted(sums, squares.below), squares.first + squares.next
-            activate_columns(tile, first, lower, rows, squares.count, singles, doubles, finish)
+            activate_columns(tile, first, lower, rows, squares.width, singles, doubles, finish)
     for v in range(0, rows, tile.lanes):
         column = shifted(sums, v)
         repeat_last_column(tile, column, squares)
@@ -334,11 +334,11 @@ def repeat_last_column(tile, sums, squares):
 
     Args:
         tile: Tile
-        sums: updated float32*: (squares.count + 1, filters), twice
+        sums: updated float32*: (squares.width + 1, filters), twice
         squares: Squares
     """
-    if squares.count % 2:
-        last = shifted(sums, squares.count * tile.filters)
+    if squares.width % 2:
+        last = shifted(sums, squares.width * tile.filters)
         store(last, 0, load(tile, last, -tile.filters))
         store(last, squares.below, load(tile, last, squares.below - tile.filters))
 
@@ -350,7 +350,7 @@ def of_filters(tile, better, sums, s, squares, worst):
     Args:
         tile: Tile
         better: kernel: as for `of_pixels`
-        sums: float32*: (squares.count, filters), twice
+        sums: float32*: (squares.width, filters), twice
         s: int
         squares: Squares
         worst: vector

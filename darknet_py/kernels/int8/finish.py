@@ -285,7 +285,7 @@ def pool_rows(tile, out, plane, sums, rows, squares, singles, corrections, finis
         squares: Squares
         singles, corrections, finish: any: as for `finish_rows`
     """
-    width, count, source = whole_vectors(tile, squares.count), squares.number, sums
+    width, count, source = whole_vectors(tile, squares.width), squares.number, sums
     least = word_splat(tile, LEAST)
     for r in range((rows + 3) // 4 * 4):
         repeat_last(source, squares)
@@ -313,7 +313,7 @@ def pool_columns(tile, out, plane, sums, rows, squares, singles, corrections, fi
 
     Args:
         tile, out, plane: any: as for `pool_rows`
-        sums: updated float32*: int32 (squares.count, filters), twice, are overwritten; what lies behind them is read
+        sums: updated float32*: int32 (squares.width, filters), twice, are overwritten; what lies behind them is read
         rows, squares, singles, corrections, finish: any: as for `pool_rows`
     """
     for v in range(0, tile.filters, tile.lanes):
