@@ -118,21 +118,43 @@ def depthwise_int8(
         own, correction, single = (
             pointer(weights, word * offsets.size), pointer(corrections, 4 * word), pointer(singles, 4 * word)
         )  # fmt: skip
-        fours, present = offsets.size // 4, min(4, channels - first) if finish.floats else 4
-        simple = keeps_scale(finish.code) and not finish.floats
-        if simple and shape.size == 3 and shape.stride == 1:
-            _slide(tile, target, frame, own, rows, shape.out_w, strip.row, correction, single, finish)
+        if keeps_scale(finish.code) and not finish.floats:
+            make_rows(
+                tile, target, frame, own, pointer(offsets, 0), offsets.size // 4, rows, shape, strip.row, correction,
+                single, finish,
+            )  # fmt: skip
             continue
+        present = min(4, channels - first) if finish.floats else 4
         for i in range(rows):
             line = shifted(frame, i * shape.stride * strip.row)
-            if simple:
-                _make_words(
-                    tile, target, line, own, pointer(offsets, 0), fours, shape.out_w, correction, single, finish
-                )  # fmt: skip
-            else:
-                _make_sums(tile, sums, line, own, pointer(offsets, 0), fours, shape.out_w)
-                finish_rows(tile, target, plane, 0, sums, present, shape.out_w, single, correction, finish)
+            _make_sums(tile, sums, line, own, pointer(offsets, 0), offsets.size // 4, shape.out_w)
+            finish_rows(tile, target, plane, 0, sums, present, shape.out_w, single, correction, finish)
             target = shifted(target, shape.out_w)
+
+
+@kernel
+def make_rows(tile, out, frame, weights, offsets, fours, rows, shape, row, corrections, singles, finish):
+    """Rows of outputs of a word's four channels, with an activation that `keeps_scale`.
+
+    Args:
+        tile: Tile
+        out: written float32*: words: (rows, shape.out_w)
+        frame: float32*: words: as `conv.pack.copy_window` makes it
+        weights, offsets, fours: any: as for `_multiply`
+        rows: int
+        shape: any: ``size``, ``stride`` and ``out_w`` of the convolution
+        row: int: words of a row of the frame
+        corrections, singles, finish: any: as for `_make_words`
+    """
+    if shape.size == 3 and shape.stride == 1:
+        _slide(tile, out, frame, weights, rows, shape.out_w, row, corrections, singles, finish)
+        return
+    for i in range(rows):
+        line = shifted(frame, i * shape.stride * row)
+        _make_words(
+            tile, shifted(out, i * shape.out_w), line, weights, offsets, fours, shape.out_w, corrections, singles,
+            finish,
+        )  # fmt: skip
 
 
 @kernel(forceinline=True)

@@ -69,6 +69,48 @@ def shortcut_int8(queue, out, x, added, third, fourth, values, count, words, fac
             store_first(pointer(out, first), i, interleave(p, q, r, s), min(tile.lanes, here - i))
 
 
+@kernel
+def add_words(tile, out, added, count, factors, zero, own_zero, added_zero, code):
+    """The sum of two maps as `shortcut_int8` makes it, in place, with an activation that `keeps_scale`.
+
+    Args:
+        tile: Tile
+        out: updated float32*: words: (count,)
+        added: float32*: likewise
+        count: int
+        factors: float32*: 1 / step of the sum; steps of the two maps
+        zero, own_zero, added_zero: int: what stands for 0 in the sum and in the two maps
+        code: int: number of the activation
+    """
+    inverse, limits = splat(tile, factors[0]), limits_of(tile, zero)
+    for i in range(0, count, tile.lanes):
+        present = min(tile.lanes, count - i)
+        a, b = some_ints(tile, out, i, present), some_ints(tile, added, i, present)
+        p = _sum(tile, a, b, 0, factors, own_zero, added_zero, code)
+        q = _sum(tile, a, b, 1, factors, own_zero, added_zero, code)
+        r = _sum(tile, a, b, 2, factors, own_zero, added_zero, code)
+        s = _sum(tile, a, b, 3, factors, own_zero, added_zero, code)
+        words = interleave(
+            step_of(tile, mul(p, inverse), limits), step_of(tile, mul(q, inverse), limits),
+            step_of(tile, mul(r, inverse), limits), step_of(tile, mul(s, inverse), limits),
+        )  # fmt: skip
+        store_first(out, i, words, present)
+
+
+@kernel(forceinline=True)
+def _sum(tile, a, b, number, factors, own_zero, added_zero, code):
+    """The sum of what a byte of each word stands for; returns a vector of float32.
+
+    Args:
+        tile: Tile
+        a, b: vector: of int32
+        number: int: of the byte
+        factors, own_zero, added_zero, code: any: as for `add_words`
+    """
+    total = add(_value(tile, a, number, own_zero, factors[1]), _value(tile, b, number, added_zero, factors[2]))
+    return act(tile, total, code)
+
+
 @kernel(forceinline=True)
 def _value(tile, words, number, zero, factor):
     """What a byte of each word stands for; returns a vector of float32.

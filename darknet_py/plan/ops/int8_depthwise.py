@@ -13,7 +13,9 @@ from ..memory import aligned_floats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...kernels.conv.bottleneck_cut import Bottleneck
     from ...kernels.conv.convolution import ConvShape
+    from ...kernels.int8.bottleneck import WordBand
     from ...kernels.int8.finish import WordFinish
     from ...kernels.vector.tile import Tile
     from ...layers import Convolutional
@@ -53,7 +55,7 @@ def cut_rows(shape: ConvShape, tile: Tile) -> WordStrip:
     return WordStrip(rows, row, frame, -(-(frame + 4 * width) // 16) * 16)
 
 
-def tap_offsets(shape: ConvShape, strip: WordStrip) -> Ints:
+def tap_offsets(shape: ConvShape | Bottleneck, strip: WordStrip | WordBand) -> Ints:
     """Where each tap lies in a frame, from the first output's first tap on: (rows of taps, fours, 4)."""
     phases, fours = min(shape.stride, shape.size), -(-shape.size // 4)
     ky, kx = np.mgrid[: shape.size, : 4 * fours]

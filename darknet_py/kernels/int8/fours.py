@@ -1,0 +1,167 @@
+"""A 1x1 convolution of words with pixels in the lanes: four filters at a time, whose outputs are one word.
+
+Where there are few products for each output (of 4 to 48 channels), what follows them takes most of the time; so sums
+never leave the registers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from ..layers.activations import LEAKY, RELU, RELU_POSITIVE
+from ..runtime.jit import kernel
+from ..runtime.later import intrinsic, types
+from ..vector.dots import add_dots_of_words
+from ..vector.llvm import INT, INT32, broadcast, first_lanes, load_some, load_vector
+from ..vector.simd import VectorType, add, larger, mul, shifted, smaller, splat, store, store_first
+from ..vector.words import interleave, magic, to_floats, to_steps
+from .finish import SLOPE
+
+VECTORS = 2
+"""Vectors of pixels at a time: with four filters, enough sums that none waits for its last product."""
+
+
+@intrinsic
+def _whole_sums(typingctx: Any, tile: Any, starts: Any, weights: Any, pixels: Any, plane: Any, depth: Any) -> Any:
+    """``starts[f] +`` products of filter f's words and of `VECTORS` vectors of pixels: of the first vector four, ...
+
+    starts: int32 (4,); weights: words (depth, 4); pixels: words, channels of words ``plane`` apart; depth: at least 1.
+    """
+    int64 = types.int64
+    return _sums_of(tile, VECTORS)(tile, starts, weights, pixels, int64, int64), _codegen(tile.value, VECTORS)
+
+
+@intrinsic
+def _first_sums(
+    typingctx: Any, tile: Any, starts: Any, weights: Any, pixels: Any, plane: Any, depth: Any, count: Any
+) -> Any:
+    """The same of the first ``count`` lanes of one vector; memory behind them is not read."""
+    int64 = types.int64
+    return _sums_of(tile, 1)(tile, starts, weights, pixels, int64, int64, int64), _codegen(tile.value, 1)
+
+
+def _sums_of(tile: Any, vectors: int) -> Any:
+    """The type of four filters' sums."""
+    return types.UniTuple(VectorType(types.int32, tile.value.lanes), 4 * vectors)
+
+
+def _codegen(tile: Any, vectors: int) -> Any:
+    """The loop over the words of a pixel; what comes behind it is in the same function."""
+    lanes, whole = tile.lanes, ir.VectorType(INT32, tile.lanes)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, starts, weights, pixels, plane, depth, *count = args
+        mask = first_lanes(builder, count[0], lanes) if count else None
+        first = [broadcast(builder, builder.load(builder.gep(starts, [INT(f)])), lanes) for f in range(4)]
+        entry, loop = builder.block, builder.append_basic_block("words")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k, place, before = builder.phi(INT), builder.phi(pixels.type), [builder.phi(whole) for _ in range(4 * vectors)]
+        line = builder.gep(weights, [builder.mul(k, INT(4))])
+        factors = [broadcast(builder, builder.load(builder.gep(line, [INT(f)])), lanes) for f in range(4)]
+        factors = [builder.bitcast(factor, whole) for factor in factors]
+        after = []
+        for v in range(vectors):
+            address = builder.gep(place, [INT(v * lanes)])
+            read = load_vector(builder, address, lanes) if mask is None else load_some(builder, address, mask)
+            seen = builder.bitcast(read, whole)
+            after += [
+                add_dots_of_words(builder, tile, before[4 * v + f], seen, factor) for f, factor in enumerate(factors)
+            ]
+        following = builder.add(k, INT(1))
+        for phi, start, again in zip(
+            [k, place, *before],
+            [INT(0), pixels, *first * vectors],
+            [following, builder.gep(place, [plane]), *after],
+            strict=True,
+        ):
+            phi.add_incoming(start, entry)
+            phi.add_incoming(again, loop)
+        done = builder.append_basic_block("finished")
+        builder.cbranch(builder.icmp_signed("<", following, depth), loop, done)
+        builder.position_at_end(done)
+        return context.make_tuple(builder, signature.return_type, after)
+
+    return codegen
+
+
+@kernel(forceinline=True)
+def _constants(tile, finish):
+    """What `_words` needs of an activation and of the output's numbers: four vectors.
+
+    Leaky is the larger one of x and of `SLOPE` of it; else that is 1, and ReLU's limit is that of the numbers.
+
+    Args:
+        tile: Tile
+        finish: WordFinish: of an activation that `finish.keeps_scale`
+    """
+    slope, low = np.float32(1), np.float32(-finish.zero)
+    if finish.code == LEAKY:
+        slope = SLOPE
+    if finish.code == RELU or finish.code == RELU_POSITIVE:
+        low = np.float32(0)
+    high = np.float32(255 - finish.zero)
+    return splat(tile, slope), splat(tile, low), splat(tile, high), magic(tile, finish.zero)
+
+
+@kernel(forceinline=True)
+def _step(tile, sums, factor, bias, constants):
+    """What `finish.step_of` gives of sums; returns a vector.
+
+    Args:
+        tile: Tile
+        sums: vector: of int32, corrections included
+        factor, bias: float32
+        constants: vectors: see `_constants`
+    """
+    x = add(mul(to_floats(sums), splat(tile, factor)), splat(tile, bias))
+    x = larger(larger(x, mul(x, constants[0])), constants[1])
+    return to_steps(tile, smaller(x, constants[2]), constants[3])
+
+
+@kernel(forceinline=True)
+def _words(tile, a, b, c, d, singles, pitch, constants):
+    """Words of the sums of four filters; returns a vector.
+
+    Args:
+        tile: Tile
+        a, b, c, d: vector: of int32
+        singles: float32*: factors, and ``pitch`` on biases
+        pitch: int
+        constants: vectors: see `_constants`
+    """
+    return interleave(
+        _step(tile, a, singles[0], singles[pitch], constants), _step(tile, b, singles[1], singles[pitch + 1], constants),
+        _step(tile, c, singles[2], singles[pitch + 2], constants),
+        _step(tile, d, singles[3], singles[pitch + 3], constants),
+    )  # fmt: skip
+
+
+@kernel
+def make_words(tile, out, pixels, plane, count, depth, weights, corrections, singles, finish):
+    """Words of four filters' outputs.
+
+    Args:
+        tile: Tile
+        out: written float32*: words: (count,)
+        pixels: float32*: words: (depth, count), ``plane`` apart; what lies behind them is not read
+        plane, count: int
+        depth: int: at least 1
+        weights: float32*: words: (depth, 4)
+        corrections: int32*: (4,)
+        singles: float32*: (4,), of `finish.FACTOR`, and ``finish.pitch`` on of `finish.BIAS`
+        finish: WordFinish: of words, with an activation that `finish.keeps_scale`
+    """
+    constants, pitch, block = _constants(tile, finish), finish.pitch, VECTORS * tile.lanes
+    whole = count // block * block
+    for j in range(0, whole, block):
+        s = _whole_sums(tile, corrections, weights, shifted(pixels, j), plane, depth)
+        store(out, j, _words(tile, s[0], s[1], s[2], s[3], singles, pitch, constants))
+        store(out, j + tile.lanes, _words(tile, s[4], s[5], s[6], s[7], singles, pitch, constants))
+    for j in range(whole, count, tile.lanes):
+        present = min(tile.lanes, count - j)
+        s = _first_sums(tile, corrections, weights, shifted(pixels, j), plane, depth, present)
+        store_first(out, j, _words(tile, s[0], s[1], s[2], s[3], singles, pitch, constants), present)
