@@ -95,8 +95,8 @@ def bottleneck_shape(chain: Chain, context: LayerContext) -> Bottleneck:
         return context.profile.activation_code(activation, fused=True)
 
     return Bottleneck(
-        c=head.c, h=head.h, w=head.w, plane=head.h * head.w, expands=int(chain.first is not None), e=middle.n, size=middle.size,
-        stride=middle.stride, pad=middle.pad, n=last.n, out_h=last.out_h, out_w=last.out_w,
+        c=head.c, h=head.h, w=head.w, plane=head.h * head.w, expands=int(chain.first is not None), e=middle.n,
+        size=middle.size, stride=middle.stride, pad=middle.pad, n=last.n, out_h=last.out_h, out_w=last.out_w,
         adds=int(chain.added is not None), first_code=code(head.activation), middle_code=code(middle.activation),
         last_code=code(last.activation), added_code=code(chain.activation),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted
 from .depthwise import make_rows
-from .finish import WordFinish, is_word_finish, keeps_scale
+from .finish import WordFinish
 from .fours import make_words
 from .shortcut import add_words
 
@@ -49,19 +49,20 @@ class WordBand(NamedTuple):
     scratch: int
 
 
-class WordFinishes(NamedTuple):
-    """What follows the sums of each convolution, and the addition; all have the same `WordFinish.pitch`.
+class Zeros(NamedTuple):
+    """The numbers that stand for 0.
 
     Attributes:
-        first, middle, last: of the convolutions; of the depthwise one ``missing`` is the word outside of the map.
-        added_zero, zero: numbers that stand for 0 in the map that is added, and in the sum.
+        wide: in the wide map.
+        middle, last: in the outputs of the depthwise convolution and of the last one.
+        added, total: in the map that is added, and in the sum.
     """
 
-    first: WordFinish
-    middle: WordFinish
-    last: WordFinish
-    added_zero: int
-    zero: int
+    wide: int
+    middle: int
+    last: int
+    added: int
+    total: int
 
 
 def words_of(channels: int) -> int:
@@ -103,14 +104,9 @@ def is_word_band(band: WordBand, shape: Bottleneck, tile: Tile) -> bool:
     )  # fmt: skip
 
 
-def are_word_finishes(finishes: WordFinishes, shape: Bottleneck) -> bool:
+def are_zeros(zeros: Zeros) -> bool:
     """Whether the fields are what they can be."""
-    each = finishes[:3]
-    zeros = finishes.zero, finishes.added_zero
-    return (
-        all(is_word_finish(one) and not one.floats and keeps_scale.py_func(one.code) for one in each)
-        and {one.pitch for one in each} == {filters_of(shape)} and all(0 <= zero <= 255 for zero in zeros)
-    )  # fmt: skip
+    return all(0 <= zero <= 255 for zero in zeros)
 
 
 @plan_kernel(
@@ -119,7 +115,7 @@ def are_word_finishes(finishes: WordFinishes, shape: Bottleneck) -> bool:
 )
 def bottleneck_int8(
     queue, out, source, added, weights, corrections, singles, scratch, offsets, images, next_in, next_out, shape, band,
-    finishes, tile,
+    zeros, tile,
 ):  # fmt: skip
     """The layers of a bottleneck, for some images, on words.
 
@@ -140,7 +136,7 @@ def bottleneck_int8(
         next_in, next_out: int: distance of two images in the input and in the output
         shape: Bottleneck
         band: WordBand
-        finishes: WordFinishes
+        zeros: Zeros
         tile: Tile
 
     Requires:
@@ -148,7 +144,9 @@ def bottleneck_int8(
         shape.plane == shape.h * shape.w and tile.words == 1
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
-        are_word_finishes(finishes, shape) and has_slope(shape.added_code)
+        are_zeros(zeros)
+        has_slope(shape.first_code) and has_slope(shape.middle_code)
+        has_slope(shape.last_code) and has_slope(shape.added_code)
         is_word_band(band, shape, tile)
         offsets.min() >= 0 and offsets.max() < shape.size * band.row - shape.out_w + 1
     """
@@ -160,7 +158,10 @@ def bottleneck_int8(
     parts = (shape.out_h + band.rows - 1) // band.rows
     wide, plane = (shape.e + 3) // 4, shape.out_h * shape.out_w
     around = shape.expands * wide * 4 * ((shape.c + 3) // 4)
-    last, pitch = around + wide * offsets.size, finishes.last.pitch
+    last, pitch = around + wide * offsets.size, singles.size // 2 - 1
+    before = WordFinish(shape.first_code, 0, 0, zeros.wide, pitch)
+    between = WordFinish(shape.middle_code, 0, 0, zeros.middle, pitch)
+    behind = WordFinish(shape.last_code, 0, 0, zeros.last, pitch)
     while True:
         task = next_task(queue)
         if task < 0:
@@ -171,31 +172,31 @@ def bottleneck_int8(
         for word in range(wide):
             _fill_frame(
                 tile, frame, seen, word, pointer(weights, word * 4 * ((shape.c + 3) // 4)),
-                pointer(corrections, 4 * word), pointer(singles, 4 * word), y, rows, shape, band, finishes,
+                pointer(corrections, 4 * word), pointer(singles, 4 * word), y, rows, shape, band, before,
             )  # fmt: skip
             filter_ = 4 * (wide + word)
             make_rows(
                 tile, shifted(middle, word * band.part), frame, pointer(weights, around + word * offsets.size),
                 pointer(offsets, 0), offsets.size // 4, rows, shape, band.row, pointer(corrections, filter_),
-                pointer(singles, filter_), finishes.middle,
+                pointer(singles, filter_), between,
             )  # fmt: skip
         first = 8 * wide
         target = pointer(out, image * next_out + y * shape.out_w)
         _narrow(
             tile, target, plane, middle, rows * shape.out_w, wide, pointer(weights, last),
-            pointer(corrections, first), pointer(singles, first), shape, band, finishes.last,
+            pointer(corrections, first), pointer(singles, first), shape, band, behind,
         )  # fmt: skip
         if shape.adds:
             other = pointer(added, image * next_in + y * shape.out_w)
             for word in range(0, (shape.n + 3) // 4 * plane, plane):
                 add_words(
                     tile, shifted(target, word), shifted(other, word), rows * shape.out_w, pointer(singles, 2 * pitch),
-                    finishes.zero, finishes.last.zero, finishes.added_zero, shape.added_code,
+                    zeros.total, zeros.last, zeros.added, shape.added_code,
                 )  # fmt: skip
 
 
 @kernel
-def _fill_frame(tile, frame, source, word, weights, corrections, singles, y, rows, shape, band, finishes):
+def _fill_frame(tile, frame, source, word, weights, corrections, singles, y, rows, shape, band, finish):
     """The rows of one word of the wide map that some rows of outputs meet, with what stands around the map.
 
     Args:
@@ -207,7 +208,7 @@ def _fill_frame(tile, frame, source, word, weights, corrections, singles, y, row
         y, rows: int: first row of outputs, and how many
         shape: Bottleneck
         band: WordBand
-        finishes: WordFinishes
+        finish: WordFinish: of the wide map
     """
     top, height = y * shape.stride - shape.pad, (rows - 1) * shape.stride + shape.size
     seen = shifted(source, word * shape.plane)
@@ -217,11 +218,12 @@ def _fill_frame(tile, frame, source, word, weights, corrections, singles, y, row
         wide = shifted(frame, band.wide)
         make_words(
             tile, wide, shifted(source, begin * shape.w), shape.plane, (end - begin) * shape.w, (shape.c + 3) // 4,
-            weights, corrections, singles, finishes.first,
+            weights, corrections, singles, finish,
         )  # fmt: skip
         seen = shifted(wide, -begin * shape.w)
     copy_window(
-        tile, frame, seen, shape, band.row, band.wide - tile.lanes, -shape.pad, top, height, 1, finishes.middle.missing
+        tile, frame, seen, shape, band.row, band.wide - tile.lanes, -shape.pad, top, height, 1,
+        finish.zero * 0x01010101,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.dots import add_dot
-from ..vector.simd import add, mul, pointer, shifted, store, store_first
+from ..vector.simd import pointer, shifted, store, store_first
 from ..vector.words import (
     as_ints,
     channels_of_quartets,
@@ -21,10 +21,10 @@ from ..vector.words import (
     load_four,
     load_ints,
     quartets,
-    to_floats,
     words_of_quartets,
 )
-from .finish import act, finish_rows, keeps_scale, limits_of, step_of
+from .finish import finish_rows, keeps_scale
+from .sloped import slopes_of, whole_of
 
 
 class WordStrip(NamedTuple):
@@ -206,7 +206,7 @@ def _slide(tile, out, frame, weights, rows, width, row, corrections, singles, fi
         rows, width, row: int
         corrections, singles, finish: any: as for `_make_words`
     """
-    start, limits = load_four(tile, corrections, 0), limits_of(tile, finish.zero)
+    start, slopes = load_four(tile, corrections, 0), slopes_of(tile, finish)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
     nothing = start, start, start, start
     first, second = as_ints(load_four(tile, weights, 0)), as_ints(load_four(tile, weights, 4))
@@ -222,7 +222,7 @@ def _slide(tile, out, frame, weights, rows, width, row, corrections, singles, fi
             seen = _three(tile, line)
             done = _add_taps(tile, upper, seen, third)
             upper, lower = _add_taps(tile, lower, seen, second), _add_taps(tile, nothing, seen, first)
-            store_first(target, 0, _joined(tile, done, factor, bias, limits, finish.code), count)
+            store_first(target, 0, _joined(tile, done, factor, bias, slopes), count)
             target = shifted(target, width)
 
 
@@ -251,42 +251,28 @@ def _make_words(tile, out, line, weights, offsets, fours, width, corrections, si
         singles: float32*: likewise
         finish: WordFinish
     """
-    start, limits = load_four(tile, corrections, 0), limits_of(tile, finish.zero)
+    start, slopes = load_four(tile, corrections, 0), slopes_of(tile, finish)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
     for j in range(0, width, tile.lanes):
         sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
-        words = _joined(tile, sums, factor, bias, limits, finish.code)
+        words = _joined(tile, sums, factor, bias, slopes)
         store_first(out, j, words, min(tile.lanes, width - j))
 
 
 @kernel(forceinline=True)
-def _joined(tile, sums, factor, bias, limits, code):
+def _joined(tile, sums, factor, bias, slopes):
     """Words of sums; returns a vector.
 
     Args:
         tile: Tile
         sums: vectors: four of int32, corrections included
         factor, bias: vector: of float32
-        limits: vectors: see `finish.limits_of`
-        code: int: number of the activation
+        slopes: vectors: see `sloped.slopes_of`
     """
     return words_of_quartets(
-        tile, _step(tile, sums[0], factor, bias, limits, code), _step(tile, sums[1], factor, bias, limits, code),
-        _step(tile, sums[2], factor, bias, limits, code), _step(tile, sums[3], factor, bias, limits, code),
+        tile, whole_of(sums[0], factor, bias, slopes), whole_of(sums[1], factor, bias, slopes),
+        whole_of(sums[2], factor, bias, slopes), whole_of(sums[3], factor, bias, slopes),
     )  # fmt: skip
-
-
-@kernel(forceinline=True)
-def _step(tile, sums, factor, bias, limits, code):
-    """What `finish.step_of` gives of sums; returns a vector.
-
-    Args:
-        tile: Tile
-        sums: vector: of int32, corrections included
-        factor, bias, limits, code: any: as for `_joined`
-    """
-    value = act(tile, add(mul(to_floats(sums), factor), bias), code)
-    return step_of(tile, value, limits)
 
 
 @kernel

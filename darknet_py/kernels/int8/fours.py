@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 
-from ..layers.activations import LEAKY, RELU, RELU_POSITIVE
 from ..runtime.jit import kernel
 from ..runtime.later import intrinsic, types
 from ..vector.dots import add_dots_of_words
 from ..vector.llvm import INT, INT32, broadcast, first_lanes, load_some, load_vector
-from ..vector.simd import VectorType, add, larger, mul, shifted, smaller, splat, store, store_first
-from ..vector.words import interleave, magic, to_floats, to_steps
-from .finish import SLOPE
+from ..vector.simd import VectorType, shifted, splat, store, store_first
+from ..vector.words import words_of_channels
+from .sloped import slopes_of, whole_of
 
 VECTORS = 2
 """Vectors of pixels at a time: with four filters, enough sums that none waits for its last product."""
@@ -89,41 +87,7 @@ def _codegen(tile: Any, vectors: int) -> Any:
 
 
 @kernel(forceinline=True)
-def _constants(tile, finish):
-    """What `_words` needs of an activation and of the output's numbers: four vectors.
-
-    Leaky is the larger one of x and of `SLOPE` of it; else that is 1, and ReLU's limit is that of the numbers.
-
-    Args:
-        tile: Tile
-        finish: WordFinish: of an activation that `finish.keeps_scale`
-    """
-    slope, low = np.float32(1), np.float32(-finish.zero)
-    if finish.code == LEAKY:
-        slope = SLOPE
-    if finish.code == RELU or finish.code == RELU_POSITIVE:
-        low = np.float32(0)
-    high = np.float32(255 - finish.zero)
-    return splat(tile, slope), splat(tile, low), splat(tile, high), magic(tile, finish.zero)
-
-
-@kernel(forceinline=True)
-def _step(tile, sums, factor, bias, constants):
-    """What `finish.step_of` gives of sums; returns a vector.
-
-    Args:
-        tile: Tile
-        sums: vector: of int32, corrections included
-        factor, bias: float32
-        constants: vectors: see `_constants`
-    """
-    x = add(mul(to_floats(sums), splat(tile, factor)), splat(tile, bias))
-    x = larger(larger(x, mul(x, constants[0])), constants[1])
-    return to_steps(tile, smaller(x, constants[2]), constants[3])
-
-
-@kernel(forceinline=True)
-def _words(tile, a, b, c, d, singles, pitch, constants):
+def _words(tile, a, b, c, d, singles, pitch, slopes):
     """Words of the sums of four filters; returns a vector.
 
     Args:
@@ -131,13 +95,14 @@ def _words(tile, a, b, c, d, singles, pitch, constants):
         a, b, c, d: vector: of int32
         singles: float32*: factors, and ``pitch`` on biases
         pitch: int
-        constants: vectors: see `_constants`
+        slopes: vectors: see `sloped.slopes_of`
     """
-    return interleave(
-        _step(tile, a, singles[0], singles[pitch], constants), _step(tile, b, singles[1], singles[pitch + 1], constants),
-        _step(tile, c, singles[2], singles[pitch + 2], constants),
-        _step(tile, d, singles[3], singles[pitch + 3], constants),
-    )  # fmt: skip
+    return words_of_channels(
+        whole_of(a, splat(tile, singles[0]), splat(tile, singles[pitch]), slopes),
+        whole_of(b, splat(tile, singles[1]), splat(tile, singles[pitch + 1]), slopes),
+        whole_of(c, splat(tile, singles[2]), splat(tile, singles[pitch + 2]), slopes),
+        whole_of(d, splat(tile, singles[3]), splat(tile, singles[pitch + 3]), slopes),
+    )
 
 
 @kernel
@@ -155,13 +120,13 @@ def make_words(tile, out, pixels, plane, count, depth, weights, corrections, sin
         singles: float32*: (4,), of `finish.FACTOR`, and ``finish.pitch`` on of `finish.BIAS`
         finish: WordFinish: of words, with an activation that `finish.keeps_scale`
     """
-    constants, pitch, block = _constants(tile, finish), finish.pitch, VECTORS * tile.lanes
+    slopes, pitch, block = slopes_of(tile, finish), finish.pitch, VECTORS * tile.lanes
     whole = count // block * block
     for j in range(0, whole, block):
         s = _whole_sums(tile, corrections, weights, shifted(pixels, j), plane, depth)
-        store(out, j, _words(tile, s[0], s[1], s[2], s[3], singles, pitch, constants))
-        store(out, j + tile.lanes, _words(tile, s[4], s[5], s[6], s[7], singles, pitch, constants))
+        store(out, j, _words(tile, s[0], s[1], s[2], s[3], singles, pitch, slopes))
+        store(out, j + tile.lanes, _words(tile, s[4], s[5], s[6], s[7], singles, pitch, slopes))
     for j in range(whole, count, tile.lanes):
         present = min(tile.lanes, count - j)
         s = _first_sums(tile, corrections, weights, shifted(pixels, j), plane, depth, present)
-        store_first(out, j, _words(tile, s[0], s[1], s[2], s[3], singles, pitch, constants), present)
+        store_first(out, j, _words(tile, s[0], s[1], s[2], s[3], singles, pitch, slopes), present)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...kernels.int8.bottleneck import (
     WordBand,
-    WordFinishes,
+    Zeros,
     bottleneck_int8,
     filters_of,
     words_of,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from ...kernels.conv.bottleneck_cut import Bottleneck
     from ...kernels.vector.tile import Tile
-    from ...layers import Convolutional
     from ...numeric.quantization import Scale
     from ...typing import Floats
     from ..chains import Chain
@@ -46,8 +45,7 @@ AROUND = 10
 def bottleneck_steps(chain: Chain, context: LayerContext) -> list[Step]:
     """The step of a chain, as `plan.bottleneck.bottleneck_steps`."""
     shape, images, tile = bottleneck_shape(chain, context), context.images, word_tile(context)
-    finishes = _finishes(chain, context, shape)
-    weights, corrections, singles = context.stored("bottleneck", lambda: _packed(chain, context, finishes, tile))
+    weights, corrections, singles = context.stored("bottleneck", lambda: _packed(chain, context, shape, tile))
     band = cut_bands(
         shape, context.threads, images.count, partial(_band, shape, tile), partial(_work, shape)
     )  # fmt: skip
@@ -55,8 +53,8 @@ def bottleneck_steps(chain: Chain, context: LayerContext) -> list[Step]:
     return [
         context.step(
             bottleneck_int8, out=context.out, source=context.x, added=added, weights=weights, corrections=corrections,
-            singles=singles, offsets=tap_offsets(shape, band).reshape(-1), images=images.count,
-            next_in=images.next_in, next_out=images.next_out, shape=shape, band=band, finishes=finishes, tile=tile,
+            singles=singles, offsets=tap_offsets(shape, band).reshape(-1), images=images.count, next_in=images.next_in,
+            next_out=images.next_out, shape=shape, band=band, zeros=_zeros(chain, context), tile=tile,
         )
     ]  # fmt: skip
 
@@ -66,17 +64,10 @@ def _scales(chain: Chain, context: LayerContext) -> list[Scale]:
     return [context.scales[0], *(context.chain_scales[each.index] for each in chain.convolutions)]
 
 
-def _finishes(chain: Chain, context: LayerContext, shape: Bottleneck) -> WordFinishes:
-    """What follows each convolution's sums, and the addition."""
-    scales, pitch = _scales(chain, context), filters_of(shape)
-    codes = [shape.first_code, shape.middle_code, shape.last_code][-len(chain.convolutions) :]
-    each = [
-        WordFinish(int(code), 0, source.zero * 0x01010101, scale.zero, pitch)
-        for code, source, scale in zip(codes, scales, scales[1:], strict=False)
-    ]
-    first = each[0] if chain.first else each[0]._replace(zero=scales[0].zero)
-    added, total = _summed(chain, context)
-    return WordFinishes(first, *each[-2:], added_zero=added.zero, zero=total.zero)
+def _zeros(chain: Chain, context: LayerContext) -> Zeros:
+    """What stands for 0 in each map."""
+    (wide, middle, last), (added, total) = _scales(chain, context)[-3:], _summed(chain, context)
+    return Zeros(wide.zero, middle.zero, last.zero, added.zero, total.zero)
 
 
 def _summed(chain: Chain, context: LayerContext) -> tuple[Scale, Scale]:
@@ -87,18 +78,19 @@ def _summed(chain: Chain, context: LayerContext) -> tuple[Scale, Scale]:
     return context.chain_scales[chain.added], context.chain_scales[chain.members[-1]]
 
 
-def _packed(chain: Chain, context: LayerContext, finishes: WordFinishes, tile: Tile) -> Coefficients:
+def _packed(chain: Chain, context: LayerContext, shape: Bottleneck, tile: Tile) -> Coefficients:
     """Words of weights, corrections and coefficients of all convolutions."""
-    scales, pitch, count = _scales(chain, context), finishes.last.pitch, len(chain.convolutions)
+    scales, pitch, count = _scales(chain, context), filters_of(shape), len(chain.convolutions)
     corrections, singles = np.zeros(pitch, np.int32), np.zeros(2 * pitch + 3, np.float32)
-    each = (finishes.first, finishes.middle, finishes.last)[-count:]
+    codes = (shape.first_code, shape.middle_code, shape.last_code)[-count:]
     wide = 4 * words_of(chain.middle.n)
     words = []
     for i, start in enumerate((0, wide, 2 * wide)[-count:]):
         layer = chain.convolutions[i]
         own = replace(context, arrays=context.chain_arrays[i], scales=[scales[i]], scale=scales[i + 1])
         pack = pack_taps if layer is chain.middle else pack_fours
-        made, less, factors = packed(layer, own, each[i], tile, pack)
+        finish = WordFinish(int(codes[i]), 0, 0, scales[i + 1].zero, pitch)
+        made, less, factors = packed(layer, own, finish, tile, pack)
         words.append(made)
         corrections[start : start + layer.n] = less[: layer.n]
         rows = factors.reshape(3, -1)
