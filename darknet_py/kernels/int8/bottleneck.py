@@ -16,7 +16,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted
-from .depthwise import make_rows
+from .depthwise import count_taps, make_rows
 from .finish import WordFinish
 from .fours import make_words
 from .shortcut import add_words
@@ -70,15 +70,10 @@ def words_of(channels: int) -> int:
     return -(-channels // 4)
 
 
-def fours(shape: Bottleneck) -> int:
-    """Words of a depthwise filter of four channels."""
-    return 4 * shape.size * -(-shape.size // 4)
-
-
 def weights_before(shape: Bottleneck) -> tuple[int, int]:
     """Where in the weights the depthwise filters begin, and where those of the last convolution."""
     first = shape.expands * words_of(shape.e) * 4 * words_of(shape.c)
-    return first, first + words_of(shape.e) * fours(shape)
+    return first, first + words_of(shape.e) * count_taps(shape.size)
 
 
 def weights_size(shape: Bottleneck) -> int:
@@ -131,7 +126,7 @@ def bottleneck_int8(
         singles: float32[2 * filters_of(shape) + 3]: `finish.FACTOR` of all filters, `finish.BIAS` likewise; for the
             addition as ``factors`` of `int8.shortcut.shortcut_int8`
         scratch: temporary float32[workers, band.scratch]
-        offsets: int64[fours(shape)]: as for `int8.depthwise.depthwise_int8`
+        offsets: int64[count_taps(shape.size)]: as for `int8.depthwise.depthwise_int8`
         images: int: how many
         next_in, next_out: int: distance of two images in the input and in the output
         shape: Bottleneck

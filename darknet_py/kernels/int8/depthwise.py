@@ -1,6 +1,6 @@
 """Depthwise convolution of words of 8-bit integers: one filter for each of a word's four channels.
 
-Four neighbouring taps of a row are four vectors of words; shuffled, each lane has one channel's four pixels, which one
+Four taps are four vectors of words; shuffled, each lane has one channel's four pixels, which one
 dot product multiplies by four weights. Lanes are then pixels x channels, until the results become words again.
 """
 
@@ -43,6 +43,11 @@ class WordStrip(NamedTuple):
     scratch: int
 
 
+def count_taps(size: int) -> int:
+    """Taps of a filter in fours, with absent ones: of 3x3 those of a row, for `_slide`; else one behind the other."""
+    return 12 if size == 3 else -(-size * size // 4) * 4
+
+
 def is_word_strip(strip, shape, tile):
     """Whether the fields fit each other and a convolution."""
     height = (strip.rows - 1) * shape.stride + shape.size
@@ -69,13 +74,13 @@ def depthwise_int8(
         out: written float32[images:next_out, shape.groups if finish.floats else -(-shape.groups // 4), shape.out_h,
             shape.out_w]: words, or values
         source: float32[images:next_in, -(-shape.groups // 4), shape.h, shape.w]: words
-        weights: float32[-(-shape.groups // 4), offsets.size]: words: a channel's weights of four neighbouring taps;
-            four channels, then the next taps
+        weights: float32[-(-shape.groups // 4), offsets.size]: words: a channel's weights of four taps; four channels,
+            then the next taps (see `count_taps`)
         corrections: int32[finish.pitch]: as for `int8.convolution.convolution_int8`
         singles: float32[3, finish.pitch]: see `finish`
         scratch: temporary float32[workers, strip.scratch]
-        offsets: int64[shape.size, offsets.size // shape.size]: where in a frame each tap finds the first output's word,
-            in fours; of taps that are not there, anywhere
+        offsets: int64[count_taps(shape.size)]: where in a frame each tap finds the first output's word, in fours; of
+            taps that are not there, anywhere
         images: int: how many
         next_in, next_out: int: distance of two images in the input and in the output
         shape: ConvShape
@@ -84,7 +89,7 @@ def depthwise_int8(
         tile: Tile
 
     Requires:
-        shape.c == 1 and shape.n == 1 and tile.words == 1 and offsets.size == 4 * shape.size * -(-shape.size // 4)
+        shape.c == 1 and shape.n == 1 and tile.words == 1
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
         finish.pitch >= shape.groups + tile.filters
@@ -149,12 +154,9 @@ def make_rows(tile, out, frame, weights, offsets, fours, rows, shape, row, corre
     if shape.size == 3 and shape.stride == 1:
         _slide(tile, out, frame, weights, rows, shape.out_w, row, corrections, singles, finish)
         return
-    for i in range(rows):
-        line = shifted(frame, i * shape.stride * row)
-        _make_words(
-            tile, shifted(out, i * shape.out_w), line, weights, offsets, fours, shape.out_w, corrections, singles,
-            finish,
-        )  # fmt: skip
+    _make_words(
+        tile, out, frame, weights, offsets, fours, rows, shape.out_w, shape.stride * row, corrections, singles, finish
+    )  # fmt: skip
 
 
 @kernel(forceinline=True)
@@ -239,24 +241,26 @@ def _three(tile, line):
 
 
 @kernel
-def _make_words(tile, out, line, weights, offsets, fours, width, corrections, singles, finish):
-    """A row of the output, with an activation that `keeps_scale`.
+def _make_words(tile, out, line, weights, offsets, fours, rows, width, step, corrections, singles, finish):
+    """Rows of the output, with an activation that `keeps_scale`.
 
     Args:
         tile: Tile
-        out: written float32*: words: (width,)
+        out: written float32*: words: (rows, width)
         line, weights, offsets, fours: any: as for `_multiply`
-        width: int
+        rows, width: int
+        step: int: words of the frame from one row's first tap to the next one's
         corrections: int32*: of the four channels
         singles: float32*: likewise
         finish: WordFinish
     """
     start, slopes = load_four(tile, corrections, 0), slopes_of(tile, finish)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
-    for j in range(0, width, tile.lanes):
-        sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
-        words = _joined(tile, sums, factor, bias, slopes)
-        store_first(out, j, words, min(tile.lanes, width - j))
+    for _ in range(rows):
+        for j in range(0, width, tile.lanes):
+            sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
+            store_first(out, j, _joined(tile, sums, factor, bias, slopes), min(tile.lanes, width - j))
+        line, out = shifted(line, step), shifted(out, width)
 
 
 @kernel(forceinline=True)

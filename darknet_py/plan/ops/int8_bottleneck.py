@@ -53,7 +53,7 @@ def bottleneck_steps(chain: Chain, context: LayerContext) -> list[Step]:
     return [
         context.step(
             bottleneck_int8, out=context.out, source=context.x, added=added, weights=weights, corrections=corrections,
-            singles=singles, offsets=tap_offsets(shape, band).reshape(-1), images=images.count, next_in=images.next_in,
+            singles=singles, offsets=tap_offsets(shape, band), images=images.count, next_in=images.next_in,
             next_out=images.next_out, shape=shape, band=band, zeros=_zeros(chain, context), tile=tile,
         )
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...kernels.layers.pooling_wide import maxpool_wide
 from ...kernels.vector.tile import HALVES
 from ...kernels.words import moves
 from ...kernels.words.pool import maxpool_words
@@ -13,6 +14,7 @@ from ..convolution import conv_shape
 from ..memory import aligned_floats
 from ..regions import address_of
 from .moves import copy_step
+from .pooling import WIDE
 
 if TYPE_CHECKING:
     from typing import Any
@@ -79,10 +81,17 @@ def numbers_of(context: LayerContext) -> NumberFormat:
 
 def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
     """Windows start half of the padding before the image."""
-    x, out, numbers = layer.input, layer.out, numbers_of(context)
+    x, out, channels = layer.input, layer.out, numbers_of(context).words(layer.input.c, 1)
+    if layer.size >= WIDE and layer.stride_x == layer.stride_y == 1:
+        return [
+            context.step(
+                maxpool_wide, out=context.out, x=context.x, channels=channels, h=x.h, w=x.w, out_h=out.h, out_w=out.w,
+                size=layer.size, offset=-(layer.pad // 2), tile=word_tile(context),
+            )
+        ]  # fmt: skip
     return [
         context.step(
-            maxpool_words, out=context.out, x=context.x, channels=numbers.words(x.c, 1), h=x.h, w=x.w, out_h=out.h,
+            maxpool_words, out=context.out, x=context.x, channels=channels, h=x.h, w=x.w, out_h=out.h,
             out_w=out.w, size=layer.size, stride_x=layer.stride_x, stride_y=layer.stride_y, offset=-(layer.pad // 2),
             tile=word_tile(context),
         )
