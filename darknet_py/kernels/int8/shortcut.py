@@ -7,7 +7,16 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, shifted, splat, store, store_first
-from ..vector.words import add_ints, byte_lanes, int_splat, interleave, to_floats
+from ..vector.words import (
+    add_ints,
+    byte_lanes,
+    int_splat,
+    interleave,
+    magic,
+    to_floats,
+    to_whole,
+    words_of_channels,
+)
 from .finish import act, keeps_scale, limits_of, step_of
 from .moves import some_ints
 
@@ -82,7 +91,7 @@ def add_words(tile, out, added, count, factors, zero, own_zero, added_zero, code
         zero, own_zero, added_zero: int: what stands for 0 in the sum and in the two maps
         code: int: number of the activation
     """
-    inverse, limits = splat(tile, factors[0]), limits_of(tile, zero)
+    inverse, whole = splat(tile, factors[0]), magic(tile, zero)
     for i in range(0, count, tile.lanes):
         present = min(tile.lanes, count - i)
         a, b = some_ints(tile, out, i, present), some_ints(tile, added, i, present)
@@ -90,9 +99,9 @@ def add_words(tile, out, added, count, factors, zero, own_zero, added_zero, code
         q = _sum(tile, a, b, 1, factors, own_zero, added_zero, code)
         r = _sum(tile, a, b, 2, factors, own_zero, added_zero, code)
         s = _sum(tile, a, b, 3, factors, own_zero, added_zero, code)
-        words = interleave(
-            step_of(tile, mul(p, inverse), limits), step_of(tile, mul(q, inverse), limits),
-            step_of(tile, mul(r, inverse), limits), step_of(tile, mul(s, inverse), limits),
+        words = words_of_channels(
+            to_whole(mul(p, inverse), whole, 0), to_whole(mul(q, inverse), whole, 0),
+            to_whole(mul(r, inverse), whole, 0), to_whole(mul(s, inverse), whole, 0),
         )  # fmt: skip
         store_first(out, i, words, present)
 
