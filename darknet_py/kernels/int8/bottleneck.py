@@ -70,15 +70,15 @@ def words_of(channels: int) -> int:
     return -(-channels // 4)
 
 
-def weights_before(shape: Bottleneck) -> tuple[int, int]:
+def weights_before(shape: Bottleneck, tile: Tile) -> tuple[int, int]:
     """Where in the weights the depthwise filters begin, and where those of the last convolution."""
-    first = shape.expands * words_of(shape.e) * 4 * words_of(shape.c)
+    first = shape.expands * words_of(shape.e) * 4 * words_of(shape.c) * tile.parts
     return first, first + words_of(shape.e) * count_taps(shape.size)
 
 
-def weights_size(shape: Bottleneck) -> int:
+def weights_size(shape: Bottleneck, tile: Tile) -> int:
     """Words of all weights."""
-    return weights_before(shape)[1] + words_of(shape.n) * 4 * words_of(shape.e)
+    return weights_before(shape, tile)[1] + words_of(shape.n) * 4 * words_of(shape.e) * tile.parts
 
 
 def filters_of(shape: Bottleneck) -> int:
@@ -118,7 +118,7 @@ def bottleneck_int8(
         out: written float32[images:next_out, words_of(shape.n), shape.out_h, shape.out_w]: words
         source: float32[images:next_in, words_of(shape.c), shape.h, shape.w]: words
         added: float32[images * shape.adds:next_in, words_of(shape.n), shape.out_h, shape.out_w]: words
-        weights: float32[weights_size(shape)]: words, absent filters and channels 0: of the first convolution four
+        weights: float32[weights_size(shape, tile)]: words, absent filters and channels 0: of the first convolution four
             filters after four, of each word of a pixel (see `fours`); of the depthwise one as for
             `int8.depthwise.depthwise_int8`; of the last one as of the first
         corrections: int32[filters_of(shape)]: by filter, absent ones 0: of the first convolution (or of none), the
@@ -152,7 +152,8 @@ def bottleneck_int8(
     middle = shifted(frame, band.middle)
     parts = (shape.out_h + band.rows - 1) // band.rows
     wide, plane = (shape.e + 3) // 4, shape.out_h * shape.out_w
-    around = shape.expands * wide * 4 * ((shape.c + 3) // 4)
+    deep = 4 * ((shape.c + 3) // 4) * tile.parts
+    around = shape.expands * wide * deep
     last, pitch = around + wide * offsets.size, singles.size // 2 - 1
     before = WordFinish(shape.first_code, 0, 0, zeros.wide, pitch)
     between = WordFinish(shape.middle_code, 0, 0, zeros.middle, pitch)
@@ -166,7 +167,7 @@ def bottleneck_int8(
         seen = pointer(source, image * next_in)
         for word in range(wide):
             _fill_frame(
-                tile, frame, seen, word, pointer(weights, word * 4 * ((shape.c + 3) // 4)),
+                tile, frame, seen, word, pointer(weights, word * deep),
                 pointer(corrections, 4 * word), pointer(singles, 4 * word), y, rows, shape, band, before,
             )  # fmt: skip
             filter_ = 4 * (wide + word)
@@ -242,5 +243,6 @@ def _narrow(tile, out, plane, middle, pixels, depth, weights, corrections, singl
         for word in range((shape.n + 3) // 4):
             make_words(
                 tile, shifted(out, word * plane + first), shifted(middle, first), band.part, count, depth,
-                shifted(weights, word * 4 * depth), shifted(corrections, 4 * word), shifted(singles, 4 * word), finish,
+                shifted(weights, word * 4 * depth * tile.parts), shifted(corrections, 4 * word),
+                shifted(singles, 4 * word), finish,
             )  # fmt: skip

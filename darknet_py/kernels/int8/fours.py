@@ -12,7 +12,7 @@ from llvmlite import ir
 
 from ..runtime.jit import kernel
 from ..runtime.later import intrinsic, types
-from ..vector.dots import add_dots_of_words
+from ..vector.dots import add_dots, operand_of
 from ..vector.llvm import INT, INT32, broadcast, first_lanes, load_some, load_vector
 from ..vector.simd import VectorType, shifted, splat, store, store_first
 from ..vector.words import words_of_channels
@@ -26,7 +26,8 @@ VECTORS = 2
 def _whole_sums(typingctx: Any, tile: Any, starts: Any, weights: Any, pixels: Any, plane: Any, depth: Any) -> Any:
     """``starts[f] +`` products of filter f's words and of `VECTORS` vectors of pixels: of the first vector four, ...
 
-    starts: int32 (4,); weights: words (depth, 4); pixels: words, channels of words ``plane`` apart; depth: at least 1.
+    starts: int32 (4,); weights: words (depth, tile.parts, 4), as they meet `dots.operand` of a word; pixels: words,
+    those of a pixel ``plane`` apart; depth: at least 1.
     """
     int64 = types.int64
     return _sums_of(tile, VECTORS)(tile, starts, weights, pixels, int64, int64), _codegen(tile.value, VECTORS)
@@ -58,17 +59,16 @@ def _codegen(tile: Any, vectors: int) -> Any:
         builder.branch(loop)
         builder.position_at_end(loop)
         k, place, before = builder.phi(INT), builder.phi(pixels.type), [builder.phi(whole) for _ in range(4 * vectors)]
-        line = builder.gep(weights, [builder.mul(k, INT(4))])
-        factors = [broadcast(builder, builder.load(builder.gep(line, [INT(f)])), lanes) for f in range(4)]
-        factors = [builder.bitcast(factor, whole) for factor in factors]
-        after = []
-        for v in range(vectors):
-            address = builder.gep(place, [INT(v * lanes)])
-            read = load_vector(builder, address, lanes) if mask is None else load_some(builder, address, mask)
-            seen = builder.bitcast(read, whole)
-            after += [
-                add_dots_of_words(builder, tile, before[4 * v + f], seen, factor) for f, factor in enumerate(factors)
-            ]
+        places = [builder.gep(place, [INT(v * lanes)]) for v in range(vectors)]
+        read = [load_vector(builder, at, lanes) if mask is None else load_some(builder, at, mask) for at in places]
+        after: list[Any] = before
+        for part in range(tile.parts):
+            line = builder.gep(weights, [builder.mul(builder.add(builder.mul(k, INT(tile.parts)), INT(part)), INT(4))])
+            words = [broadcast(builder, builder.load(builder.gep(line, [INT(f)])), lanes) for f in range(4)]
+            factors = [builder.bitcast(word, whole) for word in words]
+            seen = [builder.bitcast(operand_of(builder, tile, vector, part), whole) for vector in read]
+            pairs = [(pixels, factor) for pixels in seen for factor in factors]
+            after = [add_dots(builder, tile, sum_, *pair) for sum_, pair in zip(after, pairs, strict=True)]
         following = builder.add(k, INT(1))
         for phi, start, again in zip(
             [k, place, *before],
@@ -115,7 +115,7 @@ def make_words(tile, out, pixels, plane, count, depth, weights, corrections, sin
         pixels: float32*: words: (depth, count), ``plane`` apart; what lies behind them is not read
         plane, count: int
         depth: int: at least 1
-        weights: float32*: words: (depth, 4)
+        weights: float32*: words: (depth, tile.parts, 4): a filter's weights of a word of the input
         corrections: int32*: (4,)
         singles: float32*: (4,), of `finish.FACTOR`, and ``finish.pitch`` on of `finish.BIAS`
         finish: WordFinish: of words, with an activation that `finish.keeps_scale`

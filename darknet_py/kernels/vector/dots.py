@@ -133,24 +133,21 @@ def operand_of(builder: Any, tile: Tile, words: Any, part: int) -> Any:
     return builder.bitcast(_operand(builder, value, tile.bytes, part), words.type)
 
 
-def add_dots_of_words(builder: Any, tile: Tile, sums: Any, pixels: Any, weights: Any) -> Any:
-    """LLVM code of `add_dot`."""
-    for part in range(tile.parts):
-        seen = _operand(builder, pixels, tile.bytes, part)
-        factor = _signed_halves(builder, weights, part) if tile.bytes == HALVES else weights
-        sums = add_dots(builder, tile, sums, seen, factor)
-    return sums
-
-
 @intrinsic
 def add_dot(typingctx: Any, tile: Any, sums: Any, pixels: Any, weights: Any) -> Any:
     """``sums`` (int32 lanes) + the products of each lane's four bytes, pixels' and weights' as they lie in memory.
 
     (`SIGNED`: of pixels - 128. Each kind puts both before its instruction here; `add_dots` takes what was put before.)
     """
+    shape = tile.value
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return add_dots_of_words(builder, tile.value, *args[1:])
+        _, total, left, right = args
+        for part in range(shape.parts):
+            seen = _operand(builder, left, shape.bytes, part)
+            factor = _signed_halves(builder, right, part) if shape.bytes == HALVES else right
+            total = add_dots(builder, shape, total, seen, factor)
+        return total
 
     return sums(tile, sums, pixels, weights), codegen
 

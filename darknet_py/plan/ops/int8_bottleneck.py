@@ -20,7 +20,7 @@ from ..bottleneck import bottleneck_shape, cut_bands
 from ..memory import aligned_floats
 from .int8 import packed
 from .int8_depthwise import pack_taps, tap_offsets
-from .words import word_tile
+from .words import pack_blocks, word_tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +88,11 @@ def _packed(chain: Chain, context: LayerContext, shape: Bottleneck, tile: Tile) 
     for i, start in enumerate((0, wide, 2 * wide)[-count:]):
         layer = chain.convolutions[i]
         own = replace(context, arrays=context.chain_arrays[i], scales=[scales[i]], scale=scales[i + 1])
-        pack = pack_taps if layer is chain.middle else pack_fours
+        pack = (
+            pack_taps
+            if layer is chain.middle
+            else partial(pack_blocks, block=4, channels=2 * words_of(layer.c), tile=tile)
+        )
         finish = WordFinish(int(codes[i]), 0, 0, scales[i + 1].zero, pitch)
         made, less, factors = packed(layer, own, finish, tile, pack)
         words.append(made)
@@ -99,16 +103,6 @@ def _packed(chain: Chain, context: LayerContext, shape: Bottleneck, tile: Tile) 
     added, total = _summed(chain, context)
     singles[2 * pitch :] = 1 / total.step, scales[-1].step, added.step
     return np.concatenate(words, out=aligned_floats(sum(part.size for part in words))), corrections, singles
-
-
-def pack_fours(steps: NDArray[np.int8]) -> Floats:
-    """Weights (filters, channels, 1, 1) as `kernels.int8.fours` reads them; what is missing is 0."""
-    n, c = steps.shape[:2]
-    filters, words = words_of(n), words_of(c)
-    padded = np.zeros((filters * 4, words * 4), np.int8)
-    padded[:n, :c] = steps[:, :, 0, 0]
-    ordered = padded.reshape(filters, 4, words, 4).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(ordered).view(np.float32).reshape(-1)
 
 
 def _band(shape: Bottleneck, tile: Tile, rows: int) -> WordBand:

@@ -48,26 +48,27 @@ def pack_words(weights: NDArray[Any], cut: Cut, tile: Tile, groups: int = 1) -> 
     What is missing is 0. (`HALVES`: words of two channels each, as `kernels.vector.dots.operand` takes them of a word
     of the input.)
     """
-    parts = [_pack_group(group, cut, tile) for group in np.split(weights, groups)]
+    parts = [pack_blocks(group, cut.block, cut.channels, tile) for group in np.split(weights, groups)]
     if groups == 1:
         return parts[0]
     return np.concatenate(parts, out=aligned_floats(sum(part.size for part in parts)))
 
 
-def _pack_group(weights: NDArray[Any], cut: Cut, tile: Tile) -> Floats:
+def pack_blocks(weights: NDArray[Any], block: int, channels: int, tile: Tile) -> Floats:
+    """The same of one group: blocks of so many filters, k in parts of so many words that are multiplied."""
     n, c, size, _ = weights.shape
     each = 4 // weights.itemsize
-    blocks, words, taps = -(-n // cut.block), -(-c // each), size * size
-    padded = np.zeros((blocks, cut.block, words, each, taps), weights.dtype)
-    padded.reshape(blocks * cut.block, words * each, taps)[:n, :c] = weights.reshape(n, c, taps)
+    blocks, words, taps = -(-n // block), -(-c // each), size * size
+    padded = np.zeros((blocks, block, words, each, taps), weights.dtype)
+    padded.reshape(blocks * block, words * each, taps)[:n, :c] = weights.reshape(n, c, taps)
     if tile.bytes == HALVES:
         words *= 2
-        padded = padded[:, :, :, [0, 2, 1, 3]].astype(np.int16).reshape(blocks, cut.block, words, 2, taps)
+        padded = padded[:, :, :, [0, 2, 1, 3]].astype(np.int16).reshape(blocks, block, words, 2, taps)
     ordered = padded.transpose(0, 2, 4, 1, 3)  # blocks, words, taps, filters of a block, channels of a word
-    out = aligned_floats(blocks * cut.block * words * taps)
+    out = aligned_floats(blocks * block * words * taps)
     at = 0
-    for first in range(0, words, cut.channels):
-        part = np.ascontiguousarray(ordered[:, first : first + cut.channels]).view(np.float32).reshape(-1)
+    for first in range(0, words, channels):
+        part = np.ascontiguousarray(ordered[:, first : first + channels]).view(np.float32).reshape(-1)
         out[at : at + part.size] = part
         at += part.size
     return out
