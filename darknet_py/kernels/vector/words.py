@@ -100,6 +100,17 @@ def add_ints(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def larger_ints(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger one of int32 that lie in float32 lanes, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        x, y = (builder.bitcast(arg, ir.VectorType(INT32, a.lanes)) for arg in args)
+        return builder.bitcast(builder.select(builder.icmp_signed(">", x, y), x, y), args[0].type)
+
+    return a(a, b), codegen
+
+
+@intrinsic
 def to_floats(typingctx: Any, a: Any) -> Any:
     """int32 lanes rounded to float32, half to even."""
 
