@@ -17,7 +17,7 @@ from .epilogue import finish_filters
 from .fetch import fetch_before
 from .multiply import multiply_filters
 from .pack import copy_window
-from .pool import pool_rows
+from .pool import Squares, pool_filters
 from .winograd_code import transform_inputs, transform_outputs
 
 TASK_NUMBERS = 4
@@ -38,7 +38,6 @@ class WinogradCut(NamedTuple):
         sums: where the sums lie.
         sums_pitch: distance of two positions of the sums.
         pixels: where a few tiles of outputs lie, pixel by pixel.
-        band: where a block's outputs lie that are pooled before they leave.
         pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
         next_in, next_out: distance of two images in the input and in the output.
         scratch: values of a worker's scratch memory.
@@ -55,7 +54,6 @@ class WinogradCut(NamedTuple):
     sums: int
     sums_pitch: int
     pixels: int
-    band: int
     pool_h: int
     pool_w: int
     next_in: int
@@ -73,6 +71,12 @@ def tiles_cover_all(tasks, shape, cut, tile):
     numbers = tasks.reshape(-1, TASK_NUMBERS)
     blocks = -(-shape.n // tile.filters)
     return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_tiled(tasks, cut) * cut.down])
+
+
+def parts_fit(shape, cut, transform, tile):
+    """Whether a worker's scratch memory has room for the tiles and sums of a task of a `winograd`."""
+    own = 0 if cut.shared else transform.positions * shape.c * tile.parts * cut.pitch
+    return cut.sums - cut.tiles >= own and cut.pixels - cut.sums >= transform.positions * cut.sums_pitch
 
 
 def shared_tiles(shape, cut, transform, tile):
@@ -166,7 +170,7 @@ def winograd(
         source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
         tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
-        singles: float32[6, finish.pitch]: see `epilogue.Finish`
+        singles: float32[7, finish.pitch]: see `epilogue.Finish`
         doubles: float64[2, finish.pitch]: see `epilogue.Finish`
         scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: first block of filters and the one behind the last, the
@@ -179,32 +183,32 @@ def winograd(
         tile: Tile
 
     Requires:
-        tiles_cover_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile) and parts_fit(shape, cut, transform, tile)
         is_finish(finish, shape.out_h * shape.out_w)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
-        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_filters, finish_filters, 1, 0, operands, source, tiles, scratch, tasks, shape, cut, finish,
-        transform, tile,
+        queue, multiply_filters, finish_filters, pool_filters, 1, 0, operands, source, tiles, scratch, tasks, shape,
+        cut, finish, transform, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
 def run_winograd(
-    queue, multiply, finish_block, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut, finish,
-    transform, tile,
+    queue, multiply, finish_block, pool_block, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut,
+    finish, transform, tile,
 ):  # fmt: skip
     """The tasks of a `winograd`, of which each thread takes some.
 
     Args:
-        multiply, finish_block, per_word, missing, operands: any: as for `_run_rows`
+        multiply, finish_block, pool_block, per_word, missing, operands: any: as for `_run_rows`
         source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
@@ -216,8 +220,8 @@ def run_winograd(
         if number < 0:
             return
         _run_rows(
-            multiply, finish_block, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0), window,
-            pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
+            multiply, finish_block, pool_block, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0),
+            window, pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
         )  # fmt: skip
 
 
@@ -225,6 +229,7 @@ def run_winograd(
 def _run_rows(
     multiply,
     finish_block,
+    pool_block,
     per_word,
     missing,
     operands,
@@ -242,7 +247,7 @@ def _run_rows(
 
     Args:
         multiply: kernel: as `multiply_filters`
-        finish_block: kernel: as `finish_filters`
+        finish_block, pool_block: kernel: as `finish_filters`, `pool_filters`
         per_word: int: filters of a word of the output
         missing: int: see `transform_tiles`
         operands: Operands: see `winograd`
@@ -276,7 +281,7 @@ def _run_rows(
             multiply, window, seen, weights, operands.offsets, (row1 - row0) * cut.across, depth, cut, transform, tile
         )
         _finish(
-            finish_block, per_word, operands.out, window, row0, row1, block * tile.filters,
+            finish_block, pool_block, per_word, operands.out, window, row0, row1, block * tile.filters,
             shifted(operands.singles, block * tile.filters), shifted(operands.doubles, block * tile.filters), shape,
             cut, finish, transform, tile,
         )  # fmt: skip
@@ -318,12 +323,13 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
 
 @kernel
 def _finish(
-    finish_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile
-):
+    finish_block, pool_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish,
+    transform, tile,
+):  # fmt: skip
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
-        finish_block: kernel: see `_run_rows`
+        finish_block, pool_block: kernel: see `_run_rows`
         per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
@@ -345,10 +351,6 @@ def _finish(
         image, y = row // cut.down, row % cut.down * transform.outputs
         image_out = shifted(out, image * cut.next_out + filter0 // per_word * spatial)
         height = min(transform.outputs, shape.out_h - y)
-        if cut.pool_h > 0:
-            target, plane = shifted(window, cut.band), height * shape.out_w
-        else:
-            target, plane = shifted(image_out, y * shape.out_w), spatial
         for x in range(0, cut.across, together):
             for i in range(x, min(x + together, cut.across)):
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
@@ -358,13 +360,19 @@ def _finish(
                         tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch
                     )  # fmt: skip
             column = x * transform.outputs
-            for j in range(height):
-                finish_block(
-                    tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
-                    min(width, shape.out_w - column), singles, doubles, finish,
-                )  # fmt: skip
-        if cut.pool_h > 0:
-            pool_rows(
-                tile, shifted(image_out, y // 2 * cut.pool_w), spatial, cut.pool_w, target, plane, height, shape.out_w,
-                (present + per_word - 1) // per_word, min((y + height + 1) // 2, cut.pool_h) - y // 2,
-            )  # fmt: skip
+            count = min(width, shape.out_w - column)
+            if cut.pool_h == 0:
+                for j in range(height):
+                    finish_block(
+                        tile, shifted(image_out, (y + j) * shape.out_w + column), spatial, 0,
+                        shifted(buffer, j * row_pitch), present, count, singles, doubles, finish,
+                    )  # fmt: skip
+            else:
+                for j in range(0, min(height, 2 * cut.pool_h - y), 2):
+                    below = row_pitch if j + 1 < height else 0
+                    squares = Squares(0, 0, below, count, min((count + 1) // 2, cut.pool_w - column // 2))
+                    if squares.number > 0:
+                        pool_block(
+                            tile, shifted(image_out, (y + j) // 2 * cut.pool_w + column // 2), spatial,
+                            shifted(buffer, j * row_pitch), present, squares, singles, doubles, finish,
+                        )  # fmt: skip

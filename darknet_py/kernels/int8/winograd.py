@@ -8,14 +8,14 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, count_tiled, run_winograd, shared_tiles, tiles_cover_all
+from ..conv.winograd import TASK_NUMBERS, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
 from .convolution import channels_out
-from .finish import finish_columns
+from .finish import finish_columns, pool_columns
 
-__all__ = ["channels_out", "count_tiled", "tiles_cover_all", "winograd_int8"]
+__all__ = ["channels_out", "winograd_int8"]
 
 
 @plan_kernel(
@@ -47,18 +47,18 @@ def winograd_int8(
 
     Requires:
         tile.words == 1 and tile.bytes == 2 and transform.outputs == 2 and transform.stride == 1
-        tiles_cover_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile) and parts_fit(shape, cut, transform, tile)
         is_word_finish(finish) and not (finish.floats and cut.pool_h)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
-        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.scratch
         offsets[: shape.c * tile.parts].max() == (shape.c * tile.parts - 1) * cut.pitch
     """
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, finish_columns, 1 if finish.floats else 4, finish.missing, operands, source,
-        tiles, scratch, tasks, shape, cut, finish, transform, tile,
+        queue, multiply_word_filters, finish_columns, pool_columns, 1 if finish.floats else 4, finish.missing, operands,
+        source, tiles, scratch, tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip
