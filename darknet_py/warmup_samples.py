@@ -25,9 +25,10 @@ _NORMED = "convolutional batch_normalize=1 filters={} size=3 stride={} pad=1 act
 
 NARROW = cfg(
     3, 32, 32, _NORMED.format(8, 1), "maxpool size=2 stride=2", _NORMED.format(8, 1), "maxpool size=3 stride=1",
-    "shortcut from=-2 activation=leaky", "reorg stride=2", "convolutional filters=6 size=1 activation=logistic",
-    "upsample stride=2", "route layers=-1,4", _NORMED.format(14, 1) + " groups=14",
-    "convolutional filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
+    "maxpool size=2 stride=1", "shortcut from=-3 activation=leaky", "reorg stride=2",
+    "convolutional filters=6 size=1 activation=logistic", "upsample stride=2", "route layers=-1,5",
+    _NORMED.format(14, 1) + " groups=14", "convolutional filters=24 size=1 activation=linear",
+    "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
 )  # fmt: skip
 """What is computed in narrow numbers, read by convolutions that are."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from darknet_py.kernels.layers.pooling import LOWEST, maxpool
 from darknet_py.kernels.layers.pooling_wide import framed, maxpool_wide
 from darknet_py.kernels.layers.shortcut import shortcut
 from darknet_py.kernels.runtime.atomic import new_queue
-from darknet_py.kernels.vector.tile import AVX2, AVX512, NEON, SSE, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, BYTES, NEON, PAIRS, SSE, Tile, host_tile
+from darknet_py.kernels.words.pool import maxpool_words
 
 from .test_convolution import each_tile
 
@@ -99,6 +102,29 @@ def test_wide_windows(
     maxpool_wide(new_queue(2), out, surrounded(x), scratch, 2, h, w, out_h, out_w, size, offset, tile)
     assert np.all(target[:32] == 7) and np.all(target[-32:] == 7)
     assert out.tobytes() == plain_maxpool(x, out_h, out_w, size, 1, 1, offset).tobytes()
+
+
+@pytest.mark.parametrize("numbers", [BYTES, PAIRS])
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 30), st.integers(1, 40), st.integers(3, 13), st.integers(0, 12), st.booleans(),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_wide_windows_of_words(numbers: int, h: int, w: int, size: int, pad: int, odd: bool, seed: int) -> None:
+    """The same words as window by window, number by number."""
+    tile, rng = replace(host_tile(), words=numbers), np.random.default_rng(seed)
+    x = rng.integers(0, 256, (2, h, w, 4), np.uint8).view(np.float32)
+    if odd:  # as bfloat16: nans, infinities and both zeros
+        few = np.array([0x7FC0, 0xFFC0, 0x7F80, 0xFF80, 0x8000, 0], np.uint16)
+        x = rng.choice(few, (2, h, w, 2)).view(np.float32)
+    out_h, out_w, offset = h + pad - size + 1, w + pad - size + 1, -(pad // 2)
+    if min(out_h, out_w) < 1 or pad >= 2 * size:
+        return
+    found, wanted = np.zeros((2, 2 * out_h * out_w), np.float32)
+    scratch = np.full(framed(size, out_h, out_w), np.nan, np.float32)
+    maxpool_wide(new_queue(2), found, surrounded(x), scratch, 2, h, w, out_h, out_w, size, offset, tile)
+    maxpool_words(new_queue(2), wanted, surrounded(x), 2, h, w, out_h, out_w, size, 1, 1, offset, tile)
+    assert found.tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)

@@ -29,6 +29,9 @@ CODES = {
 UNTOUCHED = -1
 """Code of a channel that ``activate_channels`` leaves alone."""
 
+TOGETHER = 2048
+"""About how many values a task has at least: to get a smaller one from where another thread does takes as long."""
+
 (
     LINEAR, LOGISTIC, LOGGY, RELU, ELU, SELU, RELIE, RAMP, LEAKY, TANH, PLSE, STAIR, HARDTAN, LHTAN, RELU_POSITIVE,
 ) = range(FIRST_SINGLE)  # fmt: skip
@@ -143,7 +146,17 @@ def activate_values(tile, out, x, count, code):
             out[i] = activate(x[i], code)
 
 
-@plan_kernel(tasks=lambda codes: codes.size)
+@kernel(forceinline=True)
+def channels_together(cells):
+    """Channels of a task of `activate_channels`: of small maps several.
+
+    Args:
+        cells: int: values of a channel
+    """
+    return max(TOGETHER // cells, 1)
+
+
+@plan_kernel(tasks=lambda codes, cells: -(-codes.size // channels_together.py_func(cells)))
 def activate_channels(queue, out, x, codes, cells, tile):
     """Each channel through an activation of its own; a channel whose code is UNTOUCHED is left alone.
 
@@ -157,11 +170,12 @@ def activate_channels(queue, out, x, codes, cells, tile):
     Requires:
         is_code(codes[codes != UNTOUCHED])
     """
+    together = channels_together(cells)
     while True:
-        channel = next_task(queue)
-        if channel < 0:
+        task = next_task(queue)
+        if task < 0:
             return
-        code = codes[channel]
-        if code == UNTOUCHED:
-            continue
-        activate_values(tile, pointer(out, channel * cells), pointer(x, channel * cells), cells, code)
+        for channel in range(task * together, min((task + 1) * together, codes.size)):
+            code = codes[channel]
+            if code != UNTOUCHED:
+                activate_values(tile, pointer(out, channel * cells), pointer(x, channel * cells), cells, code)
