@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, run_winograd, shared_tiles
+from ..conv.winograd import TASK_NUMBERS, back_alone, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
@@ -50,6 +50,6 @@ def winograd_bf16(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, finish_columns, 1 if finish.floats else 2, 0, operands, source, tiles, scratch,
+        queue, multiply_word_filters, (back_alone, finish_columns), 1 if finish.floats else 2, 0, operands, source, tiles, scratch,
         tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip

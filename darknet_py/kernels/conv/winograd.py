@@ -11,14 +11,17 @@ from typing import NamedTuple
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
-from ..vector.simd import pointer, shifted
+from ..vector.simd import pointer, shifted, shorter
+from ..vector.tile import SHORTER
 from .convolution import Operands
-from .epilogue import finish_filters
+from .activation import slope_of
+from .epilogue import finish_filters, store_columns
 from .fetch import fetch_before
 from .multiply import multiply_filters
 from .pack import copy_window
 from .pool import pool_rows
-from .winograd_code import transform_inputs, transform_outputs
+from .sloped import is_sloped
+from .winograd_code import transform_inputs, transform_outputs, transform_outputs_sloped
 
 TASK_NUMBERS = 4
 """Numbers of a task, see `winograd`."""
@@ -146,10 +149,16 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, missing, s
                 line = shifted(window, c * cut.plane + y * transform.step * cut.row)
                 out = shifted(tiles, (channel + c) * tile.parts * cut.pitch + y * cut.across)
                 for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
-                    transform_inputs(
-                        tile, transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch, shifted(line, x),
-                        cut.row, part,
-                    )  # fmt: skip
+                    if tile.embedded and cut.across - x <= SHORTER:
+                        transform_inputs(
+                            shorter(tile), transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch,
+                            shifted(line, x), cut.row, part,
+                        )  # fmt: skip
+                    else:
+                        transform_inputs(
+                            tile, transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch,
+                            shifted(line, x), cut.row, part,
+                        )  # fmt: skip
 
 
 @plan_kernel(
@@ -191,20 +200,61 @@ def winograd(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_filters, finish_filters, 1, 0, operands, source, tiles, scratch, tasks, shape, cut, finish,
-        transform, tile,
+        queue, multiply_filters, (_transform_back, _finish_rest), 1, 0, operands, source, tiles, scratch, tasks, shape,
+        cut, finish, transform, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
+def back_alone(tile, transform, out, row, sums, pitch, singles, finish):
+    """`transform_outputs`; nothing of what follows.
+
+    Args:
+        tile, transform, out, row, sums, pitch: any: as for `transform_outputs`
+        singles, finish: any: are not looked at
+    """
+    transform_outputs(tile, transform, out, row, sums, pitch)
+
+
+@kernel(forceinline=True)
+def _transform_back(tile, transform, out, row, sums, pitch, singles, finish):
+    """`transform_outputs`, and what follows, if that can be done at once.
+
+    Args:
+        tile, transform, out, row, sums, pitch: any: as for `transform_outputs`
+        singles: float32*: see `epilogue.Finish`, from the first of the filters on
+        finish: Finish
+    """
+    if is_sloped(tile, finish):
+        transform_outputs_sloped(
+            tile, transform, out, row, sums, pitch, shifted(singles, 2 * finish.pitch), slope_of(finish.code)
+        )  # fmt: skip
+    else:
+        transform_outputs(tile, transform, out, row, sums, pitch)
+
+
+@kernel(forceinline=True)
+def _finish_rest(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
+    """What `_transform_back` has not done.
+
+    Args:
+        tile, out, plane, first, sums, rows, count, singles, doubles, finish: any: as for `finish_filters`
+    """
+    if is_sloped(tile, finish):
+        store_columns(tile, out, plane, sums, rows, count)
+    else:
+        finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles, finish)
+
+
+@kernel(forceinline=True)
 def run_winograd(
-    queue, multiply, finish_block, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut, finish,
+    queue, multiply, finishing, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut, finish,
     transform, tile,
 ):  # fmt: skip
     """The tasks of a `winograd`, of which each thread takes some.
 
     Args:
-        multiply, finish_block, per_word, missing, operands: any: as for `_run_rows`
+        multiply, finishing, per_word, missing, operands: any: as for `_run_rows`
         source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
@@ -216,7 +266,7 @@ def run_winograd(
         if number < 0:
             return
         _run_rows(
-            multiply, finish_block, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0), window,
+            multiply, finishing, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0), window,
             pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
         )  # fmt: skip
 
@@ -224,7 +274,7 @@ def run_winograd(
 @kernel
 def _run_rows(
     multiply,
-    finish_block,
+    finishing,
     per_word,
     missing,
     operands,
@@ -242,7 +292,7 @@ def _run_rows(
 
     Args:
         multiply: kernel: as `multiply_filters`
-        finish_block: kernel: as `finish_filters`
+        finishing: any: two kernels: `_transform_back`, and what is done behind it, as `finish_filters`
         per_word: int: filters of a word of the output
         missing: int: see `transform_tiles`
         operands: Operands: see `winograd`
@@ -276,7 +326,7 @@ def _run_rows(
             multiply, window, seen, weights, operands.offsets, (row1 - row0) * cut.across, depth, cut, transform, tile
         )
         _finish(
-            finish_block, per_word, operands.out, window, row0, row1, block * tile.filters,
+            finishing, per_word, operands.out, window, row0, row1, block * tile.filters,
             shifted(operands.singles, block * tile.filters), shifted(operands.doubles, block * tile.filters), shape,
             cut, finish, transform, tile,
         )  # fmt: skip
@@ -318,12 +368,12 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
 
 @kernel
 def _finish(
-    finish_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile
+    finishing, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile
 ):
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
-        finish_block: kernel: see `_run_rows`
+        finishing: any: see `_run_rows`
         per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
@@ -354,12 +404,13 @@ def _finish(
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
                 place = shifted(buffer, (i - x) * transform.outputs * tile.filters)
                 for v in range(0, tile.filters, tile.lanes):
-                    transform_outputs(
-                        tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch
+                    finishing[0](
+                        tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch,
+                        shifted(singles, v), finish,
                     )  # fmt: skip
             column = x * transform.outputs
             for j in range(height):
-                finish_block(
+                finishing[1](
                     tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
                     min(width, shape.out_w - column), singles, doubles, finish,
                 )  # fmt: skip

@@ -8,7 +8,7 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, count_tiled, run_winograd, shared_tiles, tiles_cover_all
+from ..conv.winograd import TASK_NUMBERS, back_alone, count_tiled, run_winograd, shared_tiles, tiles_cover_all
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
@@ -59,6 +59,6 @@ def winograd_int8(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, finish_columns, 1 if finish.floats else 4, finish.missing, operands, source,
+        queue, multiply_word_filters, (back_alone, finish_columns), 1 if finish.floats else 4, finish.missing, operands, source,
         tiles, scratch, tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip
