@@ -198,8 +198,10 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower
     blocks = -(-shape.n // way.block)
     rest = 0.0
-    if way.number != FILTERS:  # there, weights that pass by are fetched ahead, and a 1x1 convolution needs no window
-        window = pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 and reads_window(way, shape, tile) else 0
+    if way.number != FILTERS:  # there, weights that pass by are fetched ahead
+        window = (
+            pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 and reads_window(way, shape, tile) else 0
+        )
         rest = (0.4 * shape.n + window) * depth * slower
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 

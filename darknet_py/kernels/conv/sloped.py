@@ -1,7 +1,7 @@
-"""The micro-kernels of the profile ``fast``: what follows the sums of a convolution is done before they leave the registers.
+"""The micro-kernels of the profile ``fast``: what follows the sums of a convolution is done in the registers.
 
-Biases and activations that have a slope (`activation.has_slope`), where vectors are long (`Tile.finishes_within`). Written
-to memory and read again, sums of few products (32 to 256) take a fifth to a tenth of their time for that.
+Biases and activations that have a slope (`activation.has_slope`), where vectors are long (`Tile.finishes_within`): sums
+of few products (32 to 128) would take a fifth to a tenth of their time to be written to memory and read again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from ..runtime.jit import kernel
 from ..runtime.later import intrinsic, types
 from ..vector.llvm import INT, broadcast, fetch_line, first_lanes, load_vector, store_some, store_vector, zeros
 from ..vector.simd import shifted
-from ..vector.tile import Tile
 from .activation import has_slope, slope_of
 from .epilogue import finish_filters, finish_pixels, store_columns
 from .fetch import FURTHER
 from .multiply import ARGUMENTS, ARGUMENTS_AHEAD, kind_of, multiply_filters, product_loop, switched
 
 LATER = 64
-"""How many k before their use weights are asked for, with pixels in the lanes: those of the first pixels of a deep layer come
-from memory."""
+"""How many k before their use weights are asked for, with pixels in the lanes: a deep layer's first pixels meet them
+as they come from memory."""
 
 _FLOATS = ir.FloatType().as_pointer()
 _FINISH = [_FLOATS, ir.FloatType()]
@@ -86,8 +85,8 @@ def filters_sloped(
     typingctx: Any, tile: Any, count: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any,
     ahead: Any, step: Any, biases: Any, slope: Any,
 ) -> Any:  # fmt: skip
-    """`multiply.multiply_filters`; then ``sums[j, f] = act(sums[j, f] + biases[f])``, where act(x) is slope * x for x < 0,
-    else x."""
+    """`multiply.multiply_filters`; then ``sums[j, f] = act(sums[j, f] + biases[f])``, where act(x) is slope * x for
+    x < 0 and else x."""
     shape = tile.value
 
     def emit(builder: Any, function: Any, count: int) -> None:
@@ -132,8 +131,8 @@ def pixels_sloped(
     typingctx: Any, tile: Any, vectors: Any, sums: Any, fresh: Any, weights: Any, pixels: Any, offsets: Any, depth: Any,
     biases: Any, slope: Any, out: Any, plane: Any, present: Any, rest: Any, further: Any,
 ) -> Any:  # fmt: skip
-    """`multiply.multiply_pixels`; then ``out[r * plane + j] = act(sums[r, j] + biases[r])`` for r < present, with act as for
-    `filters_sloped`; if ``present`` is 0 the sums stay where they are.
+    """`multiply.multiply_pixels`; then ``out[r * plane + j] = act(sums[r, j] + biases[r])`` for r < present, with act
+    as for `filters_sloped`; if ``present`` is 0 the sums stay where they are.
 
     Of the last vector of pixels only ``rest`` lanes are read and written. The cache is meanwhile asked for
     ``pixels[offsets[k] + further]``.

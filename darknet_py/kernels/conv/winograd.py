@@ -13,8 +13,8 @@ from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted, shorter
 from ..vector.tile import SHORTER
-from .convolution import Operands
 from .activation import slope_of
+from .convolution import Operands
 from .epilogue import finish_filters, store_columns
 from .fetch import fetch_before
 from .multiply import multiply_filters
@@ -34,6 +34,8 @@ class WinogradCut(NamedTuple):
         across, down: tiles of a row, rows of tiles of an image.
         shared: 1: all tiles have been transformed before (`transform_tiles`); 0: each task does so with its own.
         pitch: distance of two channels of transformed tiles.
+        apart: distance of two positions of transformed tiles: an odd number of the cache's lines. (A multiple of a
+            large power of two would give all positions of a tile, which are written together, the same places.)
         channels: channels of which the window has the inputs at once.
         row: values of a row of the window.
         plane: values of a channel of the window.
@@ -51,6 +53,7 @@ class WinogradCut(NamedTuple):
     down: int
     shared: int
     pitch: int
+    apart: int
     channels: int
     row: int
     plane: int
@@ -80,7 +83,13 @@ def tiles_cover_all(tasks, shape, cut, tile):
 
 def shared_tiles(shape, cut, transform, tile):
     """Values of the transformed tiles that a step of their own makes."""
-    return transform.positions * shape.c * tile.parts * cut.pitch if cut.shared else 0
+    return transform.positions * cut.apart if cut.shared else 0
+
+
+def tile_room(across, tile):
+    """How many values are written behind the tiles of a row: vectors are whole."""
+    rest = across % tile.lanes
+    return 0 if rest == 0 else (SHORTER if tile.embedded and rest <= SHORTER else tile.lanes) - rest
 
 
 @plan_kernel(
@@ -91,7 +100,7 @@ def transform_tiles(queue, tiles, source, scratch, images, missing, shape, cut, 
     """All tiles of all images, transformed. A task is some channels.
 
     Args:
-        tiles: written float32[transform.positions, shape.c * tile.parts, cut.pitch]
+        tiles: written float32[transform.positions:cut.apart, shape.c * tile.parts, cut.pitch] or more
         source: float32[images:cut.next_in, shape.c, shape.h, shape.w]
         scratch: temporary float32[workers, cut.scratch]: see `winograd`
         images: int
@@ -103,7 +112,8 @@ def transform_tiles(queue, tiles, source, scratch, images, missing, shape, cut, 
 
     Requires:
         cut.shared == 1
-        cut.pitch >= images * cut.down * cut.across
+        cut.pitch >= images * cut.down * cut.across + tile_room(cut.across, tile)
+        cut.apart >= shape.c * tile.parts * cut.pitch
     """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
@@ -151,12 +161,12 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, missing, s
                 for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
                     if tile.embedded and cut.across - x <= SHORTER:
                         transform_inputs(
-                            shorter(tile), transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch,
+                            shorter(tile), transform, shifted(out, x), cut.apart, cut.pitch,
                             shifted(line, x), cut.row, part,
                         )  # fmt: skip
                     else:
                         transform_inputs(
-                            tile, transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch,
+                            tile, transform, shifted(out, x), cut.apart, cut.pitch,
                             shifted(line, x), cut.row, part,
                         )  # fmt: skip
 
@@ -173,7 +183,8 @@ def winograd(
     Args:
         out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
         source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
-        tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
+        tiles: float32[transform.positions * cut.shared:cut.apart, shape.c * tile.parts, cut.pitch] or more: of
+            `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
         singles: float32[6, finish.pitch]: see `epilogue.Finish`
         doubles: float64[2, finish.pitch]: see `epilogue.Finish`
@@ -200,7 +211,7 @@ def winograd(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_filters, (_transform_back, _finish_rest), 1, 0, operands, source, tiles, scratch, tasks, shape,
+        queue, multiply_filters, _transform_back, _finish_rest, (1, 0), operands, source, tiles, scratch, tasks, shape,
         cut, finish, transform, tile,
     )  # fmt: skip
 
@@ -248,13 +259,13 @@ def _finish_rest(tile, out, plane, first, sums, rows, count, singles, doubles, f
 
 @kernel(forceinline=True)
 def run_winograd(
-    queue, multiply, finishing, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut, finish,
+    queue, multiply, transform_back, finish_block, words, operands, source, tiles, scratch, tasks, shape, cut, finish,
     transform, tile,
 ):  # fmt: skip
     """The tasks of a `winograd`, of which each thread takes some.
 
     Args:
-        multiply, finishing, per_word, missing, operands: any: as for `_run_rows`
+        multiply, transform_back, finish_block, words, operands: any: as for `_run_rows`
         source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
@@ -266,35 +277,23 @@ def run_winograd(
         if number < 0:
             return
         _run_rows(
-            multiply, finishing, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0), window,
+            multiply, transform_back, finish_block, words, operands, pointer(source, 0), pointer(tiles, 0), window,
             pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
         )  # fmt: skip
 
 
 @kernel
 def _run_rows(
-    multiply,
-    finishing,
-    per_word,
-    missing,
-    operands,
-    source,
-    tiles,
-    window,
-    task,
-    shape,
-    cut,
-    finish,
-    transform,
+    multiply, transform_back, finish_block, words, operands, source, tiles, window, task, shape, cut, finish, transform,
     tile,
-):
+):  # fmt: skip
     """One task of a `winograd`: some blocks of filters on some rows of tiles.
 
     Args:
         multiply: kernel: as `multiply_filters`
-        finishing: any: two kernels: `_transform_back`, and what is done behind it, as `finish_filters`
-        per_word: int: filters of a word of the output
-        missing: int: see `transform_tiles`
+        transform_back: kernel: as `_transform_back`
+        finish_block: kernel: what is done behind it, as `finish_filters`
+        words: ints: filters of a word of the output; the word that stands outside of the input
         operands: Operands: see `winograd`
         source: float32*: likewise
         tiles: float32*: likewise
@@ -318,7 +317,9 @@ def _run_rows(
             image = shifted(source, row // cut.down * cut.next_in)
             first = row // cut.down * cut.down
             place = shifted(seen, (row - row0) * cut.across)
-            _transform(place, image, window, 0, shape.c, row - first, end - first, missing, shape, cut, transform, tile)
+            _transform(
+                place, image, window, 0, shape.c, row - first, end - first, words[1], shape, cut, transform, tile
+            )
             row = end
     for block in range(block0, block1):
         weights = shifted(operands.weights, block * transform.positions * depth * tile.filters)
@@ -326,7 +327,7 @@ def _run_rows(
             multiply, window, seen, weights, operands.offsets, (row1 - row0) * cut.across, depth, cut, transform, tile
         )
         _finish(
-            finishing, per_word, operands.out, window, row0, row1, block * tile.filters,
+            transform_back, finish_block, words[0], operands.out, window, row0, row1, block * tile.filters,
             shifted(operands.singles, block * tile.filters), shifted(operands.doubles, block * tile.filters), shape,
             cut, finish, transform, tile,
         )  # fmt: skip
@@ -353,7 +354,7 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
     for position in range(transform.positions):
         sums, mine = (
             shifted(window, cut.sums + position * cut.sums_pitch),
-            shifted(seen, position * depth * cut.pitch),
+            shifted(seen, position * cut.apart),
         )
         for piece in range(pieces):
             first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
@@ -368,12 +369,13 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
 
 @kernel
 def _finish(
-    finishing, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish, transform, tile
-):
+    transform_back, finish_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish,
+    transform, tile,
+):  # fmt: skip
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
-        finishing: any: see `_run_rows`
+        transform_back, finish_block: kernel: see `_run_rows`
         per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
@@ -404,13 +406,13 @@ def _finish(
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
                 place = shifted(buffer, (i - x) * transform.outputs * tile.filters)
                 for v in range(0, tile.filters, tile.lanes):
-                    finishing[0](
+                    transform_back(
                         tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch,
                         shifted(singles, v), finish,
                     )  # fmt: skip
             column = x * transform.outputs
             for j in range(height):
-                finishing[1](
+                finish_block(
                     tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
                     min(width, shape.out_w - column), singles, doubles, finish,
                 )  # fmt: skip

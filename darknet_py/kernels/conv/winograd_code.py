@@ -167,14 +167,14 @@ def transform_outputs(typingctx: Any, tile: Any, transform: Any, out: Any, row: 
 def transform_outputs_sloped(
     typingctx: Any, tile: Any, transform: Any, out: Any, row: Any, sums: Any, pitch: Any, biases: Any, slope: Any
 ) -> Any:
-    """`transform_outputs`, then ``act(x + biases[f])`` as `sloped.filters_sloped` has it, where tiles `finishes_within`."""
+    """`transform_outputs`, then ``act(x + biases[f])`` as in `sloped.filters_sloped`; if `Tile.finishes_within`."""
     code = _outputs_code(tile.value, transform.value, [_FLOATS, ir.FloatType()])
     int64 = types.int64
     return types.void(tile, transform, out, int64, sums, int64, biases, types.float32), code
 
 
 def _outputs_code(tile: Tile, transform: Winograd, finish: list[Any]) -> Any:
-    """The code of `transform_outputs`; ``finish``: types of the arguments that `transform_outputs_sloped` has besides."""
+    """The code of `transform_outputs`; ``finish``: types of what `transform_outputs_sloped` has besides."""
     size, lanes = transform.inputs, tile.lanes
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:

@@ -16,7 +16,7 @@ numbers, of which a word has two, in two words."""
 
 
 SHORTER = 8
-"""Lanes of shorter vectors, for few channels or tiles: a processor with `Tile.embedded` computes two in the time of one."""
+"""Lanes of shorter vectors, for few channels or tiles: with `Tile.embedded` two are computed in the time of one."""
 
 UNMASKED = 4
 """Most lanes of vectors whose part is slow to read or write: longer ones come with fast masks."""
@@ -87,8 +87,8 @@ class Tile:
 
     @property
     def finishes_within(self) -> bool:
-        """Whether sums whose bits do not count are finished in the registers (`conv.sloped`), and a 1x1 convolution with
-        pixels in the lanes reads its input as it lies: parts of long vectors are read as fast as whole ones."""
+        """Whether sums whose bits do not count are finished in the registers (`conv.sloped`), and 1x1 convolutions with
+        pixels in the lanes read their input as it lies: parts of long vectors are read as fast as whole ones."""
         return self.contract and self.lanes >= 16 and not self.words
 
 
