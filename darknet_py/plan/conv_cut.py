@@ -187,12 +187,12 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     single = tile.lanes if tile.indexed else 1  # values that are read at a time for one factor of the products
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
-        end = 11 if tile.finishes_within else 26
+        end = 11.0 if tile.finishes_within else 26.0
         tiles = depth * np.maximum(widths * 1.02 * slower, loads) + end * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
         loads = (vectors + tile.rows / single + 1) / pace.loads
-        end = 1.5 if tile.finishes_within else 7
+        end = 1.5 if tile.finishes_within else 7.0
         tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + end * tile.rows * vectors * slower
     else:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower

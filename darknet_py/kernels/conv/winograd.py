@@ -12,7 +12,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
 from ..vector.simd import pointer, shifted, shorter
-from ..vector.tile import SHORTER
+from ..vector.tile import SHORTER, Tile
 from .activation import slope_of
 from .convolution import Operands
 from .epilogue import finish_filters, store_columns
@@ -86,7 +86,7 @@ def shared_tiles(shape, cut, transform, tile):
     return transform.positions * cut.apart if cut.shared else 0
 
 
-def tile_room(across, tile):
+def tile_room(across: int, tile: Tile) -> int:
     """How many values are written behind the tiles of a row: vectors are whole."""
     rest = across % tile.lanes
     return 0 if rest == 0 else (SHORTER if tile.embedded and rest <= SHORTER else tile.lanes) - rest
