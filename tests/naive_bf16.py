@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darknet_py.layers import Convolutional, Dropout, Layer, MaxPool, Reorg, Route, Shortcut, Upsample
+from darknet_py.layers import Convolutional, Dropout, Empty, Layer, MaxPool, Reorg, Route, Shortcut, Upsample
 from tests.naive_int8 import activated, reorg
 
 Floats = NDArray[np.float32]
@@ -76,7 +76,7 @@ def moved(layer: Layer, sources: list[Floats]) -> Floats | None:
         parts = [len(source) // layer.groups for source in sources]
         found = [source[layer.group_id * part :][:part] for source, part in zip(sources, parts, strict=True)]
         return np.concatenate(found)
-    return sources[0] if isinstance(layer, Dropout) else None
+    return sources[0] if isinstance(layer, Dropout | Empty) else None
 
 
 def near(layer: Layer, sources: list[Floats], arrays: dict[str, Floats], profile: Any) -> tuple[Any, Any]:

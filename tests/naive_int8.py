@@ -11,7 +11,18 @@ from darknet_py.kernels.layers.activations import activate_values
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
-from darknet_py.layers import Convolutional, Dropout, Layer, MaxPool, MultiShortcut, Reorg, Route, Shortcut, Upsample
+from darknet_py.layers import (
+    Convolutional,
+    Dropout,
+    Empty,
+    Layer,
+    MaxPool,
+    MultiShortcut,
+    Reorg,
+    Route,
+    Shortcut,
+    Upsample,
+)
 from darknet_py.network import Network
 from darknet_py.numeric.quantization import Quantization, Scale
 from darknet_py.plan.formats import Formats
@@ -164,7 +175,7 @@ def _layer(
         return np.concatenate(
             [source[layer.group_id * part :][:part] for source, part in zip(sources, parts, strict=True)]
         )
-    if isinstance(layer, Dropout):
+    if isinstance(layer, Dropout | Empty):
         return sources[0]
     assert isinstance(layer, Shortcut | MultiShortcut)
     shares = (layer.alpha, layer.beta) if isinstance(layer, Shortcut) else (1.0,) * len(sources)

@@ -63,6 +63,9 @@ def test_which_are_not(tmp_path: Path) -> None:
     assert none(WIDEN, AROUND + " stride_x=2 stride_y=1", NARROW, dialect="alexeyab")
     assert none(WIDEN, AROUND + " antialiasing=1 stride=2", NARROW, dialect="alexeyab")
     assert none(WIDEN, AROUND + " dilation=2", NARROW, dialect="alexeyab")
+    large = AROUND.replace("size=3 pad=1", "size=14 stride=2 padding=1")
+    assert none(WIDEN, large, NARROW), "a window that is larger than the padded map"
+    assert found(tmp_path, STEM, WIDEN, large.replace("14", "13"), NARROW) != {}
     assert none(WIDEN, AROUND, NARROW.replace("size=1", "size=3"))
     assert none(WIDEN, AROUND, STEM)
 

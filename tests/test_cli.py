@@ -100,6 +100,10 @@ def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> 
         "evaluate --cfg net.cfg --weights net.weights --images list.txt --json photos/a.png",
         "record photos --cfg net.cfg --weights net.weights --json photos/a.png",
         "detect photo.png photos --cfg net.cfg --weights net.weights --json photos/a.png",
+        "evaluate --cfg net.cfg --weights net.weights --images list.txt --json photos/a.txt",
+        "evaluate --cfg net.cfg --weights net.weights --images list.txt --difficult list.txt --json photos/a.txt",
+        "anchors --labels labels --num 1 --json labels/b.txt", "anchors --data net.data --num 1 --json list.txt",
+        "anchors --data net.data --num 1 --json photos/a.png", "anchors --data net.data --num 1 --json photos/a.txt",
     ],
     ids=lambda words: words.split()[0],
 )  # fmt: skip
@@ -107,10 +111,13 @@ def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
     (files / "photos").mkdir(exist_ok=True)
     shutil.copy(files / "photo.png", files / "photos" / "a.png")
     (files / "list.txt").write_text("photo.png\nphotos/a.png\n")
-    before = {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()}
+    (files / "net.data").write_text("train = list.txt\n")
+    (files / "labels").mkdir(exist_ok=True)
+    for label in ("photos/a.txt", "labels/b.txt"):
+        (files / label).write_text("0 .5 .5 .2 .3\n")
+    before = {path: path.read_bytes() for path in files.rglob("*") if path.is_file()}
     assert "this file is read from: write to another one" in call(*words.split(), cwd=files, code=1).stderr
-    assert (files / "photos" / "a.png").read_bytes() == before["photo.png"]
-    assert {path.name: path.read_bytes() for path in files.iterdir() if path.is_file()} == before
+    assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
 
 
 def test_no_command_writes_twice_to_one_file(files: Path) -> None:

@@ -336,6 +336,15 @@ def test_run_script_is_as_python_would_run_it(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (3, "")
 
 
+def test_run_script_ends_as_python_would(tmp_path: Path) -> None:
+    """Finalizers of objects in a cycle run at the end of a process, once globals are gone."""
+    script = (
+        "class Log:\n    def __init__(self): self.own = self\n    def __del__(self): print('closed')\nlog = Log()\n"
+    )
+    done = run_script(tmp_path, "alexeyab", script)
+    assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr
+
+
 def test_run_script_passes_exceptions_on(tmp_path: Path) -> None:
     done = run_script(tmp_path, "pjreddie", "import darknet\nprint('before')\ndarknet.load_meta('no.data')\n")
     assert (done.returncode, done.stdout) == (1, "before\n")

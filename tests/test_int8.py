@@ -61,6 +61,9 @@ NETS = {
         3, 16, 16, conv(6), conv(5, 1), "route layers=-1,-2", conv(8, 1), "route layers=0 groups=2 group_id=1",
         conv(10), "route layers=-1,0 groups=2 group_id=1", conv(4, 1),
     ),
+    "shared words": net(
+        3, 12, 12, conv(8), conv(5, 1), conv(6, 1), "route layers=0,1,2", conv(8, 1), "route layers=0,4", conv(6),
+    ),
     "floats": net(
         3, 16, 16, conv(8), "conv filters=6 size=3 pad=1 groups=2 activation=leaky", conv(12), "avgpool",
         "route layers=0,1", conv(8), "dropout", conv(4, 1),
@@ -91,6 +94,11 @@ NETS = {
     "unbounded": net(
         3, 16, 16, conv(8, activation="elu"), "maxpool size=2 stride=2", conv(8, activation="tanh"),
         "shortcut from=-2 activation=elu", conv(12, 1), "route layers=-1,-3", conv(8, 1, activation="selu"), conv(4, 1),
+    ),
+    "handed on": net(
+        3, 16, 16, "dropout", conv(8, activation="elu"), "dropout", conv(8), "dropout", conv(8, activation="tanh"),
+        "route layers=-1", conv(8, 1, activation="selu"), "route layers=-1 groups=2 group_id=1", conv(8), "empty",
+        conv(4, 1),
     ),
 }  # fmt: skip
 

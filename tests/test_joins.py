@@ -62,6 +62,9 @@ NETS = {
     ),
     "shortcut": (CONV, CONV, "shortcut from=0 activation=linear", "route layers=1,2,0", CONV, "shortcut from=-3"),
     "pooled": (CONV, POOL, CONV, "route layers=2,1", CONV),
+    "wider": (
+        CONV, CONV, "route layers=0,1", CONV.replace("leaky", "swish"), "shortcut from=-2 activation=linear", CONV
+    ),
     "late": (CONV, CONV, CONV, CONV, "route layers=0,3", CONV),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darknet_py import layers
 from darknet_py import warmup_samples as samples
 from darknet_py.formats.tree import Tree, read_tree
 from darknet_py.kernels.layers.pooling import avgpool, maxpool
@@ -21,7 +22,7 @@ from darknet_py.numeric.arithmetic import ARITHMETICS, PROFILES
 from darknet_py.plan.build import Plan
 from darknet_py.plan.contract import read_contract
 from darknet_py.plan.dry import dry_plan
-from darknet_py.plan.ops import HANDLERS, NARROW
+from darknet_py.plan.ops import HANDLERS, NARROW, Handlers
 from darknet_py.plan.regions import Regions
 from darknet_py.plan.show import plan_lines
 from darknet_py.plan.step import Step
@@ -247,6 +248,14 @@ def test_every_layer_has_a_handler_with_a_name() -> None:
     assert namesake not in HANDLERS
     with pytest.raises(KeyError):
         HANDLERS[namesake]
+
+
+def test_a_handler_can_be_taken_out() -> None:
+    handlers = Handlers({"Crop": "moves.crop_steps", "Cost": "elementwise.cost_steps"})
+    assert handlers.pop(layers.Crop).__name__ == "crop_steps"
+    assert list(handlers) == [layers.Cost] and layers.Crop not in handlers
+    with pytest.raises(KeyError):
+        del handlers[layers.Crop]
     for path in (REPOSITORY / "darknet_py").rglob("*.py"):
         assert "def _(" not in path.read_text(encoding="utf-8"), path
 

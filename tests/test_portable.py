@@ -125,7 +125,12 @@ def test_narrow_numbers_are_refused_by_name_where_the_processor_has_no_products_
         need_profiles([math])
     assert math not in usable_profiles()
     cfg = write_cfg(tmp_path, CONVOLUTION)
-    for command in (["detect", cfg, "--cfg", cfg, "--weights", cfg], ["bench", cfg], ["warmup"]):
+    for command in (
+        ["detect", cfg, "--cfg", cfg, "--weights", cfg],
+        ["bench", cfg],
+        ["trace", "none", cfg],
+        ["warmup"],
+    ):
         error = run(*command, "--math", math, code=1).stderr
         assert re.search(refusal, error.strip()) and "Traceback" not in error, command
 

@@ -191,6 +191,17 @@ def test_fast_forms(tile: Tile, name: str) -> None:
     assert np.allclose(far, [1 if name.startswith("logistic") else 200, 0], atol=1e-30)
 
 
+@pytest.mark.parametrize("name", [*EXACT, *TRUE])
+def test_a_nan_changes_no_other_lane(name: str) -> None:
+    x = np.linspace(-30, 30, 1600).astype(np.float32)
+    with_nan = x.copy()
+    with_nan[::7] = np.nan
+    found = activated(with_nan, name, host_tile())
+    assert np.isnan(found[::7]).all()
+    others = ~np.isnan(with_nan)
+    assert same(found[others], activated(x, name, host_tile())[others]).all()
+
+
 @pytest.mark.parametrize("name", [*EXACT, "mish/fast"])
 @pytest.mark.parametrize("shape", [(3, 9, 13), (2, 50, 50)])
 def test_shortcut(name: str, shape: tuple[int, int, int]) -> None:

@@ -39,12 +39,14 @@ class Boxes:
         images: how many images (or label files) they are of.
         pictures: float64[n, 2], width and height of each box's image in pixels; None if that is not known.
         notes: what was left out or missing, a sentence each.
+        files: the lists, images and labels that belong to them.
     """
 
     sizes: Doubles
     images: int
     pictures: Doubles | None
     notes: tuple[str, ...]
+    files: tuple[Path, ...]
 
     def letterboxed(self, width: int, height: int) -> Doubles:
         """The sizes in fractions of a network's input of ``width`` x ``height``, images fit into it as Darknet does.
@@ -73,6 +75,7 @@ class _Collector:
         self.images = 0
         self.left_out: dict[str, int] = {}
         self.notes: list[str] = []
+        self.files: list[Path] = []
         self.report = report
 
     def take(self, boxes: Sequence[Box], pictures: Sequence[tuple[float, float]], images: int = 1) -> None:
@@ -86,6 +89,7 @@ class _Collector:
 
     def file(self, path: Path) -> None:
         """A file of any of the kinds."""
+        self.files.append(path)
         suffix = path.suffix.lower()
         if suffix not in {".json", ".xml"}:
             self.take(read_labels(path, self.wrong), [])
@@ -113,7 +117,9 @@ class _Collector:
         if not kept.any():
             raise DataError("has no boxes" + "".join(f"; {note}" for note in notes), where)
         known = len(pictures) == len(sizes)
-        return Boxes(sizes[kept], self.images, pictures[kept] if known else None, (*self.notes, *notes))
+        return Boxes(
+            sizes[kept], self.images, pictures[kept] if known else None, (*self.notes, *notes), tuple(self.files)
+        )
 
 
 def read_data_boxes(
@@ -139,16 +145,19 @@ def read_data_boxes(
         raise DataError("has no train= entry, the list of images", data)
     lists = find_data_file(train, data)
     collector = _Collector(report, wrong)
+    collector.files.append(lists)
     missing: list[str] = []
     roots = [Path(), data.parent, data.parent.parent]
     count = 0
     for line in read_paths(lists):
         image = next((one for one in spellings(line) if any(exists(root / one) for root in roots)), line.strip())
         count += 1
+        collector.files += _places([image], roots)
         label = next(_places(label_paths(image), roots), None)
         if label is None:
             missing.append(image)
             continue
+        collector.files.append(label)
         boxes = read_labels(label, collector.wrong)
         try:
             size = [_picture_size(next(_places([image], roots), None), image)] if pictures and boxes else []

@@ -7,7 +7,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..layers import Layer
     from ..typing import JsonObject
     from .ceiling import Ceiling
     from .machine import Machine
@@ -84,19 +83,14 @@ def _table(result: Result, ceiling: Ceiling) -> Iterator[str]:
         layer = time.layer
         speed = [f"{time.speed / G:8.1f}", f"{percent(time.speed, ceiling.limit):>10}"] if time.multiply_adds else []
         cells = [f"{ms(time.seconds):>9}", f"{percent(time.seconds, total):>8}", *speed]
-        yield f"{layer.index:4}  {what(time):30} {end(time).out!s:>18} {' '.join(cells)}"
+        yield f"{layer.index:4}  {what(time):30} {time.shown.out!s:>18} {' '.join(cells)}"
 
 
 def what(time: LayerTime) -> str:
     """A layer in few words: ``conv 32 3x3/1 + maxpool``, ``conv 96 1x1/1 to layer 42``."""
-    if len(time.others) == 1 and time.others[0].kind == "maxpool":
+    if time.pooled:
         return f"{time.layer.brief} + maxpool"
-    return time.layer.brief + (f" to layer {end(time).index}" if time.others else "")
-
-
-def end(time: LayerTime) -> Layer:
-    """The layer whose output is shown: of a chain the last one, as nobody sees the others'."""
-    return time.layer if len(time.others) == 1 and time.others[0].kind == "maxpool" else (time.layer, *time.others)[-1]
+    return time.layer.brief + (f" to layer {time.shown.index}" if time.others else "")
 
 
 def _engines(result: Result) -> Iterator[str]:
@@ -157,7 +151,7 @@ def _times(seconds: list[float]) -> JsonObject:
 
 
 def _layer(time: LayerTime, ceiling: Ceiling) -> JsonObject:
-    out = end(time).out
+    out = time.shown.out
     return {
         "index": time.layer.index,
         "layer": what(time),

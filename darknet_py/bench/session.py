@@ -58,6 +58,16 @@ class LayerTime:
         return sum(layer.multiply_adds for layer in (self.layer, *self.others))
 
     @property
+    def pooled(self) -> bool:
+        """Whether its step only pools besides."""
+        return len(self.others) == 1 and self.others[0].kind == "maxpool"
+
+    @property
+    def shown(self) -> Layer:
+        """The layer whose output is shown: of a chain the last one, as nobody sees the others'."""
+        return self.layer if self.pooled or not self.others else self.others[-1]
+
+    @property
     def speed(self) -> float:
         """Multiply-adds per second."""
         return self.multiply_adds / self.seconds if self.seconds else 0.0

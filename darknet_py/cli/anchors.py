@@ -10,6 +10,7 @@ import click
 
 from .bench import status
 from .command import command
+from .guard import keep_found
 from .options import CfgFile, Size, dialect, write_json
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def anchors(
     target = wanted.target
     with status("anchors") as report:
         boxes = _read(data, paths, letterbox, report, skip_bad)
+        keep_found(boxes.files)
         sizes = boxes.letterboxed(target.width, target.height) if letterbox else boxes.sizes
         found = wanted.run(sizes, wanted.num, report)
         if plot is not None and curve is None:

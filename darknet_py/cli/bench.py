@@ -70,6 +70,7 @@ def bench(
     from ..bench.sizes import size_lines, write_size_plot
     from ..chart import writer
     from ..network import read_network
+    from ..numeric.arithmetic import get_arithmetic
     from ..plan.cores import usable_cores
 
     if weights is not None and len(cfgs) > 1:
@@ -87,6 +88,7 @@ def bench(
         if show_plan:
             print_plan(network, math, threads, [head.sources[0] for head in network.heads], err=json_file == "-")
             click.echo(err=json_file == "-")
+    get_arithmetic(math).check_here()  # before anything is measured
     peers = parse_peers(against)
     machine, ceiling = describe_machine(), ceiling_of(math, threads or usable_cores())
     results = []

@@ -129,6 +129,8 @@ def _read_labels(
     from ..evaluate.truth import find_labels, read_truths
     from ..formats.labels import SkippedLines
 
+    every = [*paths, *(others or [])]
+    keep_found(label for image in every if (label := find_labels(image)) is not None)
     skipped = SkippedLines(lambda text: click.echo(text, err=True)) if skip_bad else None
     truths, without = read_truths(paths, classes, find_labels, skipped)
     if without:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 
 import click
@@ -30,6 +32,7 @@ def run_script(flavour: str, words: tuple[str, ...]) -> None:
     """
     from ..compat import scripts
 
+    atexit.unregister(gc.freeze)  # the script's own objects may have something to do at the end
     script, *arguments = words
     if script == "-m":
         if not arguments:

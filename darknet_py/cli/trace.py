@@ -48,8 +48,10 @@ def trace(
     from ..image.load import load_image
     from ..loading import load
     from ..network import read_network
+    from ..numeric.arithmetic import get_arithmetic
     from ..trace import trace as run
 
+    get_arithmetic(math).check_here()  # before anything is fetched or read
     path, weights, image, own = _find(cfg, files)
     pixels = load_image(image)
     dialect = own if dialect == AUTO else dialect

@@ -161,9 +161,12 @@ class Layer:
         """Where its output begins in its input, if it hands on only a part of it."""
         return None
 
-    @property
-    def beginning(self) -> int | None:
-        """How many values of its input it reads, from the first one on; None: all that it needs lie anywhere."""
+    def beginning(self, place: int) -> int | None:
+        """How many values of a source it reads, from the first one on; None: all that it needs lie anywhere.
+
+        Args:
+            place: which one of its `sources`.
+        """
         return None
 
     @property

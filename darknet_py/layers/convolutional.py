@@ -181,8 +181,7 @@ class Convolutional(Weighted):
     def quantizes_since(self) -> int:
         return 2 if self.groups > 1 else 1
 
-    @property
-    def beginning(self) -> int | None:
+    def beginning(self, place: int) -> int | None:
         as_it_lies = self.size == 1 and not (self.skips or self.pad) and self.groups == 1
         return self.c * self.sharp.h * self.sharp.w if as_it_lies else None
 

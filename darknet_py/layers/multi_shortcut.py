@@ -90,6 +90,9 @@ class MultiShortcut(Layer):
     def sources(self) -> tuple[int, ...]:
         return (self.index - 1, *self.added)
 
+    def beginning(self, place: int) -> int | None:
+        return self.counts[place - 1] if place else None
+
     @property
     def balances(self) -> bool:
         """Each channel must be the sum of the same channel of all sources."""

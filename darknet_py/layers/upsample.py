@@ -40,8 +40,7 @@ class Upsample(Layer):
         return cls(index=place.index, line=section.line, input=shape, out=checked_output(section, out, shape),
                    stride=stride, reverse=reverse, scale=section.find_float("scale", 1.0))  # fmt: skip
 
-    @property
-    def beginning(self) -> int | None:
+    def beginning(self, place: int) -> int | None:
         return self.out.size * self.stride**2 if self.reverse else None
 
     @property

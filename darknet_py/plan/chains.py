@@ -139,6 +139,8 @@ class _Finder:
         found = self._plain(layer)
         if found is None or found.size == 1 or found.stride_x > 2 or found.groups == 1:
             return None
+        if found.size > min(found.h, found.w) + 2 * found.pad:
+            return None  # C's division rounds up: there is an output, but no whole window
         return found if found.groups == found.c == found.n else None
 
     def _added(self, layer: Layer | None, last: Convolutional, head: int) -> tuple[int, str] | None:

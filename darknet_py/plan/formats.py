@@ -107,8 +107,12 @@ def _stored(network: Network, able: frozenset[int], narrow: NumberFormat) -> fro
         elif number in stored or (number in able and layer.multiply_adds):
             wanted |= set(layer.sources)
     for layer in network.layers:
-        if layer.hands_on and layer.sources[0] in stored:
-            if layer.sources[0] in barred or layer.index in barred:
-                raise DarknetError(f"{network.path}: layer {layer.index} begins within a word of {narrow.name} numbers")
+        if not layer.hands_on:
+            continue
+        if layer.sources[0] not in stored:
+            stored.discard(layer.index)  # it lies where its source does, whoever reads it
+        elif layer.sources[0] in barred or layer.index in barred:
+            raise DarknetError(f"{network.path}: layer {layer.index} begins within a word of {narrow.name} numbers")
+        else:
             stored.add(layer.index)
     return frozenset(stored - {INPUT})

@@ -63,12 +63,11 @@ def read_by(
     """The layers whose values a layer's steps have to read: not what lies in its own buffer already."""
     found: set[int] = set()
     for place, source in enumerate(layer.sources):
-        part = None
+        first = layer.beginning(place)
+        part = None if first is None else range(first)
         if isinstance(layer, Route) and layer.groups > 1:
             size = layers[source].out.size // layer.groups
             part = range(layer.group_id * size, (layer.group_id + 1) * size)
-        elif layer.beginning is not None:
-            part = range(layer.beginning)
         if formats.read_by(layer) is not formats.of(source):
             found.add(source)  # a copy
         elif joins.get(owner[source]) != (layer.index, place):

@@ -27,7 +27,7 @@ Spans = list[tuple[int, int]]
 
 def verify(plan: Plan) -> list[str]:
     """What is wrong with a plan, one line each; nothing if it can run."""
-    problems: list[str] = []
+    problems = [*_check_formats(plan)]
     order = _Order(plan)
     for number, step in enumerate(plan.steps):
         found = [*check_step(step)]
@@ -36,6 +36,13 @@ def verify(plan: Plan) -> list[str]:
             found = [*_overlaps(step, spans), *order.run(step, spans)]
         problems += [f"step {number} (layer {step.layer}, {step.name}): {problem}" for problem in found]
     return [*problems, *([] if problems else order.check_sources()), *order.check_kept()]
+
+
+def _check_formats(plan: Plan) -> Iterator[str]:
+    """What lies in the memory of another layer must be read as the numbers that this one writes."""
+    for layer in plan.network.layers:
+        if layer.hands_on and plan.formats.of(layer.index) is not plan.formats.of(layer.sources[0]):
+            yield f"layer {layer.index} would read numbers in another format than layer {layer.sources[0]} writes"
 
 
 def check_step(step: Step) -> Iterator[str]:

@@ -101,7 +101,8 @@ emulate() {
     shift
     # Which kernels there are to compile: the same tests, run here. (They may fail here: that is other steps' matter.)
     rm -rf "$folder/kernels" "$ARM_SIGNATURES"
-    PYTHONPATH=$PWD:$PWD/tools/arm in_time "$python" "${pytest[@]}" -p signatures "$@" > "$folder/here.log" 2>&1 || true
+    # With kernels of their own: what stands for the ARM's instructions there is none of this processor's.
+    PYTHONPATH=$PWD:$PWD/tools/arm NUMBA_CACHE_DIR=$folder/here in_time "$python" "${pytest[@]}" -p signatures "$@" > "$folder/here.log" 2>&1 || true
     [ -e "$ARM_SIGNATURES" ] || { tail -20 "$folder/here.log"; exit 1; }
     PYTHONPATH=$PWD NUMBA_CACHE_DIR=$folder/kernels in_time "$python" tools/arm/ahead.py "$ARM_CPU" "$ARM_SIGNATURES"
 

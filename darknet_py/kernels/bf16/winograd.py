@@ -38,7 +38,7 @@ def winograd_bf16(
         tile: Tile
 
     Requires:
-        tiles_cover_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile) and parts_fit(shape, cut, transform, tile)
         tile.words == 2 and tile.filters == 2 * tile.lanes
         is_pair_finish(finish) and not (finish.floats and cut.pool_h)
         shape.size == transform.inputs and shape.stride == transform.step

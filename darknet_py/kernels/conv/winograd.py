@@ -81,6 +81,13 @@ def tiles_cover_all(tasks, shape, cut, tile):
     return each_part_once(numbers[:, [0, 2]], numbers[:, [1, 3]], [blocks, count_tiled(tasks, cut) * cut.down])
 
 
+def parts_fit(shape, cut, transform, tile):
+    """Whether a worker's scratch memory has room for the tiles and sums of a task of a `winograd`."""
+    own = 0 if cut.shared else transform.positions * cut.apart
+    apart = cut.apart >= shape.c * tile.parts * cut.pitch
+    return apart and cut.sums - cut.tiles >= own and cut.pixels - cut.sums >= transform.positions * cut.sums_pitch
+
+
 def shared_tiles(shape, cut, transform, tile):
     """Values of the transformed tiles that a step of their own makes."""
     return transform.positions * cut.apart if cut.shared else 0
@@ -199,7 +206,7 @@ def winograd(
         tile: Tile
 
     Requires:
-        tiles_cover_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile) and parts_fit(shape, cut, transform, tile)
         is_finish(finish, shape.out_h * shape.out_w)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)

@@ -8,14 +8,14 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, back_alone, count_tiled, run_winograd, shared_tiles, tiles_cover_all
+from ..conv.winograd import TASK_NUMBERS, back_alone, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
 from .convolution import channels_out
 from .finish import finish_columns
 
-__all__ = ["channels_out", "count_tiled", "tiles_cover_all", "winograd_int8"]
+__all__ = ["channels_out", "winograd_int8"]
 
 
 @plan_kernel(
@@ -48,7 +48,7 @@ def winograd_int8(
 
     Requires:
         tile.words == 1 and tile.bytes == 2 and transform.outputs == 2 and transform.stride == 1
-        tiles_cover_all(tasks, shape, cut, tile)
+        tiles_cover_all(tasks, shape, cut, tile) and parts_fit(shape, cut, transform, tile)
         is_word_finish(finish) and not (finish.floats and cut.pool_h)
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)

@@ -124,19 +124,22 @@ def activate_single_values(tile, out, x, count, code):
 def _activate_vectors(tile, out, x, count, code):
     """As `activate_single_values`, a vector of the tile's lanes at a time.
 
+    What is computed nearly has no second way: a nan, in whatever lane, would change its neighbours' bits.
+
     Args:
         tile, out, x, count, code: any: as for `activate_single_values`
     """
+    near = code == MISH_FAST or code == SWISH_FAST or code == LOGISTIC_FAST
     for i in range(0, count, tile.lanes):
         present = min(tile.lanes, count - i)
         values = load(tile, x, i) if present == tile.lanes else load_between(tile, x, i, 0, present)
         if code == MISH:
             y = _mish_or_nan(tile, values)
-        elif code == MISH_FAST or code == SWISH_FAST or code == LOGISTIC_FAST:
+        elif near:
             y = _fast(tile, values, code)
         else:
             y = _sigmoid_or_nan(tile, values, code)
-        if any_unequal(y, y):
+        if not near and any_unequal(y, y):
             _one_by_one(out, x, i, present, code)
         elif present == tile.lanes:
             store(out, i, y)

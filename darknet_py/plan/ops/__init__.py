@@ -45,7 +45,11 @@ class Handlers(MutableMapping[type[layers.Layer], Handler]):
         self._found[layer] = handler
 
     def __delitem__(self, layer: type[layers.Layer]) -> None:
-        del self._found[layer]
+        if layer not in self:
+            raise KeyError(layer)
+        if self._is_own(layer):
+            del self._rows[layer.__name__]
+        self._found.pop(layer, None)
 
     def __contains__(self, layer: object) -> bool:
         return layer in self._found or (isinstance(layer, type) and self._is_own(layer))

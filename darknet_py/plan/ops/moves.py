@@ -87,7 +87,7 @@ def upsample_steps(layer: Upsample, context: LayerContext) -> list[Step]:
     """Up, or down with ``reverse``."""
     small = layer.out if layer.reverse else layer.input
     # Of sides that the stride does not divide Darknet reads the beginning, as if rows were shorter.
-    x = context.x[: layer.beginning]
+    x = context.x[: layer.beginning(0)]
     return [
         context.step(
             rearrange.downsample if layer.reverse else rearrange.upsample, out=context.out, x=x,

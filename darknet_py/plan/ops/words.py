@@ -121,21 +121,20 @@ def route_steps(layer: Route, context: LayerContext) -> list[Step]:
         start = layer.group_id * part
         last = first + part == layer.out.c
         ends = last and start + part == channels
+        there = context.out[first // each * cells : -(-(first + part) // each) * cells]
+        here = source[start // each * cells : -(-(start + part) // each) * cells]
         if first % each or start % each or (part % each and not ends):
-            steps.append(_copy_channels(context, source, part, first, start, cells, last))
-        else:
-            there = context.out[first // each * cells : -(-(first + part) // each) * cells]
-            here = source[start // each * cells : -(-(start + part) // each) * cells]
-            if address_of(there) != address_of(here):
-                steps.append(copy_step(there, here))
+            steps.append(_copy_channels(context, there, here, part, first % each, start % each, cells, last))
+        elif address_of(there) != address_of(here):
+            steps.append(copy_step(there, here))
         first += part
     return steps
 
 
 def _copy_channels(
-    context: LayerContext, x: Floats, channels: int, first_out: int, first_in: int, cells: int, last: bool
+    context: LayerContext, out: Floats, x: Floats, channels: int, first_out: int, first_in: int, cells: int, last: bool
 ) -> Step:
     return context.step(
-        moves.copy_channels_words, out=context.out.view(np.uint8), x=x.view(np.uint8), channels=channels,
-        first_out=first_out, first_in=first_in, cells=cells, size=4 // numbers_of(context).per_word, last=last,
+        moves.copy_channels_words, out=out.view(np.uint8), x=x.view(np.uint8), channels=channels, first_out=first_out,
+        first_in=first_in, cells=cells, size=4 // numbers_of(context).per_word, last=last,
     )  # fmt: skip
