@@ -1,19 +1,23 @@
 """Quantises an ONNX model to 8 bits with another engine's own tools, and runs it (called by `int8_accuracy.py`).
 
-(With the method "bf16" OpenVINO runs it in bfloat16 instead.)
+(With the method "bf16" OpenVINO runs it in bfloat16 instead. What it does not compute in integers it computes in
+bfloat16 by itself where the processor has that, and with the method "f32" in float32.)
 
     python benchmarks/int8_peers.py openvino|onnxruntime MODEL.onnx CALIBRATION.npy INPUTS.npy OUTPUTS.npz
 
 For a Python that has openvino and nncf, or onnxruntime and onnx. Both with the settings that their documentation
 gives for detectors: NNCF's preset "mixed" (activations with zero points), ONNX Runtime's static quantisation per
-channel with MinMax or, by --method, Percentile or Entropy. The outputs are arrays out0, out1, ...
+channel with MinMax or, by --method, Percentile or Entropy. The outputs are arrays out0, out1, ... The last line printed
+has the versions, as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +29,19 @@ def run_openvino(model: Path, calibration: Any, inputs: Any, method: str) -> Ite
     import openvino
 
     core = openvino.Core()
+    settings = {"PERFORMANCE_HINT": "LATENCY"}
     if method == "bf16":
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16"}
+        settings["INFERENCE_PRECISION_HINT"] = "bf16"
         yield from _answers(core.compile_model(core.read_model(str(model)), "CPU", settings), inputs)
         return
     import nncf
 
     data = nncf.Dataset([x[None] for x in calibration])
-    preset = nncf.QuantizationPreset(method or "mixed")
+    preset = nncf.QuantizationPreset("mixed")
     quantised = nncf.quantize(core.read_model(str(model)), data, preset=preset, subset_size=len(calibration))
-    yield from _answers(core.compile_model(quantised, "CPU", {"PERFORMANCE_HINT": "LATENCY"}), inputs)
+    if method:
+        settings["INFERENCE_PRECISION_HINT"] = method
+    yield from _answers(core.compile_model(quantised, "CPU", settings), inputs)
 
 
 def _answers(compiled: Any, inputs: Any) -> Iterator[list[Any]]:
@@ -84,6 +91,8 @@ def main() -> None:
         run(asked.model, np.load(asked.calibration, mmap_mode="r"), np.load(asked.inputs, mmap_mode="r"), asked.method)
     )
     np.savez(asked.outputs, **{f"out{i}": np.stack([each[i] for each in found]) for i in range(len(found[0]))})
+    packages = ["openvino", *(["nncf"] if asked.method != "bf16" else [])] if run is run_openvino else ["onnxruntime"]
+    print(json.dumps({package: version(package) for package in packages}))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def convolution(
     step = np.maximum(np.abs(rows).max(axis=1) / np.float32(127), np.float32(2.0**-120))
     channels, filters = layer.c // layer.groups, layer.n // layer.groups
     weights = np.rint(rows / step[:, None]).astype(np.int64).reshape(layer.n, channels, layer.size, layer.size)
-    pads = ((0, 0), (layer.pad, layer.pad), (layer.pad, layer.pad))
+    pads = ((0, 0), *[(layer.pad, layer.pad + layer.size)] * 2)  # (C rounds -1 / 2 to 0: windows may reach further)
     image = np.pad(q, pads, constant_values=source.zero) - source.zero
     sums = np.zeros((layer.n, layer.out_h, layer.out_w), np.int64)
     for ky, kx in np.ndindex(layer.size, layer.size):

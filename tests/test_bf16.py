@@ -12,6 +12,7 @@ import pytest
 from darknet_py.detector import Detector
 from darknet_py.dialect import DIALECTS
 from darknet_py.errors import DarknetError
+from darknet_py.kernels.bf16.moves import round_bf16
 from darknet_py.kernels.bf16.winograd import winograd_bf16
 from darknet_py.kernels.conv.bottleneck import bottleneck
 from darknet_py.kernels.runtime.jit import kernel
@@ -100,6 +101,16 @@ def test_what_lies_beside_depthwise_convolutions_stays_float32(tmp_path: Path) -
     plan = bf16_plan(built)
     assert plan.formats.computed == {0, 4, 5}
     assert [step.layer for step in plan.steps if step.kernel is bottleneck] == [1]
+
+
+def test_a_bottleneck_with_a_sum_may_stand_before_words(tmp_path: Path) -> None:
+    """What it gives is rounded by a step of its last layer's, which reads what the bottleneck wrote and no more."""
+    narrow = conv(8, 1, activation="linear")
+    block = (conv(16, 1), depthwise(16), narrow, "shortcut from=-4 activation=linear")
+    built = Built(tmp_path, net(3, 20, 24, conv(8), *block, conv(12, activation="mish"), conv(8, 1)))
+    plan = bf16_plan(built)
+    assert [step.layer for step in plan.steps if step.kernel is bottleneck] == [1]
+    assert [step.layer for step in plan.steps if step.kernel is round_bf16] == [-1, 4]
 
 
 def test_what_is_fused_joined_and_reused_gives_the_same_bits(built: Built) -> None:

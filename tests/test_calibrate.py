@@ -39,6 +39,7 @@ from darknet_py.numeric.quantization import Quantization, Scale, groups, quantiz
 from darknet_py.parameters import Parameters, load_parameters
 from darknet_py.synth import write_synth
 
+from . import nets
 from .fake_integers import FakeIntegers
 from .test_calibrate_ranges import histogram_of
 
@@ -153,6 +154,15 @@ def test_the_layers_that_hurt_most_for_their_work_are_kept_in_float(net: Net) ->
     assert fewer == (start, agreed(1.0))
     best, found = fewest_floats(start, order, lambda floats: agreed(0.3 if floats == start else 0.1), 0.4)
     assert best == start and found.mean == 0.3  # never reached: the best of what was tried
+
+
+def test_a_bottleneck_is_in_float32_as_a_whole(tmp_path: Path) -> None:
+    """In each number format it is one step; apart its layers take longer."""
+    conv = "conv filters=8 activation=leaky batch_normalize=1 "
+    apart = [conv + more for more in ("size=3", "size=1", "size=3 groups=8 pad=1", "size=1", "size=3")]
+    text = nets.net(3, 8, 8, *apart)
+    network = read_network(nets.write_cfg(tmp_path, text))
+    assert order_of_harm(network, {0: 1.0, 1: 0.1, 3: 0.01}) == [{0, 1, 2, 3}, {1, 2, 3}, {1, 2, 3, 4}]
 
 
 def test_agreement_with_itself_and_with_nothing(net: Net, pictures: list[Path]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..numeric.arithmetic import get_arithmetic
 from ..numeric.quantization import quantizable, scaled
+from ..plan.chains import find_chains
 from .noise import ends_of
 
 if TYPE_CHECKING:
@@ -24,21 +26,29 @@ def ends_in_float(network: Network) -> frozenset[int]:
 def order_of_harm(network: Network, shares: Mapping[int, float]) -> list[frozenset[int]]:
     """Sets of layers to take into float32, the most worthwhile first.
 
-    A layer's output is not rounded when the layer and all that read it are in float32: a set is these. Its worth is its
+    A layer's output is not rounded when the layer and all that read it are in float32: a set is these, and all
+    convolutions of a bottleneck that one of them is in, which float32 as well computes in one step. Its worth is its
     share of the noise by the multiply-adds of the set.
     """
     able = quantizable(network)
     total = max(sum(network.layers[number].multiply_adds for number in able), 1)
-    readers = _readers(network)
+    readers, together = _readers(network), _bottlenecks(network)
 
     def worth(number: int) -> float:
         work = sum(network.layers[each].multiply_adds for each in moved(number)) / total
         return shares[number] / (work + WORTH)
 
     def moved(number: int) -> frozenset[int]:
-        return (readers[number] | {number}) & able
+        found = readers[number] | {number}
+        return found.union(*(layers for layers in together if layers & found)) & able
 
     return [moved(number) for number in sorted(shares, key=lambda number: (-worth(number), number)) if moved(number)]
+
+
+def _bottlenecks(network: Network) -> list[frozenset[int]]:
+    """The convolutions of each bottleneck."""
+    chains = find_chains(network, (), get_arithmetic("fast", network.dialect)).values()
+    return [frozenset(layer.index for layer in chain.convolutions) for chain in chains]
 
 
 def _readers(network: Network) -> dict[int, frozenset[int]]:

@@ -43,12 +43,14 @@ class NumberFormat:
         per_word: how many channels' numbers a word has.
         load_kernels: gives its kernels; called when the first plan is made, as loading Numba takes long.
         finite: it has no number for NaN and infinity.
+        bottlenecks: layers that are one are computed in one step (`plan.chains`).
     """
 
     name: str
     per_word: int
     load_kernels: Callable[[], ConvolutionKernels]
     finite: bool = False
+    bottlenecks: bool = False
 
     @cached_property
     def kernels(self) -> ConvolutionKernels:
@@ -86,8 +88,8 @@ def _bf16_kernels() -> ConvolutionKernels:
     return ConvolutionKernels(convolution_bf16, tile=pair_tile)
 
 
-FLOAT32 = NumberFormat("float32", 1, _float32_kernels)
-INT8 = NumberFormat("int8", 4, _int8_kernels, finite=True)
+FLOAT32 = NumberFormat("float32", 1, _float32_kernels, bottlenecks=True)
+INT8 = NumberFormat("int8", 4, _int8_kernels, finite=True, bottlenecks=True)
 """Numbers 0 .. 255, each output with a scale of its own (`numeric.quantization`)."""
 
 BF16 = NumberFormat("bf16", 2, _bf16_kernels)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,13 +26,23 @@ from .processor import host_cache_room
 from .step import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..kernels.vector.tile import Tile
     from ..typing import Floats, Ints
     from .chains import Chain
     from .context import LayerContext
 
+
+class _Cut(Protocol):
+    """How a chain's work is cut."""
+
+    @property
+    def scratch(self) -> int:
+        """Words of a worker's scratch memory."""
+
+
+AnyBand = TypeVar("AnyBand", bound=_Cut)
 
 ROOM = 130_000
 """About how many values a task works with, where the second cache has room: they stay there."""
@@ -61,7 +72,9 @@ def bottleneck_steps(chain: Chain, context: LayerContext) -> list[Step]:
         for layer, given in zip(chain.convolutions, context.chain_arrays, strict=True)
     ]
     weights = context.stored((tile, last), lambda: _pack(arrays, shape, tile, last, context))
-    band = cut_bands(shape, tile, last, context.threads, images.count)
+    band = cut_bands(
+        shape, context.threads, images.count, partial(_band, shape, tile, last), partial(_work, shape)
+    )  # fmt: skip
     added = context.sources[1] if shape.adds else np.zeros(0, np.float32)
     return [
         context.step(
@@ -80,8 +93,8 @@ def bottleneck_shape(chain: Chain, context: LayerContext) -> Bottleneck:
         return context.profile.activation_code(activation, fused=True)
 
     return Bottleneck(
-        c=head.c, h=head.h, w=head.w, expands=int(chain.first is not None), e=middle.n, size=middle.size,
-        stride=middle.stride, pad=middle.pad, n=last.n, out_h=last.out_h, out_w=last.out_w,
+        c=head.c, h=head.h, w=head.w, plane=head.h * head.w, expands=int(chain.first is not None), e=middle.n,
+        size=middle.size, stride=middle.stride, pad=middle.pad, n=last.n, out_h=last.out_h, out_w=last.out_w,
         adds=int(chain.added is not None), first_code=code(head.activation), middle_code=code(middle.activation),
         last_code=code(last.activation), added_code=code(chain.activation),
     )  # fmt: skip
@@ -95,24 +108,37 @@ def fitting(tile: Tile, channels: int) -> Tile:
     return replace(tile, lanes=SHORTER) if short <= GAIN * long else tile
 
 
-def cut_bands(shape: Bottleneck, tile: Tile, last: Tile, threads: int, images: int) -> Band:
-    """How many rows a task has: such that the threads end together, little is computed twice, and all stays near."""
+def cut_bands(
+    shape: Bottleneck, threads: int, images: int, band_of: Callable[[int], AnyBand], work_of: Callable[[int], float]
+) -> AnyBand:
+    """How many rows a task has: such that the threads end together, little is computed twice, and all stays near.
+
+    Args:
+        shape: the layers' numbers.
+        threads, images: how many run, and are run, together.
+        band_of: the cut for so many rows; its ``scratch`` is in words of 4 bytes.
+        work_of: the time that such a task takes, in any unit.
+    """
     known = host_cache_room()
     room = ROOM if known is None else min(ROOM, known // 4)
-    wide = shape.c if shape.expands else AROUND
-    best: tuple[float, Band] | None = None
+    best: tuple[float, AnyBand] | None = None
     for parts in range(1, shape.out_h + 1):
         rows = -(-shape.out_h // parts)
         if -(-shape.out_h // rows) != parts:
             continue
-        band = _band(shape, tile, last, rows)
-        height = (rows - 1) * shape.stride + shape.size
-        work = height * shape.w * wide + rows * shape.out_w * (AROUND * shape.size**2 + shape.n)
-        cost = -(-images * parts // threads) * work * max(1.0, band.scratch / room)
+        band = band_of(rows)
+        cost = -(-images * parts // threads) * work_of(rows) * max(1.0, band.scratch / room)
         if best is None or cost < best[0]:
             best = cost, band
     assert best is not None
     return best[1]
+
+
+def _work(shape: Bottleneck, rows: int) -> float:
+    """Of so many rows of outputs, in products."""
+    wide = shape.c if shape.expands else AROUND
+    height = (rows - 1) * shape.stride + shape.size
+    return height * shape.w * wide + rows * shape.out_w * (AROUND * shape.size**2 + shape.n)
 
 
 def _band(shape: Bottleneck, tile: Tile, last: Tile, rows: int) -> Band:

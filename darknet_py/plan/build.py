@@ -125,6 +125,7 @@ class Plan:
                 dry=self.dry,
                 chain=chain,
                 chain_arrays=[parameters.arrays[each.index] for each in chain.convolutions] if chain else [],
+                chain_scales=self.formats.scales,
                 **self._formats_of(layer),
             )
             for step in make_steps(layer, context):

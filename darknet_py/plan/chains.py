@@ -1,7 +1,7 @@
 """Layers that one step computes together without writing what lies between them: inverted bottlenecks.
 
 A 1x1 convolution that widens (it may be missing), a depthwise one, a 1x1 convolution, perhaps a sum with an earlier map
-behind it; see `kernels.conv.bottleneck`.
+behind it; see `kernels.conv.bottleneck`, `kernels.int8.bottleneck`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..layers import Convolutional, MultiShortcut, Shortcut
-from ..numeric.number_format import FLOAT32
 from .formats import FLOATS
 from .inner import unrolls
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from ..layers import Layer
     from ..network import Network
     from ..numeric.arithmetic import Arithmetic
+    from ..numeric.number_format import NumberFormat
     from .formats import Formats
 
 
@@ -89,6 +89,7 @@ class _Finder:
 
     def __init__(self, network: Network, keep: Collection[int], profile: Arithmetic, formats: Formats) -> None:
         self.layers, self.keep, self.profile, self.formats = network.layers, keep, profile, formats
+        self.numbers: NumberFormat = formats.computes(0)
         self.users: dict[int, list[int]] = {}
         for layer in network.layers:
             for source in layer.sources:
@@ -96,6 +97,9 @@ class _Finder:
 
     def chain_from(self, head: Layer) -> Chain | None:
         """The bottleneck that begins with a layer."""
+        self.numbers = self.formats.computes(head.index)
+        if not self.numbers.bottlenecks:
+            return None
         members: list[int] = []
         first = self._pointwise(head)
         middle = self._depthwise(head if first is None else self._next(head, members))
@@ -120,13 +124,13 @@ class _Finder:
                 return layer
 
     def _plain(self, layer: Layer | None) -> Convolutional | None:
-        """A layer, if it is a convolution in float32 without anything that is a step of its own."""
+        """A layer, if it is a convolution without anything that is a step of its own, in the head's number format."""
         if not isinstance(layer, Convolutional) or layer.xnor or layer.blur or unrolls(layer):
             return None
         number = layer.index
-        floats = self.formats.computes(number) is self.formats.of(number) is FLOAT32
+        alike = self.formats.computes(number) is self.formats.of(number) is self.numbers
         folds = not layer.batch_normalize or self.profile.folds_normalization(False)
-        found = floats and folds and layer.activation in ACTIVATIONS and layer.stride_x == layer.stride_y
+        found = alike and folds and layer.activation in ACTIVATIONS and layer.stride_x == layer.stride_y
         return layer if found else None
 
     def _pointwise(self, layer: Layer | None) -> Convolutional | None:
@@ -152,4 +156,4 @@ class _Finder:
             return None
         plain = layer.alpha == layer.beta == 1 if isinstance(layer, Shortcut) else not layer.weights
         formats = {self.formats.computes(number), self.formats.of(number), self.formats.of(sources[1])}
-        return (sources[1], layer.activation) if plain and formats == {FLOAT32} else None
+        return (sources[1], layer.activation) if plain and formats == {self.numbers} else None

@@ -19,7 +19,7 @@ def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile:
     ``deviations``: what batch normalisation divides by; None: there are biases only.
     """
     n = arrays["biases"].size
-    singles = np.zeros((6, n + tile.filters), np.float32)
+    singles = np.zeros((7, n + tile.filters), np.float32)
     doubles = np.ones((2, n + tile.filters), np.float64)
     singles[2, :n] = arrays["biases"]
     if deviations is not None:
@@ -27,8 +27,26 @@ def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile:
         singles[1, :n] = arrays["scales"]
         doubles[0, :n] = deviations
         doubles[1, :n] = 1.0 / deviations
-        singles[3:, :n] = enclose(deviations, arrays["rolling_mean"])
+        singles[3:6, :n] = enclose(deviations, arrays["rolling_mean"])
+    singles[6] = 1
+    singles[6, :n] = order(singles[:, :n], deviations)
     return singles, doubles
+
+
+def order(singles: Floats, deviations: Doubles | None) -> Floats:
+    """By filter: 1: the larger a sum, the larger its value, or the same; -1: the smaller; 0: neither is certain.
+
+    Each step rounds the results of a function that never falls, or never rises, and rounding keeps order. A scale of 0,
+    to which denormal ones may be rounded, makes NaN of infinity, and so do numbers that are not finite.
+    """
+    mean, scale, bias = singles[:3]
+    certain, signs = np.isfinite(bias), np.ones_like(scale)
+    if deviations is not None:
+        certain &= np.isfinite(mean) & np.isfinite(scale) & (np.abs(scale) >= np.finfo(np.float32).tiny)
+        certain &= np.isfinite(deviations) & (deviations > 0)
+        signs = np.sign(scale)
+    result: Floats = np.where(certain, signs, np.float32(0))
+    return result
 
 
 def enclose(divisor: Doubles, mean: Floats) -> Floats:

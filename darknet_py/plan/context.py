@@ -63,6 +63,7 @@ class LayerContext:
         scale: of its output; None: float32.
         chain: the layers that its step is to compute as well; then ``sources`` are the chain's.
         chain_arrays: the stored arrays of the chain's convolutions.
+        chain_scales: in a narrow format, of the outputs of layers by number: the chain's among them.
     """
 
     sources: Sequence[Floats]
@@ -85,6 +86,7 @@ class LayerContext:
     scale: Scale | None = None
     chain: Chain | None = None
     chain_arrays: Sequence[Mapping[str, Floats]] = ()
+    chain_scales: Mapping[int, Scale] = field(default_factory=dict)
 
     @property
     def x(self) -> Floats:

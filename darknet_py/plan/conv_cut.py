@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -101,10 +101,10 @@ def cut_work(
         depth = min(depth, (NEAREST_8 if is_near(tile) else NEAREST) // way.block)
     channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
     channels = -(-channels // tile.parts) * tile.parts
-    pieces = cut_row(shape.out_w, way)
+    pieces = cut_row(shape.out_w, _paired(way) if pooled[0] else way)
     copied = reads_window(way, shape, tile)
     room = window_room(tile, taps, way.number) // channels
-    rows, together = _window_extent(shape, room, pieces, tile, pooled[0] > 0)
+    rows, together = _window_extent(shape, room, pieces, tile)
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
@@ -113,11 +113,14 @@ def cut_work(
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
     sums = channels * plane + way.width
-    waiting = most * rows * together if channels < shape.c else 1
-    band = sums + waiting * area + tile.lanes * tile.filters
-    scratch = band + (most * way.block * rows * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0)
+    waiting = 1
+    if channels < shape.c:
+        waiting = most * rows * together
+    elif pooled[0]:
+        waiting = 2 if way.number == FILTERS else 2 * most
+    scratch = sums + waiting * area + tile.lanes * tile.filters
     cut = Cut(
-        way=way.number, block=way.block, area=area, channels=channels, row=row, plane=plane, sums=sums, band=band,
+        way=way.number, block=way.block, area=area, channels=channels, row=row, plane=plane, sums=sums,
         pool_h=pooled[0], pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
         scratch=-(-scratch // 16) * 16,
     )  # fmt: skip
@@ -131,6 +134,11 @@ def reads_window(way: Way, shape: ConvShape, tile: Tile) -> bool:
     if way.number == PIXELS:
         return not tile.finishes_within
     return is_near(tile) and shape.n >= MANY
+
+
+def _paired(way: Way) -> Way:
+    """The way with pieces that begin at even columns."""
+    return replace(way, width=way.width // 2 * 2, unit=way.unit + way.unit % 2)
 
 
 def _shorter(together: int, pieces: int, others: int, threads: int) -> int:
@@ -232,16 +240,16 @@ def window_room(tile: Tile, taps: int, way: int) -> int:
     return WINDOW if room is None else min(WINDOW, room // 4)
 
 
-def _window_extent(shape: ConvShape, plane: int, pieces: Ints, tile: Tile, whole: bool) -> tuple[int, int]:
+def _window_extent(shape: ConvShape, plane: int, pieces: Ints, tile: Tile) -> tuple[int, int]:
     """Rows and pieces per task, such that its window is not too large and overlaps little with its neighbours'.
 
     ``plane``: about how many values of a channel it should have.
 
-    A 1x1 convolution has one row; ``whole`` asks for whole rows.
+    A 1x1 convolution has one row.
     """
     count = len(pieces) - 1
     best = (float("inf"), 1, 1)
-    for together in dict.fromkeys(-(-count // parts) for parts in range(1, 2 if whole else count + 1)):
+    for together in dict.fromkeys(-(-count // parts) for parts in range(1, count + 1)):
         width = _longest(pieces, together)
         row = _row_length(shape, width, tile)
         rows = max(1, min((plane // row - shape.size) // shape.stride + 1, TILES // together, shape.out_h))

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from ..kernels.layers.channels import KINDS
 from ..layers import Convolutional, Layer, MaxPool
 from ..layers.weighted import OWN_ACTIVATIONS
-from ..numeric.number_format import FLOAT32
+from ..numeric.number_format import FLOAT32, INT8
 from .formats import FLOATS
 from .inner import unrolls
 
 if TYPE_CHECKING:
     from ..network import Network
     from .formats import Formats
+
+MOST_PRODUCT = 255 * 127
+"""The largest product of 8-bit integers."""
 
 LARGE = 300_000
 """Values of its input and output from which a layer is large: images go through it one after the other, on to the next
@@ -54,7 +57,15 @@ def pools_within(layer: Convolutional, pool: MaxPool, formats: Formats = FLOATS)
         return False
     if layer.size == 1 or layer.blur or unrolls(layer) or layer.activation in {*KINDS, *OWN_ACTIVATIONS}:
         return False
+    if formats.computes(layer.index) is INT8 and not _keeps_order(layer):
+        return False
     return (pool.size, pool.stride_x, pool.stride_y) == (2, 2, 2) and pool.pad < 2 and not (pool.depth or pool.blur)
+
+
+def _keeps_order(layer: Convolutional) -> bool:
+    """Whether the largest of some sums of 8-bit integers becomes the largest value: it is pooled before the rest."""
+    depth = layer.c // layer.groups * layer.size**2
+    return layer.activation in ("linear", "leaky", "relu") and depth * MOST_PRODUCT < 2**31
 
 
 def segments(network: Network, images: int) -> list[tuple[list[Layer], int]]:

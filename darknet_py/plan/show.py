@@ -10,6 +10,7 @@ import numpy as np
 from ..kernels.conv.bottleneck import bottleneck
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.winograd import WinogradCut
+from ..kernels.int8.bottleneck import bottleneck_int8
 from ..numeric.number_format import FLOAT32
 from .contract import read_contract
 from .memory import INPUT
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .step import Step
 
 MB = 1e6
+
+BOTTLENECKS = (bottleneck, bottleneck_int8)
 
 WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "filter by filter"}
 """The three ways of a convolution (docs/glossary.md)."""
@@ -75,7 +78,7 @@ def _memory(plan: Plan) -> Iterator[tuple[str, int, str]]:
     for step in plan.steps:
         for name in step.kernel.work.temporary:
             temporary[name] = max(temporary.get(name, 0), step.arguments[name].nbytes)
-        if _is_convolution(step) or step.kernel is bottleneck:
+        if _is_convolution(step) or step.kernel in BOTTLENECKS:
             weights = step.arguments["weights"]
             packed[address_of(weights)] = weights.nbytes
     for name, size in temporary.items():
@@ -112,7 +115,7 @@ def _why_none(plan: Plan, layer: Layer) -> str:
 
 def _how(plan: Plan, step: Step) -> str:
     """What was chosen for a step, as far as there was a choice."""
-    if step.kernel is bottleneck:
+    if step.kernel in BOTTLENECKS:
         return _how_bottleneck(plan, step)
     if not _is_convolution(step):
         return ""
@@ -138,7 +141,8 @@ def _how(plan: Plan, step: Step) -> str:
 
 def _how_bottleneck(plan: Plan, step: Step) -> str:
     """What a step does that computes a chain of layers, and how."""
-    shape, band, tile, last = (step.arguments[name] for name in ("shape", "band", "tile", "last"))
+    shape, band, tile = (step.arguments[name] for name in ("shape", "band", "tile"))
+    last = step.arguments.get("last", tile)
     lanes = f"vectors of {tile.lanes}" + (f", then {last.lanes}" if last.lanes != tile.lanes else "")
     words = [f"to layer {plan.layout.chains[step.layer].members[-1]}", f"{shape.e} channels between", lanes]
     words.append(f"{band.rows} row{'s' * (band.rows > 1)} a task")

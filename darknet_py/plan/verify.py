@@ -193,17 +193,22 @@ class _Order:
     def check_sources(self) -> Iterator[str]:
         """Each layer that has steps must have read all of its inputs, of each image (losses read none)."""
         layers = self.plan.network.layers
-        layout, losses = self.plan.layout, {layer.index for layer in layers if layer.loss}
+        losses = {layer.index for layer in layers if layer.loss}
         for number in sorted({step.layer for step in self.plan.steps} - losses - {INPUT}):
+            needed = self._needed(number)
             for image in range(self.plan.images):
                 found = {holder for holder, _ in self.read.get((number, image), set())}
-                needed = (
-                    self._sources(layers[number])
-                    if number in layout.chains
-                    else read_by(layers[number], layers, layout.joins, layout.owners, layout.formats)
-                )
                 for source in sorted(needed - found):
                     yield f"layer {number} of image {image} does not read what layer {source} wrote"
+
+    def _needed(self, number: int) -> set[int]:
+        """The layers whose values a layer's own steps must have read."""
+        layers, layout = self.plan.network.layers, self.plan.layout
+        if number in layout.chains:
+            return self._sources(layers[number])
+        if layout.head_of(number) is not None:
+            return layout.writers(layers, number)  # its step only copies what the chain's made
+        return read_by(layers[number], layers, layout.joins, layout.owners, layout.formats)
 
     def check_kept(self) -> Iterator[str]:
         """The outputs that can be asked for must be there at the end."""

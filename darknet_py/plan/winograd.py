@@ -183,13 +183,12 @@ def cut_winograd(
         0 if shared else positions * apart,
         positions * (rows * across * tile.filters + tile.lanes),
         max(m, tile.lanes) * m * tile.filters,
-        tile.filters * m * shape.out_w + 2 * tile.lanes + 1 if pooled[0] else 0,
     ])  # fmt: skip
-    tiles, sums, pixels, band, end = map(int, offsets)
+    tiles, sums, pixels, end = map(int, offsets)
     cut = WinogradCut(
         across=across, down=down, shared=int(shared), pitch=pitch, apart=apart, channels=channels, row=row, plane=plane,
-        tiles=tiles, sums=sums, sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, band=band,
-        pool_h=pooled[0], pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
+        tiles=tiles, sums=sums, sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, pool_h=pooled[0],
+        pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
         scratch=-(-end // 16) * 16,
     )  # fmt: skip
     together = blocks if alone else 1 if shared else -(-blocks // -(-TASKS * threads // ranges))

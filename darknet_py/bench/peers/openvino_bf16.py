@@ -1,4 +1,4 @@
-"""OpenVINO in bfloat16: the network of `onnx_model`, with that as its precision (what it takes by itself with AMX)."""
+"""OpenVINO in bfloat16: the network of `onnx_model`, told so (by itself it does this where there is AVX512_BF16)."""
 
 from __future__ import annotations
 

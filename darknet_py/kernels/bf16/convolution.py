@@ -9,7 +9,7 @@ from ..conv.convolution import TASK_NUMBERS, run_block, run_tasks
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..words.multiply import multiply_word_filters, multiply_word_pixels
-from .finish import finish_columns, finish_rows
+from .finish import finish_columns, finish_rows, pool_columns, pool_rows
 
 
 @plan_kernel(
@@ -27,9 +27,9 @@ def convolution_bf16(
         source: float32[count_images(tasks):cut.next_in, shape.c:shape.plane, shape.h, shape.w] or more: words
         weights: float32[-(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: words, in the order of
             `conv.pack.pack_weights`
-        singles: float32[6, finish.pitch]: see `conv.epilogue.Finish`
+        singles: float32[7, finish.pitch]: see `conv.epilogue.Finish`
         doubles: float64[2, finish.pitch]: likewise
-        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.convolution.convolution`
         pieces: int64[pieces.size]: likewise
         offsets: int64[cut.channels * shape.size * shape.size + AHEAD]: likewise
@@ -51,7 +51,8 @@ def convolution_bf16(
         cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         is_pair_finish(finish) and not (finish.floats and cut.pool_h)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
-        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
+        cut.channels * cut.plane <= cut.sums <= cut.scratch
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
@@ -61,13 +62,13 @@ def convolution_bf16(
 
 
 @kernel(forceinline=True)
-def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
+def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
     """As `conv.convolution._block`.
 
     Args:
-        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any
+        operands, plane, sums, pixels, shape, cut, finish, tile, piece: any
     """
     run_block(
-        multiply_word_filters, multiply_word_pixels, finish_columns, finish_rows, 1 if finish.floats else 2, operands,
-        out, plane, sums, pixels, shape, cut, finish, tile, piece,
+        multiply_word_filters, multiply_word_pixels, finish_columns, finish_rows, pool_columns, pool_rows,
+        1 if finish.floats else 2, operands, plane, sums, pixels, shape, cut, finish, tile, piece,
     )  # fmt: skip

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..conv import pool
 from ..conv.epilogue import activate_columns, finish_pixels, is_finish, store_columns
 from ..runtime.jit import kernel
 from ..vector.pairs import join_lanes, join_pairs
 from ..vector.simd import load, shifted, splat, store, store_first
+from ..vector.words import larger_in, lowest
 
 
 class PairFinish(NamedTuple):
@@ -76,10 +78,57 @@ def finish_columns(tile, out, plane, first, sums, rows, count, singles, doubles,
     if finish.floats:
         store_columns(tile, out, plane, sums, rows, count)
         return
+    _join_columns(tile, sums, rows, count)
+    store_columns(tile, out, plane, sums, (rows + 1) // 2, count)
+
+
+@kernel
+def pool_rows(tile, out, plane, sums, rows, squares, singles, doubles, finish):
+    """Finish a block whose lanes hold pixels, and pool it, as `conv.pool.pool_pixels`; the output is words.
+
+    Args:
+        tile, out, plane, sums, rows, squares, singles, doubles: any: as for `conv.pool.pool_pixels`
+        finish: PairFinish
+    """
+    lanes, width = tile.lanes, (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
+    pool.pool_pixels(tile, sums, width, sums, rows, squares, singles, doubles, finish)
+    for r in range(0, rows, 2):
+        for j in range(0, squares.number, lanes):
+            lower = load(tile, sums, j)
+            upper = load(tile, sums, width + j) if r + 1 < rows else splat(tile, np.float32(0))
+            words = larger_in(tile, join_pairs(lower, upper), lowest(tile))
+            store_first(out, j, words, min(lanes, squares.number - j))
+        sums, out = shifted(sums, 2 * width), shifted(out, plane)
+
+
+@kernel
+def pool_columns(tile, out, plane, sums, rows, squares, singles, doubles, finish):
+    """As `pool_rows`, of a block whose lanes hold filters.
+
+    Args:
+        tile, out, plane, sums, rows, squares, singles, doubles: any: as for `conv.pool.pool_filters`
+        finish: PairFinish
+    """
+    pool.pool_columns(tile, sums, rows, squares, singles, doubles, finish)
+    _join_columns(tile, sums, rows, squares.number)
+    for j in range(squares.number):
+        line = shifted(sums, j * tile.filters)
+        store(line, 0, larger_in(tile, load(tile, line, 0), lowest(tile)))
+    store_columns(tile, out, plane, sums, (rows + 1) // 2, squares.number)
+
+
+@kernel(forceinline=True)
+def _join_columns(tile, sums, rows, count):
+    """Words of values, pixel by pixel in place.
+
+    Args:
+        tile: Tile
+        sums: updated float32*: (count, filters)
+        rows, count: int: filters, pixels
+    """
     if rows % 2:  # the last word's other number is 0, whatever products with weights of 0 made
         for j in range(count):
             sums[j * tile.filters + rows] = np.float32(0)
     for j in range(count):  # words lie where values were that are read already
         line = shifted(sums, j * tile.filters)
         store(line, 0, join_lanes(load(tile, line, 0), load(tile, line, tile.lanes)))
-    store_columns(tile, out, plane, sums, (rows + 1) // 2, count)

@@ -7,7 +7,7 @@ from ..conv.winograd import TASK_NUMBERS, back_alone, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
-from .finish import finish_columns
+from .finish import finish_columns, pool_columns
 
 
 @plan_kernel(
@@ -26,7 +26,7 @@ def winograd_bf16(
         tiles: float32[transform.positions * cut.shared:cut.apart, shape.c * tile.parts, cut.pitch] or more: of
             `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: words
-        singles: float32[6, finish.pitch]: see `conv.epilogue.Finish`
+        singles: float32[7, finish.pitch]: see `conv.epilogue.Finish`
         doubles: float64[2, finish.pitch]: likewise
         scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.winograd.winograd`
@@ -44,13 +44,13 @@ def winograd_bf16(
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
-        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, back_alone, finish_columns, (1 if finish.floats else 2, 0), operands, source,
-        tiles, scratch, tasks, shape, cut, finish, transform, tile,
+        queue, multiply_word_filters, back_alone, finish_columns, pool_columns, (1 if finish.floats else 2, 0),
+        operands, source, tiles, scratch, tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip

@@ -52,6 +52,7 @@ def bottleneck(
 
     Requires:
         shape.expands in (0, 1) and shape.adds in (0, 1) and (shape.expands == 1 or shape.c == shape.e)
+        shape.plane == shape.h * shape.w
         shape.stride in (1, 2) and shape.size <= shape.h + 2 * shape.pad and shape.size <= shape.w + 2 * shape.pad
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)

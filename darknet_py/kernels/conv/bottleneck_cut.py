@@ -13,6 +13,7 @@ class Bottleneck(NamedTuple):
 
     Attributes:
         c, h, w: channels and sides of the input.
+        plane: values (or words of some) of a channel of the input.
         expands: 1: a 1x1 convolution makes the wide map of it; 0: it is the wide map.
         e: channels of the wide map.
         size, stride, pad: of the depthwise convolution.
@@ -24,6 +25,7 @@ class Bottleneck(NamedTuple):
     c: int
     h: int
     w: int
+    plane: int
     expands: int
     e: int
     size: int

@@ -14,7 +14,7 @@ from .fetch import fetch_before
 from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_window, make_operands
-from .pool import pool_rows
+from .pool import Squares, pool_filters, pool_pixels
 from .sloped import run_sloped_block
 
 TASK_NUMBERS = 8
@@ -53,8 +53,8 @@ class Cut(NamedTuple):
         row: values of a row of the window, the copy of the input that a task works on; 0: no copy, the input serves.
         plane: values of a channel of the window.
         sums: where in a worker's scratch memory the sums lie, behind the window.
-        band: where in it a task's outputs lie that are pooled before they leave.
-        pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
+        pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none. Tasks and pieces then begin at even
+            rows and columns, and a piece's sums wait for those of the row below.
         next_in, next_out: distance of two images in the input and in the output.
         scratch: values of a worker's scratch memory.
     """
@@ -66,7 +66,6 @@ class Cut(NamedTuple):
     row: int
     plane: int
     sums: int
-    band: int
     pool_h: int
     pool_w: int
     next_in: int
@@ -79,8 +78,11 @@ class Piece(NamedTuple):
 
     Attributes:
         block: number of the block of filters.
-        first: number of the piece's first pixel in a channel of the output.
+        first: number of the piece's first pixel in a channel, before it is pooled.
         width: pixels of the piece.
+        place: where in a channel of the output belongs what is made of it.
+        squares: of 2x2 that it completes, if it is pooled.
+        below: if it is pooled, the distance of its sums from those of the row above it; 0: it is the upper row.
         channel: first channel of the part.
         channels: channels of the part.
         rows: all filters of the group, absent ones included.
@@ -91,6 +93,9 @@ class Piece(NamedTuple):
     block: int
     first: int
     width: int
+    place: int
+    squares: int
+    below: int
     channel: int
     channels: int
     rows: int
@@ -148,9 +153,9 @@ def convolution(
             shape.w] or more
         weights: float32[shape.groups, -(-shape.n // cut.block) * cut.block, shape.c, shape.size, shape.size]: in the
             order of `pack_weights`
-        singles: float32[6, finish.pitch]: see `Finish`
+        singles: float32[7, finish.pitch]: see `Finish`
         doubles: float64[2, finish.pitch]: see `Finish`
-        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: image; group; first block of filters and the one behind
             the last; the same of rows, of pieces
         pieces: int64[pieces.size]: columns of the output at which the pieces of a row start, and out_w
@@ -173,7 +178,8 @@ def convolution(
         cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
         is_finish(finish, shape.out_h * shape.out_w)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
-        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
+        cut.channels * cut.plane <= cut.sums <= cut.scratch
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
@@ -244,10 +250,9 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
     single = cut.channels >= shape.c
     rows = (shape.n + cut.block - 1) // cut.block * cut.block
     step = (cut.block + pixels - 1) // pixels
-    out, plane = operands.out, shape.out_h * shape.out_w
-    if cut.pool_h > 0:
-        plane = (y1 - y0) * shape.out_w
-        out = shifted(window, cut.band - block0 * cut.block // per_word * plane - y0 * shape.out_w)
+    pooled = cut.pool_h > 0
+    plane = cut.pool_h * cut.pool_w if pooled else shape.out_h * shape.out_w
+    each = 2 if pooled else 0  # sums of a block that wait, if parts do not
     for channel in range(0, shape.c, cut.channels):
         channels = min(cut.channels, shape.c - channel)
         seen = shifted(source, channel // tile.parts * shape.plane)
@@ -266,53 +271,55 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
         b = y = p = 0
         i = i0
         for _ in range(filters * pixels):
-            sums = shifted(window, cut.sums + (0 if single else (b * pixels + p) * cut.area))
+            lower = y % 2 if pooled else 0
+            number = (b * each if cut.way != FILTERS else 0) + lower if single else b * pixels + p
+            sums = shifted(window, cut.sums + number * cut.area)
             pixel = shifted(seen, y * cut.row * shape.stride + pieces[i] - pieces[i0])
             first, count = (y0 + y) * shape.out_w + pieces[i], pieces[i + 1] - pieces[i]
-            piece = Piece(block0 + b, first, count, channel, channels, rows, p, step)
-            block(operands, out, plane, sums, pixel, shape, cut, finish, tile, piece)
+            place, squares, waits = first, 0, pooled and lower == 0 and y + 1 < y1 - y0
+            if pooled:
+                row, column = (y0 + y) // 2, pieces[i] // 2
+                place = row * cut.pool_w + column
+                squares = 0 if waits or row >= cut.pool_h else min((count + 1) // 2, cut.pool_w - column)
+            piece = Piece(
+                block0 + b, first, count, place, squares, lower * cut.area, channel, channels, rows, p, step
+            )  # fmt: skip
+            block(operands, plane, sums, pixel, shape, cut, finish, tile, piece)
             if cut.way != FILTERS:
                 b += 1
                 if b < filters:
                     continue
                 b = 0
-            i, p = i + 1, p + 1
+            p += 1
+            if waits:  # for the row below
+                y += 1
+                continue
+            i, y = i + 1, y - lower
             if i == i1:
-                i, y = i0, y + 1
-                if y == y1 - y0:
+                i, y = i0, y + (2 if pooled else 1)
+                if y >= y1 - y0:
                     y = p = 0
                     b += 1
-    if cut.pool_h > 0:
-        f, plane = block0 * cut.block // per_word, cut.pool_h * cut.pool_w
-        pool_rows(
-            tile, shifted(operands.out, f * plane + y0 // 2 * cut.pool_w), plane, cut.pool_w, shifted(window, cut.band),
-            (y1 - y0) * shape.out_w, y1 - y0, shape.out_w,
-            (min(block1 * cut.block, shape.n) + per_word - 1) // per_word - f,
-            min((y1 + 1) // 2, cut.pool_h) - y0 // 2,
-        )  # fmt: skip
 
 
 @kernel(forceinline=True)
-def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
+def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
     """One block of sums on one part of k, and what follows it if it is the last part.
 
     Args:
         operands: Operands
-        out: written float32*: channel 0 of the group
-        plane: int: values of a channel of ``out``
+        plane: int: values of a channel of the output
         sums: updated float32*: where the block's sums wait
         pixels: float32*: the piece's first pixel in the window
         shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
         piece: Piece
     """
-    if tile.finishes_within and cut.way != FEW:
-        run_sloped_block(
-            cut.way == FILTERS, operands, out, plane, sums, pixels, shape, cut, finish, tile, piece
-        )  # fmt: skip
+    if tile.finishes_within and cut.way != FEW and cut.pool_h == 0:
+        run_sloped_block(cut.way == FILTERS, operands, plane, sums, pixels, shape, cut, finish, tile, piece)
         return
     run_block(
-        multiply_filters, _multiply_rows, finish_filters, finish_pixels, 1, operands, out, plane, sums, pixels, shape,
-        cut, finish, tile, piece,
+        multiply_filters, _multiply_rows, finish_filters, finish_pixels, pool_filters, pool_pixels, 1, operands, plane,
+        sums, pixels, shape, cut, finish, tile, piece,
     )  # fmt: skip
 
 
@@ -334,22 +341,23 @@ def _multiply_rows(tile, way, vectors, sums, fresh, weights, pixels, offsets, de
 
 @kernel(forceinline=True)
 def run_block(
-    multiply, multiply_rows, finish_columns, finish_rows, per_word, operands, out, plane, sums, pixels, shape, cut,
-    finish, tile, piece,
+    multiply, multiply_rows, finish_columns, finish_rows, pool_columns, pool_rows, per_word, operands, plane, sums,
+    pixels, shape, cut, finish, tile, piece,
 ):  # fmt: skip
     """A block of any number format.
 
     Args:
         multiply, multiply_rows: kernel: as `multiply_filters`, `_multiply_rows`
         finish_columns, finish_rows: kernel: as `finish_filters`, `finish_pixels`
-        per_word: int: filters of a word of ``out``
-        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `_block`
+        pool_columns, pool_rows: kernel: as `pool_filters`, `pool_pixels`
+        per_word: int: filters of a word of the output
+        operands, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `_block`
     """
     channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
     f, taps = piece.block * cut.block, shape.size * shape.size
     weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
-    out, present = shifted(out, f // per_word * plane + first), min(cut.block, shape.n - f)
+    out, present = shifted(operands.out, f // per_word * plane + piece.place), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     if cut.way == FILTERS:
         # The weights of a deep layer come from far: each piece fetches its share of the next block's.
@@ -357,10 +365,17 @@ def run_block(
         far = length if cut.row == 0 else 0
         fetch_before(tile, ahead, piece.step * length, pixels, first, count, operands.offsets, far)
         multiply(tile, count, sums, fresh, weights, pixels, operands.offsets, length, ahead, piece.step)
-        if last:
+        if last and cut.pool_h == 0:
             finish_columns(tile, out, plane, first, sums, present, count, singles, doubles, finish)
     else:
         vectors = (count + tile.lanes - 1) // tile.lanes
         multiply_rows(tile, cut.way, vectors, sums, fresh, weights, pixels, operands.offsets, length)
-        if last:
+        if last and cut.pool_h == 0:
             finish_rows(tile, out, plane, first, sums, present, count, singles, doubles, finish)
+    if last and piece.squares > 0:
+        upper, next_ = shifted(sums, -piece.below), shape.out_w if piece.below > 0 else 0
+        squares = Squares(first - next_, next_, piece.below, count, piece.squares)
+        if cut.way == FILTERS:
+            pool_columns(tile, out, plane, upper, present, squares, singles, doubles, finish)
+        else:
+            pool_rows(tile, out, plane, upper, present, squares, singles, doubles, finish)

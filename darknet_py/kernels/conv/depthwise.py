@@ -86,7 +86,7 @@ def depthwise(
         out: written float32[images:next_out, shape.groups, shape.out_h, shape.out_w]
         source: float32[images:next_in, shape.groups, shape.h, shape.w]
         weights: float32[shape.groups, shape.size, shape.size]
-        singles: float32[6, finish.pitch]: see `Finish`
+        singles: float32[7, finish.pitch]: see `Finish`
         doubles: float64[2, finish.pitch]: see `Finish`
         scratch: temporary float32[workers, strip.scratch]
         offsets: int64[shape.size, shape.size]: where in a frame each tap finds the first output's value

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
-from ..layers.activations import LEAKY, LINEAR, activate, activate_values, is_code
+from ..layers.activations import LEAKY, LINEAR, activate_values, is_code
 from ..layers.single_vector import has_single_vectors
 from ..runtime.jit import kernel
 from ..vector.simd import (
     add,
     any_unequal,
     div,
+    first_of,
     fma,
     load,
     mul,
@@ -39,8 +38,9 @@ class Finish(NamedTuple):
         divided: 0: batch normalisation divides (profile ``ieee``). n + 1: it divides the pixels of a plane from n on
             and multiplies those before by the double reciprocal, as in the program that Darknet's Makefile builds,
             where n is ``spatial & ~3``.
-        pitch: distance of two rows of the coefficients. There are 6 rows of float32: mean, scale, bias, and 1/divisor
-            in parts (see `_quotient`), and 2 of float64: divisor and its reciprocal.
+        pitch: distance of two rows of the coefficients. There are 7 rows of float32: mean, scale, bias, 1/divisor in
+            parts (see `_quotient`), and what becomes of a larger sum (see `plan.coefficients.order`), and 2 of float64:
+            divisor and its reciprocal.
     """
 
     normalize: int
@@ -102,7 +102,7 @@ def _slopes_of_pixels(tile, out, plane, sums, rows, count, biases, slope):
 
 @kernel(forceinline=True)
 def _slopes_of_filters(tile, sums, count, biases, slope):
-    """As `_filter_columns` with biases alone, likewise.
+    """As `filter_columns` with biases alone, likewise.
 
     Args:
         tile: Tile
@@ -119,30 +119,74 @@ def _slopes_of_filters(tile, sums, count, biases, slope):
 
 
 @kernel(forceinline=True)
-def _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, normalize, code, divided):
+def numbers_of_filter(tile, singles, doubles, pitch):
+    """What one filter's sums meet, in all lanes; returns six vectors of float32 and two of float64, see `Finish`.
+
+    Args:
+        tile: Tile
+        singles, doubles: float32*: of the filter; doubles: float64
+        pitch: int: of `Finish`
+    """
+    return (
+        splat(tile, singles[0]), splat(tile, singles[pitch]), splat(tile, singles[2 * pitch]),
+        splat(tile, singles[3 * pitch]), splat(tile, singles[4 * pitch]), splat(tile, singles[5 * pitch]),
+        splat(tile, doubles[0]), splat(tile, doubles[pitch]),
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def numbers_of_filters(tile, singles, doubles, pitch):
+    """As `numbers_of_filter`, of as many filters as there are lanes.
+
+    Args:
+        tile, singles, doubles, pitch: any: as for `numbers_of_filter`, from the first of the filters on
+    """
+    return (
+        load(tile, singles, 0), load(tile, singles, pitch), load(tile, singles, 2 * pitch),
+        load(tile, singles, 3 * pitch), load(tile, singles, 4 * pitch), load(tile, singles, 5 * pitch),
+        load(tile, doubles, 0), load(tile, doubles, pitch),
+    )  # fmt: skip
+
+
+@kernel(forceinline=True)
+def before_activation(tile, x, numbers, normalize, multiplied):
+    """Sums after batch normalisation or biases; returns a vector.
+
+    Args:
+        tile: Tile
+        x: vector: of sums
+        numbers: vectors: see `numbers_of_filter`
+        normalize: int: of `Finish`
+        multiplied: int: how many lanes, from the first on, are multiplied by the reciprocal; the others are divided
+    """
+    mean, scale, bias, near, below, above, divisor, reciprocal = numbers
+    if normalize:
+        x = sub(x, mean)
+        if multiplied >= tile.lanes:
+            x = narrow(mul(widen(x), reciprocal))
+        elif multiplied > 0:
+            x = first_of(multiplied, narrow(mul(widen(x), reciprocal)), _quotient(tile, x, divisor, near, below, above))
+        else:
+            x = _quotient(tile, x, divisor, near, below, above)
+        x = mul(x, scale)
+    return add(x, bias)
+
+
+@kernel(forceinline=True)
+def _pixel_rows(tile, out, plane, first, sums, rows, count, singles, doubles, pitch, normalize, code, divided):
     """The vectors of `finish_pixels`.
 
     Args:
-        tile, out, plane, sums, rows, count, singles, doubles: any: as for `finish_pixels`
+        tile, out, plane, first, sums, rows, count, singles, doubles: any: as for `finish_pixels`
         pitch, normalize, code, divided: int: of `Finish`
     """
     whole = count // tile.lanes * tile.lanes
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
     for r in range(rows):
-        mean, scale = splat(tile, singles[r]), splat(tile, singles[pitch + r])
-        bias, near = splat(tile, singles[2 * pitch + r]), splat(tile, singles[3 * pitch + r])
-        below, above = splat(tile, singles[4 * pitch + r]), splat(tile, singles[5 * pitch + r])
-        divisor, reciprocal = splat(tile, doubles[r]), splat(tile, doubles[pitch + r])
+        numbers = numbers_of_filter(tile, shifted(singles, r), shifted(doubles, r), pitch)
         for j in range(0, count, tile.lanes):
-            x = load(tile, sums, j)
-            if normalize:
-                x = sub(x, mean)
-                if divided:
-                    x = narrow(mul(widen(x), reciprocal))
-                else:
-                    x = _quotient(tile, x, divisor, near, below, above)
-                x = mul(x, scale)
-            x = activated(tile, add(x, bias), code)
+            multiplied = divided - 1 - first - j if divided else 0
+            x = activated(tile, before_activation(tile, load(tile, sums, j), numbers, normalize, multiplied), code)
             if j < whole:
                 store(out, j, x)
             else:
@@ -169,42 +213,22 @@ def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, 
     width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
     if tile.contract and not finish.normalize and has_slope(code):
         _slopes_of_pixels(tile, out, plane, sums, rows, count, shifted(singles, 2 * pitch), slope_of(code))
-    elif finish.divided:
-        _finish_divided(tile, out, plane, first, sums, rows, count, singles, doubles, finish)
-    elif code == LEAKY:  # the usual cases, in loops without branches
+    elif code == LEAKY and not finish.divided:  # the usual cases, in loops without branches
         if finish.normalize:
-            _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 1, LEAKY, 0)
+            _pixel_rows(tile, out, plane, first, sums, rows, count, singles, doubles, pitch, 1, LEAKY, 0)
         else:
-            _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, 0, LEAKY, 0)
+            _pixel_rows(tile, out, plane, first, sums, rows, count, singles, doubles, pitch, 0, LEAKY, 0)
     elif has_vector_form(code):
-        _pixel_rows(tile, out, plane, sums, rows, count, singles, doubles, pitch, finish.normalize, code, 0)
+        _pixel_rows(
+            tile, out, plane, first, sums, rows, count, singles, doubles, pitch, finish.normalize, code, finish.divided
+        )
     else:
-        if finish.normalize:
-            _pixel_rows(tile, sums, width, sums, rows, count, singles, doubles, pitch, 1, LINEAR, 0)
-        else:
-            _pixel_rows(tile, sums, width, sums, rows, count, singles, doubles, pitch, 0, LINEAR, 0)
+        _pixel_rows(
+            tile, sums, width, first, sums, rows, count, singles, doubles, pitch, finish.normalize, LINEAR,
+            finish.divided,
+        )  # fmt: skip
         activate_values(tile, sums, sums, rows * width, code)
         _copy_rows(tile, out, plane, sums, rows, count)
-
-
-@kernel
-def _finish_divided(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
-    """`finish_pixels`, where some pixels are multiplied by reciprocals and others divided.
-
-    Args:
-        tile, out, plane, first, sums, rows, count, singles, doubles, finish: any: as for `finish_pixels`
-    """
-    pitch, divided = finish.pitch, finish.divided
-    _pixel_rows(
-        tile, out, plane, sums, rows, count, singles, doubles, pitch, finish.normalize, finish.code, divided
-    )  # fmt: skip
-    width = (count + tile.lanes - 1) // tile.lanes * tile.lanes
-    code = finish.code if has_vector_form(finish.code) else LINEAR
-    for r in range(rows):
-        for j in range(max(divided - 1 - first, 0), count):
-            x = np.float32(np.float64(sums[r * width + j] - singles[r]) / doubles[r])
-            out[r * plane + j] = activate(x * singles[pitch + r] + singles[2 * pitch + r], code)
-    _activate_rest(tile, out, plane, rows, count, finish.code)
 
 
 @kernel(forceinline=True)
@@ -244,7 +268,7 @@ def _activate_rest(tile, out, plane, rows, count, code):
 
 
 @kernel(forceinline=True)
-def _filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize, code, divided):
+def filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize, code, divided):
     """A vector of filters of `finish_filters`, in place.
 
     Args:
@@ -254,20 +278,11 @@ def _filter_columns(tile, sums, first, count, singles, doubles, pitch, normalize
         singles, doubles: float32*: at the first of the vector's filters; doubles: float64
         pitch, normalize, code, divided: int: of `Finish`
     """
-    mean, scale, bias = load(tile, singles, 0), load(tile, singles, pitch), load(tile, singles, 2 * pitch)
-    near, below = load(tile, singles, 3 * pitch), load(tile, singles, 4 * pitch)
-    above = load(tile, singles, 5 * pitch)
-    divisor, reciprocal = load(tile, doubles, 0), load(tile, doubles, pitch)
+    numbers = numbers_of_filters(tile, singles, doubles, pitch)
     for j in range(count):
-        x = load(tile, sums, 0)
-        if normalize:
-            x = sub(x, mean)
-            if first + j + 1 < divided:
-                x = narrow(mul(widen(x), reciprocal))
-            else:
-                x = _quotient(tile, x, divisor, near, below, above)
-            x = mul(x, scale)
-        store(sums, 0, activated(tile, add(x, bias), code))
+        multiplied = tile.lanes if first + j + 1 < divided else 0
+        x = before_activation(tile, load(tile, sums, 0), numbers, normalize, multiplied)
+        store(sums, 0, activated(tile, x, code))
         sums = shifted(sums, tile.filters)
 
 
@@ -299,17 +314,17 @@ def activate_columns(tile, first, sums, rows, count, singles, doubles, finish):
             _slopes_of_filters(tile, s, count, shifted(mine, 2 * pitch), slope_of(code))
         elif divided:
             kept = code if inline else LINEAR
-            _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, kept, divided)
+            filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, kept, divided)
         elif code == LEAKY and finish.normalize:  # the usual cases, in loops without branches
-            _filter_columns(tile, s, first, count, mine, wide, pitch, 1, LEAKY, 0)
+            filter_columns(tile, s, first, count, mine, wide, pitch, 1, LEAKY, 0)
         elif code == LEAKY:
-            _filter_columns(tile, s, first, count, mine, wide, pitch, 0, LEAKY, 0)
+            filter_columns(tile, s, first, count, mine, wide, pitch, 0, LEAKY, 0)
         elif inline:
-            _filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, code, 0)
+            filter_columns(tile, s, first, count, mine, wide, pitch, finish.normalize, code, 0)
         elif finish.normalize:
-            _filter_columns(tile, s, first, count, mine, wide, pitch, 1, LINEAR, 0)
+            filter_columns(tile, s, first, count, mine, wide, pitch, 1, LINEAR, 0)
         else:
-            _filter_columns(tile, s, first, count, mine, wide, pitch, 0, LINEAR, 0)
+            filter_columns(tile, s, first, count, mine, wide, pitch, 0, LINEAR, 0)
     if not inline:
         if has_single_vectors(code):  # absent filters as well: all values lie side by side
             activate_values(tile, sums, sums, count * tile.filters, code)

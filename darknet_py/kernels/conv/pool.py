@@ -1,55 +1,397 @@
-"""Maximum pooling of the rows that a task of a convolution has just made (``maxpool_layer.c``, windows of 2x2)."""
+"""A block of two rows of sums -> finished maxima of squares of 2x2 (``maxpool_layer.c``).
+
+Finishing keeps the order of sums, or turns it round (`plan.coefficients.order`): of each square only the largest sum,
+or the smallest, is finished, and gives the same bits. Two things need care. A NaN is skipped, as Darknet's comparison
+does. And equal values of two sums may be +0 and -0, of which the first one of a square stays: where a value is about
+0, or the order of a filter is not certain, all sums are finished, and then compared.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
+from ..layers.activations import LEAKY
 from ..runtime.jit import kernel
-from ..vector.simd import even_lanes, load, shifted, store_first
-from ..vector.words import larger_in, lowest
+from ..vector.simd import (
+    add,
+    any_near_zero,
+    any_unsure,
+    even_lanes,
+    first_of,
+    fma,
+    larger,
+    load,
+    mul,
+    negated,
+    odd_lanes,
+    shifted,
+    smaller,
+    splat,
+    store,
+    store_first,
+    sub,
+    where_negative,
+)  # fmt: skip
+from .activation import LEAKY_HIGH, LEAKY_LOW, activated, has_vector_form
+from .epilogue import (
+    activate_columns,
+    before_activation,
+    filter_columns,
+    finish_pixels,
+    numbers_of_filter,
+    numbers_of_filters,
+    store_columns,
+)  # fmt: skip
+
+NEAR_ZERO = np.float32(2.0**-100)
+"""Values nearer to 0 before the activation may become +0 or -0."""
 
 
-@kernel
-def pool_rows(tile, out, plane, out_w, band, band_plane, rows, width, filters, pooled):
-    """Rows and columns may be odd in number: a window that reaches beyond them sees its own values again.
+class Squares(NamedTuple):
+    """Two rows of pixels that are pooled, of one block of sums each.
 
-    Window values in Darknet's order, each replacing a smaller one: between +0 and -0 the first stays. Of words the
-    larger bytes.
-
-    Args:
-        tile: Tile
-        out: written float32*: (filters, pooled, out_w), channels ``plane`` apart
-        plane: int
-        out_w: int: width of the output
-        band: float32*: (filters, rows, width), channels ``band_plane`` apart, with room for reading two vectors behind
-        band_plane: int
-        rows, width: int: sides of a channel of the band
-        filters: int: or words of filters
-        pooled: int: rows of the output
+    Attributes:
+        first: number of the upper row's first pixel in a channel of the convolution's output.
+        next: pixels from a row to the next one.
+        below: where the lower row's sums lie, seen from the upper row's; 0: there is no lower row.
+        width: pixels of each row; if their number is odd, the last square reaches beyond them.
+        number: squares.
     """
-    lanes = tile.lanes
-    least = lowest(tile)
-    for f in range(filters):
-        for y in range(pooled):
-            top = shifted(band, f * band_plane + 2 * y * width)
-            bottom = shifted(top, width) if 2 * y + 1 < rows else top
-            line = shifted(out, f * plane + y * out_w)
-            for j in range(0, out_w, lanes):
-                largest = _pair(tile, bottom, 2 * j, _pair(tile, top, 2 * j, least))
-                store_first(line, j, largest, min(lanes, out_w - j))
-            if 2 * out_w > width:
-                last = larger_in(tile, load(tile, top, width - 1), least)
-                store_first(line, out_w - 1, larger_in(tile, load(tile, bottom, width - 1), last), 1)
+
+    first: int
+    next: int
+    below: int
+    width: int
+    number: int
 
 
 @kernel(forceinline=True)
-def _pair(tile, row, i, largest):
-    """The larger ones of ``largest`` and of two neighbours each; returns a vector.
+def of_pixels(tile, better, upper, lower, i, worst):
+    """The best values of the squares in ``2 * lanes`` pixels, NaN skipped; returns a vector.
 
     Args:
         tile: Tile
-        row: float32*
-        i: int: the first neighbour
-        largest: vector
+        better: kernel: gives, of two vectors, the better values, and the second one's where one is NaN
+        upper, lower: float32*: rows of pixels
+        i: int: the first pixel
+        worst: vector
     """
-    lanes = tile.lanes
-    largest = larger_in(tile, even_lanes(load(tile, row, i), load(tile, row, i + lanes)), largest)
-    return larger_in(tile, even_lanes(load(tile, row, i + 1), load(tile, row, i + lanes + 1)), largest)
+    left = better(load(tile, lower, i), better(load(tile, upper, i), worst))
+    i += tile.lanes
+    right = better(load(tile, lower, i), better(load(tile, upper, i), worst))
+    return better(odd_lanes(left, right), even_lanes(left, right))
+
+
+@kernel(forceinline=True)
+def _first_largest(tile, upper, lower, i):
+    """The largest values of the squares in ``2 * lanes`` pixels, of equal ones the first; returns a vector.
+
+    Args:
+        tile: Tile
+        upper, lower: float32*: rows of finished values
+        i: int: the first pixel
+    """
+    a, b = load(tile, upper, i), load(tile, upper, i + tile.lanes)
+    c, d = load(tile, lower, i), load(tile, lower, i + tile.lanes)
+    largest = larger(odd_lanes(a, b), larger(even_lanes(a, b), splat(tile, LOWEST)))
+    return larger(odd_lanes(c, d), larger(even_lanes(c, d), largest))
+
+
+LOWEST = np.float32(np.finfo(np.float32).min)
+"""-FLT_MAX: what Darknet's maxima start from."""
+
+
+@kernel
+def pool_pixels(tile, out, plane, sums, rows, squares, singles, doubles, finish):
+    """Finish a block whose lanes hold pixels, and pool it.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane) at the block's first filter and square; may be sums, if plane is the
+            distance of two filters there
+        plane: int: values of a channel of the output
+        sums: updated float32*: (rows, squares.width rounded up to whole vectors), twice, are overwritten; two vectors
+            behind each of them are read
+        rows: int: filters
+        squares: Squares
+        singles, doubles: float32*: see `Finish`, from the block's first filter on; doubles: float64
+        finish: Finish
+    """
+    width = (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
+    alike, orders, code = _all_alike(squares, finish), shifted(singles, 6 * finish.pitch), finish.code
+    quick = tile.fused and not tile.contract and finish.normalize and code == LEAKY and finish.divided == 0
+    for r in range(rows):
+        repeat_last(sums, squares)
+        done = 0
+        if alike and quick:
+            done = _pool_quickly(tile, out, sums, orders[r], squares, shifted(singles, r), finish.pitch)
+        elif alike and tile.contract and not finish.normalize and code == LEAKY:
+            done = _pool_sums(
+                tile, out, sums, orders[r], squares, shifted(singles, r), shifted(doubles, r), finish, 0, LEAKY
+            )
+        if done < squares.number:
+            _pool_slowly(tile, out, sums, done, alike, squares, shifted(singles, r), shifted(doubles, r), finish)
+        sums, out = shifted(sums, width), shifted(out, plane)
+
+
+@kernel(forceinline=True)
+def _pool_quickly(tile, out, sums, order, squares, singles, pitch):
+    """One filter of `pool_pixels`, batch normalisation and leaky, where no lane needs care; returns the squares done.
+
+    A quotient that two products enclose is sure (`epilogue._quotient`), and a value that is not about 0 has no twin of
+    another sign, nor a product that is a denormal number (`activation._leaky`): one question for all of that.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        sums: float32*
+        order: float32
+        squares: Squares
+        singles: float32*: the filter's
+        pitch: int: of `Finish`
+    """
+    mean, scale, bias = splat(tile, singles[0]), splat(tile, singles[pitch]), splat(tile, singles[2 * pitch])
+    near, below = splat(tile, singles[3 * pitch]), splat(tile, singles[4 * pitch])
+    above, lower = splat(tile, singles[5 * pitch]), shifted(sums, squares.below)
+    high, low = splat(tile, LEAKY_HIGH), splat(tile, LEAKY_LOW)
+    for j in range(0, squares.number, tile.lanes):
+        x = sub(_of_sums(tile, sums, lower, 2 * j, order), mean)
+        x, other = fma(x, near, mul(x, below)), fma(x, near, mul(x, above))
+        y = add(mul(x, scale), bias)
+        if order == 0 or any_unsure(x, other, y, splat(tile, NEAR_ZERO)):
+            return j
+        y = where_negative(y, fma(y, high, mul(y, low)), y)
+        store_up_to(tile, out, j, larger(y, splat(tile, LOWEST)), squares.number)
+    return squares.number
+
+
+@kernel(forceinline=True)
+def _of_sums(tile, upper, lower, i, order):
+    """The sums that become the largest values, as `of_pixels`.
+
+    Args:
+        tile, upper, lower, i: any: as for `of_pixels`
+        order: float32: of the filter
+    """
+    if order < 0:
+        return of_pixels(tile, smaller, upper, lower, i, splat(tile, np.float32(np.inf)))
+    return of_pixels(tile, larger, upper, lower, i, splat(tile, np.float32(-np.inf)))
+
+
+@kernel
+def _pool_slowly(tile, out, sums, done, alike, squares, singles, doubles, finish):
+    """One filter of `pool_pixels`, on any way.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        sums: updated float32*
+        done: int: squares that are done
+        alike: bool: see `_all_alike`
+        squares: Squares
+        singles, doubles: float32*: the filter's; doubles: float64
+        finish: any: `Finish`, or another with its fields
+    """
+    if alike:
+        done = _pool_sums(
+            tile, out, sums, singles[6 * finish.pitch], squares, singles, doubles, finish, finish.normalize, finish.code
+        )
+    if done < squares.number:
+        _pool_values(tile, out, sums, done, squares, singles, doubles, finish)
+
+
+@kernel(forceinline=True)
+def _all_alike(squares, finish):
+    """Whether finishing does the same to all pixels, and keeps order, if filters do.
+
+    Args:
+        squares: Squares
+        finish: any: `Finish`, or another with its fields
+    """
+    end = squares.first + squares.next + squares.width
+    return has_vector_form(finish.code) and (finish.divided == 0 or end < finish.divided)
+
+
+@kernel(forceinline=True)
+def repeat_last(sums, squares):
+    """If a row's pixels are odd in number, give the last one a neighbour of the same value.
+
+    Args:
+        sums: updated float32*: a filter's
+        squares: Squares
+    """
+    count = squares.width
+    if count % 2:
+        sums[count] = sums[count - 1]
+        sums[squares.below + count] = sums[squares.below + count - 1]
+
+
+@kernel(forceinline=True)
+def _pool_sums(tile, out, sums, order, squares, singles, doubles, finish, normalize, code):
+    """One filter of `pool_pixels`, up to a vector of which all sums have to be finished; returns the squares done.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        sums: float32*
+        order: float32
+        squares: Squares
+        singles, doubles: float32*: the filter's; doubles: float64
+        finish: any: `Finish`, or another with its fields
+        normalize, code: int: its fields
+    """
+    numbers, lower = numbers_of_filter(tile, singles, doubles, finish.pitch), shifted(sums, squares.below)
+    for j in range(0, squares.number, tile.lanes):
+        x = _of_sums(tile, sums, lower, 2 * j, order)
+        x = before_activation(tile, x, numbers, normalize, tile.lanes if finish.divided else 0)
+        if order == 0 or (not tile.contract and any_near_zero(x, splat(tile, NEAR_ZERO))):
+            return j
+        store_up_to(tile, out, j, larger(activated(tile, x, code), splat(tile, LOWEST)), squares.number)
+    return squares.number
+
+
+@kernel
+def _pool_values(tile, out, sums, j, squares, singles, doubles, finish):
+    """One filter of `pool_pixels`, from square ``j`` on: all its sums are finished.
+
+    Args:
+        tile: Tile
+        out: written float32*
+        sums: updated float32*
+        j: int
+        squares: Squares
+        singles, doubles: float32*: the filter's; doubles: float64
+        finish: any: `Finish`, or another with its fields
+    """
+    count = (squares.width + 1) // 2 * 2 - 2 * j
+    first, row = squares.first + 2 * j, shifted(sums, 2 * j)
+    finish_pixels(tile, row, 0, first, row, 1, count, singles, doubles, finish)
+    if squares.below != 0:
+        row = shifted(row, squares.below)
+        finish_pixels(tile, row, 0, first + squares.next, row, 1, count, singles, doubles, finish)
+    for i in range(j, squares.number, tile.lanes):
+        largest = _first_largest(tile, sums, shifted(sums, squares.below), 2 * i)
+        store_up_to(tile, out, i, largest, squares.number)
+
+
+@kernel(forceinline=True)
+def store_up_to(tile, out, j, values, count):
+    """``out[j:count] = values``, at most all of them. (Masks are slow where they are no registers of their own.)
+
+    Args:
+        tile: Tile
+        out: written float32*
+        j: int
+        values: vector
+        count: int
+    """
+    if j + tile.lanes <= count:
+        store(out, j, values)
+    else:
+        store_first(out, j, values, count - j)
+
+
+@kernel
+def pool_filters(tile, out, plane, sums, rows, squares, singles, doubles, finish):
+    """Finish a block whose lanes hold filters, and pool it.
+
+    Args:
+        tile, out, plane: any: as for `pool_pixels`
+        sums: updated float32*: (squares.width, filters), twice, are overwritten; what lies behind them is read
+        rows, squares, singles, doubles, finish: any: as for `pool_pixels`
+    """
+    pool_columns(tile, sums, rows, squares, singles, doubles, finish)
+    store_columns(tile, out, plane, sums, rows, squares.number)
+
+
+@kernel(forceinline=True)
+def pool_columns(tile, sums, rows, squares, singles, doubles, finish):
+    """`pool_filters`, in place.
+
+    Args:
+        tile, sums, rows, squares, singles, doubles, finish: any: as for `pool_filters`
+    """
+    if not _all_alike(squares, finish):
+        activate_columns(tile, squares.first, sums, rows, squares.width, singles, doubles, finish)
+        if squares.below != 0:
+            lower, first = shifted(sums, squares.below), squares.first + squares.next
+            activate_columns(tile, first, lower, rows, squares.width, singles, doubles, finish)
+    for v in range(0, rows, tile.lanes):
+        column = shifted(sums, v)
+        repeat_last_column(tile, column, squares)
+        if _all_alike(squares, finish):
+            _pool_column_sums(tile, column, rows - v, squares, shifted(singles, v), shifted(doubles, v), finish)
+        else:
+            for s in range(squares.number):
+                store(column, s * tile.filters, of_filters(tile, larger, column, s, squares, splat(tile, LOWEST)))
+
+
+@kernel(forceinline=True)
+def repeat_last_column(tile, sums, squares):
+    """As `repeat_last`, of a vector of filters.
+
+    Args:
+        tile: Tile
+        sums: updated float32*: (squares.width + 1, filters), twice
+        squares: Squares
+    """
+    if squares.width % 2:
+        last = shifted(sums, squares.width * tile.filters)
+        store(last, 0, load(tile, last, -tile.filters))
+        store(last, squares.below, load(tile, last, squares.below - tile.filters))
+
+
+@kernel(forceinline=True)
+def of_filters(tile, better, sums, s, squares, worst):
+    """The best values of square ``s``, of equal ones the first; NaN are skipped. Returns a vector of filters.
+
+    Args:
+        tile: Tile
+        better: kernel: as for `of_pixels`
+        sums: float32*: (squares.width, filters), twice
+        s: int
+        squares: Squares
+        worst: vector
+    """
+    upper = shifted(sums, 2 * s * tile.filters)
+    lower = shifted(upper, squares.below)
+    best = better(load(tile, upper, tile.filters), better(load(tile, upper, 0), worst))
+    return better(load(tile, lower, tile.filters), better(load(tile, lower, 0), best))
+
+
+@kernel(forceinline=True)
+def _pool_column_sums(tile, sums, present, squares, singles, doubles, finish):
+    """A vector of filters of `pool_columns`, where finishing keeps the order if filters do.
+
+    Args:
+        tile: Tile
+        sums: updated float32*
+        present: int: filters; more than these may be absent, and are about 0
+        squares: Squares
+        singles, doubles: float32*: of the filters; doubles: float64
+        finish: any: `Finish`, or another with its fields
+    """
+    pitch, filters, normalize, code = finish.pitch, tile.filters, finish.normalize, finish.code
+    numbers = numbers_of_filters(tile, singles, doubles, pitch)
+    orders, none = load(tile, singles, 6 * pitch), splat(tile, np.float32(np.inf))
+    certain = not any_near_zero(orders, splat(tile, NEAR_ZERO))
+    multiplied = tile.lanes if finish.divided else 0
+    for s in range(squares.number):
+        x = where_negative(
+            orders, of_filters(tile, smaller, sums, s, squares, none),
+            of_filters(tile, larger, sums, s, squares, negated(none)),
+        )  # fmt: skip
+        x = before_activation(tile, x, numbers, normalize, multiplied)
+        seen = first_of(min(present, tile.lanes), x, splat(tile, np.float32(1)))
+        if certain and (tile.contract or not any_near_zero(seen, splat(tile, NEAR_ZERO))):
+            x = larger(activated(tile, x, code), splat(tile, LOWEST))
+        else:
+            place = shifted(sums, 2 * s * filters)
+            filter_columns(tile, place, 0, 2, singles, doubles, pitch, normalize, code, finish.divided)
+            if squares.below != 0:
+                place = shifted(place, squares.below)
+                filter_columns(tile, place, 0, 2, singles, doubles, pitch, normalize, code, finish.divided)
+            x = of_filters(tile, larger, sums, s, squares, splat(tile, LOWEST))
+        store(sums, s * filters, x)

@@ -43,18 +43,18 @@ def is_sloped(tile, finish):
 
 
 @kernel(forceinline=True)
-def run_sloped_block(by_filters, operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
-    """As `convolution.run_block`.
+def run_sloped_block(by_filters, operands, plane, sums, pixels, shape, cut, finish, tile, piece):
+    """As `convolution.run_block`, of what is not pooled.
 
     Args:
         by_filters: bool: filters are in the lanes, not pixels
-        operands, out, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `convolution.run_block`
+        operands, plane, sums, pixels, shape, cut, finish, tile, piece: any: as for `convolution.run_block`
     """
     channel, channels, first, count = piece.channel, piece.channels, piece.first, piece.width
     f, taps = piece.block * cut.block, shape.size * shape.size
     weights = shifted(operands.weights, (channel * piece.rows + f * channels) * taps)
     fresh, last, length = channel == 0, channel + channels == shape.c, channels * taps
-    out, present = shifted(out, f * plane + first), min(cut.block, shape.n - f)
+    out, present = shifted(operands.out, f * plane + piece.place), min(cut.block, shape.n - f)
     singles, doubles = shifted(operands.singles, f), shifted(operands.doubles, f)
     biases, slope = shifted(singles, 2 * finish.pitch), slope_of(finish.code)
     within = last and is_sloped(tile, finish)

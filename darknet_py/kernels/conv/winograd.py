@@ -19,7 +19,7 @@ from .epilogue import finish_filters, store_columns
 from .fetch import fetch_before
 from .multiply import multiply_filters
 from .pack import copy_window
-from .pool import pool_rows
+from .pool import Squares, pool_filters
 from .sloped import is_sloped
 from .winograd_code import transform_inputs, transform_outputs, transform_outputs_sloped
 
@@ -43,7 +43,6 @@ class WinogradCut(NamedTuple):
         sums: where the sums lie.
         sums_pitch: distance of two positions of the sums.
         pixels: where a few tiles of outputs lie, pixel by pixel.
-        band: where a block's outputs lie that are pooled before they leave.
         pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none.
         next_in, next_out: distance of two images in the input and in the output.
         scratch: values of a worker's scratch memory.
@@ -61,7 +60,6 @@ class WinogradCut(NamedTuple):
     sums: int
     sums_pitch: int
     pixels: int
-    band: int
     pool_h: int
     pool_w: int
     next_in: int
@@ -193,7 +191,7 @@ def winograd(
         tiles: float32[transform.positions * cut.shared:cut.apart, shape.c * tile.parts, cut.pitch] or more: of
             `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
-        singles: float32[6, finish.pitch]: see `epilogue.Finish`
+        singles: float32[7, finish.pitch]: see `epilogue.Finish`
         doubles: float64[2, finish.pitch]: see `epilogue.Finish`
         scratch: temporary float32[workers, cut.scratch]: a window, a task's own tiles, sums, outputs
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: first block of filters and the one behind the last, the
@@ -211,39 +209,40 @@ def winograd(
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
-        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_filters, _transform_back, _finish_rest, (1, 0), operands, source, tiles, scratch, tasks, shape,
-        cut, finish, transform, tile,
+        queue, multiply_filters, _transform_back, _finish_rest, pool_filters, (1, 0), operands, source, tiles, scratch,
+        tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
-def back_alone(tile, transform, out, row, sums, pitch, singles, finish):
+def back_alone(tile, transform, out, row, sums, pitch, singles, finish, cut):
     """`transform_outputs`; nothing of what follows.
 
     Args:
         tile, transform, out, row, sums, pitch: any: as for `transform_outputs`
-        singles, finish: any: are not looked at
+        singles, finish, cut: any: are not looked at
     """
     transform_outputs(tile, transform, out, row, sums, pitch)
 
 
 @kernel(forceinline=True)
-def _transform_back(tile, transform, out, row, sums, pitch, singles, finish):
+def _transform_back(tile, transform, out, row, sums, pitch, singles, finish, cut):
     """`transform_outputs`, and what follows, if that can be done at once.
 
     Args:
         tile, transform, out, row, sums, pitch: any: as for `transform_outputs`
         singles: float32*: see `epilogue.Finish`, from the first of the filters on
         finish: Finish
+        cut: WinogradCut: what is pooled is finished afterwards
     """
-    if is_sloped(tile, finish):
+    if cut.pool_h == 0 and is_sloped(tile, finish):
         transform_outputs_sloped(
             tile, transform, out, row, sums, pitch, shifted(singles, 2 * finish.pitch), slope_of(finish.code)
         )  # fmt: skip
@@ -266,13 +265,13 @@ def _finish_rest(tile, out, plane, first, sums, rows, count, singles, doubles, f
 
 @kernel(forceinline=True)
 def run_winograd(
-    queue, multiply, transform_back, finish_block, words, operands, source, tiles, scratch, tasks, shape, cut, finish,
-    transform, tile,
+    queue, multiply, transform_back, finish_block, pool_block, words, operands, source, tiles, scratch, tasks, shape,
+    cut, finish, transform, tile,
 ):  # fmt: skip
     """The tasks of a `winograd`, of which each thread takes some.
 
     Args:
-        multiply, transform_back, finish_block, words, operands: any: as for `_run_rows`
+        multiply, transform_back, finish_block, pool_block, words, operands: any: as for `_run_rows`
         source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
@@ -284,22 +283,22 @@ def run_winograd(
         if number < 0:
             return
         _run_rows(
-            multiply, transform_back, finish_block, words, operands, pointer(source, 0), pointer(tiles, 0), window,
-            pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
+            multiply, transform_back, finish_block, pool_block, words, operands, pointer(source, 0), pointer(tiles, 0),
+            window, pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
         )  # fmt: skip
 
 
 @kernel
 def _run_rows(
-    multiply, transform_back, finish_block, words, operands, source, tiles, window, task, shape, cut, finish, transform,
-    tile,
+    multiply, transform_back, finish_block, pool_block, words, operands, source, tiles, window, task, shape, cut,
+    finish, transform, tile,
 ):  # fmt: skip
     """One task of a `winograd`: some blocks of filters on some rows of tiles.
 
     Args:
         multiply: kernel: as `multiply_filters`
         transform_back: kernel: as `_transform_back`
-        finish_block: kernel: what is done behind it, as `finish_filters`
+        finish_block, pool_block: kernel: what is done behind it, as `finish_filters`, `pool_filters`
         words: ints: filters of a word of the output; the word that stands outside of the input
         operands: Operands: see `winograd`
         source: float32*: likewise
@@ -334,7 +333,7 @@ def _run_rows(
             multiply, window, seen, weights, operands.offsets, (row1 - row0) * cut.across, depth, cut, transform, tile
         )
         _finish(
-            transform_back, finish_block, words[0], operands.out, window, row0, row1, block * tile.filters,
+            transform_back, finish_block, pool_block, words[0], operands.out, window, row0, row1, block * tile.filters,
             shifted(operands.singles, block * tile.filters), shifted(operands.doubles, block * tile.filters), shape,
             cut, finish, transform, tile,
         )  # fmt: skip
@@ -376,13 +375,13 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
 
 @kernel
 def _finish(
-    transform_back, finish_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish,
-    transform, tile,
+    transform_back, finish_block, pool_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut,
+    finish, transform, tile,
 ):  # fmt: skip
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
-        transform_back, finish_block: kernel: see `_run_rows`
+        transform_back, finish_block, pool_block: kernel: see `_run_rows`
         per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
@@ -404,10 +403,6 @@ def _finish(
         image, y = row // cut.down, row % cut.down * transform.outputs
         image_out = shifted(out, image * cut.next_out + filter0 // per_word * spatial)
         height = min(transform.outputs, shape.out_h - y)
-        if cut.pool_h > 0:
-            target, plane = shifted(window, cut.band), height * shape.out_w
-        else:
-            target, plane = shifted(image_out, y * shape.out_w), spatial
         for x in range(0, cut.across, together):
             for i in range(x, min(x + together, cut.across)):
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
@@ -415,16 +410,22 @@ def _finish(
                 for v in range(0, tile.filters, tile.lanes):
                     transform_back(
                         tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch,
-                        shifted(singles, v), finish,
+                        shifted(singles, v), finish, cut,
                     )  # fmt: skip
             column = x * transform.outputs
-            for j in range(height):
-                finish_block(
-                    tile, shifted(target, j * shape.out_w + column), plane, 0, shifted(buffer, j * row_pitch), present,
-                    min(width, shape.out_w - column), singles, doubles, finish,
-                )  # fmt: skip
-        if cut.pool_h > 0:
-            pool_rows(
-                tile, shifted(image_out, y // 2 * cut.pool_w), spatial, cut.pool_w, target, plane, height, shape.out_w,
-                (present + per_word - 1) // per_word, min((y + height + 1) // 2, cut.pool_h) - y // 2,
-            )  # fmt: skip
+            count = min(width, shape.out_w - column)
+            if cut.pool_h == 0:
+                for j in range(height):
+                    finish_block(
+                        tile, shifted(image_out, (y + j) * shape.out_w + column), spatial, 0,
+                        shifted(buffer, j * row_pitch), present, count, singles, doubles, finish,
+                    )  # fmt: skip
+            else:
+                for j in range(0, min(height, 2 * cut.pool_h - y), 2):
+                    below = row_pitch if j + 1 < height else 0
+                    squares = Squares(0, 0, below, count, min((count + 1) // 2, cut.pool_w - column // 2))
+                    if squares.number > 0:
+                        pool_block(
+                            tile, shifted(image_out, (y + j) // 2 * cut.pool_w + column // 2), spatial,
+                            shifted(buffer, j * row_pitch), present, squares, singles, doubles, finish,
+                        )  # fmt: skip

@@ -6,7 +6,7 @@ from ..conv.convolution import TASK_NUMBERS, run_block, run_tasks
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..words.multiply import multiply_word_filters, multiply_word_pixels
-from .finish import finish_columns, finish_rows
+from .finish import finish_columns, finish_rows, pool_columns, pool_rows
 
 
 def channels_out(shape, finish):
@@ -33,7 +33,7 @@ def convolution_int8(
         corrections: int32[finish.pitch]: what each filter's sums lack because the input's zero is not 0, and because
             128 was subtracted, if so
         singles: float32[3, finish.pitch]: see `finish`
-        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait, rows that are to be pooled
+        scratch: temporary float32[workers, cut.scratch]: a window, the sums that wait
         tasks: int64[tasks.size // TASK_NUMBERS, TASK_NUMBERS]: as for `conv.convolution.convolution`
         pieces: int64[pieces.size]: likewise
         offsets: int64[cut.channels * shape.size * shape.size + AHEAD]: likewise
@@ -56,7 +56,8 @@ def convolution_int8(
         cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         is_word_finish(finish) and not (finish.floats and cut.pool_h)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
-        cut.channels * cut.plane <= cut.sums <= cut.band <= cut.scratch
+        cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
+        cut.channels * cut.plane <= cut.sums <= cut.scratch
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """
     run_tasks(
@@ -66,14 +67,14 @@ def convolution_int8(
 
 
 @kernel(forceinline=True)
-def _block(operands, out, plane, sums, pixels, shape, cut, finish, tile, piece):
+def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
     """As `conv.convolution._block`.
 
     Args:
         operands: Operands: ``doubles`` points to the corrections
-        out, plane, sums, pixels, shape, cut, finish, tile, piece: any
+        plane, sums, pixels, shape, cut, finish, tile, piece: any
     """
     run_block(
-        multiply_word_filters, multiply_word_pixels, finish_columns, finish_rows, 1 if finish.floats else 4, operands,
-        out, plane, sums, pixels, shape, cut, finish, tile, piece,
+        multiply_word_filters, multiply_word_pixels, finish_columns, finish_rows, pool_columns, pool_rows,
+        1 if finish.floats else 4, operands, plane, sums, pixels, shape, cut, finish, tile, piece,
     )  # fmt: skip

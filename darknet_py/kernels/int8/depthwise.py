@@ -1,6 +1,6 @@
 """Depthwise convolution of words of 8-bit integers: one filter for each of a word's four channels.
 
-Four neighbouring taps of a row are four vectors of words; shuffled, each lane has one channel's four pixels, which one
+Four taps are four vectors of words; shuffled, each lane has one channel's four pixels, which one
 dot product multiplies by four weights. Lanes are then pixels x channels, until the results become words again.
 """
 
@@ -13,7 +13,7 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.dots import add_dot
-from ..vector.simd import add, mul, pointer, shifted, store, store_first
+from ..vector.simd import pointer, shifted, store, store_first
 from ..vector.words import (
     as_ints,
     channels_of_quartets,
@@ -21,10 +21,10 @@ from ..vector.words import (
     load_four,
     load_ints,
     quartets,
-    to_floats,
     words_of_quartets,
 )
-from .finish import act, finish_rows, keeps_scale, limits_of, step_of
+from .finish import finish_rows, keeps_scale
+from .sloped import slopes_of, whole_of
 
 
 class WordStrip(NamedTuple):
@@ -41,6 +41,11 @@ class WordStrip(NamedTuple):
     row: int
     frame: int
     scratch: int
+
+
+def count_taps(size: int) -> int:
+    """Taps of a filter in fours, with absent ones: of 3x3 those of a row, for `_slide`; else one behind the other."""
+    return 12 if size == 3 else -(-size * size // 4) * 4
 
 
 def is_word_strip(strip, shape, tile):
@@ -69,13 +74,13 @@ def depthwise_int8(
         out: written float32[images:next_out, shape.groups if finish.floats else -(-shape.groups // 4), shape.out_h,
             shape.out_w]: words, or values
         source: float32[images:next_in, -(-shape.groups // 4), shape.h, shape.w]: words
-        weights: float32[-(-shape.groups // 4), offsets.size]: words: a channel's weights of four neighbouring taps;
-            four channels, then the next taps
+        weights: float32[-(-shape.groups // 4), offsets.size]: words: a channel's weights of four taps; four channels,
+            then the next taps (see `count_taps`)
         corrections: int32[finish.pitch]: as for `int8.convolution.convolution_int8`
         singles: float32[3, finish.pitch]: see `finish`
         scratch: temporary float32[workers, strip.scratch]
-        offsets: int64[shape.size, offsets.size // shape.size]: where in a frame each tap finds the first output's word,
-            in fours; of taps that are not there, anywhere
+        offsets: int64[count_taps(shape.size)]: where in a frame each tap finds the first output's word, in fours; of
+            taps that are not there, anywhere
         images: int: how many
         next_in, next_out: int: distance of two images in the input and in the output
         shape: ConvShape
@@ -84,7 +89,7 @@ def depthwise_int8(
         tile: Tile
 
     Requires:
-        shape.c == 1 and shape.n == 1 and tile.words == 1 and offsets.size == 4 * shape.size * -(-shape.size // 4)
+        shape.c == 1 and shape.n == 1 and tile.words == 1
         shape.out_h == windows(shape.h + 2 * shape.pad, shape.size, shape.stride)
         shape.out_w == windows(shape.w + 2 * shape.pad, shape.size, shape.stride)
         finish.pitch >= shape.groups + tile.filters
@@ -118,21 +123,40 @@ def depthwise_int8(
         own, correction, single = (
             pointer(weights, word * offsets.size), pointer(corrections, 4 * word), pointer(singles, 4 * word)
         )  # fmt: skip
-        fours, present = offsets.size // 4, min(4, channels - first) if finish.floats else 4
-        simple = keeps_scale(finish.code) and not finish.floats
-        if simple and shape.size == 3 and shape.stride == 1:
-            _slide(tile, target, frame, own, rows, shape.out_w, strip.row, correction, single, finish)
+        if keeps_scale(finish.code) and not finish.floats:
+            make_rows(
+                tile, target, frame, own, pointer(offsets, 0), offsets.size // 4, rows, shape, strip.row, correction,
+                single, finish,
+            )  # fmt: skip
             continue
+        present = min(4, channels - first) if finish.floats else 4
         for i in range(rows):
             line = shifted(frame, i * shape.stride * strip.row)
-            if simple:
-                _make_words(
-                    tile, target, line, own, pointer(offsets, 0), fours, shape.out_w, correction, single, finish
-                )  # fmt: skip
-            else:
-                _make_sums(tile, sums, line, own, pointer(offsets, 0), fours, shape.out_w)
-                finish_rows(tile, target, plane, 0, sums, present, shape.out_w, single, correction, finish)
+            _make_sums(tile, sums, line, own, pointer(offsets, 0), offsets.size // 4, shape.out_w)
+            finish_rows(tile, target, plane, 0, sums, present, shape.out_w, single, correction, finish)
             target = shifted(target, shape.out_w)
+
+
+@kernel
+def make_rows(tile, out, frame, weights, offsets, fours, rows, shape, row, corrections, singles, finish):
+    """Rows of outputs of a word's four channels, with an activation that `keeps_scale`.
+
+    Args:
+        tile: Tile
+        out: written float32*: words: (rows, shape.out_w)
+        frame: float32*: words: as `conv.pack.copy_window` makes it
+        weights, offsets, fours: any: as for `_multiply`
+        rows: int
+        shape: any: ``size``, ``stride`` and ``out_w`` of the convolution
+        row: int: words of a row of the frame
+        corrections, singles, finish: any: as for `_make_words`
+    """
+    if shape.size == 3 and shape.stride == 1:
+        _slide(tile, out, frame, weights, rows, shape.out_w, row, corrections, singles, finish)
+        return
+    _make_words(
+        tile, out, frame, weights, offsets, fours, rows, shape.out_w, shape.stride * row, corrections, singles, finish
+    )  # fmt: skip
 
 
 @kernel(forceinline=True)
@@ -184,7 +208,7 @@ def _slide(tile, out, frame, weights, rows, width, row, corrections, singles, fi
         rows, width, row: int
         corrections, singles, finish: any: as for `_make_words`
     """
-    start, limits = load_four(tile, corrections, 0), limits_of(tile, finish.zero)
+    start, slopes = load_four(tile, corrections, 0), slopes_of(tile, finish)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
     nothing = start, start, start, start
     first, second = as_ints(load_four(tile, weights, 0)), as_ints(load_four(tile, weights, 4))
@@ -200,7 +224,7 @@ def _slide(tile, out, frame, weights, rows, width, row, corrections, singles, fi
             seen = _three(tile, line)
             done = _add_taps(tile, upper, seen, third)
             upper, lower = _add_taps(tile, lower, seen, second), _add_taps(tile, nothing, seen, first)
-            store_first(target, 0, _joined(tile, done, factor, bias, limits, finish.code), count)
+            store_first(target, 0, _joined(tile, done, factor, bias, slopes), count)
             target = shifted(target, width)
 
 
@@ -217,54 +241,42 @@ def _three(tile, line):
 
 
 @kernel
-def _make_words(tile, out, line, weights, offsets, fours, width, corrections, singles, finish):
-    """A row of the output, with an activation that `keeps_scale`.
+def _make_words(tile, out, line, weights, offsets, fours, rows, width, step, corrections, singles, finish):
+    """Rows of the output, with an activation that `keeps_scale`.
 
     Args:
         tile: Tile
-        out: written float32*: words: (width,)
+        out: written float32*: words: (rows, width)
         line, weights, offsets, fours: any: as for `_multiply`
-        width: int
+        rows, width: int
+        step: int: words of the frame from one row's first tap to the next one's
         corrections: int32*: of the four channels
         singles: float32*: likewise
         finish: WordFinish
     """
-    start, limits = load_four(tile, corrections, 0), limits_of(tile, finish.zero)
+    start, slopes = load_four(tile, corrections, 0), slopes_of(tile, finish)
     factor, bias = load_four(tile, singles, 0), load_four(tile, singles, finish.pitch)
-    for j in range(0, width, tile.lanes):
-        sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
-        words = _joined(tile, sums, factor, bias, limits, finish.code)
-        store_first(out, j, words, min(tile.lanes, width - j))
+    for _ in range(rows):
+        for j in range(0, width, tile.lanes):
+            sums = _multiply(tile, start, shifted(line, j), weights, offsets, fours)
+            store_first(out, j, _joined(tile, sums, factor, bias, slopes), min(tile.lanes, width - j))
+        line, out = shifted(line, step), shifted(out, width)
 
 
 @kernel(forceinline=True)
-def _joined(tile, sums, factor, bias, limits, code):
+def _joined(tile, sums, factor, bias, slopes):
     """Words of sums; returns a vector.
 
     Args:
         tile: Tile
         sums: vectors: four of int32, corrections included
         factor, bias: vector: of float32
-        limits: vectors: see `finish.limits_of`
-        code: int: number of the activation
+        slopes: vectors: see `sloped.slopes_of`
     """
     return words_of_quartets(
-        tile, _step(tile, sums[0], factor, bias, limits, code), _step(tile, sums[1], factor, bias, limits, code),
-        _step(tile, sums[2], factor, bias, limits, code), _step(tile, sums[3], factor, bias, limits, code),
+        tile, whole_of(sums[0], factor, bias, slopes), whole_of(sums[1], factor, bias, slopes),
+        whole_of(sums[2], factor, bias, slopes), whole_of(sums[3], factor, bias, slopes),
     )  # fmt: skip
-
-
-@kernel(forceinline=True)
-def _step(tile, sums, factor, bias, limits, code):
-    """What `finish.step_of` gives of sums; returns a vector.
-
-    Args:
-        tile: Tile
-        sums: vector: of int32, corrections included
-        factor, bias, limits, code: any: as for `_joined`
-    """
-    value = act(tile, add(mul(to_floats(sums), factor), bias), code)
-    return step_of(tile, value, limits)
 
 
 @kernel

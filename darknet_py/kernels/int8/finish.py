@@ -12,22 +12,28 @@ from typing import NamedTuple
 import numpy as np
 
 from ..conv.epilogue import store_columns
+from ..conv.pool import of_filters, of_pixels, repeat_last, repeat_last_column, store_up_to
 from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate_values, is_code
 from ..runtime.jit import kernel
-from ..vector.simd import add, larger, load, mul, shifted, smaller, splat, store, store_first
+from ..vector.simd import add, larger, load, mul, shifted, smaller, splat, store
 from ..vector.words import (
     add_ints,
     int_splat,
     interleave,
+    larger_ints,
     load_ints,
     magic,
     store_low_bytes,
     to_floats,
     to_steps,
+    word_splat,
 )  # fmt: skip
 
 FACTOR, BIAS, INVERSE = range(3)
 """Rows of the coefficients, each with a number for every filter; the last has the same for all."""
+
+LEAST = -(2**31)
+"""The smallest int32."""
 
 SLOPE = np.float32(0.1)
 """Of the leaky activation below 0, in float32."""
@@ -165,23 +171,6 @@ def finish_rows(tile, out, plane, first, sums, rows, count, singles, corrections
 
 
 @kernel(forceinline=True)
-def store_up_to(tile, out, j, values, count):
-    """``out[j:count] = values``, at most all of them. (Masks are slow where they are no registers of their own.)
-
-    Args:
-        tile: Tile
-        out: written float32*
-        j: int
-        values: vector
-        count: int
-    """
-    if j + tile.lanes <= count:
-        store(out, j, values)
-    else:
-        store_first(out, j, values, count - j)
-
-
-@kernel(forceinline=True)
 def _join_sums(tile, out, sums, width, count, corrections, singles, finish):
     """Words of four rows of sums.
 
@@ -280,3 +269,57 @@ def _columns_with_values(tile, sums, count, corrections, singles, finish):
         for v in range(0, filters, lanes):
             x = mul(load(tile, sums, j * filters + v), inverse)
             store_low_bytes(sums, j * filters + v // 4, step_of(tile, x, limits))
+
+
+@kernel
+def pool_rows(tile, out, plane, sums, rows, squares, singles, corrections, finish):
+    """Finish a block whose lanes hold pixels, and pool it: the largest sums of squares of 2x2, which finishing keeps in
+    order (activations that `keeps_scale` do), with corrections that do not make them overflow.
+
+    Args:
+        tile: Tile
+        out: written float32*: (rows, plane) at the block's first word of filters and square: words
+        plane: int: words of a channel of the output
+        sums: updated float32*: int32, as for `conv.pool.pool_pixels`
+        rows: int: filters
+        squares: Squares
+        singles, corrections, finish: any: as for `finish_rows`
+    """
+    width, count, source = whole_vectors(tile, squares.width), squares.number, sums
+    least = word_splat(tile, LEAST)
+    for r in range((rows + 3) // 4 * 4):
+        repeat_last(source, squares)
+        lower, target = shifted(source, squares.below), shifted(sums, r * whole_vectors(tile, count))
+        for j in range(0, count, tile.lanes):  # sums lie where some were that are read already
+            store(target, j, of_pixels(tile, larger_ints, source, lower, 2 * j, least))
+        source = shifted(source, width)
+    finish_rows(tile, out, plane, 0, sums, rows, count, singles, corrections, finish)
+
+
+@kernel(forceinline=True)
+def whole_vectors(tile, count):
+    """``count`` rounded up to whole vectors.
+
+    Args:
+        tile: Tile
+        count: int
+    """
+    return (count + tile.lanes - 1) // tile.lanes * tile.lanes
+
+
+@kernel
+def pool_columns(tile, out, plane, sums, rows, squares, singles, corrections, finish):
+    """As `pool_rows`, of a block whose lanes hold filters.
+
+    Args:
+        tile, out, plane: any: as for `pool_rows`
+        sums: updated float32*: int32 (squares.width, filters), twice, are overwritten; what lies behind them is read
+        rows, squares, singles, corrections, finish: any: as for `pool_rows`
+    """
+    for v in range(0, tile.filters, tile.lanes):
+        column = shifted(sums, v)
+        repeat_last_column(tile, column, squares)
+        for s in range(squares.number):
+            largest = of_filters(tile, larger_ints, column, s, squares, word_splat(tile, LEAST))
+            store(column, s * tile.filters, largest)
+    finish_columns(tile, out, plane, 0, sums, rows, squares.number, singles, corrections, finish)

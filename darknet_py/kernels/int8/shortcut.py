@@ -7,7 +7,16 @@ from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import add, load, mul, pointer, shifted, splat, store, store_first
-from ..vector.words import add_ints, byte_lanes, int_splat, interleave, to_floats
+from ..vector.words import (
+    add_ints,
+    byte_lanes,
+    int_splat,
+    interleave,
+    magic,
+    to_floats,
+    to_whole,
+    words_of_channels,
+)
 from .finish import act, keeps_scale, limits_of, step_of
 from .moves import some_ints
 
@@ -67,6 +76,48 @@ def shortcut_int8(queue, out, x, added, third, fourth, values, count, words, fac
             r = step_of(tile, mul(load(tile, own, 2 * BLOCK + i), inverse), limits)
             s = step_of(tile, mul(load(tile, own, 3 * BLOCK + i), inverse), limits)
             store_first(pointer(out, first), i, interleave(p, q, r, s), min(tile.lanes, here - i))
+
+
+@kernel
+def add_words(tile, out, added, count, factors, zero, own_zero, added_zero, code):
+    """The sum of two maps as `shortcut_int8` makes it, in place, with an activation that `keeps_scale`.
+
+    Args:
+        tile: Tile
+        out: updated float32*: words: (count,)
+        added: float32*: likewise
+        count: int
+        factors: float32*: 1 / step of the sum; steps of the two maps
+        zero, own_zero, added_zero: int: what stands for 0 in the sum and in the two maps
+        code: int: number of the activation
+    """
+    inverse, whole = splat(tile, factors[0]), magic(tile, zero)
+    for i in range(0, count, tile.lanes):
+        present = min(tile.lanes, count - i)
+        a, b = some_ints(tile, out, i, present), some_ints(tile, added, i, present)
+        p = _sum(tile, a, b, 0, factors, own_zero, added_zero, code)
+        q = _sum(tile, a, b, 1, factors, own_zero, added_zero, code)
+        r = _sum(tile, a, b, 2, factors, own_zero, added_zero, code)
+        s = _sum(tile, a, b, 3, factors, own_zero, added_zero, code)
+        words = words_of_channels(
+            to_whole(mul(p, inverse), whole, 0), to_whole(mul(q, inverse), whole, 0),
+            to_whole(mul(r, inverse), whole, 0), to_whole(mul(s, inverse), whole, 0),
+        )  # fmt: skip
+        store_first(out, i, words, present)
+
+
+@kernel(forceinline=True)
+def _sum(tile, a, b, number, factors, own_zero, added_zero, code):
+    """The sum of what a byte of each word stands for; returns a vector of float32.
+
+    Args:
+        tile: Tile
+        a, b: vector: of int32
+        number: int: of the byte
+        factors, own_zero, added_zero, code: any: as for `add_words`
+    """
+    total = add(_value(tile, a, number, own_zero, factors[1]), _value(tile, b, number, added_zero, factors[2]))
+    return act(tile, total, code)
 
 
 @kernel(forceinline=True)

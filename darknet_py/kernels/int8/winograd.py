@@ -13,7 +13,7 @@ from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
 from .convolution import channels_out
-from .finish import finish_columns
+from .finish import finish_columns, pool_columns
 
 __all__ = ["channels_out", "winograd_int8"]
 
@@ -53,13 +53,14 @@ def winograd_int8(
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
-        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.band <= cut.scratch
+        cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.scratch
         offsets[: shape.c * tile.parts].max() == (shape.c * tile.parts - 1) * cut.pitch
     """
     operands = Operands(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, back_alone, finish_columns, (1 if finish.floats else 4, finish.missing), operands,
-        source, tiles, scratch, tasks, shape, cut, finish, transform, tile,
+        queue, multiply_word_filters, back_alone, finish_columns, pool_columns,
+        (1 if finish.floats else 4, finish.missing), operands, source, tiles, scratch, tasks, shape,
+        cut, finish, transform, tile,
     )  # fmt: skip

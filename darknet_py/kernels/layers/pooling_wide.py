@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import larger, load, load_between, pointer, shifted, splat, store, store_first
-from .pooling import LOWEST
+from ..vector.simd import load, load_between, pointer, shifted, store, store_first
+from ..vector.words import larger_in, lowest
 
 ROOM = 16
 """Values behind a framed plane that vectors may read and write."""
@@ -23,6 +23,8 @@ def framed(size, out_h, out_w):
 )
 def maxpool_wide(queue, out, x, scratch, channels, h, w, out_h, out_w, size, offset, tile):
     """As `pooling.maxpool` with stride 1: maxima of 2, 4, 8, ... neighbours, along rows and then along columns.
+
+    Of words as `words.pool.maxpool_words`; then a channel is that of a word, and all below is so number by number.
 
     Darknet's maximum is the first one of a window, row by row, that is larger than all before it and than LOWEST: which
     decides between +0 and -0, and passes over nans. The first one of two runs of values that follow each other, or
@@ -63,7 +65,7 @@ def maxpool_wide(queue, out, x, scratch, channels, h, w, out_h, out_w, size, off
         for i in range(out_h):
             line = pointer(out, (channel * out_h + i) * out_w)
             for j in range(0, out_w, tile.lanes):
-                largest = larger(load(tile, second, j), load(tile, first, j))
+                largest = larger_in(tile, load(tile, second, j), load(tile, first, j))
                 store_first(line, j, largest, min(tile.lanes, out_w - j))
             first, second = shifted(first, pitch), shifted(second, pitch)
 
@@ -81,15 +83,15 @@ def _copy(tile, frame, x, h, w, count, pitch, offset):
         pitch: int: values of a row of the frame
         offset: int: the plane's corner is at (-offset, -offset) of the frame
     """
-    lowest = splat(tile, LOWEST)
+    outside = lowest(tile)
     for i in range(0, count, tile.lanes):
-        store(frame, i, lowest)
+        store(frame, i, outside)
     for y in range(h):
         line = shifted(frame, (y - offset) * pitch - offset)
         for j in range(0, w, tile.lanes):
             present = min(tile.lanes, w - j)
             values = load_between(tile, x, y * w + j, 0, present)
-            store_first(line, j, larger(values, lowest), present)
+            store_first(line, j, larger_in(tile, values, outside), present)
 
 
 @kernel
@@ -123,4 +125,4 @@ def _merge(tile, values, count, distance):
         distance: int: to the other one; if that lies beyond the end, a value stays what it is, or becomes anything
     """
     for i in range(0, count - distance, tile.lanes):
-        store(values, i, larger(load(tile, values, i + distance), load(tile, values, i)))
+        store(values, i, larger_in(tile, load(tile, values, i + distance), load(tile, values, i)))

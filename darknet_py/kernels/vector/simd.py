@@ -262,10 +262,27 @@ any_between_and_zero = _compared(
     "Whether some lane has ``b < a < 0``.",
     lambda b, x, y: b.and_(b.fcmp_ordered(">", x, y), b.fcmp_ordered("<", x, zeros(x.type))),
 )
+any_near_zero = _compared(
+    "Whether some lane is within -b .. b (a nan is not).",
+    lambda b, x, y: b.and_(b.fcmp_ordered("<=", x, y), b.fcmp_ordered(">=", x, b.fneg(y))),
+)
 any_beyond = _compared(
     "Whether some lane is not within -b .. b (a nan is not).",
     lambda b, x, y: b.or_(b.fcmp_unordered(">", x, y), b.fcmp_unordered("<", x, b.fneg(y))),
 )
+
+
+@intrinsic
+def any_unsure(typingctx: Any, a: Any, b: Any, x: Any, limit: Any) -> Any:
+    """Whether some lane has ``a != b`` (a nan is unequal to all), or ``x`` within -limit .. limit."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        a, b, x, limit = args
+        within = builder.and_(builder.fcmp_ordered("<=", x, limit), builder.fcmp_ordered(">=", x, builder.fneg(limit)))
+        mask, bits = builder.or_(within, builder.fcmp_unordered("!=", a, b)), ir.IntType(x.type.count)
+        return builder.icmp_unsigned("!=", builder.bitcast(mask, bits), bits(0))
+
+    return types.boolean(a, b, x, limit), codegen
 
 
 @intrinsic
@@ -325,6 +342,16 @@ def smaller(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", *args), *args)
 
     return a(a, b), codegen
+
+
+@intrinsic
+def first_of(typingctx: Any, count: Any, a: Any, b: Any) -> Any:
+    """The first ``count`` lanes (0 .. lanes) of ``a`` and the others of ``b``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(first_lanes(builder, args[0], a.lanes), args[1], args[2])
+
+    return a(types.int64, a, b), codegen
 
 
 @intrinsic

@@ -13,7 +13,8 @@ from typing import Any
 from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
-from .llvm import INT32, broadcast, first_lanes, load_some, load_vector, shuffled, store_vector, zeros
+from ..runtime.processor import ARCHITECTURE, has_feature
+from .llvm import INT32, broadcast, called, first_lanes, load_some, load_vector, shuffled, store_vector, zeros
 from .pairs import larger_pairs
 from .simd import VectorType
 from .tile import BYTES, FLOATS, PAIRS
@@ -96,6 +97,17 @@ def add_ints(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.add(*args)
 
     return (a(a, b), codegen) if a == b and a.dtype == types.int32 else None
+
+
+@intrinsic
+def larger_ints(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger one of int32 that lie in float32 lanes, lane by lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        x, y = (builder.bitcast(arg, ir.VectorType(INT32, a.lanes)) for arg in args)
+        return builder.bitcast(builder.select(builder.icmp_signed(">", x, y), x, y), args[0].type)
+
+    return a(a, b), codegen
 
 
 @intrinsic
@@ -216,6 +228,56 @@ def lowest(typingctx: Any, tile: Any) -> Any:
     return VectorType(types.float32, lanes)(tile), codegen
 
 
+@intrinsic
+def to_whole(typingctx: Any, x: Any, zero: Any, least: Any) -> Any:
+    """``max(round_half_even(x) + zero, least)`` as int32 lanes; what is more than 255, up to infinity, stays such.
+
+    x: float32 lanes, no NaN; zero: as for `to_steps`; least: an int, 0 .. 255.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        # Behind the addition bits grow with numbers from 0 on, and those below 0 are negative integers.
+        whole = ir.VectorType(INT32, x.lanes)
+        bits = builder.bitcast(builder.fadd(*args[:2]), whole)
+        magic = ir.Constant(whole, [_MAGIC_BITS] * x.lanes)
+        limit = builder.add(broadcast(builder, builder.trunc(args[2], INT32), x.lanes), magic)
+        return builder.sub(builder.select(builder.icmp_signed(">", bits, limit), bits, limit), magic)
+
+    return VectorType(types.int32, x.lanes)(x, zero, types.int64), codegen
+
+
+_PACKS = {4: ("sse2", ".128", "sse2"), 8: ("avx2", "", "avx2"), 16: ("avx512", ".512", "avx512bw")}
+"""By lanes: how LLVM calls instructions that make narrower integers, and the feature that has them."""
+
+
+def _packed_bytes(builder: Any, vectors: list[Any]) -> Any:
+    """Bytes of four vectors of int32 that are not negative, of four lanes each in turn; more than 255 counts as 255."""
+    lanes = vectors[0].type.count
+    family, ending, feature = _PACKS[lanes]
+    if ARCHITECTURE == "x86-64" and has_feature(feature):
+        wide, name = ir.VectorType(ir.IntType(16), 2 * lanes), f"llvm.x86.{family}.packssdw{ending}"
+        pairs = [called(builder, name, wide, vectors[i : i + 2]) for i in (0, 2)]
+        return called(builder, f"llvm.x86.{family}.packuswb{ending}", ir.VectorType(_BYTE, 4 * lanes), pairs)
+    most = ir.Constant(vectors[0].type, [255] * lanes)
+    small = [builder.select(builder.icmp_signed("<", vector, most), vector, most) for vector in vectors]
+    parts = [_as(builder, builder.trunc(vector, ir.VectorType(_BYTE, lanes)), 32) for vector in small]
+    halves = [shuffled(builder, parts[i], parts[i + 1], list(range(lanes // 2))) for i in (0, 2)]
+    order = [q + first for q in range(lanes // 4) for first in range(0, lanes, lanes // 4)]
+    return _as(builder, shuffled(builder, halves[0], halves[1], order), 8)
+
+
+@intrinsic
+def words_of_channels(typingctx: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Words of four vectors from `to_whole`, ``a``'s in the lowest byte; more than 255 counts as 255."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        parts = _packed_bytes(builder, list(args))
+        order = [16 * q + 4 * channel + i for q in range(a.lanes // 4) for i in range(4) for channel in range(4)]
+        return builder.bitcast(shuffled(builder, parts, parts, order), ir.VectorType(ir.FloatType(), a.lanes))
+
+    return VectorType(types.float32, a.lanes)(a, b, c, d), codegen
+
+
 # --- four channels of a pixel side by side: lanes are (pixel, channel) ---
 
 
@@ -257,17 +319,11 @@ def quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
 
 @intrinsic
 def words_of_quartets(typingctx: Any, tile: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """Words of the lowest bytes of four vectors from `to_steps`, whose lanes are as `quartets` has them."""
+    """Words of four vectors from `to_whole`, whose lanes are as `quartets` has them; more than 255 counts as 255."""
     lanes = tile.value.lanes
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        parts = [_as(builder, arg, 8) for arg in args[1:]]
-        low = [16 * q + 4 * i + first for q in range(lanes // 4) for first in (0, 4 * lanes) for i in range(4)]
-        spread = [low[i // 16 * 8 + i % 8] for i in range(4 * lanes)]  # the other half of each sixteen is of no use
-        left, right = (_as(builder, shuffled(builder, parts[k], parts[k + 1], spread), 32) for k in (0, 2))
-        order = [4 * q + i + first for q in range(lanes // 4) for first in (0, lanes) for i in (0, 1)]
-        whole = shuffled(builder, left, right, order)
-        return builder.bitcast(whole, ir.VectorType(ir.FloatType(), lanes))
+        return builder.bitcast(_packed_bytes(builder, list(args[1:])), ir.VectorType(ir.FloatType(), lanes))
 
     return VectorType(types.float32, lanes)(tile, a, b, c, d), codegen
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ... import layers
+from ...numeric.number_format import FLOAT32
 
 if TYPE_CHECKING:
     from ...kernels.runtime.work import PlanKernel
@@ -133,6 +134,9 @@ NARROW = {
 }
 """By name of a narrow number format and layer class: all classes with layers that can be computed in it."""
 
+BOTTLENECKS = {"float32": "..bottleneck", "int8": ".int8_bottleneck"}
+"""By number format: the module whose function ``bottleneck_steps`` makes the step of a chain; few networks have one."""
+
 OWN_KERNELS: dict[str, PlanKernel] = {}
 """By activation that a program has brought along (`extend.add_activation`): what computes it, as a step of its own."""
 
@@ -142,9 +146,9 @@ def make_steps(layer: layers.Layer, context: LayerContext) -> list[Step]:
     if type(layer) not in HANDLERS:
         raise TypeError(f"no kernel runs [{layer.kind}]")
     if context.chain is not None:
-        from ..bottleneck import bottleneck_steps  # imported by the few networks that have one
-
-        return bottleneck_steps(context.chain, context)
+        numbers = context.narrow or FLOAT32
+        steps_of: Handler = import_module(BOTTLENECKS[numbers.name], __name__).bottleneck_steps
+        return steps_of(context.chain, context)
     if context.narrow is not None:
         return NARROW[context.narrow.name][type(layer)](layer, context)
     activation = getattr(layer, "activation", None)

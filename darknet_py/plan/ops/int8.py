@@ -76,19 +76,19 @@ def convolutional_steps(layer: Convolutional, context: LayerContext, choose: Cho
         zero=0 if scale is None else scale.zero, pitch=layer.n + tile.filters,
     )  # fmt: skip
     if layer.depthwise:
-        packed = context.stored("depthwise", lambda: _packed(layer, context, finish, tile, pack_taps))
-        return [depthwise_step(layer, packed, finish, tile, context)]
+        arrays = context.stored("depthwise", lambda: packed(layer, context, finish, tile, pack_taps))
+        return [depthwise_step(layer, arrays, finish, tile, context)]
     shape = word_shape(layer, numbers, tile)
     transform = choose(shape, context.threads, tile)
     if transform:
         tiles = partial(pack_word_tiles, transform=transform, tile=tile)
-        packed = context.stored(transform, lambda: _packed(layer, context, finish, tile, tiles))
-        return word_winograd_steps(transform, shape, packed, finish, tile, context)
+        arrays = context.stored(transform, lambda: packed(layer, context, finish, tile, tiles))
+        return word_winograd_steps(transform, shape, arrays, finish, tile, context)
     pooled = (context.pool.out.h, context.pool.out.w) if context.pool else (0, 0)
     cut, tasks, pieces = cut_work(shape, tile, context.threads, pooled, context.images)
     key = cut.block, cut.channels * shape.size**2
     packing = partial(pack_words, groups=layer.groups, cut=cut, tile=tile)
-    words, corrections, singles = context.stored(key, lambda: _packed(layer, context, finish, tile, packing))
+    words, corrections, singles = context.stored(key, lambda: packed(layer, context, finish, tile, packing))
     return [
         context.step(
             numbers.kernels.convolution, out=context.out, source=context.x, weights=words,
@@ -98,7 +98,7 @@ def convolutional_steps(layer: Convolutional, context: LayerContext, choose: Cho
     ]  # fmt: skip
 
 
-def _packed(
+def packed(
     layer: Convolutional,
     context: LayerContext,
     finish: WordFinish,

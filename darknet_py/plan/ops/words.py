@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...kernels.layers.pooling_wide import maxpool_wide
 from ...kernels.vector.tile import HALVES
 from ...kernels.words import moves
 from ...kernels.words.pool import maxpool_words
@@ -13,6 +14,7 @@ from ..convolution import conv_shape
 from ..memory import aligned_floats
 from ..regions import address_of
 from .moves import copy_step
+from .pooling import WIDE
 
 if TYPE_CHECKING:
     from typing import Any
@@ -46,26 +48,27 @@ def pack_words(weights: NDArray[Any], cut: Cut, tile: Tile, groups: int = 1) -> 
     What is missing is 0. (`HALVES`: words of two channels each, as `kernels.vector.dots.operand` takes them of a word
     of the input.)
     """
-    parts = [_pack_group(group, cut, tile) for group in np.split(weights, groups)]
+    parts = [pack_blocks(group, cut.block, cut.channels, tile) for group in np.split(weights, groups)]
     if groups == 1:
         return parts[0]
     return np.concatenate(parts, out=aligned_floats(sum(part.size for part in parts)))
 
 
-def _pack_group(weights: NDArray[Any], cut: Cut, tile: Tile) -> Floats:
+def pack_blocks(weights: NDArray[Any], block: int, channels: int, tile: Tile) -> Floats:
+    """The same of one group: blocks of so many filters, k in parts of so many words that are multiplied."""
     n, c, size, _ = weights.shape
     each = 4 // weights.itemsize
-    blocks, words, taps = -(-n // cut.block), -(-c // each), size * size
-    padded = np.zeros((blocks, cut.block, words, each, taps), weights.dtype)
-    padded.reshape(blocks * cut.block, words * each, taps)[:n, :c] = weights.reshape(n, c, taps)
+    blocks, words, taps = -(-n // block), -(-c // each), size * size
+    padded = np.zeros((blocks, block, words, each, taps), weights.dtype)
+    padded.reshape(blocks * block, words * each, taps)[:n, :c] = weights.reshape(n, c, taps)
     if tile.bytes == HALVES:
         words *= 2
-        padded = padded[:, :, :, [0, 2, 1, 3]].astype(np.int16).reshape(blocks, cut.block, words, 2, taps)
+        padded = padded[:, :, :, [0, 2, 1, 3]].astype(np.int16).reshape(blocks, block, words, 2, taps)
     ordered = padded.transpose(0, 2, 4, 1, 3)  # blocks, words, taps, filters of a block, channels of a word
-    out = aligned_floats(blocks * cut.block * words * taps)
+    out = aligned_floats(blocks * block * words * taps)
     at = 0
-    for first in range(0, words, cut.channels):
-        part = np.ascontiguousarray(ordered[:, first : first + cut.channels]).view(np.float32).reshape(-1)
+    for first in range(0, words, channels):
+        part = np.ascontiguousarray(ordered[:, first : first + channels]).view(np.float32).reshape(-1)
         out[at : at + part.size] = part
         at += part.size
     return out
@@ -79,10 +82,17 @@ def numbers_of(context: LayerContext) -> NumberFormat:
 
 def maxpool_steps(layer: MaxPool, context: LayerContext) -> list[Step]:
     """Windows start half of the padding before the image."""
-    x, out, numbers = layer.input, layer.out, numbers_of(context)
+    x, out, channels = layer.input, layer.out, numbers_of(context).words(layer.input.c, 1)
+    if layer.size >= WIDE and layer.stride_x == layer.stride_y == 1:
+        return [
+            context.step(
+                maxpool_wide, out=context.out, x=context.x, channels=channels, h=x.h, w=x.w, out_h=out.h, out_w=out.w,
+                size=layer.size, offset=-(layer.pad // 2), tile=word_tile(context),
+            )
+        ]  # fmt: skip
     return [
         context.step(
-            maxpool_words, out=context.out, x=context.x, channels=numbers.words(x.c, 1), h=x.h, w=x.w, out_h=out.h,
+            maxpool_words, out=context.out, x=context.x, channels=channels, h=x.h, w=x.w, out_h=out.h,
             out_w=out.w, size=layer.size, stride_x=layer.stride_x, stride_y=layer.stride_y, offset=-(layer.pad // 2),
             tile=word_tile(context),
         )
