@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from darknet_py.kernels.conv.convolution import FILTERS, PIXELS
+from darknet_py.kernels.conv.winograd import tile_room
 from darknet_py.kernels.conv.winograd_code import F2, F4, F4_HALVING, Winograd
-from darknet_py.kernels.vector.tile import AVX2, AVX512, SSE, ZEN4, Tile, host_tile
+from darknet_py.kernels.vector.tile import AVX2, AVX512, SHORTER, SSE, ZEN4, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load
 from darknet_py.numeric.arithmetic import PROFILES
-from darknet_py.plan import winograd
+from darknet_py.plan import conv_cut, winograd
 from darknet_py.plan.convolution import conv_shape
 from darknet_py.synth import write_synth
 from tests import naive
@@ -116,6 +118,44 @@ def test_every_other_shape(layer: Conv, tile: Tile) -> None:
     """Products and sums in one rounding, batch normalisation in the weights."""
     arrays, x = operands(layer)
     near(fast(layer, arrays, x, tile, 2, FAST, choose=always(None)), plain(layer, arrays, x))
+
+
+POINTWISE = [
+    Conv(70, 5, 7, 21, 1),  # vectors of pixels and blocks of filters that are not full
+    Conv(300, 4, 13, 16, 1, activation="relu"),  # sums that wait for a second part of k
+    Conv(300, 7, 7, 9, 1, activation="mish"),  # the same, and finished after they have left the registers
+    Conv(20, 9, 11, 40, 1, batch_normalize=False, activation="linear"),
+    Conv(33, 17, 16, 33, 1, batch_normalize=False, activation="logistic"),
+]
+
+
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
+@pytest.mark.parametrize("number", [PIXELS, FILTERS], ids=["pixels", "filters"])
+@pytest.mark.parametrize("layer", POINTWISE, ids=str)
+def test_both_ways_of_1x1_convolutions(
+    layer: Conv, number: int, tile: Tile, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Whether they read their input where it lies (NaN are around it) or copy it, and wherever they finish sums."""
+    monkeypatch.setattr(conv_cut, "choose_way", lambda _, tile: conv_cut.ways(tile)[number])
+    arrays, x = operands(layer)
+    near(fast(layer, arrays, x, tile, 2, FAST), plain(layer, arrays, x))
+
+
+def test_which_1x1_convolutions_copy_their_input() -> None:
+    shape = conv_shape(Conv(64, 26, 26, 64, 1))  # type: ignore[arg-type]
+    for tile, wanted in ((ZEN4.contracted, (False, False)), (ZEN4, (True, False)), (AVX2.contracted, (True, False))):
+        ways = [way for way in conv_cut.ways(tile) if way.number in (PIXELS, FILTERS)]
+        assert tuple(conv_cut.reads_window(way, shape, tile) for way in ways) == wanted
+
+
+@pytest.mark.parametrize("across", [1, 4, 7, 8, 9, 13, 16, 26])
+@pytest.mark.parametrize("tile", TILES, ids=str)
+def test_tiles_of_a_row_have_room_for_whole_vectors(across: int, tile: Tile) -> None:
+    written = 0
+    while written < across:
+        shorter = tile.embedded and across - written <= SHORTER
+        written += SHORTER if shorter else tile.lanes
+    assert tile_room(across, tile) == written - across
 
 
 @st.composite

@@ -23,6 +23,7 @@ from darknet_py.parameters import load_parameters
 from darknet_py.plan.build import Plan
 from darknet_py.plan.cores import current_core, keep_from, usable_cores
 from darknet_py.plan.pool import Pool, Schedule
+from darknet_py.plan.resting import Rest, ring_now
 from darknet_py.plan.step import Step
 from darknet_py.synth import write_synth
 from darknet_py.warmup import usable_profiles
@@ -161,6 +162,25 @@ def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
         order[:] = 0
         pool.run(Schedule([Step.of(note, order=order, number=0, tasks=3)], 3))
         assert order[1] == 3, "the pool works on"
+
+
+def test_a_worker_that_rests_hears_the_bell_and_gives_a_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    for looks, bell in ((10**12, True), (0, False)):  # as long as it looks nothing else wakes it; then the lock does
+        monkeypatch.setattr("darknet_py.plan.resting.LOOKS", looks)
+        rest, go = Rest(), threading.Lock()
+        go.acquire()
+        rest.begin()
+        waiting = threading.Thread(target=rest.wait_for_end, daemon=True)
+        resting = threading.Thread(target=rest.wait_for, args=(go,), daemon=True)
+        waiting.start()
+        resting.start()
+        waiting.join(60)
+        assert not waiting.is_alive(), "it rests"
+        go.release()
+        if bell:
+            ring_now()
+        resting.join(60)
+        assert not resting.is_alive() and go.locked()
 
 
 def test_every_thread_enters_the_context() -> None:

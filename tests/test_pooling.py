@@ -76,6 +76,16 @@ def test_maxpool(
     assert out.tobytes() == wanted.tobytes()
 
 
+@pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
+@pytest.mark.parametrize(("h", "w"), [(26, 26), (13, 27), (2, 2), (4, 66), (6, 33)])
+def test_windows_side_by_side(h: int, w: int, tile: Tile) -> None:
+    """All of two rows and two columns, whole ones: made in one pass."""
+    x = values(np.random.default_rng(w), 3, h, w)
+    out = np.full((3, h // 2, w // 2), 12345, np.float32)
+    maxpool(new_queue(3), out.reshape(-1), surrounded(x), 3, h, w, h // 2, w // 2, 2, 2, 2, 0, tile)
+    assert (out.view(np.int32) == plain_maxpool(x, h // 2, w // 2, 2, 2, 2, 0).view(np.int32)).all()
+
+
 @OWN_AND_ALL
 @settings(max_examples=150, deadline=None)
 @given(

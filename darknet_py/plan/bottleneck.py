@@ -19,6 +19,7 @@ from ..kernels.conv.bottleneck_cut import (
     weights_size,
 )
 from ..kernels.conv.pack import pack_weights
+from ..kernels.vector.tile import SHORTER
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
 from .processor import host_cache_room
@@ -46,11 +47,8 @@ AnyBand = TypeVar("AnyBand", bound=_Cut)
 ROOM = 130_000
 """About how many values a task works with, where the second cache has room: they stay there."""
 
-SHORTER = 8
-"""Lanes of shorter vectors, for few channels, where a processor computes two of them in the time of one."""
-
 GAIN = 0.8
-"""They are used if they leave that share of the lanes that vectors need, or less."""
+"""`SHORTER` vectors are used if they leave that share of the lanes that vectors need, or less."""
 
 AROUND = 2
 """How many products of a 1x1 convolution take as long as one of a depthwise one, about."""

@@ -102,7 +102,7 @@ def cut_work(
     channels = -(-shape.c // max(1, round(shape.c * taps / depth)))
     channels = -(-channels // tile.parts) * tile.parts
     pieces = cut_row(shape.out_w, _paired(way) if pooled[0] else way)
-    copied = way.number != FILTERS or taps > 1 or tile.bytes != UNSIGNED or (is_near(tile) and shape.n >= MANY)
+    copied = reads_window(way, shape, tile)
     room = window_room(tile, taps, way.number) // channels
     rows, together = _window_extent(shape, room, pieces, tile)
     rows += rows % 2 if pooled[0] else 0
@@ -125,6 +125,15 @@ def cut_work(
         scratch=-(-scratch // 16) * 16,
     )  # fmt: skip
     return cut, tasks, pieces
+
+
+def reads_window(way: Way, shape: ConvShape, tile: Tile) -> bool:
+    """Whether a task copies the part of the input that it works on; else it reads it where it lies."""
+    if shape.size > 1 or tile.bytes != UNSIGNED or way.number == FEW:
+        return True
+    if way.number == PIXELS:
+        return not tile.finishes_within
+    return is_near(tile) and shape.n >= MANY
 
 
 def _paired(way: Way) -> Way:
@@ -186,17 +195,21 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     single = tile.lanes if tile.indexed else 1  # values that are read at a time for one factor of the products
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
-        tiles = depth * np.maximum(widths * 1.02 * slower, loads) + 26 * widths * slower
+        end = 11.0 if tile.finishes_within else 26.0
+        tiles = depth * np.maximum(widths * 1.02 * slower, loads) + end * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
         loads = (vectors + tile.rows / single + 1) / pace.loads
-        tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + 7 * tile.rows * vectors * slower
+        end = 1.5 if tile.finishes_within else 7.0
+        tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + end * tile.rows * vectors * slower
     else:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower
     blocks = -(-shape.n // way.block)
     rest = 0.0
-    if way.number != FILTERS:  # there, weights that pass by are fetched ahead, and a 1x1 convolution needs no window
-        window = pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 else 0
+    if way.number != FILTERS:  # there, weights that pass by are fetched ahead
+        window = (
+            pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 and reads_window(way, shape, tile) else 0
+        )
         rest = (0.4 * shape.n + window) * depth * slower
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 

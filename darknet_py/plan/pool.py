@@ -4,9 +4,9 @@ Our own threads over kernels that release the GIL, because Numba's threading lay
 ``workqueue`` dies when two Python threads enter it, GNU OpenMP does not survive ``fork``, TBB is one more package.
 Here a run takes the pool for itself (other threads wait), and a forked child starts a fresh pool.
 
-Within a run no thread sleeps: each goes through all steps, and they meet inside of the kernels, see
-`kernels.runtime.atomic`. Nor do they come back to Python between two steps: `kernels.runtime.calls` has one after
-the other.
+Within a run no thread sleeps, nor between two that follow on each other at once (`plan.resting`): each goes through all
+steps, and they meet inside of the kernels, see `kernels.runtime.atomic`. Nor do they come back to Python between two
+steps: `kernels.runtime.calls` has one after the other.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
 from ..kernels.runtime.calls import Calls
 from ..kernels.runtime.jit import Kernel
 from .cores import current_core, keep_from, usable_cores
+from .resting import Rest, ring, ring_now
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
@@ -62,9 +63,13 @@ class Schedule:
             natives = [
                 kernel.native(arguments) if isinstance(kernel, Kernel) else None for kernel, arguments in self._calls
             ]
+            given = [arguments for _, arguments in self._calls]
+            if self.threads > 1:  # the first call wakes the others
+                bell, arguments = ring()
+                natives, given = [bell, *natives], [arguments, *given]
             whole = [native for native in natives if native is not None]
             if len(whole) == len(natives):
-                self._native = Calls(whole, [arguments for _, arguments in self._calls])
+                self._native = Calls(whole, given)
 
     def run(self, around: Context, after_step: Callable[[Step], None] | None = None, called: bool = False) -> None:
         """One thread's part of a run; ``after_step`` is called when it has done its part of each step.
@@ -73,6 +78,8 @@ class Schedule:
         """
         with around():
             if after_step is not None or self._native is None:
+                if called and self.threads > 1:
+                    ring_now()
                 for number, (kernel, args) in enumerate(self._calls):
                     kernel(*args)
                     if after_step is not None:
@@ -89,9 +96,10 @@ class Schedule:
     def make_calls(self, first: int, end: int) -> None:
         """A thread's part of some steps. Raises RuntimeError if a kernel raised an error."""
         assert self._native is not None
-        failed = self._native.run(first, end)
+        before = int(self.threads > 1)
+        failed = self._native.run(first + before if first else 0, end + before)
         if failed >= 0:
-            raise RuntimeError(f"the kernel {self.steps[failed].name} raised an error")
+            raise RuntimeError(f"the kernel {self.steps[failed - before].name} raised an error")
 
     def abort(self) -> None:
         """Nothing more is to be done: a thread that still runs leaves after the task that it is at."""
@@ -111,11 +119,12 @@ class _Worker(threading.Thread):
         self.barred: int | None = None
         self.error: BaseException | None = None
         self.idle = True
+        self.rest = Rest()
         self.start()
 
     def run(self) -> None:
         while True:
-            self.go.acquire()
+            self.rest.wait_for(self.go)
             assert self.job is not None
             schedule, around = self.job
             try:
@@ -171,6 +180,7 @@ class Pool:
         core = current_core() if workers else None
         for worker in workers:
             worker.job, worker.idle = (schedule, around), False
+            worker.rest.begin()
             if core != worker.barred and core is not None and worker.native_id is not None:
                 keep_from(core, worker.native_id, schedule.threads)
                 worker.barred = core
@@ -209,6 +219,7 @@ class Pool:
         for worker in workers:
             while True:
                 try:
+                    worker.rest.wait_for_end()
                     worker.done.acquire()
                     break
                 except KeyboardInterrupt as error:

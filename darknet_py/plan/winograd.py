@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.conv.winograd import WinogradCut, transform_tiles, winograd
+from ..kernels.conv.fetch import LINE
+from ..kernels.conv.winograd import WinogradCut, tile_room, transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
 from ..kernels.conv.winograd_pack import pack_winograd
 from ..kernels.vector.tile import BYTES, HALVES, PAIRS
@@ -172,19 +173,20 @@ def cut_winograd(
     if alone:
         ranges = min(lines, -(-ranges // threads) * threads)
     rows = -(-lines // ranges)
-    pitch = (lines if shared else rows) * across + tile.lanes
+    pitch = (lines if shared else rows) * across + tile_room(across, tile)
+    apart = (-(-depth * pitch // LINE) | 1) * LINE
     row = transform.step * (-(-(across + 1) // tile.lanes) * tile.lanes)
     plane = row * (((down if shared else min(rows, down)) - 1) * transform.step + transform.inputs)
     channels = max(1, min(shape.c, WINDOW // plane))
     offsets = np.cumsum([
         channels * plane + tile.lanes,  # the window
-        0 if shared else positions * depth * pitch,
+        0 if shared else positions * apart,
         positions * (rows * across * tile.filters + tile.lanes),
         max(m, tile.lanes) * m * tile.filters,
     ])  # fmt: skip
     tiles, sums, pixels, end = map(int, offsets)
     cut = WinogradCut(
-        across=across, down=down, shared=int(shared), pitch=pitch, channels=channels, row=row, plane=plane,
+        across=across, down=down, shared=int(shared), pitch=pitch, apart=apart, channels=channels, row=row, plane=plane,
         tiles=tiles, sums=sums, sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, pool_h=pooled[0],
         pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
         scratch=-(-end // 16) * 16,

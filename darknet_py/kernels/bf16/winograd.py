@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, run_winograd, shared_tiles
+from ..conv.winograd import TASK_NUMBERS, back_alone, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
@@ -23,7 +23,8 @@ def winograd_bf16(
         out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n if finish.floats else -(-shape.n // 2),
             output_plane(shape, cut)]: words, or values
         source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]: words
-        tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
+        tiles: float32[transform.positions * cut.shared:cut.apart, shape.c * tile.parts, cut.pitch] or more: of
+            `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: words
         singles: float32[7, finish.pitch]: see `conv.epilogue.Finish`
         doubles: float64[2, finish.pitch]: likewise
@@ -50,6 +51,6 @@ def winograd_bf16(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, finish_columns, pool_columns, 1 if finish.floats else 2, 0, operands, source,
-        tiles, scratch, tasks, shape, cut, finish, transform, tile,
+        queue, multiply_word_filters, back_alone, finish_columns, pool_columns, (1 if finish.floats else 2, 0),
+        operands, source, tiles, scratch, tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip

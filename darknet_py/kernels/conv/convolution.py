@@ -15,6 +15,7 @@ from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_window, make_operands
 from .pool import Squares, pool_filters, pool_pixels
+from .sloped import run_sloped_block
 
 TASK_NUMBERS = 8
 """Numbers of a task, see `convolution`."""
@@ -173,7 +174,8 @@ def convolution(
         cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
         (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
         cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
-        cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
+        cut.row > 0 or (shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
+        cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
         is_finish(finish, shape.out_h * shape.out_w)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
         cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
@@ -312,6 +314,9 @@ def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
         shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
         piece: Piece
     """
+    if tile.finishes_within and cut.way != FEW and cut.pool_h == 0:
+        run_sloped_block(cut.way == FILTERS, operands, plane, sums, pixels, shape, cut, finish, tile, piece)
+        return
     run_block(
         multiply_filters, _multiply_rows, finish_filters, finish_pixels, pool_filters, pool_pixels, 1, operands, plane,
         sums, pixels, shape, cut, finish, tile, piece,

@@ -9,7 +9,16 @@ from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
 from ..runtime.processor import has_feature
-from ..vector.llvm import INT, INT32, broadcast, fetch_line, fused_multiply_add, load_vector, store_vector
+from ..vector.llvm import (
+    INT,
+    INT32,
+    broadcast,
+    fetch_line,
+    fused_multiply_add,
+    load_some,
+    load_vector,
+    store_vector,
+)  # fmt: skip
 from ..vector.tile import Tile
 from .fetch import FURTHER
 
@@ -27,6 +36,9 @@ ARGUMENTS = [INT, _FLOATS, ir.IntType(1), _FLOATS, _FLOATS, INT.as_pointer(), IN
 
 ARGUMENTS_AHEAD = [*ARGUMENTS, _FLOATS, INT]
 """The same of `multiply_filters`."""
+
+Finisher = Callable[[Any, list[Any]], None]
+"""Makes code, with a builder, for the sums of a block in registers."""
 
 
 @intrinsic
@@ -47,10 +59,10 @@ def multiply_pixels(
             place = builder.mul(k, INT(shape.rows))
             return builder.gep(pixels, [offset]), [builder.gep(start, [place]) for start in [weights, *again][:vectors]]
 
-        _loop(builder, (sums, fresh, depth, offsets), operands, shape, vectors, shape.rows)
+        product_loop(builder, (sums, fresh, depth, offsets), operands, shape, vectors, shape.rows)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{_kind(shape)}"
+        name = f"multiply_pixels_{shape.lanes}x{shape.rows}x{shape.vectors}_{kind_of(shape)}"
         again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
         function = switched(builder.module, name, [*ARGUMENTS, *[_FLOATS] * len(again)], shape.vectors, emit)
         builder.call(function, [*args[1:], *again])
@@ -83,10 +95,10 @@ def multiply_filters(
                 fetch_line(builder, builder.gep(found[0], [INT(FURTHER)]))
             return builder.gep(weights, [builder.mul(k, INT(shape.filters))]), found
 
-        _loop(builder, (sums, fresh, depth, offsets), operands, shape, shape.filters // shape.lanes, count)
+        product_loop(builder, (sums, fresh, depth, offsets), operands, shape, shape.filters // shape.lanes, count)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{_kind(shape)}"
+        name = f"multiply_filters_{shape.lanes}x{shape.columns}_{kind_of(shape)}"
         again = [args[5]] * (shape.filters // shape.lanes - 1 if shape.embedded else 0)
         function = switched(builder.module, name, [*ARGUMENTS_AHEAD, *[_FLOATS] * len(again)], shape.columns, emit)
         builder.call(function, [*args[1:], *again])
@@ -96,7 +108,8 @@ def multiply_filters(
     return types.void(tile, int64, sums, types.boolean, weights, pixels, offsets, int64, weights, int64), codegen
 
 
-def _kind(tile: Tile) -> str:
+def kind_of(tile: Tile) -> str:
+    """Of a micro-kernel's name, the part that says what its code depends on besides its sides."""
     return f"{tile.contract}_{tile.embedded}_{tile.indexed}"
 
 
@@ -127,7 +140,7 @@ def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: 
 
 def add_products(
     builder: Any, state: tuple[Any, Any, Any, Any], count: int, vector: Any,
-    products: Callable[[Any, Any, list[Any]], list[Any]], times: int = 1,
+    products: Callable[[Any, Any, list[Any]], list[Any]], times: int = 1, finish: Finisher | None = None,
 ) -> None:  # fmt: skip
     """The loop over k of a block of sums, which are in registers meanwhile; returns from the function.
 
@@ -138,6 +151,7 @@ def add_products(
         vector: their type.
         products: makes the sums behind a k from k, its offset and the sums before.
         times: how many k a round of the loop takes; what is left over, a second loop does.
+        finish: makes the code that does with the sums what is to be done; by default they are written back.
     """
     sums, fresh, depth, offsets = state
     floats = ir.VectorType(ir.FloatType(), vector.count)
@@ -157,8 +171,11 @@ def add_products(
         rest = builder.append_basic_block("rest")
         values = _rounds(builder, values, builder.and_(depth, INT(-times)), times, offsets, products, rest)
     values = _rounds(builder, values, depth, 1, offsets, products, done)
-    for place, value in zip(places, values[1 + AHEAD :], strict=True):
-        store_vector(builder, builder.bitcast(value, floats), place)
+    if finish is not None:
+        finish(builder, values[1 + AHEAD :])
+    else:
+        for place, value in zip(places, values[1 + AHEAD :], strict=True):
+            store_vector(builder, builder.bitcast(value, floats), place)
     builder.ret_void()
 
 
@@ -198,11 +215,13 @@ def _joined(builder: Any, ways: list[tuple[Any, list[Any]]]) -> list[Any]:
     return joined
 
 
-def _loop(
+def product_loop(
     builder: Any, state: tuple[Any, Any, Any, Any], operands: Callable[[Any, Any], tuple[Any, list[Any]]], tile: Tile,
-    vectors: int, scalars: int,
+    vectors: int, scalars: int, finish: Finisher | None = None, mask: Any = None,
 ) -> None:  # fmt: skip
     """``sums`` (scalars, vectors) += products of what lies at the addresses that ``operands`` gives for k and offset.
+
+    Of the last vector only the lanes of ``mask`` are read, if there is one. ``finish``: see `add_products`.
 
     The second one is a list: with `Tile.embedded` the scalars' address comes once for each vector, as values that the
     compiler does not know to be equal. It would else read a scalar once, into a register, for all vectors.
@@ -211,7 +230,9 @@ def _loop(
 
     def products(k: Any, offset: Any, before: list[Any]) -> list[Any]:
         many, singles = operands(k, offset)
-        lines = [load_vector(builder, builder.gep(many, [INT(v * lanes)]), lanes) for v in range(vectors)]
+        places = [builder.gep(many, [INT(v * lanes)]) for v in range(vectors)]
+        lines = [load_vector(builder, place, lanes) for place in places[: vectors - (mask is not None)]]
+        lines += [load_some(builder, place, mask) for place in places[len(lines) :]]
         after = []
         for s in range(scalars):
             ones = [scalar(builder, single, s, scalars, tile) for single in singles]
@@ -227,7 +248,7 @@ def _loop(
         return after
 
     times = ROUND if tile.in_turns and not tile.contract else 1
-    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products, times)
+    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products, times, finish)
 
 
 def _in_turn(builder: Any, values: list[Any]) -> list[Any]:

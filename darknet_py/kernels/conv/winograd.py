@@ -11,14 +11,17 @@ from typing import NamedTuple
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
 from ..runtime.work import each_part_once, plan_kernel
-from ..vector.simd import pointer, shifted
+from ..vector.simd import pointer, shifted, shorter
+from ..vector.tile import SHORTER, Tile
+from .activation import slope_of
 from .convolution import Operands
-from .epilogue import finish_filters
+from .epilogue import finish_filters, store_columns
 from .fetch import fetch_before
 from .multiply import multiply_filters
 from .pack import copy_window
 from .pool import Squares, pool_filters
-from .winograd_code import transform_inputs, transform_outputs
+from .sloped import is_sloped
+from .winograd_code import transform_inputs, transform_outputs, transform_outputs_sloped
 
 TASK_NUMBERS = 4
 """Numbers of a task, see `winograd`."""
@@ -31,6 +34,8 @@ class WinogradCut(NamedTuple):
         across, down: tiles of a row, rows of tiles of an image.
         shared: 1: all tiles have been transformed before (`transform_tiles`); 0: each task does so with its own.
         pitch: distance of two channels of transformed tiles.
+        apart: distance of two positions of transformed tiles: an odd number of the cache's lines. (A multiple of a
+            large power of two would give all positions of a tile, which are written together, the same places.)
         channels: channels of which the window has the inputs at once.
         row: values of a row of the window.
         plane: values of a channel of the window.
@@ -47,6 +52,7 @@ class WinogradCut(NamedTuple):
     down: int
     shared: int
     pitch: int
+    apart: int
     channels: int
     row: int
     plane: int
@@ -75,13 +81,20 @@ def tiles_cover_all(tasks, shape, cut, tile):
 
 def parts_fit(shape, cut, transform, tile):
     """Whether a worker's scratch memory has room for the tiles and sums of a task of a `winograd`."""
-    own = 0 if cut.shared else transform.positions * shape.c * tile.parts * cut.pitch
-    return cut.sums - cut.tiles >= own and cut.pixels - cut.sums >= transform.positions * cut.sums_pitch
+    own = 0 if cut.shared else transform.positions * cut.apart
+    apart = cut.apart >= shape.c * tile.parts * cut.pitch
+    return apart and cut.sums - cut.tiles >= own and cut.pixels - cut.sums >= transform.positions * cut.sums_pitch
 
 
 def shared_tiles(shape, cut, transform, tile):
     """Values of the transformed tiles that a step of their own makes."""
-    return transform.positions * shape.c * tile.parts * cut.pitch if cut.shared else 0
+    return transform.positions * cut.apart if cut.shared else 0
+
+
+def tile_room(across: int, tile: Tile) -> int:
+    """How many values are written behind the tiles of a row: vectors are whole."""
+    rest = across % tile.lanes
+    return 0 if rest == 0 else (SHORTER if tile.embedded and rest <= SHORTER else tile.lanes) - rest
 
 
 @plan_kernel(
@@ -92,7 +105,7 @@ def transform_tiles(queue, tiles, source, scratch, images, missing, shape, cut, 
     """All tiles of all images, transformed. A task is some channels.
 
     Args:
-        tiles: written float32[transform.positions, shape.c * tile.parts, cut.pitch]
+        tiles: written float32[transform.positions:cut.apart, shape.c * tile.parts, cut.pitch] or more
         source: float32[images:cut.next_in, shape.c, shape.h, shape.w]
         scratch: temporary float32[workers, cut.scratch]: see `winograd`
         images: int
@@ -104,7 +117,8 @@ def transform_tiles(queue, tiles, source, scratch, images, missing, shape, cut, 
 
     Requires:
         cut.shared == 1
-        cut.pitch >= images * cut.down * cut.across
+        cut.pitch >= images * cut.down * cut.across + tile_room(cut.across, tile)
+        cut.apart >= shape.c * tile.parts * cut.pitch
     """
     worker = join(queue, scratch.size // cut.scratch)
     if worker < 0:
@@ -150,10 +164,16 @@ def _transform(tiles, source, window, channel0, channel1, row0, row1, missing, s
                 line = shifted(window, c * cut.plane + y * transform.step * cut.row)
                 out = shifted(tiles, (channel + c) * tile.parts * cut.pitch + y * cut.across)
                 for x in range(0, cut.across, tile.lanes):  # what is written too much is written again, or is room
-                    transform_inputs(
-                        tile, transform, shifted(out, x), shape.c * tile.parts * cut.pitch, cut.pitch, shifted(line, x),
-                        cut.row, part,
-                    )  # fmt: skip
+                    if tile.embedded and cut.across - x <= SHORTER:
+                        transform_inputs(
+                            shorter(tile), transform, shifted(out, x), cut.apart, cut.pitch,
+                            shifted(line, x), cut.row, part,
+                        )  # fmt: skip
+                    else:
+                        transform_inputs(
+                            tile, transform, shifted(out, x), cut.apart, cut.pitch,
+                            shifted(line, x), cut.row, part,
+                        )  # fmt: skip
 
 
 @plan_kernel(
@@ -168,7 +188,8 @@ def winograd(
     Args:
         out: written float32[count_tiled(tasks, cut):cut.next_out, shape.n, output_plane(shape, cut)]
         source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]
-        tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
+        tiles: float32[transform.positions * cut.shared:cut.apart, shape.c * tile.parts, cut.pitch] or more: of
+            `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c, tile.filters]: of `pack_winograd`
         singles: float32[7, finish.pitch]: see `epilogue.Finish`
         doubles: float64[2, finish.pitch]: see `epilogue.Finish`
@@ -195,20 +216,62 @@ def winograd(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_filters, finish_filters, pool_filters, 1, 0, operands, source, tiles, scratch, tasks, shape,
-        cut, finish, transform, tile,
+        queue, multiply_filters, _transform_back, _finish_rest, pool_filters, (1, 0), operands, source, tiles, scratch,
+        tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip
 
 
 @kernel(forceinline=True)
+def back_alone(tile, transform, out, row, sums, pitch, singles, finish, cut):
+    """`transform_outputs`; nothing of what follows.
+
+    Args:
+        tile, transform, out, row, sums, pitch: any: as for `transform_outputs`
+        singles, finish, cut: any: are not looked at
+    """
+    transform_outputs(tile, transform, out, row, sums, pitch)
+
+
+@kernel(forceinline=True)
+def _transform_back(tile, transform, out, row, sums, pitch, singles, finish, cut):
+    """`transform_outputs`, and what follows, if that can be done at once.
+
+    Args:
+        tile, transform, out, row, sums, pitch: any: as for `transform_outputs`
+        singles: float32*: see `epilogue.Finish`, from the first of the filters on
+        finish: Finish
+        cut: WinogradCut: what is pooled is finished afterwards
+    """
+    if cut.pool_h == 0 and is_sloped(tile, finish):
+        transform_outputs_sloped(
+            tile, transform, out, row, sums, pitch, shifted(singles, 2 * finish.pitch), slope_of(finish.code)
+        )  # fmt: skip
+    else:
+        transform_outputs(tile, transform, out, row, sums, pitch)
+
+
+@kernel(forceinline=True)
+def _finish_rest(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
+    """What `_transform_back` has not done.
+
+    Args:
+        tile, out, plane, first, sums, rows, count, singles, doubles, finish: any: as for `finish_filters`
+    """
+    if is_sloped(tile, finish):
+        store_columns(tile, out, plane, sums, rows, count)
+    else:
+        finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles, finish)
+
+
+@kernel(forceinline=True)
 def run_winograd(
-    queue, multiply, finish_block, pool_block, per_word, missing, operands, source, tiles, scratch, tasks, shape, cut,
-    finish, transform, tile,
+    queue, multiply, transform_back, finish_block, pool_block, words, operands, source, tiles, scratch, tasks, shape,
+    cut, finish, transform, tile,
 ):  # fmt: skip
     """The tasks of a `winograd`, of which each thread takes some.
 
     Args:
-        multiply, finish_block, pool_block, per_word, missing, operands: any: as for `_run_rows`
+        multiply, transform_back, finish_block, pool_block, words, operands: any: as for `_run_rows`
         source, tiles, scratch, tasks, shape, cut, finish, transform, tile: any: as for `winograd`
     """
     worker = join(queue, scratch.size // cut.scratch)
@@ -220,36 +283,23 @@ def run_winograd(
         if number < 0:
             return
         _run_rows(
-            multiply, finish_block, pool_block, per_word, missing, operands, pointer(source, 0), pointer(tiles, 0),
+            multiply, transform_back, finish_block, pool_block, words, operands, pointer(source, 0), pointer(tiles, 0),
             window, pointer(tasks, number * TASK_NUMBERS), shape, cut, finish, transform, tile,
         )  # fmt: skip
 
 
 @kernel
 def _run_rows(
-    multiply,
-    finish_block,
-    pool_block,
-    per_word,
-    missing,
-    operands,
-    source,
-    tiles,
-    window,
-    task,
-    shape,
-    cut,
-    finish,
-    transform,
-    tile,
-):
+    multiply, transform_back, finish_block, pool_block, words, operands, source, tiles, window, task, shape, cut,
+    finish, transform, tile,
+):  # fmt: skip
     """One task of a `winograd`: some blocks of filters on some rows of tiles.
 
     Args:
         multiply: kernel: as `multiply_filters`
-        finish_block, pool_block: kernel: as `finish_filters`, `pool_filters`
-        per_word: int: filters of a word of the output
-        missing: int: see `transform_tiles`
+        transform_back: kernel: as `_transform_back`
+        finish_block, pool_block: kernel: what is done behind it, as `finish_filters`, `pool_filters`
+        words: ints: filters of a word of the output; the word that stands outside of the input
         operands: Operands: see `winograd`
         source: float32*: likewise
         tiles: float32*: likewise
@@ -273,7 +323,9 @@ def _run_rows(
             image = shifted(source, row // cut.down * cut.next_in)
             first = row // cut.down * cut.down
             place = shifted(seen, (row - row0) * cut.across)
-            _transform(place, image, window, 0, shape.c, row - first, end - first, missing, shape, cut, transform, tile)
+            _transform(
+                place, image, window, 0, shape.c, row - first, end - first, words[1], shape, cut, transform, tile
+            )
             row = end
     for block in range(block0, block1):
         weights = shifted(operands.weights, block * transform.positions * depth * tile.filters)
@@ -281,7 +333,7 @@ def _run_rows(
             multiply, window, seen, weights, operands.offsets, (row1 - row0) * cut.across, depth, cut, transform, tile
         )
         _finish(
-            finish_block, pool_block, per_word, operands.out, window, row0, row1, block * tile.filters,
+            transform_back, finish_block, pool_block, words[0], operands.out, window, row0, row1, block * tile.filters,
             shifted(operands.singles, block * tile.filters), shifted(operands.doubles, block * tile.filters), shape,
             cut, finish, transform, tile,
         )  # fmt: skip
@@ -308,7 +360,7 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
     for position in range(transform.positions):
         sums, mine = (
             shifted(window, cut.sums + position * cut.sums_pitch),
-            shifted(seen, position * depth * cut.pitch),
+            shifted(seen, position * cut.apart),
         )
         for piece in range(pieces):
             first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
@@ -323,13 +375,13 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
 
 @kernel
 def _finish(
-    finish_block, pool_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut, finish,
-    transform, tile,
+    transform_back, finish_block, pool_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut,
+    finish, transform, tile,
 ):  # fmt: skip
     """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
 
     Args:
-        finish_block, pool_block: kernel: see `_run_rows`
+        transform_back, finish_block, pool_block: kernel: see `_run_rows`
         per_word: int: filters of a word of the output
         out: written float32*: of the first image
         window: updated float32*: the worker's scratch memory
@@ -356,8 +408,9 @@ def _finish(
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
                 place = shifted(buffer, (i - x) * transform.outputs * tile.filters)
                 for v in range(0, tile.filters, tile.lanes):
-                    transform_outputs(
-                        tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch
+                    transform_back(
+                        tile, transform, shifted(place, v), row_pitch, shifted(sums, v), cut.sums_pitch,
+                        shifted(singles, v), finish, cut,
                     )  # fmt: skip
             column = x * transform.outputs
             count = min(width, shape.out_w - column)

@@ -26,6 +26,7 @@ from ..vector.dots import operand_of
 from ..vector.llvm import INT, INT32, broadcast, fused_multiply_add, load_vector, store_vector
 from ..vector.pairs import joined, lower_of, upper_of
 from ..vector.tile import BYTES, PAIRS, Tile
+from .sloped import sloped
 
 _FLOATS = ir.FloatType().as_pointer()
 _HALF = ir.IntType(16)
@@ -142,7 +143,7 @@ def transform_inputs(
         return [numbers.lanes(columns[x][y]) for y in range(size) for x in range(size)]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"transform_inputs_{step}_{size}_{tile.value.words}"
+        name = f"transform_inputs_{step}_{size}_{tile.value.words}_{tile.value.lanes}"
         builder.call(_function(builder.module, name, [_FLOATS, INT, INT, _FLOATS, INT, INT], emit), args[2:])
         return context.get_dummy_value()
 
@@ -157,28 +158,48 @@ def transform_outputs(typingctx: Any, tile: Any, transform: Any, out: Any, row: 
     out: pointer to (m, m, lanes), rows ``row`` apart and columns ``tile.filters``; sums: pointer to (positions, lanes),
     positions ``pitch`` apart. All of float32; or of int32, of which each result is divided by `DOUBLED`.
     """
-    step, size = transform.value.step, transform.value.inputs
+    code = _outputs_code(tile.value, transform.value, [])
+    int64 = types.int64
+    return types.void(tile, transform, out, int64, sums, int64), code
+
+
+@intrinsic
+def transform_outputs_sloped(
+    typingctx: Any, tile: Any, transform: Any, out: Any, row: Any, sums: Any, pitch: Any, biases: Any, slope: Any
+) -> Any:
+    """`transform_outputs`, then ``act(x + biases[f])`` as in `sloped.filters_sloped`; if `Tile.finishes_within`."""
+    code = _outputs_code(tile.value, transform.value, [_FLOATS, ir.FloatType()])
+    int64 = types.int64
+    return types.void(tile, transform, out, int64, sums, int64, biases, types.float32), code
+
+
+def _outputs_code(tile: Tile, transform: Winograd, finish: list[Any]) -> Any:
+    """The code of `transform_outputs`; ``finish``: types of what `transform_outputs_sloped` has besides."""
+    size, lanes = transform.inputs, tile.lanes
 
     def emit(builder: Any, arguments: Sequence[Any]) -> None:
-        out, row, sums, pitch = arguments
-        numbers, columns = _numbers(builder, tile.value, INT32), []
+        out, row, sums, pitch, *following = arguments
+        numbers, columns = _numbers(builder, tile, INT32), []
+        end = numbers.divided
+        if following:
+            bias, slopes = load_vector(builder, following[0], lanes), broadcast(builder, following[1], lanes)
+            end = partial(sloped, builder, bias=bias, slopes=slopes)
         for x in range(size):
             places = [builder.gep(sums, [builder.mul(pitch, INT(y * size + x))]) for y in range(size)]
-            column = [numbers.of(load_vector(builder, place, tile.value.lanes)) for place in places]
-            columns.append(_back(numbers, transform.value, column))
+            column = [numbers.of(load_vector(builder, place, lanes)) for place in places]
+            columns.append(_back(numbers, transform, column))
         for y, line in enumerate(zip(*columns, strict=True)):
             first = builder.gep(out, [builder.mul(row, INT(y))])
-            for x, value in enumerate(_back(numbers, transform.value, line)):
-                result = numbers.lanes(numbers.divided(value))
-                store_vector(builder, result, builder.gep(first, [INT(x * tile.value.filters)]))
+            for x, value in enumerate(_back(numbers, transform, line)):
+                store_vector(builder, numbers.lanes(end(value)), builder.gep(first, [INT(x * tile.filters)]))
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        name = f"transform_outputs_{step}_{size}_{tile.value.words}"
-        builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT], emit), args[2:])
+        if tile.finishes_within or not finish:
+            name = f"transform_outputs_{transform.step}_{size}_{tile.words}_{len(finish)}"
+            builder.call(_function(builder.module, name, [_FLOATS, INT, _FLOATS, INT, *finish], emit), args[2:])
         return context.get_dummy_value()
 
-    int64 = types.int64
-    return types.void(tile, transform, out, int64, sums, int64), codegen
+    return codegen
 
 
 def _half(builder: Any, words: Any, of: Callable[[Any, Any], Any]) -> Any:

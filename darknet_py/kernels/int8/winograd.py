@@ -8,7 +8,7 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, run_winograd, shared_tiles
+from ..conv.winograd import TASK_NUMBERS, back_alone, run_winograd, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
@@ -32,7 +32,8 @@ def winograd_int8(
         out: written float32[count_tiled(tasks, cut):cut.next_out, channels_out(shape, finish),
             output_plane(shape, cut)]: words, or values
         source: float32[count_tiled(tasks, cut):cut.next_in, shape.c, shape.h, shape.w]: words
-        tiles: float32[shared_tiles(shape, cut, transform, tile)]: of `transform_tiles`
+        tiles: float32[transform.positions * cut.shared:cut.apart, shape.c * tile.parts, cut.pitch] or more: of
+            `transform_tiles`
         weights: float32[-(-shape.n // tile.filters), transform.positions, shape.c * tile.parts, tile.filters]: words
         corrections: int32[finish.pitch]: see `convolution_int8`
         singles: float32[3, finish.pitch]: see `finish`
@@ -59,6 +60,7 @@ def winograd_int8(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, finish_columns, pool_columns, 1 if finish.floats else 4, finish.missing, operands,
-        source, tiles, scratch, tasks, shape, cut, finish, transform, tile,
+        queue, multiply_word_filters, back_alone, finish_columns, pool_columns,
+        (1 if finish.floats else 4, finish.missing), operands, source, tiles, scratch, tasks, shape,
+        cut, finish, transform, tile,
     )  # fmt: skip

@@ -7,9 +7,9 @@ import numpy as np
 from ..runtime.atomic import next_task
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
-from ..vector.simd import even_lanes, load, load_between, pointer, store, store_first
+from ..vector.simd import even_lanes, load, load_between, odd_lanes, pointer, shifted, store, store_first
 from ..vector.tile import UNMASKED
-from ..vector.words import larger_in
+from ..vector.words import larger_in, lowest
 
 LOWEST = np.float32(np.finfo(np.float32).min)
 """-FLT_MAX: what Darknet's pooling sees outside of the image."""
@@ -42,12 +42,51 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_
         for i in range(out_h):
             row = (channel * out_h + i) * out_w
             line = pointer(out, row)
+            if in_pairs(size, stride_x, stride_y, offset, w, 2 * out_w, h, 2 * out_h, tile):
+                top = pointer(x, plane + 2 * i * w)
+                maximum_of_pairs(line, top, shifted(top, w), out_w, w, tile)
+                continue
             for j in range(out_w):
                 line[j] = LOWEST
             for n in range(size):
                 y = i * stride_y + offset + n
                 if 0 <= y < h:
                     maximum_of_row(line, pointer(x, plane + y * w), out_w, w, size, stride_x, offset, tile)
+
+
+@kernel(forceinline=True)
+def in_pairs(size, stride_x, stride_y, offset, w, covered_w, h, covered_h, tile):
+    """Whether `maximum_of_pairs` makes the rows of an output: windows of 2x2 side by side, all of them whole.
+
+    Args:
+        size, stride_x, stride_y, offset: int: as for `maxpool`
+        w, h: int: sides of the input
+        covered_w, covered_h: int: how much of them the windows cover
+        tile: Tile
+    """
+    disjoint = size == 2 and stride_x == 2 and stride_y == 2 and offset == 0
+    return tile.lanes > UNMASKED and disjoint and covered_w <= w and covered_h <= h
+
+
+@kernel
+def maximum_of_pairs(line, top, bottom, out_w, w, tile):
+    """A row of the output, of values or of words: the largest of two neighbours in each of two rows of the input.
+
+    Args:
+        line: written float32*: the row of the output
+        top, bottom: float32*: the rows of the input
+        out_w, w: int: their lengths
+        tile: Tile
+    """
+    lanes = tile.lanes
+    for j in range(0, out_w, lanes):
+        first, second = min(w - 2 * j, lanes), min(max(w - 2 * j - lanes, 0), lanes)
+        largest = lowest(tile)
+        for row in (top, bottom):
+            a, b = load_between(tile, row, 2 * j, 0, first), load_between(tile, row, 2 * j + lanes, 0, second)
+            largest = larger_in(tile, even_lanes(a, b), largest)
+            largest = larger_in(tile, odd_lanes(a, b), largest)
+        store_first(line, j, largest, min(out_w - j, lanes))
 
 
 @kernel

@@ -116,3 +116,40 @@ def join(queue, places):
         return worker
     claim(queue, ABSENT)
     return -1
+
+
+SIGNS = 8
+"""Cells of a thread that rests, or of the bell; three are used."""
+
+RUNS, RESTS, SEEN = range(3)
+"""How many runs a thread has been asked for (the bell: how often it was rung); how many of them have ended; how often
+the bell had been rung when the thread last asked."""
+
+RING, REST, AWAIT = range(3)
+"""What `meet` does."""
+
+
+@kernel
+def meet(bell, signs, what, looks):
+    """Ring the bell (`RING`); or rest until it rings, and give a sign of that before (`REST`); or wait for that sign
+    (`AWAIT`). Whoever waits does so until it has looked often enough.
+
+    Args:
+        bell: int64[SIGNS]
+        signs: int64[SIGNS]: of the thread that rests
+        what: int
+        looks: int: how often it looks
+    """
+    if what == RING:
+        _take(bell, RUNS)
+        return
+    if what == REST:
+        while _look(signs, RESTS) < signs[RUNS]:
+            _take(signs, RESTS)
+    for looked in range(looks):
+        if what == REST and _look(bell, RUNS) != signs[SEEN]:
+            return
+        if what == AWAIT and _look(signs, RESTS) >= signs[RUNS]:
+            return
+        if looked > _PATIENCE:
+            _give_way()

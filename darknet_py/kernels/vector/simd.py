@@ -31,6 +31,7 @@ from .llvm import (
     vector_type,
     zeros,
 )  # fmt: skip
+from .tile import SHORTER
 
 ConstantType: Any = Later("darknet_py.kernels.runtime.numba_types", "ConstantType")
 """Numba's type of a value that kernels are compiled for."""
@@ -65,6 +66,16 @@ def grouped(typingctx: Any, tile: Any) -> Any:
         return context.get_dummy_value()
 
     return ConstantType(replace(tile.value, lanes=GROUP * tile.value.lanes))(tile), codegen
+
+
+@intrinsic
+def shorter(typingctx: Any, tile: Any) -> Any:
+    """The tile with `SHORTER` lanes, if it has more."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_dummy_value()
+
+    return ConstantType(replace(tile.value, lanes=min(SHORTER, tile.value.lanes)))(tile), codegen
 
 
 @intrinsic

@@ -15,6 +15,9 @@ UNSIGNED, SIGNED, HALVES = range(3)
 numbers, of which a word has two, in two words."""
 
 
+SHORTER = 8
+"""Lanes of shorter vectors, for few channels or tiles: with `Tile.embedded` two are computed in the time of one."""
+
 UNMASKED = 4
 """Most lanes of vectors whose part is slow to read or write: longer ones come with fast masks."""
 
@@ -81,6 +84,12 @@ class Tile:
     def fetches_within(self) -> bool:
         """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
         return self.lanes >= 16
+
+    @property
+    def finishes_within(self) -> bool:
+        """Whether sums whose bits do not count are finished in the registers (`conv.sloped`), and 1x1 convolutions with
+        pixels in the lanes read their input as it lies: parts of long vectors are read as fast as whole ones."""
+        return self.contract and self.lanes >= 16 and not self.words
 
 
 AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)

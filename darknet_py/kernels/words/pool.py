@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..layers.pooling import maximum_of_row
+from ..layers.pooling import in_pairs, maximum_of_pairs, maximum_of_row
 from ..runtime.atomic import next_task
 from ..runtime.work import plan_kernel
-from ..vector.simd import pointer, store_first
+from ..vector.simd import pointer, shifted, store_first
 from ..vector.words import lowest
 
 
@@ -35,6 +35,10 @@ def maxpool_words(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, s
         for i in range(out_h):
             top = i * stride_y + offset
             line = pointer(out, (channel * out_h + i) * out_w)
+            if in_pairs(size, stride_x, stride_y, offset, w, 2 * out_w, h, 2 * out_h, tile):
+                above = pointer(x, (channel * h + top) * w)
+                maximum_of_pairs(line, above, shifted(above, w), out_w, w, tile)
+                continue
             for j in range(0, out_w, tile.lanes):
                 store_first(line, j, lowest(tile), min(tile.lanes, out_w - j))
             for y in range(max(top, 0), min(top + size, h)):
