@@ -179,6 +179,7 @@ def convolution(
         is_finish(finish, shape.out_h * shape.out_w)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
         cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
+        (cut.pool_h == 0) == (cut.pool_w == 0)
         cut.channels * cut.plane <= cut.sums <= cut.scratch
         offsets.min() >= 0 and (cut.row == 0 or offsets.max() < cut.channels * cut.plane)
     """

@@ -209,6 +209,7 @@ def winograd(
         shape.size == transform.inputs and shape.stride == transform.step
         cut.across == -(-shape.out_w // transform.outputs) and cut.down == -(-shape.out_h // transform.outputs)
         finish.pitch >= shape.n + tile.filters
+        (cut.pool_h == 0) == (cut.pool_w == 0)
         cut.channels * cut.plane <= cut.tiles <= cut.sums <= cut.pixels <= cut.scratch
         offsets[: shape.c].max() == (shape.c - 1) * cut.pitch
     """

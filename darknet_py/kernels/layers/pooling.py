@@ -60,8 +60,8 @@ def in_pairs(size, stride_x, stride_y, offset, w, covered_w, h, covered_h, tile)
 
     Args:
         size, stride_x, stride_y, offset: int: as for `maxpool`
-        w, h: int: sides of the input
-        covered_w, covered_h: int: how much of them the windows cover
+        w, covered_w: int: the input's length, and how much of it the windows cover
+        h, covered_h: int: the same of its height
         tile: Tile
     """
     disjoint = size == 2 and stride_x == 2 and stride_y == 2 and offset == 0
