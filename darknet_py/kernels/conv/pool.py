@@ -127,7 +127,7 @@ def pool_pixels(tile, out, plane, sums, rows, squares, singles, doubles, finish)
         done = 0
         if alike and quick:
             done = _pool_quickly(tile, out, sums, orders[r], squares, shifted(singles, r), finish.pitch)
-        elif alike and tile.contract and not finish.normalize and code == LEAKY:
+        elif alike and not finish.normalize and code == LEAKY:
             done = _pool_sums(
                 tile, out, sums, orders[r], squares, shifted(singles, r), shifted(doubles, r), finish, 0, LEAKY
             )
