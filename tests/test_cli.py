@@ -102,8 +102,9 @@ def test_a_file_that_cannot_be_written_is_named(files: Path, tmp_path: Path) -> 
         "detect photo.png photos --cfg net.cfg --weights net.weights --json photos/a.png",
         "evaluate --cfg net.cfg --weights net.weights --images list.txt --json photos/a.txt",
         "evaluate --cfg net.cfg --weights net.weights --images list.txt --difficult list.txt --json photos/a.txt",
-        "anchors --labels labels --num 1 --json labels/b.txt", "anchors --data net.data --num 1 --json list.txt",
-        "anchors --data net.data --num 1 --json photos/a.png", "anchors --data net.data --num 1 --json photos/a.txt",
+        "anchors --labels labels --num 1 --json labels/b.txt", "anchors --data train.data --num 1 --json list.txt",
+        "anchors --data train.data --num 1 --json photos/a.png",
+        "anchors --data train.data --num 1 --json photos/a.txt",
     ],
     ids=lambda words: words.split()[0],
 )  # fmt: skip
@@ -111,7 +112,7 @@ def test_no_command_writes_to_what_it_reads(files: Path, words: str) -> None:
     (files / "photos").mkdir(exist_ok=True)
     shutil.copy(files / "photo.png", files / "photos" / "a.png")
     (files / "list.txt").write_text("photo.png\nphotos/a.png\n")
-    (files / "net.data").write_text("train = list.txt\n")
+    (files / "train.data").write_text("train = list.txt\n")
     (files / "labels").mkdir(exist_ok=True)
     for label in ("photos/a.txt", "labels/b.txt"):
         (files / label).write_text("0 .5 .5 .2 .3\n")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..kernels.conv.epilogue import DOUBLES, SINGLES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,8 +21,8 @@ def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile:
     ``deviations``: what batch normalisation divides by; None: there are biases only.
     """
     n = arrays["biases"].size
-    singles = np.zeros((7, n + tile.filters), np.float32)
-    doubles = np.ones((2, n + tile.filters), np.float64)
+    singles = np.zeros((SINGLES, n + tile.filters), np.float32)
+    doubles = np.ones((DOUBLES, n + tile.filters), np.float64)
     singles[2, :n] = arrays["biases"]
     if deviations is not None:
         singles[0, :n] = arrays["rolling_mean"]

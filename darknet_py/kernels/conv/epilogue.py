@@ -28,6 +28,9 @@ from ..vector.simd import (
 from ..vector.transpose import store_transposed
 from .activation import activated, has_slope, has_vector_form, slope_of
 
+SINGLES, DOUBLES = 7, 2
+"""Rows of the coefficients, of float32 and of float64, see `Finish`."""
+
 
 class Finish(NamedTuple):
     """How the sums of a layer are finished.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.conv.convolution import ConvShape, Cut
-from ...kernels.conv.epilogue import Finish
+from ...kernels.conv.epilogue import DOUBLES, SINGLES, Finish
 from ...kernels.conv.pack import pack_weights
 from ...kernels.conv.winograd_pack import pack_winograd
 from ...kernels.train.columns import pack_columns
@@ -63,10 +63,9 @@ class Product:
         tile = profile.tile(tile)
         cut, tasks, pieces = cut_work(shape, tile, threads, images=images)
         pitch = shape.groups * shape.n + tile.filters
-        return cls(
-            shape, cut, tasks.reshape(-1), pieces, np.zeros(6 * pitch, np.float32), np.ones(2 * pitch), Finish(
-                normalize=0, code=code, divided=0, pitch=pitch), profile, tile, threads,
-        )  # fmt: skip
+        finish = Finish(normalize=0, code=code, divided=0, pitch=pitch)
+        singles, doubles = np.zeros(SINGLES * pitch, np.float32), np.ones(DOUBLES * pitch)
+        return cls(shape, cut, tasks.reshape(-1), pieces, singles, doubles, finish, profile, tile, threads)
 
     @property
     def packed_size(self) -> int:
