@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..conv import pool
 from ..conv.epilogue import activate_columns, finish_pixels, is_finish, store_columns
+from ..conv.pool import pool_pixels
+from ..conv.pool_columns import pool_columns as pool_in_place
 from ..runtime.jit import kernel
 from ..vector.pairs import join_lanes, join_pairs
 from ..vector.simd import load, shifted, splat, store, store_first
@@ -91,7 +92,7 @@ def pool_rows(tile, out, plane, sums, rows, squares, singles, doubles, finish):
         finish: PairFinish
     """
     lanes, width = tile.lanes, (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
-    pool.pool_pixels(tile, sums, width, sums, rows, squares, singles, doubles, finish)
+    pool_pixels(tile, sums, width, sums, rows, squares, singles, doubles, finish)
     for r in range(0, rows, 2):
         for j in range(0, squares.number, lanes):
             lower = load(tile, sums, j)
@@ -106,10 +107,10 @@ def pool_columns(tile, out, plane, sums, rows, squares, singles, doubles, finish
     """As `pool_rows`, of a block whose lanes hold filters.
 
     Args:
-        tile, out, plane, sums, rows, squares, singles, doubles: any: as for `conv.pool.pool_filters`
+        tile, out, plane, sums, rows, squares, singles, doubles: any: as for `conv.pool_columns.pool_filters`
         finish: PairFinish
     """
-    pool.pool_columns(tile, sums, rows, squares, singles, doubles, finish)
+    pool_in_place(tile, sums, rows, squares, singles, doubles, finish)
     _join_columns(tile, sums, rows, squares.number)
     for j in range(squares.number):
         line = shifted(sums, j * tile.filters)

@@ -14,7 +14,8 @@ from .fetch import fetch_before
 from .few import VECTORS, multiply_few
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_window, make_operands
-from .pool import Squares, pool_filters, pool_pixels
+from .pool import Squares, pool_pixels
+from .pool_columns import pool_filters
 from .sloped import run_sloped_block
 
 TASK_NUMBERS = 8

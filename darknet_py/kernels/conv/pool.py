@@ -19,12 +19,10 @@ from ..vector.simd import (
     any_near_zero,
     any_unsure,
     even_lanes,
-    first_of,
     fma,
     larger,
     load,
     mul,
-    negated,
     odd_lanes,
     shifted,
     smaller,
@@ -36,13 +34,9 @@ from ..vector.simd import (
 )  # fmt: skip
 from .activation import LEAKY_HIGH, LEAKY_LOW, activated, has_vector_form
 from .epilogue import (
-    activate_columns,
     before_activation,
-    filter_columns,
     finish_pixels,
     numbers_of_filter,
-    numbers_of_filters,
-    store_columns,
 )  # fmt: skip
 
 NEAR_ZERO = np.float32(2.0**-100)
@@ -120,7 +114,7 @@ def pool_pixels(tile, out, plane, sums, rows, squares, singles, doubles, finish)
         finish: Finish
     """
     width = (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
-    alike, orders, code = _all_alike(squares, finish), shifted(singles, 6 * finish.pitch), finish.code
+    alike, orders, code = all_alike(squares, finish), shifted(singles, 6 * finish.pitch), finish.code
     quick = tile.fused and not tile.contract and finish.normalize and code == LEAKY and finish.divided == 0
     for r in range(rows):
         repeat_last(sums, squares)
@@ -189,7 +183,7 @@ def _pool_slowly(tile, out, sums, done, alike, squares, singles, doubles, finish
         out: written float32*
         sums: updated float32*
         done: int: squares that are done
-        alike: bool: see `_all_alike`
+        alike: bool: see `all_alike`
         squares: Squares
         singles, doubles: float32*: the filter's; doubles: float64
         finish: any: `Finish`, or another with its fields
@@ -203,7 +197,7 @@ def _pool_slowly(tile, out, sums, done, alike, squares, singles, doubles, finish
 
 
 @kernel(forceinline=True)
-def _all_alike(squares, finish):
+def all_alike(squares, finish):
     """Whether finishing does the same to all pixels, and keeps order, if filters do.
 
     Args:
@@ -291,107 +285,3 @@ def store_up_to(tile, out, j, values, count):
         store(out, j, values)
     else:
         store_first(out, j, values, count - j)
-
-
-@kernel
-def pool_filters(tile, out, plane, sums, rows, squares, singles, doubles, finish):
-    """Finish a block whose lanes hold filters, and pool it.
-
-    Args:
-        tile, out, plane: any: as for `pool_pixels`
-        sums: updated float32*: (squares.width, filters), twice, are overwritten; what lies behind them is read
-        rows, squares, singles, doubles, finish: any: as for `pool_pixels`
-    """
-    pool_columns(tile, sums, rows, squares, singles, doubles, finish)
-    store_columns(tile, out, plane, sums, rows, squares.number)
-
-
-@kernel(forceinline=True)
-def pool_columns(tile, sums, rows, squares, singles, doubles, finish):
-    """`pool_filters`, in place.
-
-    Args:
-        tile, sums, rows, squares, singles, doubles, finish: any: as for `pool_filters`
-    """
-    if not _all_alike(squares, finish):
-        activate_columns(tile, squares.first, sums, rows, squares.width, singles, doubles, finish)
-        if squares.below != 0:
-            lower, first = shifted(sums, squares.below), squares.first + squares.next
-            activate_columns(tile, first, lower, rows, squares.width, singles, doubles, finish)
-    for v in range(0, rows, tile.lanes):
-        column = shifted(sums, v)
-        repeat_last_column(tile, column, squares)
-        if _all_alike(squares, finish):
-            _pool_column_sums(tile, column, rows - v, squares, shifted(singles, v), shifted(doubles, v), finish)
-        else:
-            for s in range(squares.number):
-                store(column, s * tile.filters, of_filters(tile, larger, column, s, squares, splat(tile, LOWEST)))
-
-
-@kernel(forceinline=True)
-def repeat_last_column(tile, sums, squares):
-    """As `repeat_last`, of a vector of filters.
-
-    Args:
-        tile: Tile
-        sums: updated float32*: (squares.width + 1, filters), twice
-        squares: Squares
-    """
-    if squares.width % 2:
-        last = shifted(sums, squares.width * tile.filters)
-        store(last, 0, load(tile, last, -tile.filters))
-        store(last, squares.below, load(tile, last, squares.below - tile.filters))
-
-
-@kernel(forceinline=True)
-def of_filters(tile, better, sums, s, squares, worst):
-    """The best values of square ``s``, of equal ones the first; NaN are skipped. Returns a vector of filters.
-
-    Args:
-        tile: Tile
-        better: kernel: as for `of_pixels`
-        sums: float32*: (squares.width, filters), twice
-        s: int
-        squares: Squares
-        worst: vector
-    """
-    upper = shifted(sums, 2 * s * tile.filters)
-    lower = shifted(upper, squares.below)
-    best = better(load(tile, upper, tile.filters), better(load(tile, upper, 0), worst))
-    return better(load(tile, lower, tile.filters), better(load(tile, lower, 0), best))
-
-
-@kernel(forceinline=True)
-def _pool_column_sums(tile, sums, present, squares, singles, doubles, finish):
-    """A vector of filters of `pool_columns`, where finishing keeps the order if filters do.
-
-    Args:
-        tile: Tile
-        sums: updated float32*
-        present: int: filters; more than these may be absent, and are about 0
-        squares: Squares
-        singles, doubles: float32*: of the filters; doubles: float64
-        finish: any: `Finish`, or another with its fields
-    """
-    pitch, filters, normalize, code = finish.pitch, tile.filters, finish.normalize, finish.code
-    numbers = numbers_of_filters(tile, singles, doubles, pitch)
-    orders, none = load(tile, singles, 6 * pitch), splat(tile, np.float32(np.inf))
-    certain = not any_near_zero(orders, splat(tile, NEAR_ZERO))
-    multiplied = tile.lanes if finish.divided else 0
-    for s in range(squares.number):
-        x = where_negative(
-            orders, of_filters(tile, smaller, sums, s, squares, none),
-            of_filters(tile, larger, sums, s, squares, negated(none)),
-        )  # fmt: skip
-        x = before_activation(tile, x, numbers, normalize, multiplied)
-        seen = first_of(min(present, tile.lanes), x, splat(tile, np.float32(1)))
-        if certain and (tile.contract or not any_near_zero(seen, splat(tile, NEAR_ZERO))):
-            x = larger(activated(tile, x, code), splat(tile, LOWEST))
-        else:
-            place = shifted(sums, 2 * s * filters)
-            filter_columns(tile, place, 0, 2, singles, doubles, pitch, normalize, code, finish.divided)
-            if squares.below != 0:
-                place = shifted(place, squares.below)
-                filter_columns(tile, place, 0, 2, singles, doubles, pitch, normalize, code, finish.divided)
-            x = of_filters(tile, larger, sums, s, squares, splat(tile, LOWEST))
-        store(sums, s * filters, x)

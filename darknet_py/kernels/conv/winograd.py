@@ -19,7 +19,8 @@ from .epilogue import finish_filters, store_columns
 from .fetch import fetch_before
 from .multiply import multiply_filters
 from .pack import copy_window
-from .pool import Squares, pool_filters
+from .pool import Squares
+from .pool_columns import pool_filters
 from .sloped import is_sloped
 from .winograd_code import transform_inputs, transform_outputs, transform_outputs_sloped
 

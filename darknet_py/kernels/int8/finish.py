@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..conv.epilogue import store_columns
-from ..conv.pool import of_filters, of_pixels, repeat_last, repeat_last_column, store_up_to
+from ..conv.pool import of_pixels, repeat_last, store_up_to
+from ..conv.pool_columns import of_filters, repeat_last_column
 from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate_values, is_code
 from ..runtime.jit import kernel
 from ..vector.simd import add, larger, load, mul, shifted, smaller, splat, store
