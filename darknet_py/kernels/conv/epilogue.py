@@ -302,7 +302,7 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
     store_columns(tile, out, plane, sums, rows, count)
 
 
-@kernel(forceinline=True)
+@kernel
 def activate_columns(tile, first, sums, rows, count, singles, doubles, finish):
     """`finish_filters`, in place.
 

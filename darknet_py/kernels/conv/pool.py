@@ -260,11 +260,9 @@ def _pool_values(tile, out, sums, j, squares, singles, doubles, finish):
         finish: any: `Finish`, or another with its fields
     """
     count = (squares.width + 1) // 2 * 2 - 2 * j
-    first, row = squares.first + 2 * j, shifted(sums, 2 * j)
-    finish_pixels(tile, row, 0, first, row, 1, count, singles, doubles, finish)
-    if squares.below != 0:
-        row = shifted(row, squares.below)
-        finish_pixels(tile, row, 0, first + squares.next, row, 1, count, singles, doubles, finish)
+    for row in range(2 if squares.below != 0 else 1):
+        line, first = shifted(sums, 2 * j + row * squares.below), squares.first + 2 * j + row * squares.next
+        finish_pixels(tile, line, 0, first, line, 1, count, singles, doubles, finish)
     for i in range(j, squares.number, tile.lanes):
         largest = _first_largest(tile, sums, shifted(sums, squares.below), 2 * i)
         store_up_to(tile, out, i, largest, squares.number)

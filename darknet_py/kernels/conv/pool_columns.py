@@ -7,7 +7,7 @@ import numpy as np
 from ..runtime.jit import kernel
 from ..vector.simd import any_near_zero, first_of, larger, load, negated, shifted, smaller, splat, store, where_negative
 from .activation import activated
-from .epilogue import activate_columns, before_activation, filter_columns, numbers_of_filters, store_columns
+from .epilogue import activate_columns, before_activation, numbers_of_filters, store_columns
 from .pool import LOWEST, NEAR_ZERO, all_alike
 
 
@@ -32,10 +32,9 @@ def pool_columns(tile, sums, rows, squares, singles, doubles, finish):
         tile, sums, rows, squares, singles, doubles, finish: any: as for `pool_filters`
     """
     if not all_alike(squares, finish):
-        activate_columns(tile, squares.first, sums, rows, squares.width, singles, doubles, finish)
-        if squares.below != 0:
-            lower, first = shifted(sums, squares.below), squares.first + squares.next
-            activate_columns(tile, first, lower, rows, squares.width, singles, doubles, finish)
+        for row in range(2 if squares.below != 0 else 1):
+            line, first = shifted(sums, row * squares.below), squares.first + row * squares.next
+            activate_columns(tile, first, line, rows, squares.width, singles, doubles, finish)
     for v in range(0, rows, tile.lanes):
         column = shifted(sums, v)
         repeat_last_column(tile, column, squares)
@@ -106,10 +105,8 @@ def _pool_column_sums(tile, sums, present, squares, singles, doubles, finish):
         if certain and (tile.contract or not any_near_zero(seen, splat(tile, NEAR_ZERO))):
             x = larger(activated(tile, x, code), splat(tile, LOWEST))
         else:
-            place = shifted(sums, 2 * s * filters)
-            filter_columns(tile, place, 0, 2, singles, doubles, pitch, normalize, code, finish.divided)
-            if squares.below != 0:
-                place = shifted(place, squares.below)
-                filter_columns(tile, place, 0, 2, singles, doubles, pitch, normalize, code, finish.divided)
+            for row in range(2 if squares.below != 0 else 1):
+                place = shifted(sums, 2 * s * filters + row * squares.below)
+                activate_columns(tile, 0, place, tile.lanes, 2, singles, doubles, finish)
             x = of_filters(tile, larger, sums, s, squares, splat(tile, LOWEST))
         store(sums, s * filters, x)
