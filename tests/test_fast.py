@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darknet_py.kernels.conv.convolution import FILTERS, PIXELS
-from darknet_py.kernels.conv.winograd import tile_room
 from darknet_py.kernels.conv.winograd_code import F2, F4, F4_HALVING, Winograd
+from darknet_py.kernels.conv.winograd_cut import tile_room
 from darknet_py.kernels.vector.tile import AVX2, AVX512, SHORTER, SSE, ZEN4, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.loading import load

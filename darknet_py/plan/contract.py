@@ -24,7 +24,7 @@ from ..kernels.conv.activation import has_slope
 from ..kernels.conv.convolution import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
 from ..kernels.conv.epilogue import is_finish
 from ..kernels.conv.multiply import AHEAD
-from ..kernels.conv.winograd import count_tiled, parts_fit, tiles_cover_all
+from ..kernels.conv.winograd_cut import count_tiled, parts_fit, tile_room, tiles_cover_all
 from ..kernels.int8.finish import is_word_finish
 from ..kernels.layers.activations import is_code
 from ..kernels.runtime import work
@@ -41,7 +41,7 @@ SHARED: dict[str, object] = {
     "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "output_plane": output_plane,
     "FILTERS": FILTERS, "PIXELS": PIXELS, "block_sides": block_sides, "count_images": count_images,
     "covers_all": covers_all, "is_word_finish": is_word_finish, "is_pair_finish": is_pair_finish,
-    "count_tiled": count_tiled, "tiles_cover_all": tiles_cover_all, "parts_fit": parts_fit,
+    "count_tiled": count_tiled, "tiles_cover_all": tiles_cover_all, "parts_fit": parts_fit, "tile_room": tile_room,
     "has_slope": has_slope.py_func,
 }  # fmt: skip
 """What expressions may name in every kernel: its module need not import that for its docstring."""

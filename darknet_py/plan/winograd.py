@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels.conv.fetch import LINE
-from ..kernels.conv.winograd import WinogradCut, tile_room, transform_tiles, winograd
+from ..kernels.conv.winograd import transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
+from ..kernels.conv.winograd_cut import WinogradCut, tile_room
 from ..kernels.conv.winograd_pack import pack_winograd
 from ..kernels.vector.tile import BYTES, HALVES, PAIRS
 from .conv_cut import with_room

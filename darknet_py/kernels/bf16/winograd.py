@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..conv.convolution import Operands
-from ..conv.winograd import TASK_NUMBERS, back_alone, run_winograd, shared_tiles
+from ..conv.winograd import back_alone, run_winograd
+from ..conv.winograd_cut import TASK_NUMBERS, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
 from ..words.multiply import multiply_word_filters
