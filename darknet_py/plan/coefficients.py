@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv.epilogue import DOUBLES, SINGLES
+from ..kernels.conv.epilogue import DOUBLES, ORDER, SINGLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,8 @@ def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile:
         doubles[0, :n] = deviations
         doubles[1, :n] = 1.0 / deviations
         singles[3:6, :n] = enclose(deviations, arrays["rolling_mean"])
-    singles[6] = 1
-    singles[6, :n] = order(singles[:, :n], deviations)
+    singles[ORDER] = 1
+    singles[ORDER, :n] = order(singles[:, :n], deviations)
     return singles, doubles
 
 

@@ -31,6 +31,9 @@ from .activation import activated, has_slope, has_vector_form, slope_of
 SINGLES, DOUBLES = 7, 2
 """Rows of the coefficients, of float32 and of float64, see `Finish`."""
 
+ORDER = 6
+"""The row that tells what becomes of a larger sum, see `plan.coefficients.order`."""
+
 
 class Finish(NamedTuple):
     """How the sums of a layer are finished.

@@ -34,6 +34,7 @@ from ..vector.simd import (
 )  # fmt: skip
 from .activation import LEAKY_HIGH, LEAKY_LOW, activated, has_vector_form
 from .epilogue import (
+    ORDER,
     before_activation,
     finish_pixels,
     numbers_of_filter,
@@ -114,7 +115,7 @@ def pool_pixels(tile, out, plane, sums, rows, squares, singles, doubles, finish)
         finish: Finish
     """
     width = (squares.width + tile.lanes - 1) // tile.lanes * tile.lanes
-    alike, orders, code = all_alike(squares, finish), shifted(singles, 6 * finish.pitch), finish.code
+    alike, orders, code = all_alike(squares, finish), shifted(singles, ORDER * finish.pitch), finish.code
     quick = tile.fused and not tile.contract and finish.normalize and code == LEAKY and finish.divided == 0
     for r in range(rows):
         repeat_last(sums, squares)
@@ -190,7 +191,16 @@ def _pool_slowly(tile, out, sums, done, alike, squares, singles, doubles, finish
     """
     if alike:
         done = _pool_sums(
-            tile, out, sums, singles[6 * finish.pitch], squares, singles, doubles, finish, finish.normalize, finish.code
+            tile,
+            out,
+            sums,
+            singles[ORDER * finish.pitch],
+            squares,
+            singles,
+            doubles,
+            finish,
+            finish.normalize,
+            finish.code,
         )
     if done < squares.number:
         _pool_values(tile, out, sums, done, squares, singles, doubles, finish)

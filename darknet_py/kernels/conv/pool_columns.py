@@ -7,7 +7,7 @@ import numpy as np
 from ..runtime.jit import kernel
 from ..vector.simd import any_near_zero, first_of, larger, load, negated, shifted, smaller, splat, store, where_negative
 from .activation import activated
-from .epilogue import activate_columns, before_activation, numbers_of_filters, store_columns
+from .epilogue import ORDER, activate_columns, before_activation, numbers_of_filters, store_columns
 from .pool import LOWEST, NEAR_ZERO, all_alike
 
 
@@ -92,7 +92,7 @@ def _pool_column_sums(tile, sums, present, squares, singles, doubles, finish):
     """
     pitch, filters, normalize, code = finish.pitch, tile.filters, finish.normalize, finish.code
     numbers = numbers_of_filters(tile, singles, doubles, pitch)
-    orders, none = load(tile, singles, 6 * pitch), splat(tile, np.float32(np.inf))
+    orders, none = load(tile, singles, ORDER * pitch), splat(tile, np.float32(np.inf))
     certain = not any_near_zero(orders, splat(tile, NEAR_ZERO))
     multiplied = tile.lanes if finish.divided else 0
     for s in range(squares.number):

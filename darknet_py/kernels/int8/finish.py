@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..conv.activation import has_vector_form
 from ..conv.epilogue import store_columns
 from ..conv.pool import of_pixels, repeat_last, store_up_to
 from ..conv.pool_columns import of_filters, repeat_last_column
-from ..layers.activations import LEAKY, LINEAR, RELU, RELU_POSITIVE, activate_values, is_code
+from ..layers.activations import LEAKY, RELU, RELU_POSITIVE, activate_values, is_code
 from ..runtime.jit import kernel
 from ..vector.simd import add, larger, load, mul, shifted, smaller, splat, store
 from ..vector.words import (
@@ -74,7 +75,7 @@ def keeps_scale(code):
     Args:
         code: int: number of the activation
     """
-    return code == LINEAR or code == LEAKY or code == RELU or code == RELU_POSITIVE
+    return has_vector_form(code)
 
 
 @kernel(forceinline=True)
