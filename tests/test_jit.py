@@ -229,6 +229,14 @@ def two_numbers(x):
     return x.size, 1
 
 
+def sum_of_squares(x):
+    return (x * x).sum()
+
+
+def listed(x):
+    return len([value for value in x if value > 1])
+
+
 def test_arguments_and_results_of_all_types() -> None:
     out = np.zeros(5)
     array = np.arange(12, dtype=np.int16).reshape(3, 4)[:, ::2]
@@ -241,12 +249,18 @@ def test_arguments_and_results_of_all_types() -> None:
     assert made(out, array, 1, 0.5, np.float32(3), False, pair, host_tile()) is False
     assert kernel(whole_number)(np.zeros(3)) == -2
     assert kernel(real_number)(np.arange(3.0), np.int64(1)) == 0.5
+    assert kernel(listed)(np.arange(4)) == 2
 
 
 def test_what_only_numba_can_pass_goes_through_numba() -> None:
     made: Kernel = kernel(two_numbers)
     assert made(np.zeros(3)) == (3, 1)
     assert made.native((np.zeros(3),)) is None
+    allocating: Kernel = kernel(sum_of_squares)
+    assert allocating(np.arange(4.0)) == 14
+    assert allocating.native((np.arange(4.0),)) is None
+    with pytest.raises(Exception, match="Unknown attribute 'size'"):
+        kernel(whole_number)(3)
     scale = 3
 
     def closure(x: Any) -> Any:

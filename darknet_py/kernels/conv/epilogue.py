@@ -200,7 +200,7 @@ def _pixel_rows(tile, out, plane, first, sums, rows, count, singles, doubles, pi
         sums, out = shifted(sums, width), shifted(out, plane)
 
 
-@kernel
+@kernel(once=True)
 def finish_pixels(tile, out, plane, first, sums, rows, count, singles, doubles, finish):
     """Finish a block whose lanes hold pixels.
 
@@ -305,7 +305,7 @@ def finish_filters(tile, out, plane, first, sums, rows, count, singles, doubles,
     store_columns(tile, out, plane, sums, rows, count)
 
 
-@kernel
+@kernel(once=True)
 def activate_columns(tile, first, sums, rows, count, singles, doubles, finish):
     """`finish_filters`, in place.
 

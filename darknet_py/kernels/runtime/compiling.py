@@ -19,6 +19,7 @@ from numba import types
 from numba.core import compiler, event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.errors import NumbaError
 
 from .later import listeners
 from .numba_types import register
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from .jit import Kernel
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
-
-_TRAPS = {"NRT_MemInfo_call_dtor"}
-"""What is called only for arrays that Numba allocated itself: of those that are passed nobody counts the references."""
 
 
 class _Events(event.Listener):
@@ -62,7 +60,7 @@ def make_callee(kernel: Kernel) -> Any:
     dispatcher = make_dispatcher(kernel)
     dispatcher._compiler._compile_core = functools.partial(_compile_core, dispatcher)
     dispatcher.add_overload = functools.partial(_note, dispatcher)
-    if kernel.forceinline:
+    if kernel.forceinline or kernel.once:
         dispatcher._compiler.fold_argument_types = functools.partial(_without_constants, dispatcher)
     return dispatcher
 
@@ -70,14 +68,15 @@ def make_callee(kernel: Kernel) -> Any:
 def _without_constants(dispatcher: Any, arguments: Any, named: Any) -> tuple[Any, tuple[Any, ...]]:
     """A function's signature, and Numba's types of arguments as they are compiled for.
 
-    Numba would compile the function for each constant that it is called with. LLVM puts it into its callers, constants
-    and all.
+    Numba would compile the function for each constant that it is called with: of one that LLVM puts into its callers,
+    constants and all, in vain.
     """
     signature, kinds = type(dispatcher._compiler).fold_argument_types(dispatcher._compiler, arguments, named)
     return signature, tuple(types.unliteral(kind) if isinstance(kind, _CONSTANTS) else kind for kind in kinds)
 
 
 def _without_code(flags: Any) -> Any:
+    flags.nrt = False  # kernels allocate nothing, so no references to arrays are counted
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     return flags
 
@@ -156,7 +155,10 @@ def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made
     """
     details = {"dispatcher": kernel.callee, "args": _signature(kernel, arguments), "return_type": None}
     with global_compiler_lock, event.trigger_event("numba:compile", data=details), _without_collecting():
-        made = make_module(kernel, symbol, arguments)
+        try:
+            made = make_module(kernel, symbol, arguments)
+        except NumbaError:  # it allocates arrays; or what is wrong with it, Numba's own compiler will say
+            return None
         if made is None:
             return None
         module, parts, result = made
@@ -199,8 +201,6 @@ def make_module(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> tupl
         entry = ir.Module(symbol)
         entry.triple, entry.data_layout = module.triple, module.data_layout
         _write_entry(entry, symbol, compiled.fndesc.llvm_func_name, function_type, returned)
-        for name in _TRAPS & {function.name for function in module.functions if function.is_declaration}:
-            _write_trap(entry, name)
         module.link_in(binding.parse_assembly(str(entry)))
         _keep_only(module, symbol, _machine(kernel))
     return module, "q" + "".join(map(_packed, function_type.args[2:])), result
@@ -276,14 +276,6 @@ def _write_entry(module: Any, symbol: str, name: str, function_type: Any, return
             value = builder.zext(value, _INT64)
         builder.store(value, builder.bitcast(block, value.type.as_pointer()))
     builder.ret(status)
-
-
-def _write_trap(module: Any, name: str) -> None:
-    """A function that ends the process."""
-    trap = ir.Function(module, ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()]), name)
-    builder = ir.IRBuilder(trap.append_basic_block())
-    builder.call(ir.Function(module, ir.FunctionType(ir.VoidType(), []), "llvm.trap"), [])
-    builder.unreachable()
 
 
 def _keep_only(module: Any, symbol: str, machine: Any) -> None:

@@ -48,16 +48,18 @@ class Kernel:
     Attributes:
         py_func: the function in Python.
         forceinline: the compiler puts it into its callers, whatever its size.
+        once: for all constants that other kernels call it with there is one function.
         compiled: how often this process compiled it for itself, not for its callers.
         by_numba: how often it was called through Numba, which compiles it in each process anew.
         natives: its code by the kinds of arguments that it was called with; None: Numba alone can pass them.
     """
 
-    def __init__(self, function: Callable[..., Any], forceinline: bool) -> None:
+    def __init__(self, function: Callable[..., Any], forceinline: bool, once: bool = False) -> None:
         functools.update_wrapper(self, function)
         self.__name__ = function.__name__
         self.py_func = function
         self.forceinline = forceinline
+        self.once = once
         self.compiled = self.by_numba = 0
         self.natives: dict[tuple[Any, ...], Native | None] = {}
 
@@ -69,7 +71,7 @@ class Kernel:
         return self.dispatcher(*arguments)
 
     def __reduce__(self) -> Any:
-        return Kernel, (self.py_func, self.forceinline)
+        return Kernel, (self.py_func, self.forceinline, self.once)
 
     @functools.cached_property
     def dispatcher(self) -> Any:
@@ -158,14 +160,15 @@ class Native:
         return struct.unpack_from(self._result, block)[0] if self._result else None
 
 
-def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = False) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, forceinline: bool = False, once: bool = False) -> Any:
     """Decorator of a kernel, and of the small functions that kernels call.
 
-    ``forceinline`` makes the compiler put the function into its callers, whatever its size.
+    ``forceinline`` makes the compiler put the function into its callers, whatever its size. Of other functions there is
+    one for each constant that they are called with, but with ``once``: large ones, where constants save nothing.
     """
     if function is None:
-        return functools.partial(kernel, forceinline=forceinline)
-    made = Kernel(function, forceinline)
+        return functools.partial(kernel, forceinline=forceinline, once=once)
+    made = Kernel(function, forceinline, once)
     kernels.append(made)
     return made
 
