@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 NOTICE = "Compiling kernels for this processor (once; it may take a minute or two)..."
 NOTICE_EACH = "Compiling kernels, each time anew: no folder can be written to (NUMBA_CACHE_DIR may name one)..."
 
-USUAL = 80
+USUAL = 100
 """About how many kernels the first command compiles: a JPEG through yolov3-tiny. The bar's length, no promise."""
 
 _BAR = 30
