@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from darknet_py.plan.cores import usable_cores
+
 if TYPE_CHECKING:
     from .serving import Running
 
@@ -33,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         quick = any(fnmatch(item.path.stem, pattern) for pattern in QUICK)
         if quick and not item.get_closest_marker("slow") and not item.get_closest_marker("network"):
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: who waits for a kernel that another worker compiles leaves a core idle."""
+    return usable_cores() + 1
 
 
 @pytest.fixture(scope="session")
