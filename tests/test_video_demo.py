@@ -288,6 +288,7 @@ def test_watching_a_running_demo(files: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_shows_it(files: Path, tmp_path: Path) -> None:
     assert BROWSER is not None
