@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite.binding.newpassmanagers import ModulePassManager
 
 import darknet_py
 from darknet_py.kernels.runtime import jit, objects, turns
@@ -254,6 +255,45 @@ def test_what_only_numba_can_pass_goes_through_numba() -> None:
     assert kernel(closure)(2) == 6
     with pytest.raises(Exception, match="Cannot determine Numba type"):
         kernel(whole_number)(object())
+
+
+@kernel
+def alone(out):
+    for i in range(out.size):
+        out[i] *= 3
+
+
+@kernel
+def calls_one(out):
+    alone(out)
+    out[0] += 1
+
+
+@kernel
+def calls_others(out):
+    calls_one(out)
+    alone(out)
+
+
+def test_what_a_kernel_calls_is_optimised_once_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from darknet_py.kernels.runtime.compiling import make_object
+
+    run, runs = ModulePassManager.run, []
+
+    def counted(passes: Any, module: Any, *others: Any) -> Any:
+        runs.append(len(list(module.functions)))
+        return run(passes, module, *others)
+
+    monkeypatch.setattr(ModulePassManager, "run", counted)
+    counts = []
+    for function in (alone, alone, calls_others):  # the first time Numba compiles what is its own
+        runs.clear()
+        assert make_object(function, "symbol", (np.ones(4),)) is not None
+        counts.append(len(runs))
+    out = np.ones(4)
+    calls_others(out)
+    assert out.tolist() == [12, 9, 9, 9]
+    assert counts[1] == counts[2] > 0, "not once for each function, with all that it calls"
 
 
 def test_kinds_tell_types_apart() -> None:
