@@ -87,10 +87,10 @@ def test_a_command_shows_a_warning_as_one_line(tmp_path: Path) -> None:
 def test_numbers_that_would_take_memory_or_time_are_refused_at_once(
     tmp_path: Path, section: str, line: int, says: str
 ) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CfgError, match=rf"net.cfg:{line}: .*{says}"):
         read_network(write_cfg(tmp_path, net(3, 8, 8, section)))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_windows_may_reach_beyond_their_input(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_windows_may_reach_beyond_their_input(tmp_path: Path) -> None:
 def test_long_chains_take_time_in_proportion(tmp_path: Path, kind: str) -> None:
     sections = ["conv", *(["dropout"] if kind == "dropout" else ["route layers=-1"]) * 5000]
     network = read_network(write_cfg(tmp_path, net(1, 2, 2, *sections)))
-    start = time.perf_counter()
+    start = time.process_time()
     layout = lay_out(network, {5000})
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert layout.buffers[5000] == layout.buffers[0]

@@ -247,7 +247,7 @@ def test_stopped_in_the_middle(files: Path, tmp_path: Path, number: int, times: 
         for _ in range(times):
             process.send_signal(number)
         _, errors = process.communicate(timeout=20)
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 3 + os.getloadavg()[0]  # a busy machine gives it less
     assert process.returncode == code, errors
     assert "Traceback" not in errors and " frames in " in errors
     assert ("Interrupted." in errors) == (number == signal.SIGINT)
