@@ -107,3 +107,43 @@ def test_long_chains_take_time_in_proportion(tmp_path: Path, kind: str) -> None:
     layout = lay_out(network, {5000})
     assert time.process_time() - start < 2
     assert layout.buffers[5000] == layout.buffers[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (("filter=4",), "7: filter is no option of [conv] (did you mean filters?) and does not count"),
+        (("Size=3",), "7: Size is no option of [conv] (did you mean size?) and does not count"),
+        (("filters 4",), "7: 'filters 4' is no option (key=value) and does not count"),
+        (("size=3", "stride ="), "8: 'stride =' is no option (key=value) and does not count"),
+        (
+            ("batch_normalise=1", "strde=2", "stride_=2"),
+            "7: batch_normalise is no option of [conv] (did you mean batch_normalize?) and does not count "
+            "(nor do 2 other lines, up to line 9)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["darknet", "alexeyab"])
+def test_what_is_mistyped_is_named(tmp_path: Path, lines: tuple[str, ...], says: str, dialect: str) -> None:
+    """Darknet goes on with the default."""
+    cfg = write_cfg(tmp_path, "\n".join([net(3, 8, 8, "conv").strip(), *lines]) + "\n")
+    with pytest.warns(DarknetWarning) as caught:
+        read_network(cfg, dialect=dialect)
+    assert [str(warning.message) for warning in caught] == [f"{cfg}:{says}"]
+
+
+@pytest.mark.parametrize("option", ["filters=4 filter=3", "burn_in=1", "learning_rate=1", "nonsense=1", "random=1"])
+def test_what_is_only_unknown_is_not(tmp_path: Path, option: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_network(write_cfg(tmp_path, net(3, 8, 8, f"conv {option}")))
+
+
+def test_a_word_alone_hides_an_option(tmp_path: Path) -> None:
+    """Darknet keeps it as the first of two equal keys, without a value: its default counts, and not the later line."""
+    text = net(3, 8, 8, "conv").strip() + "\nfilters\nsize=3\n"
+    with pytest.raises(CfgError, match=r"net.cfg:9: filters stands in line 7 without a value: .*it takes the default"):
+        read_network(write_cfg(tmp_path, text + "filters=4\n"))
+    with pytest.warns(DarknetWarning, match="'filters' is no option"):
+        network = read_network(write_cfg(tmp_path, text + "[conv]\nfilters=4\n"))
+    assert [layer.out.c for layer in network.layers] == [1, 4]

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import gc
 from collections.abc import Iterator
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -47,6 +48,9 @@ class _Events(event.Listener):
 event.register("numba:compile", _Events())
 
 
+_CONSTANTS = types.IntegerLiteral, types.BooleanLiteral
+
+
 def make_dispatcher(kernel: Kernel) -> Any:
     """Numba's object for a kernel, to be called from Python."""
     register()
@@ -58,7 +62,19 @@ def make_callee(kernel: Kernel) -> Any:
     dispatcher = make_dispatcher(kernel)
     dispatcher._compiler._compile_core = functools.partial(_compile_core, dispatcher)
     dispatcher.add_overload = functools.partial(_note, dispatcher)
+    if kernel.forceinline:
+        dispatcher._compiler.fold_argument_types = functools.partial(_without_constants, dispatcher)
     return dispatcher
+
+
+def _without_constants(dispatcher: Any, arguments: Any, named: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A function's signature, and Numba's types of arguments as they are compiled for.
+
+    Numba would compile the function for each constant that it is called with. LLVM puts it into its callers, constants
+    and all.
+    """
+    signature, kinds = type(dispatcher._compiler).fold_argument_types(dispatcher._compiler, arguments, named)
+    return signature, tuple(types.unliteral(kind) if isinstance(kind, _CONSTANTS) else kind for kind in kinds)
 
 
 def _without_code(flags: Any) -> Any:
@@ -71,6 +87,25 @@ def _note(dispatcher: Any, compiled: Any) -> None:
     compiled = compiled._replace(entry_point=object())
     dispatcher.targetctx.insert_user_function(compiled.entry_point, compiled.fndesc, [compiled.library])
     dispatcher.overloads[tuple(compiled.signature.args)] = compiled
+
+
+_NEEDLESS = {
+    "WithLifting", "InlineClosureLikes", "RewriteSemanticConstants", "RewriteDynamicRaises",
+    "MakeFunctionToJitFunction", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll",
+    "LiteralPropagationSubPipelinePass", "InlineOverloads", "NopythonRewrites", "AnnotateTypes",
+    "DumpParforDiagnostics",
+}  # fmt: skip
+"""Passes of Numba's, each over all of a function, for what kernels do not have: closures, arrays added to arrays."""
+
+
+class _Pipeline(compiler.Compiler):
+    """Numba's compiler without them."""
+
+    def define_pipelines(self) -> list[Any]:
+        pipelines: list[Any] = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [item for item in pipeline.passes if item[0].__name__ not in _NEEDLESS]
+        return pipelines
 
 
 class _Library(JITCodeLibrary):
@@ -191,8 +226,13 @@ def _compile_core(dispatcher: Any, signature: tuple[Any, ...], return_type: Any 
         own.targetdescr.typing_context, own.targetdescr.target_context, dispatcher.py_func, args=signature,
         return_type=return_type, flags=_without_code(flags), locals=own.locals,
         library=_Library(own.targetdescr.target_context.codegen(), dispatcher.__name__),
-        pipeline_class=own.pipeline_class,
+        pipeline_class=own.pipeline_class if _has_inner_function(dispatcher.py_func) else _Pipeline,
     )  # fmt: skip
+
+
+def _has_inner_function(function: Any) -> bool:
+    """Whether another function, a comprehension or the like is defined in it."""
+    return any(isinstance(constant, CodeType) for constant in function.__code__.co_consts)
 
 
 def _packed(part: Any) -> str:
