@@ -108,6 +108,9 @@ def cut_work(
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
+    wide = way.number == PIXELS and pooled[0] > 0 and channels >= shape.c and not tile.words
+    if wide:
+        pieces, together = np.append(pieces[:-1:together], pieces[-1]), 1
     tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
