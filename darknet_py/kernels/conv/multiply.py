@@ -303,27 +303,3 @@ def scalar(builder: Any, start: Any, number: int, count: int, tile: Tile) -> Any
         return broadcast(builder, builder.load(builder.gep(start, [INT(number)])), lanes)
     read = load_vector(builder, builder.gep(start, [INT(first)]), lanes)
     return builder.shuffle_vector(read, read, ir.Constant(ir.VectorType(INT32, lanes), [number - first] * lanes))
-
-
-def product_rounds(
-    builder: Any, sums: list[Any], table: tuple[Any, Any], products: Callable[[Any, Any, list[Any]], list[Any]],
-    times: int,
-) -> list[Any]:  # fmt: skip
-    """The loop over k within a function: the sums behind it.
-
-    Args:
-        builder: in the block before the loop.
-        sums: those before it.
-        table: depth and offsets.
-        products: as for `add_products`.
-        times: how many k a round takes; what is left over, a second loop does.
-    """
-    depth, offsets = table
-    loaded = [builder.load(builder.gep(offsets, [INT(i)])) for i in range(AHEAD)]
-    values = [INT(0), *loaded, *sums]
-    if times > 1:
-        rest = builder.append_basic_block("rest")
-        whole = builder.mul(builder.udiv(depth, INT(times)), INT(times))
-        values = _rounds(builder, values, whole, times, offsets, products, rest)
-    after = builder.append_basic_block("after")
-    return _rounds(builder, values, depth, 1, offsets, products, after)[1 + AHEAD :]

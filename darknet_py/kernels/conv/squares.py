@@ -1,15 +1,16 @@
-"""Sums with pixels in the lanes that are pooled and finished in the registers (see `pool`), with the bits of doing it
-one after the other in memory.
+"""Sums with pixels in the lanes that are pooled and finished in the registers (see `pool`), with the bits of doing one
+after the other in memory.
 
 Where only few products lead to a sum, as in a network's first layer, its way to memory and back takes as long as they.
-So a tile's filters are taken by halves, with two rows of pixels each: all sums of a square are in registers then.
-Batch normalisation and leaky alone are done here, and only where no lane needs care (`pool.pool_pixels`); the block is
-computed anew where one does.
+So two rows of pixels are taken together, a vector of each: the sums of a square are in registers then. And a task's
+rows are gone through in one call, with what finishing needs of the filters made ready before. Batch normalisation
+and leaky alone are done here, and only where no lane needs care (`pool.pool_pixels`); else some sums are computed anew.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
@@ -21,11 +22,15 @@ from ..vector.llvm import INT, INT32, fused_multiply_add, load_vector, shuffled,
 from ..vector.simd import shifted
 from .activation import LEAKY_HIGH, LEAKY_LOW
 from .epilogue import ORDER
-from .multiply import block_products, kind_of, multiply_pixels, product_rounds, separate
+from .multiply import block_products, kind_of, multiply_pixels, separate
 from .pool import LOWEST, NEAR_ZERO, Squares, pool_pixels
 
-TAPS = 9
-"""How many k a round of the loop takes, of windows of 3x3: those of a channel."""
+if TYPE_CHECKING:
+    from ..vector.tile import Tile
+
+SIDE = 3
+"""Of the windows that are done here: a round of the loop over k takes the taps of a channel, of which a row lies side
+by side in the window, and needs one offset."""
 
 _FLOATS = ir.FloatType().as_pointer()
 
@@ -61,7 +66,8 @@ def run_wide(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
     next_ = shape.out_w if below > 0 else 0
     first, upper, lower = piece.first - next_, shifted(pixels, -below), shifted(sums, cut.area)
     usual = finish.normalize and finish.code == LEAKY and finish.divided == 0
-    quick = usual and tile.fused and not tile.contract and below > 0 and present == cut.block
+    quick = usual and tile.pools_within and below > 0 and present == cut.block
+    quick = quick and shape.size == SIDE and shape.stride == 1
     vectors = min(piece.width, 2 * piece.squares) // tile.lanes
     done = 0
     while done * tile.lanes < piece.width:
@@ -72,15 +78,15 @@ def run_wide(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
         j = done * tile.lanes
         count = min(piece.width - j, tile.pixels)
         if count > 0:
-            vectors_ = (count + tile.lanes - 1) // tile.lanes
-            multiply_pixels(tile, vectors_, sums, True, weights, shifted(upper, j), operands.offsets, length)
+            some = (count + tile.lanes - 1) // tile.lanes
+            multiply_pixels(tile, some, sums, True, weights, shifted(upper, j), operands.offsets, length)
             if below > 0:
-                multiply_pixels(tile, vectors_, lower, True, weights, shifted(pixels, j), operands.offsets, length)
+                multiply_pixels(tile, some, lower, True, weights, shifted(pixels, j), operands.offsets, length)
             squares = Squares(
                 first + j, next_, cut.area if below > 0 else 0, count, min((count + 1) // 2, piece.squares - j // 2)
             )
             pool_pixels(tile, shifted(out, j // 2), plane, sums, present, squares, singles, doubles, finish)
-            done += vectors_
+            done += some
 
 
 @intrinsic
@@ -97,40 +103,32 @@ def _pooled(
 
     def emit(builder: Any, function: Any) -> None:
         start, end, weights, pixels, below, offsets, depth, singles, pitch, out, plane, *again = function.args
-        lanes, rows = shape.lanes, shape.rows
-        fail, group, done = (builder.append_basic_block(name) for name in ("fail", "group", "done"))
-        orders = load_vector(builder, builder.gep(singles, [builder.mul(pitch, INT(ORDER))]), rows)
-        table = [load_vector(builder, builder.gep(singles, [builder.mul(pitch, INT(row))]), lanes) for row in range(7)]
-        numbers = [_Numbers(builder, table, s) for s in range(0, rows, 2)]
-        entry = builder.block
-        builder.cbranch(_any(builder, builder.fcmp_unordered("==", orders, zeros(orders.type))), fail, group)
+        fail, go_on, done = (builder.append_basic_block(name) for name in ("fail", "go_on", "done"))
+        table = [load_vector(builder, builder.gep(singles, [builder.mul(pitch, INT(i))]), shape.rows) for i in range(7)]
+        numbers = [_Numbers(builder, table, first, shape.lanes) for first in range(0, shape.rows, 2)]
+        entry, group = builder.block, builder.append_basic_block("group")
+        unsure = builder.fcmp_unordered("==", table[ORDER], zeros(table[ORDER].type))
+        builder.cbranch(_any(builder, unsure), fail, group)
+
         builder.position_at_end(group)
         v = builder.phi(INT)
-        v.add_incoming(start, entry)
-        line, target = builder.mul(v, INT(lanes)), builder.gep(out, [builder.mul(v, INT(lanes // 2))])
-
-        def read(k: Any, offset: Any) -> tuple[list[Any], list[Any]]:
-            upper = builder.gep(pixels, [builder.add(offset, line)])
-            place = builder.mul(k, INT(rows))
-            lines = [load_vector(builder, row, lanes) for row in (upper, builder.gep(upper, [below]))]
-            return lines, [builder.gep(start, [place]) for start in [weights, *again]]
-
-        none = [zeros(ir.VectorType(ir.FloatType(), lanes))] * (2 * rows)
-        products = block_products(builder, read, shape, rows)
-        sums = product_rounds(builder, none, (depth, offsets), products, TAPS)
-        unsure, results = None, []
-        for s, two in enumerate(numbers):
-            result, doubtful = _finished(builder, sums[4 * s : 4 * s + 4], two)
-            unsure = doubtful if unsure is None else builder.or_(unsure, doubtful)
-            results += [shuffled(builder, result, result, [i * lanes // 2 + j for j in range(lanes // 2)]) for i in (0, 1)]
-        for s, half in enumerate(results):
-            store_vector(builder, half, builder.gep(target, [builder.mul(plane, INT(s))]))
-        last, go_on = builder.block, builder.append_basic_block("go_on")
+        upper = builder.gep(pixels, [builder.mul(v, INT(shape.lanes))])
+        sums = _sums(builder, shape, (upper, below), [weights, *again], offsets, depth)
+        finished = [_finished(builder, sums[4 * i : 4 * i + 4], two) for i, two in enumerate(numbers)]
+        for i, (both, _) in enumerate(finished):
+            half = shape.lanes // 2
+            for s in range(2):
+                place = builder.add(builder.mul(plane, INT(2 * i + s)), builder.mul(v, INT(half)))
+                values = shuffled(builder, both, both, list(range(s * half, (s + 1) * half)))
+                store_vector(builder, values, builder.gep(out, [place]))
+        last, unsure = builder.block, functools.reduce(builder.or_, [doubtful for _, doubtful in finished])
         builder.cbranch(_any(builder, unsure), fail, go_on)
+
         builder.position_at_end(go_on)
         following = builder.add(v, INT(1))
-        v.add_incoming(following, go_on)
         builder.cbranch(builder.icmp_signed("<", following, end), group, done)
+        v.add_incoming(start, entry)
+        v.add_incoming(following, go_on)
         builder.position_at_end(done)
         builder.ret(end)
         builder.position_at_end(fail)
@@ -140,14 +138,56 @@ def _pooled(
         builder.ret(reached)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if not shape.pools_within:
+            return args[1]
         name = f"pooled_{shape.lanes}x{shape.rows}_{kind_of(shape)}"
-        again = [args[3]] * (1 if shape.embedded else 0)
-        kinds = [INT, INT, _FLOATS, _FLOATS, INT, INT.as_pointer(), INT, _FLOATS, INT, _FLOATS, INT, *[_FLOATS] * len(again)]
-        return builder.call(separate(builder.module, name, kinds, emit, INT), [*args[1:], *again])
+        again = [args[3]] * int(shape.embedded)
+        kinds = [INT, INT, _FLOATS, _FLOATS, INT, INT.as_pointer(), INT, _FLOATS, INT, _FLOATS, INT, _FLOATS]
+        function = separate(builder.module, name, kinds[: 11 + len(again)], emit, INT)
+        return builder.call(function, [*args[1:], *again])
 
     int64 = types.int64
     given = int64, int64, weights, pixels, int64, offsets, int64, singles, int64, out, int64
     return types.int64(tile, *given), codegen
+
+
+def _sums(builder: Any, tile: Tile, pixels: tuple[Any, Any], weights: list[Any], offsets: Any, depth: Any) -> list[Any]:
+    """The sums of a vector of pixels and of the one below: of each filter two.
+
+    Args:
+        builder: LLVM's, at the end of a block; afterwards it is in another one.
+        tile: the micro-kernel's shape.
+        pixels: where the upper row's lie, and how far away the lower row's are.
+        weights: where they lie, see `block_products`.
+        offsets, depth: as for `multiply_pixels`.
+    """
+    rows: list[Any] = []
+
+    def read(k: Any, tap: Any) -> tuple[list[Any], list[Any]]:
+        lines = [load_vector(builder, builder.gep(row, [tap]), tile.lanes) for row in rows]
+        return lines, [builder.gep(start, [builder.mul(k, INT(tile.rows))]) for start in weights]
+
+    products = block_products(builder, read, tile, tile.rows)
+    before, loop, after = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("after")
+    none = ir.Constant(ir.VectorType(ir.FloatType(), tile.lanes), None)
+    values = [INT(0), builder.load(offsets), *[none] * (2 * tile.rows)]
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    phis = [builder.phi(value.type) for value in values]
+    k, offset, *sums = phis
+    for _ in range(SIDE):
+        upper = builder.gep(pixels[0], [offset])
+        rows[:] = upper, builder.gep(upper, [pixels[1]])
+        offset = builder.load(builder.gep(offsets, [builder.add(k, INT(SIDE))]))  # the next row's
+        for tap in range(SIDE):
+            sums = products(k, INT(tap), sums)
+            k = builder.add(k, INT(1))
+    for phi, first, again in zip(phis, values, [k, offset, *sums], strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(again, loop)
+    builder.cbranch(builder.icmp_signed("<", k, depth), loop, after)
+    builder.position_at_end(after)
+    return sums
 
 
 def _any(builder: Any, mask: Any) -> Any:
@@ -165,20 +205,20 @@ class _Numbers:
         rows: of the coefficients: mean, scale, bias, and three for the quotient.
     """
 
-    def __init__(self, builder: Any, table: list[Any], first: int) -> None:
+    def __init__(self, builder: Any, table: list[Any], first: int, lanes: int) -> None:
         """
         Args:
             builder: LLVM's.
-            table: the rows of the coefficients, see `epilogue.Finish`.
+            table: of the tile's filters the rows of the coefficients, see `epilogue.Finish`.
             first: number of the first of the two filters there.
+            lanes: of the vectors.
         """
-        lanes = table[0].type.count
-        whole = ir.VectorType(INT32, lanes)
-        signs = builder.and_(builder.bitcast(table[ORDER], whole), ir.Constant(whole, [-(2**31)] * lanes))
+        bits = ir.VectorType(INT32, table[ORDER].type.count)
+        signs = builder.and_(builder.bitcast(table[ORDER], bits), ir.Constant(bits, [-(2**31)] * bits.count))
         order = [first, first, first + 1, first + 1] * (lanes // 4)
         self.signs = [shuffled(builder, signs, signs, [first + s] * lanes) for s in (0, 1)]
         self.mixed = shuffled(builder, signs, signs, order)
-        self.rows = [shuffled(builder, row, row, order) for row in table[:6]]
+        self.rows = [shuffled(builder, row, row, order) for row in table[:ORDER]]
 
 
 def _finished(builder: Any, lines: list[Any], numbers: _Numbers) -> tuple[Any, Any]:
@@ -202,7 +242,8 @@ def _finished(builder: Any, lines: list[Any], numbers: _Numbers) -> tuple[Any, A
     for s, sign in enumerate(numbers.signs):
         upper, lower = (turned(line, sign) for line in lines[2 * s : 2 * s + 2])
         columns.append(larger(lower, larger(upper, constant(-np.inf))))
-    even, odd = (shuffled(builder, *columns, [q + i for q in quarters for i in (j, j + 2, j + lanes, j + lanes + 2)])
+    left, right = columns
+    even, odd = (shuffled(builder, left, right, [q + i for q in quarters for i in (j, j + 2, j + lanes, j + lanes + 2)])
                  for j in (0, 1))  # fmt: skip
     mean, scale, bias, near, below, above = numbers.rows
     x = builder.fsub(turned(larger(odd, even), numbers.mixed), mean)
