@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .dialect import AUTO, PJREDDIE, Dialect
 from .errors import CfgError, printable
 from .formats.cfg import read_cfg
-from .layers import Head, Layer, Place, Shape, make_layer, refuse_foreign, warn_of_ignored
+from .layers import Head, Layer, Place, Shape, make_layer, refuse_foreign, warn_of_ignored, warn_of_mistyped
 from .layers.base import INT32_MAX
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def build_network(cfg: Cfg, cutoff: int | None = None, size: tuple[int, int] | N
     """The graph of a cfg that was read before; as `read_network`."""
     _log.info("%s: %s: %s", printable(cfg.path), cfg.dialect.name, cfg.reason)
     warn_of_ignored([cfg.net, *cfg.layers], cfg.path)
+    warn_of_mistyped(cfg)
     shape = _read_net(cfg.net)
     sections = cfg.layers
     if not sections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,12 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from darknet_py.plan.cores import usable_cores
+
 if TYPE_CHECKING:
     from .serving import Running
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A test run in the background of a shell is deaf to Ctrl-C, and so would be the programs that the tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", "") and "PYTHONPYCACHEPREFIX" not in os.environ:
+    # The hundreds of programs that tests start need not compile this package each time; the files go at the end.
+    BYTECODE = tempfile.TemporaryDirectory(prefix="darknet-py-tests-", ignore_cleanup_errors=True)
+    os.environ["PYTHONPYCACHEPREFIX"] = BYTECODE.name
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -27,12 +35,23 @@ QUICK = (
 """Test files of the quick inner loop (``pytest -m quick``, under a minute with warm kernels)."""
 
 
+LONGEST = ("test_all_kernels", "test_a_warm_up_compiles_every_kernel_for_everything")
+"""Slow tests that take minutes: the first ones, or a worker would still have one when the others are done."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick inner loop."""
+    """Mark the tests of the quick inner loop, and put the longest first."""
+    items.sort(key=lambda item: getattr(item, "originalname", "") not in LONGEST)
     for item in items:
         quick = any(fnmatch(item.path.stem, pattern) for pattern in QUICK)
         if quick and not item.get_closest_marker("slow") and not item.get_closest_marker("network"):
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: who waits for a kernel that another worker compiles leaves a core idle."""
+    return usable_cores() + 1
 
 
 @pytest.fixture(scope="session")

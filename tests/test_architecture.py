@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -61,10 +62,17 @@ def rank(part: str) -> int | None:
     return next((i for i, row in enumerate(ROWS) if part in row), None)
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """What a module says; nobody changes it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported_names(path: Path) -> list[list[str]]:
     """Every import as the parts of its name from darknet_py on, type-checking ones left out."""
     inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     typing_only = {
         node
         for block in ast.walk(tree)
@@ -117,7 +125,7 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_click_is_for_command_lines_only() -> None:
     for path in MODULES:
         if path.relative_to(PACKAGE).parts[0] not in ("cli", "legacy"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
+            tree = tree_of(path)
             imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
             imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
             assert not any(name.split(".")[0] == "click" for name in imported), path
@@ -136,7 +144,7 @@ KERNEL_ROWS = [{"runtime"}, {"vector"}, {"conv", "layers", "codec"}, {"train", "
 def test_kernels_import_from_above(path: Path) -> None:
     folder = path.parent.name
     own = next((i for i, row in enumerate(KERNEL_ROWS) if folder in row), len(KERNEL_ROWS))
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
             other = node.module.split(".")[0]
             assert any(other in row for row in KERNEL_ROWS[: own + 1]), f"{folder} imports {other}"
@@ -144,14 +152,12 @@ def test_kernels_import_from_above(path: Path) -> None:
 
 def test_fast_math_is_set_nowhere_and_compiling_is_configured_in_one_place() -> None:
     for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword):
                 assert node.arg != "fastmath", f"{path}:{node.value.lineno}"
-            is_numba = isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node).split(".")[-1] in {
-                "njit",
-                "jit",
-            }
+            name = node.id if isinstance(node, ast.Name) else getattr(node, "attr", None)
+            is_numba = name in {"njit", "jit"}
             assert not is_numba or path.name == "compiling.py", f"{path}:{node.lineno}: use kernels.runtime.jit.kernel"  # type: ignore[attr-defined]
 
 
@@ -159,7 +165,7 @@ def test_fast_math_is_set_nowhere_and_compiling_is_configured_in_one_place() -> 
 def test_what_is_imported_exists(path: Path) -> None:
     """Imports inside of functions, too, which no test may come to: a module that was moved is missed at once."""
     inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = PACKAGE.parent.joinpath(*inside[: len(inside) - node.level], *(node.module or "").split("."))
             assert base.is_dir() or base.with_suffix(".py").is_file(), f"{path}:{node.lineno}: {base}"
@@ -192,7 +198,7 @@ def private_names(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.stem)
 def test_tests_use_what_other_modules_may_use(path: Path) -> None:
-    found = private_names(ast.parse(path.read_text(encoding="utf-8")))
+    found = private_names(tree_of(path))
     assert not {name for name in found if name.startswith("_") and not name.startswith("__")} - PROTOCOLS
 
 
@@ -201,7 +207,7 @@ def test_numba_is_imported_only_to_compile() -> None:
     allowed = {"kernels/runtime/compiling.py", "kernels/runtime/numba_types.py"}
     for path in MODULES:
         name = path.relative_to(PACKAGE).as_posix()
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:  # what is inside of functions comes later
+        for node in tree_of(path).body:  # what is inside of functions comes later
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             found = any(imported.partition(".")[0] == "numba" for imported in names)

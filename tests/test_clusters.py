@@ -99,6 +99,7 @@ def client() -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_dask(client: Any, photos: list[str], detect: DetectBatch, expected: list[Any], tmp_path: Path) -> None:
     def run(resume: bool) -> Archive:
         return detect_on_dask(client, photos, detect, tmp_path / "out", batch_size=3, resume=resume)
@@ -107,6 +108,7 @@ def test_dask(client: Any, photos: list[str], detect: DetectBatch, expected: lis
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_dask_without_the_network_or_workers(client: Any, photos: list[str], tmp_path: Path) -> None:
     with pytest.raises(DarknetError, match="cannot read"):
         detect_on_dask(client, photos, DetectBatch("yolov3-tiny", "nowhere.weights"), tmp_path / "out")
@@ -122,6 +124,7 @@ def without_files(patch: pytest.MonkeyPatch, detect: DetectBatch) -> DetectBatch
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_dask_workers_without_the_files(
     client: Any, photos: list[str], detect: DetectBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +150,7 @@ def actors() -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ray(ray: Any, photos: list[str], detect: DetectBatch, expected: list[Any], tmp_path: Path) -> None:
     def run(resume: bool) -> Archive:
         return detect_on_ray(photos, detect, tmp_path / "out", workers=2, batch_size=3, resume=resume)
@@ -155,6 +159,7 @@ def test_ray(ray: Any, photos: list[str], detect: DetectBatch, expected: list[An
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ray_workers_without_the_files(
     ray: Any, photos: list[str], detect: DetectBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +168,7 @@ def test_ray_workers_without_the_files(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ray_that_reads_the_files(ray: Any, photos: list[str], detect: DetectBatch, expected: list[Any]) -> None:
     check_cluster(1, reading=True)
     files = ray.data.read_binary_files(photos[:50:5], include_paths=True)
@@ -176,6 +182,7 @@ def test_ray_that_reads_the_files(ray: Any, photos: list[str], detect: DetectBat
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_more_actors_than_ray_has_cpus_are_refused(ray: Any, photos: list[str], tmp_path: Path) -> None:
     for workers, threads, message in (
         (3, 1, r"3 actors of 1 CPUs each: this Ray cluster has 2 CPUs, and Ray would wait for ever; take 2 actors"),

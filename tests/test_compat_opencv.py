@@ -40,6 +40,7 @@ YOLO_NET = net(3, 32, 48, CONV, CONV, HEAD, YOLO, "route layers=-3", "upsample s
                YOLO + " nms_threshold=.3 scale_x_y=1.1")  # fmt: skip
 REGION_NET = net(3, 32, 32, CONV, CONV, HEAD, REGION)
 NEW_COORDS_NET = net(3, 32, 32, CONV, CONV, HEAD.replace("linear", "logistic"), YOLO + " new_coords=1 scale_x_y=2")
+SKIPPING_NET = net(3, 32, 32, CONV.replace("size=3", "size=1"), CONV, HEAD, YOLO)
 FLAT_REGION_NET = net(3, 32, 32, CONV.replace("leaky", "mish"), CONV, HEAD, REGION)
 ALEXEYABS_NET = net(
     3, 32, 32, CONV.replace("leaky", "mish"), "route layers=-1 groups=2 group_id=1",
@@ -327,7 +328,7 @@ def test_classification_model(tmp_path: Path) -> None:
     [
         *(
             (text, shape)
-            for text in (YOLO_NET, REGION_NET, NEW_COORDS_NET)
+            for text in (YOLO_NET, REGION_NET, NEW_COORDS_NET, SKIPPING_NET)
             for shape in ((1, 3, 32, 32), (2, 3, 64, 96))
         ),
         (FLAT_REGION_NET, (1, 3, 32, 32)),  # larger: two of a thousand boxes with nearly the same score change places
@@ -361,6 +362,17 @@ def test_options_of_alexeyabs_heads_count_as_far_as_opencv_reads_them(tmp_path: 
     for each in (plain, named):
         each.setInput(noise(1, 3, 32, 32))
     np.testing.assert_allclose(plain.forward(), named.forward(), atol=1e-5)  # one is computed as AlexeyAB's
+
+
+def test_a_1x1_convolution_skips_pixels_whosever_the_network_is(tmp_path: Path) -> None:
+    """OpenCV knows no convolution that reads on as its input lies in memory, as pjreddie's Darknet has it."""
+    dense = "convolutional filters=4 size=1 batch_normalize=1 activation=leaky"
+    whole, skipping = (read(tmp_path, net(3, 32, 32, dense + extra)) for extra in ("", " stride=2"))
+    for size in (32, 32), (17, 40):
+        for each in (whole, skipping):
+            each.setInput(noise(2, 3, *size))
+        np.testing.assert_allclose(skipping.forward(), whole.forward()[:, :, ::2, ::2], atol=1e-6)
+        np.testing.assert_allclose(skipping.forward("conv_0"), whole.forward("conv_0")[:, :, ::2, ::2], atol=1e-6)
 
 
 def test_names_and_types_of_alexeyabs_layers(tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ def plain(layer: Conv, arrays: dict[str, Floats], x: Floats, make: bool = False)
         if layer.activation == "leaky":
             return naive.leaky(out)
         code = CODES["relu+0" if make and layer.activation == "relu" else layer.activation]
-        return np.array([activate(value, code) for value in out.reshape(-1)], np.float32).reshape(out.shape)
+        patterns, places = np.unique(out.view(np.uint32), return_inverse=True)  # often few, and each call takes long
+        values = np.array([activate(value, code) for value in patterns.view(np.float32)], np.float32)
+        return values[places].reshape(out.shape)
 
 
 def assert_same_bits(found: Floats, wanted: Floats) -> None:
@@ -302,15 +304,16 @@ def test_batch_norm_of_hard_quotients(variance: float, filters: int, tile: Tile)
         assert np.any(wanted != multiplied), "the values do not tell division from multiplication"
 
 
+@pytest.mark.parametrize("tile", each_tile([AVX512]), ids=str)
 @pytest.mark.parametrize("mean", [0.0, 1e-30, -3e-20], ids=str)
-def test_batch_norm_near_zero(mean: float) -> None:
+def test_batch_norm_near_zero(mean: float, tile: Tile) -> None:
     rng = np.random.default_rng(3)
     x = (rng.standard_normal(4000) * 10.0 ** rng.integers(-45, -15, 4000)).astype(np.float32)
     normal = {"rolling_mean": np.float32(mean), "rolling_variance": np.float32(0.3)}
     divisor = np.sqrt(np.float64(np.float32(0.3))) + np.float64(np.float32(0.000001))
     wanted = ((x - np.float32(mean)).astype(np.float64) / divisor).astype(np.float32) + np.float32(0)  # the bias
-    assert_same_bits(through_a_layer(x, AVX512, 1, **normal), wanted)
-    assert_same_bits(through_a_layer(x, AVX512, 40, **normal), wanted)
+    assert_same_bits(through_a_layer(x, tile, 1, **normal), wanted)
+    assert_same_bits(through_a_layer(x, tile, 40, **normal), wanted)
 
 
 def test_buffers_of_wrong_size_never_reach_the_kernel() -> None:

@@ -13,13 +13,14 @@ from PIL import Image
 
 from darknet_py.errors import DataError
 from darknet_py.evaluate.classifier import center_crop
-from darknet_py.evaluate.files import c_float, coco_id, coco_text, image_id
+from darknet_py.evaluate.files import coco_id, coco_text, image_id
 from darknet_py.evaluate.found import Setting, average_mirrored, unit_of
 from darknet_py.evaluate.run import Task, read_list
 from darknet_py.evaluate.truth import NOTHING, read_truth, read_truths
 from darknet_py.layers import Yolo
 from darknet_py.loading import load
 from darknet_py.network import read_network
+from darknet_py.output.text import c_float
 
 from .evaluation import make_root
 from .nets import net, write_cfg
@@ -50,6 +51,8 @@ def test_numbers_that_are_none_are_written_as_c_writes_them() -> None:
         "-nan",
         "2.00",
     )
+    padded = [c_float(float(word), 0, 6) for word in ("nan", "-nan", "inf", "12.5")]
+    assert padded == ["   nan", "  -nan", "   inf", "    12"]
 
 
 def test_results_without_detections() -> None:

@@ -92,6 +92,7 @@ def test_archive(network: list[str], tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("engine", ["dask", "ray"])
 def test_archive_on_a_cluster(
     network: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str

@@ -76,11 +76,11 @@ def test_a_server_that_sends_next_to_nothing_is_given_up(
 def test_a_server_that_does_not_hang_up_is_not_waited_for(
     web: Web, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request, "TIMEOUT", 6)
+    monkeypatch.setattr(request, "TIMEOUT", 60)
     web.pages["a"] = Page(BODY, hold=threading.Event(), hold_after=len(BODY))
     start = time.monotonic()
     assert fetch_file(remote(web.url("a"))).read_bytes() == BODY
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 50
     assert len(web.requests) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_server_that_never_answers_is_given_up(folder: Path, monkeypatch: pyte
     start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ModelError, match="timed out"):
         fetch_file(remote(f"http://127.0.0.1:{silent.getsockname()[1]}/a"))
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
     assert files(folder) == []
 
 

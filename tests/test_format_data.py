@@ -35,6 +35,12 @@ def test_a_line_that_is_no_option_is_told_and_does_not_count(tmp_path: Path) -> 
     ]
 
 
+def test_a_word_alone_hides_an_option(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.data", b"classes=3\nnames\nnames = coco.names\n")
+    with pytest.raises(DataError, match=r":3: names stands in line 2 without a value"):
+        read_data(path, report=lambda _: None)
+
+
 def test_names_keep_inner_blanks_and_empty_lines_between(tmp_path: Path) -> None:
     path = write(tmp_path / "a.names", "traffic light\r\n\r\nhair drier\r\n\r\n  \r\n\n")
     assert read_names(path) == ["traffic light", "", "hair drier"]

@@ -175,10 +175,10 @@ ABSURD: dict[str, bytes] = {
 def test_absurd_sizes_are_refused_at_once_and_without_memory(kind: str) -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ImageError, match=r"is too short for its \d+ x \d+ pixels|ends too early"):
         load_image(ABSURD[kind])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 

@@ -76,10 +76,10 @@ def header(width: int, height: int, marker: int = 0xC0, count: int = 3, sampling
 )
 @pytest.mark.parametrize("marker", [0xC0, 0xC2])
 def test_absurd_sizes_are_refused_at_once(width: int, height: int, count: int, marker: int) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ImageError, match=f"{width} x {height} pixels"):
         decode_jpeg(header(width, height, marker, count) + bytes(100) + b"\xff\xd9")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_scans_without_end_are_refused() -> None:
@@ -126,9 +126,9 @@ def test_padding_of_any_length_costs_no_time() -> None:
     data = SMALL.read_bytes()
     expected = decode_jpeg(data)
     padded = data[:2] + segment(0xFE, b"") + b"\xff" * 3_000_000 + data[3:]
-    start = time.perf_counter()
+    start = time.process_time()
     assert np.array_equal(decode_jpeg(padded), expected)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.slow

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +9,12 @@ import numpy as np
 import pytest
 
 from darknet_py.kernels.int8.bottleneck import bottleneck_int8
-from darknet_py.kernels.vector import dots, words
-from darknet_py.kernels.vector.tile import HALVES, SIGNED, UNSIGNED, Tile
+from darknet_py.kernels.vector.tile import Tile
 from darknet_py.numeric.quantization import Scale
 from darknet_py.plan import bottleneck
 from darknet_py.plan.build import Plan
 from tests import test_int8
 from tests.nets import net
-from tests.plain_dots import plain_dots
 from tests.test_int8 import Built, check, conv, depthwise, each_tile
 
 pytestmark = test_int8.pytestmark
@@ -94,33 +89,14 @@ def test_other_vectors_give_the_same_bits(built: Built, tile: Tile, monkeypatch:
     assert same(found, expected, ends(found))
 
 
-PLAIN = """
-import sys
-from tests.test_int8_bottleneck import check_plain
-check_plain(sys.argv[1], int(sys.argv[2]))
-"""
-
-
-def check_plain(folder: str, kind: int) -> None:
-    """Networks with plain products, and bytes made without a processor's instructions for it."""
-    dots.usable_dots = lambda: [plain_dots(kind)]
-    words.has_feature = lambda name: False
+def check_with_what_is_there(folder: Path) -> None:
+    """All networks, in a process whose products and bytes are made otherwise (`test_int8_processors.check_plain`)."""
     for name, text in NETS.items():
-        Path(folder, name).mkdir()
-        built = Built(Path(folder, name), text)
+        (folder / name).mkdir()
+        built = Built(folder / name, text)
         kept, found = built.plan(keep=built.numbers), built.plan(keep=ends(built.plan()))
         check(built, kept)
         assert chained(found) == CHAINS[name] and same(found, kept, ends(found))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [UNSIGNED, SIGNED, HALVES])
-def test_plain_products_give_the_same_bits(kind: int, tmp_path: Path, repository: Path) -> None:
-    """In a process with kernels of its own: their names do not tell how they multiply."""
-    environment = {**os.environ, "PYTHONPATH": str(repository), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
-    command = [sys.executable, "-c", PLAIN, str(tmp_path), str(kind)]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=repository)
-    assert result.returncode == 0, result.stderr[-2000:]
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3])

@@ -20,7 +20,7 @@ from darknet_py.errors import DarknetError
 from darknet_py.kernels.conv.winograd_code import F2
 from darknet_py.kernels.int8.winograd import winograd_int8
 from darknet_py.kernels.runtime.processor import ARCHITECTURE
-from darknet_py.kernels.vector import dots
+from darknet_py.kernels.vector import dots, words
 from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, HALVES, SIGNED, SSE, UNSIGNED
 from darknet_py.network import read_network
 from darknet_py.numeric.arithmetic import get_arithmetic
@@ -33,6 +33,7 @@ from darknet_py.plan.ops import int8
 from tests.nets import net
 from tests.plain_dots import plain_dots
 from tests.test_int8 import NETS, Built, check, conv
+from tests.test_int8_bottleneck import check_with_what_is_there
 
 X86 = ARCHITECTURE == "x86-64"
 
@@ -118,7 +119,7 @@ check_plain(sys.argv[1], int(sys.argv[2]))
 
 
 def check_plain(folder: str, kind: int) -> None:
-    """Networks with plain products in the place of a processor's."""
+    """Networks with plain products in the place of a processor's, and bytes made without its instructions for it."""
     row, made = plain_dots(kind), []
 
     def products(*values: Any) -> Any:
@@ -126,11 +127,13 @@ def check_plain(folder: str, kind: int) -> None:
         return row.products(*values)
 
     dots.usable_dots = lambda: [replace(row, products=products)]
+    words.has_feature = lambda name: False
     for name, text in {"deep": DEEP, **{name: NETS[name] for name in ("fastest", "grouped")}}.items():
         Path(folder, name).mkdir()
         built = Built(Path(folder, name), text)
         check(built, built.plan(keep=built.numbers))
     assert made
+    check_with_what_is_there(Path(folder))
 
 
 @pytest.mark.slow

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite.binding.newpassmanagers import ModulePassManager
 
 import darknet_py
-from darknet_py.kernels.runtime import jit, objects
+from darknet_py.kernels.runtime import jit, objects, turns
 from darknet_py.kernels.runtime.jit import Kernel, kernel
 from darknet_py.kernels.runtime.objects import SUFFIX, seal
 from darknet_py.kernels.runtime.processor import host
@@ -256,6 +257,45 @@ def test_what_only_numba_can_pass_goes_through_numba() -> None:
         kernel(whole_number)(object())
 
 
+@kernel
+def alone(out):
+    for i in range(out.size):
+        out[i] *= 3
+
+
+@kernel
+def calls_one(out):
+    alone(out)
+    out[0] += 1
+
+
+@kernel
+def calls_others(out):
+    calls_one(out)
+    alone(out)
+
+
+def test_what_a_kernel_calls_is_optimised_once_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from darknet_py.kernels.runtime.compiling import make_object
+
+    run, runs = ModulePassManager.run, []
+
+    def counted(passes: Any, module: Any, *others: Any) -> Any:
+        runs.append(len(list(module.functions)))
+        return run(passes, module, *others)
+
+    monkeypatch.setattr(ModulePassManager, "run", counted)
+    counts = []
+    for function in (alone, alone, calls_others):  # the first time Numba compiles what is its own
+        runs.clear()
+        assert make_object(function, "symbol", (np.ones(4),)) is not None
+        counts.append(len(runs))
+    out = np.ones(4)
+    calls_others(out)
+    assert out.tolist() == [12, 9, 9, 9]
+    assert counts[1] == counts[2] > 0, "not once for each function, with all that it calls"
+
+
 def test_kinds_tell_types_apart() -> None:
     x = np.zeros((2, 4), np.float32)
     frozen = x.copy()
@@ -293,9 +333,69 @@ def test_processes_that_start_at_once_share_a_folder(tmp_path: Path) -> None:
     def start() -> subprocess.Popen[str]:
         return subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stdout=subprocess.PIPE, text=True)
 
+    counts = []
     for process in [start() for _ in range(4)]:
-        assert process.communicate(timeout=300)[0].strip() in {"0", "1", "2", "3"} and process.returncode == 0
+        counts.append(int(process.communicate(timeout=300)[0]))
+        assert process.returncode == 0
+    assert sum(counts) == 3, "one process compiles a kernel, and the others wait for it"
     assert start().communicate(timeout=300)[0].strip() == "0"
+
+
+TURN = """
+import sys
+from pathlib import Path
+from darknet_py.kernels.runtime.turns import turn
+with turn([Path(sys.argv[1])], "a"):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_another_process_is_waited_for_while_it_lives_and_compiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels of other names are free. Who waits counts as compiling: that may take as long."""
+    heard: list[str] = []
+
+    class Listener:
+        def on_start(self) -> None:
+            heard.append("begin")
+
+        def on_end(self) -> None:
+            heard.append("end")
+
+    def let_go_on(seconds: float) -> None:
+        other.kill()
+        other.wait()
+
+    monkeypatch.setattr(turns, "listeners", [Listener()])
+    environment = {**os.environ, "PYTHONPATH": str(Path(darknet_py.__file__).parent.parent)}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", TURN, str(tmp_path)], env=environment, **pipes) as other:
+        assert other.stdout is not None and other.stdout.readline() == "mine\n"
+        with turns.turn([tmp_path], "b") as waited:
+            assert not waited and heard == []
+        monkeypatch.setattr(turns, "PATIENCE", 0.0)
+        with turns.turn([tmp_path], "a") as waited:
+            assert waited and heard == ["begin", "end"], "it is not waited for forever"
+        monkeypatch.setattr(turns, "PATIENCE", 60.0)
+        monkeypatch.setattr(turns.time, "sleep", let_go_on)
+        with turns.turn([tmp_path], "a") as waited:
+            assert waited and other.returncode is not None
+        with turns.turn([tmp_path], "a") as waited:
+            assert not waited, "what a process had it has no longer when it has ended"
+
+
+def test_nobody_waits_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int, byte: int) -> bool:
+        raise OSError(37, "No locks available")
+
+    (tmp_path / "file").touch()
+    with turns.turn([tmp_path / "file"], "a") as waited:
+        assert not waited, "there is no folder"
+    monkeypatch.setattr(turns, "take", refuse)
+    with turns.turn([tmp_path], "a") as waited:
+        assert not waited
 
 
 MODULES = """

@@ -6,10 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from darknet_py.detect.detections import Detections
-from darknet_py.output.alexeyab import json_text, label_file
+from darknet_py.output.alexeyab import json_text, label_file, label_text
 from darknet_py.output.writers import WRITERS
 
 from .darknet_folder import (
@@ -61,6 +62,16 @@ def test_alexeyab_sorts_boxes_from_left_to_right_and_classes_by_probability() ->
     objects = json.loads(json_text(found, 3, 'a "b".jpg'))
     assert (objects["frame_id"], objects["filename"]) == (3, 'a "b".jpg')
     assert [(row["class_id"], row["confidence"]) for row in objects["objects"]] == [(0, 0.3), (1, 0.6), (0, 0.5)]
+
+
+def test_a_nan_has_its_sign() -> None:
+    """As C's ``printf`` shows it; x86-64 makes negative ones (of infinity less infinity)."""
+    negative = float(np.copysign(np.float32(np.nan), -1))
+    found = found_of((0.5, negative, 0.5, np.inf, 0.5, 1, 0))
+    assert WRITERS["alexeyab"].lines(found, True) == [
+        "bee: 50%\t(left_x:   50   top_y: -nan   width:  100   height:  inf)"
+    ]
+    assert '"center_y":-nan' in json_text(found, 1) and label_text(found) == "1 0.5000 -nan 0.5000 inf\n"
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,15 @@ def test_a_network_can_be_used_again_after_ctrl_c(tmp_path: Path) -> None:
     assert output(script(tmp_path, program)).strip() == "200"
 
 
+BEGINNING = """
+import sys
+from darknet_py.__main__ import main
+print("begun", file=sys.stderr, flush=True)
+main()
+"""
+"""The program, and when Python itself has started: before that, which takes long on a busy machine, nobody is there."""
+
+
 @POSIX
 @pytest.mark.parametrize("delay", [0.3, pytest.param(1.0, marks=pytest.mark.slow), 2.5])
 @pytest.mark.parametrize("cache", ["cold", "warm"])
@@ -239,9 +248,10 @@ def test_ctrl_c_ends_a_command_within_a_second(cache: str, delay: float, tmp_pat
         photo = REPOSITORY / "tests" / "data" / "photos" / "chelsea.jpg"
         command = ["detect", *[str(photo)] * 4000, "--cfg", "net.cfg", "--weights", "net.weights"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "darknet_py", *command], env=environment, cwd=tmp_path, text=True,
+        [sys.executable, "-c", BEGINNING, *command], env=environment, cwd=tmp_path, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=allow_interrupts if os.name == "posix" else None,
     )  # fmt: skip
+    assert process.stderr is not None and process.stderr.readline() == "begun\n"
     time.sleep(delay)
     assert process.poll() is None
     start = time.monotonic()

@@ -39,11 +39,14 @@ def values(rng: np.random.Generator, *shape: int) -> Floats:
 def plain_maxpool(x: Floats, out_h: int, out_w: int, size: int, stride_x: int, stride_y: int, offset: int) -> Floats:
     c, h, w = x.shape
     out = np.full((c, out_h, out_w), LOWEST, np.float32)
-    for i, j in np.ndindex(out_h, out_w):
-        for n, m in np.ndindex(size, size):
-            y, k = i * stride_y + offset + n, j * stride_x + offset + m
-            if 0 <= y < h and 0 <= k < w:
-                out[:, i, j] = np.where(x[:, y, k] > out[:, i, j], x[:, y, k], out[:, i, j])
+    before = max(0, -offset)
+    below, right = (max(0, (count - 1) * stride + offset + size - side)
+                    for count, stride, side in ((out_h, stride_y, h), (out_w, stride_x, w)))  # fmt: skip
+    around = np.pad(x, ((0, 0), (before, below), (before, right)), constant_values=np.nan)  # nothing is less than NaN
+    for n, m in np.ndindex(size, size):
+        y, k = offset + before + n, offset + before + m
+        part = around[:, y : y + (out_h - 1) * stride_y + 1 : stride_y, k : k + (out_w - 1) * stride_x + 1 : stride_x]
+        out = np.where(part > out, part, out)
     return out
 
 

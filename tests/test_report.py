@@ -130,6 +130,7 @@ def browser(folder: Path, width: int, height: int) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_shows_it(tmp_path: Path, picture: Path) -> None:
     write_report(tmp_path / "r.html", results(), {"machine": "test"}, {NAME: picture, "plain.png": picture})
@@ -152,6 +153,7 @@ document.title = `${innerWidth} pixels, ${wide.length} too wide`;
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_it_fits_a_small_screen(tmp_path: Path, picture: Path) -> None:
     long = "a_name_without_any_place_to_break_it_" * 4 + ".png"

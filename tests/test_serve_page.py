@@ -13,6 +13,7 @@ from .systems import POSIX
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
     pytest.mark.skipif(not POSIX, reason="the browser is driven through pipes"),
 ]

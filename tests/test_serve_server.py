@@ -327,6 +327,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="it reads /proc")
 def test_the_load_script(tmp_path: Path) -> None:
     script = [sys.executable, str(REPOSITORY / "benchmarks" / "serve_load.py")]

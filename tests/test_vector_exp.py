@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from darknet_py.kernels.layers.activations import LOGISTIC, activate_channels
-from darknet_py.kernels.layers.softmax import softmax
+from darknet_py.kernels.layers.softmax import MANY, WIDE, softmax
 from darknet_py.kernels.runtime.atomic import new_queue
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.runtime.libm import exp
@@ -109,25 +109,48 @@ def test_every_eleventh_float(tile: Tile) -> None:
         assert_same_bits(found, wanted, x)
 
 
+def run_softmax(
+    x: Floats, groups: tuple[NDArray[np.int64], NDArray[np.int64]], temperature: float, tile: Tile
+) -> Floats:
+    """Softmax of values of (parts, channels, cells)."""
+    parts, channels, cells = x.shape
+    out, scratch = np.full(x.size, 7, np.float32), np.zeros(64, np.float32)
+    arguments = {
+        "out": out, "x": x.reshape(-1).copy(), "offsets": groups[0], "sizes": groups[1], "parts": parts,
+        "part_stride": channels * cells, "first": 0, "cells": cells, "temperature": np.float32(temperature),
+        "scratch": scratch, "tile": tile,
+    }  # fmt: skip
+    softmax(new_queue(softmax.work.tasks(arguments)), *arguments.values())
+    return out.reshape(x.shape)
+
+
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_softmax_of_whole_blocks_and_rests(tile: Tile, temperature: float) -> None:
+@pytest.mark.parametrize("cells", [16 * 3, 16 * 3 + 2, 16 * 2 + 15, WIDE + 5])
+def test_softmax_of_whole_vectors_and_rests(tile: Tile, temperature: float, cells: int) -> None:
     """Values of some cells go through vectors, those of the others one by one: they must not differ."""
     rng = np.random.default_rng(2)
-    channels, cells = 21, 16 * 3
-    x = rng.normal(0, 4, (2, channels, cells)).astype(np.float32)
-    x[0, 3, 5], x[1, 7, 20], x[1, 8, 20] = np.nan, 200, -200
+    x = rng.normal(0, 4, (2, 21, cells)).astype(np.float32)
+    x[0, 3, 5], x[1, 7, 20], x[1, 8, 20], x[1, :, cells - 3] = np.nan, 200, -200, -0.0
+    x[0, 7, cells - 1], x[0, 8, cells - 2] = -np.inf, np.nan
     groups = np.array([0, 5, 6], np.int64), np.array([5, 1, 15], np.int64)
+    together = run_softmax(x, groups, temperature, tile)
+    one_by_one = [run_softmax(x[:, :, i : i + 1], groups, temperature, tile) for i in range(cells)]
+    assert_same_bits(together, np.concatenate(one_by_one, axis=2), x)
+    if tile is AVX512:
+        near = run_softmax(x, groups, temperature, tile.contracted)
+        np.testing.assert_allclose(near, together, rtol=2e-6, atol=1e-30)
 
-    def run(values: Floats) -> Floats:
-        n = values.shape[2]
-        out, scratch = np.zeros(values.size, np.float32), np.zeros(64, np.float32)
-        softmax(
-            new_queue(2 * -(-n // 16)), out, values.reshape(-1).copy(), *groups, 2, channels * n, 0, n,
-            np.float32(temperature), scratch, tile,
-        )  # fmt: skip
-        return out.reshape(values.shape)
 
-    together = run(x)
-    one_by_one = np.concatenate([run(x[:, :, i : i + 1]) for i in range(cells)], axis=2)
-    assert_same_bits(together, one_by_one, x)
+def test_softmax_of_more_groups_than_a_task_has() -> None:
+    """All are done, each once, and channels of no group are left alone."""
+    rng = np.random.default_rng(3)
+    sizes = rng.integers(1, 6, 2 * MANY + 7)
+    offsets = np.cumsum(sizes + np.arange(sizes.size) % 2) - sizes  # every second group has a gap before it
+    x = rng.normal(0, 4, (3, int(offsets[-1] + sizes[-1]) + 1, 19)).astype(np.float32)
+    found = run_softmax(x, (offsets, sizes), 1, AVX512)
+    wanted = np.full_like(x, 7)
+    for offset, size in zip(offsets, sizes, strict=True):
+        e = np.exp(x[:, offset : offset + size].astype(np.float64))
+        wanted[:, offset : offset + size] = e / e.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)

@@ -247,7 +247,7 @@ def test_stopped_in_the_middle(files: Path, tmp_path: Path, number: int, times: 
         for _ in range(times):
             process.send_signal(number)
         _, errors = process.communicate(timeout=20)
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 3 + os.getloadavg()[0]  # a busy machine gives it less
     assert process.returncode == code, errors
     assert "Traceback" not in errors and " frames in " in errors
     assert ("Interrupted." in errors) == (number == signal.SIGINT)
@@ -288,6 +288,7 @@ def test_watching_a_running_demo(files: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_a_browser_shows_it(files: Path, tmp_path: Path) -> None:
     assert BROWSER is not None

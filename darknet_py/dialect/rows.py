@@ -92,6 +92,11 @@ class Dialect:
         found = self.options.get(kind, SectionOptions()).find(key)
         return self.everywhere.find(key) if found is None and kind != "net" else found
 
+    def result(self, kind: str) -> tuple[Option, ...]:
+        """The options that change the result in sections of a kind."""
+        own = self.options.get(kind, SectionOptions()).result
+        return own if kind == "net" else own + self.everywhere.result
+
     def without_result(self, kind: str) -> frozenset[str]:
         """The options of a kind of section that are read, but change no result."""
         own = self.options.get(kind, SectionOptions()).other

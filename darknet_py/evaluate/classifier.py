@@ -12,8 +12,8 @@ from ..errors import DarknetError, ImageError
 from ..image.ahead import Crew
 from ..image.letterbox import crop_pixels, resize_pixels
 from ..image.load import load_image
+from ..output.text import c_float
 from ..output.writers import writers_of
-from .files import c_float
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

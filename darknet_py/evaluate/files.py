@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..output.text import c_float
 from ..validate.references import COCO_IDS
 
 if TYPE_CHECKING:
@@ -80,10 +81,3 @@ def imagenet_lines(results: Sequence[Found]) -> Iterator[str]:
                 f"{number} {class_id + 1} {c_float(score)} {c_float(left)} {c_float(top)} {c_float(right)} "
                 f"{c_float(bottom)}\n"
             )
-
-
-def c_float(value: float, digits: int = 6) -> str:
-    """C's ``%f``, which prints the sign of NaN, too."""
-    if value != value:
-        return "-nan" if np.signbit(value) else "nan"
-    return f"{value:.{digits}f}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .files import c_float
+from ..output.text import c_float
 from .truth import Truth, iou
 
 if TYPE_CHECKING:

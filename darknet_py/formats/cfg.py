@@ -54,7 +54,8 @@ class Section:
     """A section: its canonical ``kind``, its ``name`` as written, and its options.
 
     Of two equal keys the first counts. Numbers are read as C's ``atoi`` and ``atof`` do (what follows the number is
-    ignored), but a value without any number is an error. ``dialect``: whose options count.
+    ignored), but a value without any number is an error. ``dialect``: whose options count. ``bare``: words without
+    ``=`` and their lines.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Section:
     path: str
     options: list[Option] = field(default_factory=list)
     dialect: Dialect = PJREDDIE
+    bare: dict[str, int] = field(default_factory=dict)
     warned: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def error(self, message: str, key: str | None = None) -> CfgError:
@@ -170,15 +172,20 @@ class Section:
 
 @dataclass
 class Cfg:
-    """A whole file: ``[net]``, the layers' sections, notes on lines that Darknet reports and ignores, the dialect."""
+    """A whole file: ``[net]``, the layers' sections, lines that do not count (number and text), the dialect."""
 
     path: str
     net: Section
     layers: list[Section]
-    notes: list[str]
+    stray: list[tuple[int, str]]
     dialect: Dialect = PJREDDIE
     reason: str = ""
     """What decided for the dialect."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What Darknet prints of lines that do not count."""
+        return [f"Config file error line {line}, could parse: {text.translate(_REMOVED)}" for line, text in self.stray]
 
 
 def to_float32(value: float) -> float:
@@ -236,7 +243,7 @@ def read_cfg(path: str | Path, dialect: str = AUTO) -> Cfg:
 def parse_cfg(text: str, path: str = "<cfg>", dialect: str = AUTO) -> Cfg:
     """Parse the text of a cfg; ``path`` is what errors name."""
     sections: list[Section] = []
-    notes: list[str] = []
+    stray: list[tuple[int, str]] = []
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.translate(_REMOVED)
         if not line or line[0] in "#;":
@@ -246,7 +253,7 @@ def parse_cfg(text: str, path: str = "<cfg>", dialect: str = AUTO) -> Cfg:
         elif not sections:
             raise CfgError(f"'{line}' stands before the first section; a cfg starts with [net]", path, number)
         else:
-            _add_option(sections[-1], raw, number, notes)
+            _add_option(sections[-1], raw, number, stray)
     if not sections:
         raise CfgError("has no sections; a cfg starts with [net]", path)
     if sections[0].kind != "net":
@@ -256,7 +263,7 @@ def parse_cfg(text: str, path: str = "<cfg>", dialect: str = AUTO) -> Cfg:
         if section.name not in choice.dialect.sections:
             raise section.error(f"[{section.name}] is no section of {choice.dialect.name} ({choice.reason})")
         section.kind, section.dialect = choice.dialect.sections[section.name], choice.dialect
-    return Cfg(path, sections[0], sections[1:], notes, choice.dialect, choice.reason)
+    return Cfg(path, sections[0], sections[1:], stray, choice.dialect, choice.reason)
 
 
 def _section(line: str, number: int, path: str) -> Section:
@@ -267,11 +274,18 @@ def _section(line: str, number: int, path: str) -> Section:
     raise CfgError(f"unknown section {line}", path, number)
 
 
-def _add_option(section: Section, raw: str, number: int, notes: list[str]) -> None:
+def _add_option(section: Section, raw: str, number: int, stray: list[tuple[int, str]]) -> None:
     key, equals, rest = (part.translate(_REMOVED) for part in raw.partition("="))
     if not (equals and rest):
-        notes.append(f"Config file error line {number}, could parse: {raw.translate(_REMOVED)}")
+        stray.append((number, raw.strip()))
+        if not equals:
+            section.bare.setdefault(key, number)
         return
+    if key in section.bare:
+        raise CfgError(
+            f"{key} stands in line {section.bare[key]} without a value: for Darknet that is the first of two, so that "
+            "it takes the default and not this line; take one of them out", section.path, number,
+        )  # fmt: skip
     pattern = _SPACED_COMMENT if key in _FILES else _COMMENT
     written = raw.partition("=")[2]
     comment = pattern.search(written)

@@ -80,9 +80,10 @@ def read_data(path: str | Path, report: Report = print_note) -> dict[str, str]:
         report: takes a line about each line that does not count.
 
     Raises:
-        DataError: the file cannot be read as text.
+        DataError: the file cannot be read as text, or a key stands there without a value first, then with one.
     """
     options: dict[str, str] = {}
+    bare: dict[str, int] = {}
     for number, raw in enumerate(read_lines(path), start=1):
         line = _BLANKS.sub("", raw)
         if not line or line[0] in "#;":
@@ -90,7 +91,13 @@ def read_data(path: str | Path, report: Report = print_note) -> dict[str, str]:
         key, equals, _ = line.partition("=")
         value = Value(raw.partition("=")[2])
         if not equals:
+            bare.setdefault(key, number)
             _note(f"{path}:{number}: '{raw.strip()[:60]}' is no option (key = value) and does not count", report)
+        elif value and key in bare:
+            raise DataError(
+                f"{key} stands in line {bare[key]} without a value: for Darknet that is the first of two, and this "
+                "line does not count; take one of them out", path, number,
+            )  # fmt: skip
         elif value:
             options.setdefault(key, value)
     return options

@@ -15,6 +15,7 @@ from ..dialect import ALEXEYAB, PJREDDIE
 from .base import INT32_MAX, Layer, Place, Shape, Stored
 from .foreign import refuse_foreign, warn_of_ignored
 from .head import GridHead, Head, MaskedHead, NmsOptions
+from .mistyped import warn_of_mistyped
 from .opencv import OpenCvLayer, RowOptions
 from .weighted import ACTIVATIONS, Weighted
 
@@ -174,5 +175,5 @@ __all__ = [
     "Layer", "Local", "LocalAvgPool", "Logistic", "Lstm", "MaskedHead", "MaxPool", "MultiShortcut", "NmsOptions",
     "Normalization", "OpenCvLayer", "Place", "Recurrent", "Region", "Reorg", "Reorg3d", "Rnn", "Route", "RowOptions",
     "Sam", "ScaleChannels", "Shape", "Shortcut", "Softmax", "Stored", "Upsample", "Weighted", "Yolo", "make_layer",
-    "refuse_foreign", "warn_of_ignored",
+    "refuse_foreign", "warn_of_ignored", "warn_of_mistyped",
 ]  # fmt: skip

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ..detect.tree import MAP_ENTRIES
 from ..errors import DataError
 from ..evaluate.average_precision import Evaluation, evaluate
-from ..evaluate.files import c_float
 from ..evaluate.found import Setting, unit_of
 from ..evaluate.recall import recall_lines
 from ..evaluate.run import Results, Task, read_list
@@ -22,6 +21,7 @@ from ..formats.labels import SkippedLines
 from ..formats.text import is_file
 from ..loading import LoadOptions, find_data_file
 from ..output.alexeyab import label_file, layer_lines
+from ..output.text import c_float
 from ..terminal import control, visible
 from ..zoo.folders import find_cfg
 from .open_network import data_names, open_network

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..formats.text import as_unicode
+from .text import c_float
 
 if TYPE_CHECKING:
     from ..detect.classify import Classification
@@ -98,8 +99,8 @@ def object_rows(found: Detections, places: bool = False) -> Iterator[tuple[int, 
                 x, y, w, h = found.box[row]
                 left, top = _round((x - w / f32(2)) * width), _round((y - h / f32(2)) * height)
                 line += (
-                    f"\t(left_x: {left:4.0f}   top_y: {top:4.0f}   "
-                    f"width: {_round(w * width):4.0f}   height: {_round(h * height):4.0f})"
+                    f"\t(left_x: {c_float(left, 0, 4)}   top_y: {c_float(top, 0, 4)}   "
+                    f"width: {c_float(_round(w * width), 0, 4)}   height: {c_float(_round(h * height), 0, 4)})"
                 )
             yield row, line
 
@@ -137,10 +138,10 @@ def json_text(found: Detections, number: int, path: str | None = None) -> str:
     objects = []
     for row in range(len(found)):
         if found.confidence[row] > JSON_THRESH and not is_hidden(found, row):
-            x, y, w, h = found.box[row]
+            x, y, w, h = map(c_float, found.box[row])
             objects.append(
                 f'  {{"class_id":{found.class_id[row]}, "name":{_quoted(found.names[row])}, "relative_coordinates":'
-                f'{{"center_x":{x:f}, "center_y":{y:f}, "width":{w:f}, "height":{h:f}}}, '
+                f'{{"center_x":{x}, "center_y":{y}, "width":{w}, "height":{h}}}, '
                 f'"confidence":{found.confidence[row]:f}}}'
             )
     shown = "" if path is None else f' \n "filename":{_quoted(path)},'
@@ -153,12 +154,12 @@ def class_lines(classes: Sequence[Classification], tree: Tree | None, names: Seq
     Source: ``predict_classifier``.
     """
     if tree is None:
-        return [f"{best.name}: {best.probability:f}" for best in classes]
+        return [f"{best.name}: {c_float(best.probability)}" for best in classes]
     lines = []
     for best in classes:
         parent = int(tree.parent[best.class_id])
         above = "Root" if parent < 0 else names[parent] if parent < len(names) else str(parent)
-        lines.append(f"{best.class_id}, {best.name}: {best.probability:f}, parent: {above} ")
+        lines.append(f"{best.class_id}, {best.name}: {c_float(best.probability)}, parent: {above} ")
     return lines
 
 
@@ -172,8 +173,7 @@ def label_text(found: Detections) -> str:
     lines = []
     for rows in rows_by_box(found):
         best = max(rows, key=lambda row: (found.confidence[row], -row))
-        x, y, w, h = found.box[best]
-        lines.append(f"{found.class_id[best]} {x:2.4f} {y:2.4f} {w:2.4f} {h:2.4f}\n")
+        lines.append(" ".join([str(found.class_id[best]), *(c_float(side, 4, 2) for side in found.box[best])]) + "\n")
     return "".join(lines)
 
 

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from ..detect.detections import Detections
 
 
+def c_float(value: float, digits: int = 6, width: int = 0) -> str:
+    """C's ``%f`` with so many decimals, at least ``width`` characters wide; it prints the sign of NaN, too."""
+    if value != value:
+        return f"{'-nan' if np.signbit(value) else 'nan':>{width}}"
+    return f"{value:{width}.{digits}f}"
+
+
 def darknet_lines(found: Detections) -> list[str]:
     """A line for each row, such as ``dog: 57%``, as C's ``printf("%s: %.0f%%\\n", name, prob*100)`` writes it.
 
@@ -32,7 +39,7 @@ def darknet_lines(found: Detections) -> list[str]:
 def class_lines(classes: Sequence[Classification]) -> list[str]:
     """A line for each class, such as ``42.55%: malamute``, as C's ``printf("%5.2f%%: %s")`` writes it."""
     hundred = np.float32(100)
-    return [f"{float(np.float32(best.probability) * hundred):5.2f}%: {best.name}" for best in classes]
+    return [f"{c_float(float(np.float32(best.probability) * hundred), 2, 5)}%: {best.name}" for best in classes]
 
 
 def predicted_line(filename: str, seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,10 +171,8 @@ def cut_winograd(
     most = SUMS // (positions * tile.filters * across)
     if not shared:
         most = min(most, OWN // (positions * depth * across))
-    ranges = -(-lines // max(1, most))
-    if alone:
-        ranges = min(lines, -(-ranges // threads) * threads)
-    rows = -(-lines // ranges)
+    own = _rows_alone(lines, max(1, most), threads) if alone else []
+    rows = max(own) if own else -(-lines // -(-lines // max(1, most)))
     pitch = (lines if shared else rows) * across + tile_room(across, tile)
     apart = (-(-depth * pitch // LINE) | 1) * LINE
     row = transform.step * (-(-(across + 1) // tile.lanes) * tile.lanes)
@@ -192,13 +191,27 @@ def cut_winograd(
         pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
         scratch=-(-end // 16) * 16,
     )  # fmt: skip
-    together = blocks if alone else 1 if shared else -(-blocks // -(-TASKS * threads // ranges))
-    tasks = [
-        (first, min(first + together, blocks), row0, min(row0 + rows, lines))
-        for first in range(0, blocks, together)
-        for row0 in range(0, lines, rows)
-    ]
+    ranges = [*pairwise(np.cumsum([0, *(own or _evenly(lines, -(-lines // rows)))]).tolist())]
+    together = 1 if shared else -(-blocks // -(-TASKS * threads // len(ranges)))
+    parts = [(first, min(first + together, blocks)) for first in range(0, blocks, together)]
+    tasks = [(*part, *range_) for part in parts for range_ in ranges]
+    if alone:  # rows that are left over for some threads only are shared out by blocks
+        rest = lines % threads
+        tasks = [(0, blocks, *range_) for range_ in ranges[: len(ranges) - rest]]
+        tasks += [(block, block + 1, *range_) for range_ in ranges[len(ranges) - rest :] for block in range(blocks)]
     return cut, np.array(tasks, np.int64)
+
+
+def _evenly(count: int, parts: int) -> list[int]:
+    """Sizes of so many parts, as even as can be, the larger ones first."""
+    return [count // parts + int(i < count % parts) for i in range(parts)]
+
+
+def _rows_alone(lines: int, most: int, threads: int) -> list[int]:
+    """How many rows the tasks have, the larger ones first, such that each thread has as many: and then single rows, of
+    which there are too few for all threads."""
+    each = lines // threads
+    return sorted(_evenly(each, -(-each // most)) * threads, reverse=True) + [1] * (lines % threads)
 
 
 def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, tile: Tile, context: LayerContext) -> Floats:

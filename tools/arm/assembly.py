@@ -71,10 +71,11 @@ def amiss(code: str, cpu: str) -> Iterator[str]:
     """What a kernel's code does that it should not."""
     if re.search(r"\bf(add|sub|mul|div)\s+(fast|contract|reassoc|arcp)|llvm\.fmuladd", code):
         yield "may be contracted or reordered"
-    fused = sorted(set(FUSED.findall(assembly_of(without_intended(code), cpu))))
+    assembly, unintended = assembly_of(code, cpu), without_intended(code)
+    fused = sorted(set(FUSED.findall(assembly if unintended == code else assembly_of(unintended, cpu))))
     if fused:
         yield f"unintended {', '.join(fused)}"
-    for loop in inner_loops(assembly_of(code, cpu)):
+    for loop in inner_loops(assembly):
         if spills(loop):
             yield f"an inner loop of {loop.count(chr(10))} instructions spills"
 

@@ -12,7 +12,6 @@ import numpy as np
 from ...detector import Detector
 from ...errors import DarknetError
 from ...locks import ForkLock
-from ...network import read_network
 from ...parameters import load_parameters
 from .arrays import to_array
 from .describe import Description
@@ -20,7 +19,7 @@ from .errors import NotFound, opencv_surface
 from .facts import Dims, is_flat, measure_parts, read_shape
 from .ids import make_ids
 from .names import Part, name_parts, output_names
-from .normalization import with_opencvs_normalization
+from .normalization import read_opencvs_network, with_opencvs_normalization
 from .region import read_options, region_rows
 from .results import AsyncArray
 from .stages import inner_output
@@ -60,7 +59,7 @@ class Net(Description):
         self.region_options: dict[int, RowOptions] = {}
         if cfg is None or weights is None:
             return
-        network = read_network(cfg)
+        network = read_opencvs_network(cfg)
         network.check_picture()
         self._parameters = load_parameters(network, weights)
         self.region_options = read_options(network)

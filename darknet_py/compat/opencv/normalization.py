@@ -1,9 +1,16 @@
-"""Batch normalisation as OpenCV computes it, by another engine's formula: with other variances."""
+"""A network as OpenCV computes it where Darknet computes something else.
+
+Batch normalisation by another engine's formula: with other variances. Convolutions of 1x1 pixels by another dialect's.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...formats.cfg import read_cfg
+from ...network import build_network
 from ...numeric.arithmetic import OPENCV, get_arithmetic
 from ...parameters import Parameters
 
@@ -11,6 +18,21 @@ if TYPE_CHECKING:
     from ...network import Network
 
 VARIANCE = "rolling_variance"
+
+
+def read_opencvs_network(path: Path) -> Network:
+    """The graph of a cfg, of either Darknet's, in which a 1x1 convolution skips pixels as its stride says.
+
+    In pjreddie's Darknet it reads on as its input lies in memory; OpenCV skips pixels whosever the network is.
+
+    Raises:
+        CfgError: with file and line.
+    """
+    cfg = read_cfg(path)
+    for section in cfg.layers:
+        if not section.dialect.strided_1x1:
+            section.dialect = replace(section.dialect, strided_1x1=True)
+    return build_network(cfg)
 
 
 def with_opencvs_normalization(network: Network, parameters: Parameters) -> Parameters:

@@ -23,6 +23,10 @@ LATER = 64
 """How many k before their use weights are asked for, with pixels in the lanes: a deep layer's first pixels meet them
 as they come from memory."""
 
+LINES = 4
+"""Of how many lines of each row of outputs the cache is told that they will be written: those of the vectors, which
+begin anywhere. Else a block waits for them at its end."""
+
 _FLOATS = ir.FloatType().as_pointer()
 _FINISH = [_FLOATS, ir.FloatType()]
 """LLVM's types of biases and slope."""
@@ -135,7 +139,7 @@ def pixels_sloped(
     as for `filters_sloped`; if ``present`` is 0 the sums stay where they are.
 
     Of the last vector of pixels only ``rest`` lanes are read and written. The cache is meanwhile asked for
-    ``pixels[offsets[k] + further]``.
+    ``pixels[offsets[k] + further]``, and for the lines of ``out``.
     """
     shape = tile.value
 
@@ -150,6 +154,9 @@ def pixels_sloped(
             place, line = builder.mul(k, INT(shape.rows)), builder.gep(pixels, [offset])
             fetch_line(builder, builder.gep(line, [further]))
             fetch_line(builder, builder.gep(weights, [builder.add(place, INT(LATER * shape.rows))]))
+            row, line_ = builder.urem(k, INT(shape.rows)), builder.urem(builder.udiv(k, INT(shape.rows)), INT(LINES))
+            written = builder.add(builder.mul(plane, row), builder.mul(line_, INT(lanes)))
+            fetch_line(builder, builder.gep(out, [written]), write=True)
             return line, [builder.gep(start, [place]) for start in [weights, *again][:vectors]]
 
         def finish(builder: Any, values: list[Any]) -> None:

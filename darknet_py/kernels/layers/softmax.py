@@ -9,21 +9,31 @@ from ..runtime.jit import kernel
 from ..runtime.libm import exp
 from ..runtime.work import plan_kernel
 from ..vector.exp import exp_of
-from ..vector.simd import add, div, larger, load, pointer, splat, store, sub
+from ..vector.exp_fast import exp_fast
+from ..vector.simd import add, div, larger, load, load_between, pointer, splat, store, store_first, sub, unless_nan
 from .pooling import LOWEST
 
 BLOCK = 16
-"""Cells that one task works on side by side, so that memory is read line by line."""
+"""Cells that are computed side by side where the arithmetic is not vectors', so that memory is read line by line."""
+
+WIDE = 512
+"""Most cells of a task: what it reads of a large group three times stays in the second cache."""
+
+MANY = 32
+"""Groups of a task. (Cells alone would make too few tasks of a small map, and tear long rows of memory apart.)"""
+
+FEW = 3
+"""Fewer cells than these are quicker one by one than in a vector."""
 
 
 def count_tasks(parts, cells):
-    """Tasks of a softmax: blocks of cells of each part."""
+    """Tasks of a softmax of blocks of cells of each part."""
     return parts * -(-cells // BLOCK)
 
 
 @kernel
 def task_cells(task, part_stride, first, cells):
-    """Where the cells of a task start in ``out`` and ``x``, and how many they are.
+    """Where the cells of such a task start in ``out`` and ``x``, and how many they are.
 
     Args:
         task: int: its number
@@ -34,7 +44,10 @@ def task_cells(task, part_stride, first, cells):
     return (task // blocks) * part_stride + first + cell, min(BLOCK, cells - cell)
 
 
-@plan_kernel(tasks=count_tasks, temporary={"scratch": lambda workers: workers * 2 * BLOCK})
+@plan_kernel(
+    tasks=lambda parts, cells, offsets: parts * -(-cells // WIDE) * -(-offsets.size // MANY),
+    temporary={"scratch": lambda workers: workers * 2 * BLOCK},
+)
 def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, temperature, scratch, tile):
     """Softmax over each group of channels, cell by cell.
 
@@ -50,51 +63,92 @@ def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, tem
         first: int: values of a part before its first channel
         cells: int: values of a channel
         temperature: float32
-        scratch: temporary float32[workers, 2, BLOCK]: the largest values and the sums
+        scratch: temporary float32[workers, 2, BLOCK]: the largest values and the sums; a vector
         tile: Tile: its lanes divide BLOCK
+
+    Requires:
+        (offsets[1:] >= offsets[:-1] + sizes[:-1]).all()
     """
     worker = join(queue, scratch.size // (2 * BLOCK))
     if worker < 0:
         return
-    largest = 2 * BLOCK * worker
+    room = 2 * BLOCK * worker
+    blocks, shares = (cells + WIDE - 1) // WIDE, (offsets.size + MANY - 1) // MANY
     while True:
         task = next_task(queue)
         if task < 0:
             return
-        base, width = task_cells(task, part_stride, first, cells)
-        for g in range(offsets.size):
+        place, share = task // shares, task % shares
+        cell = place % blocks * WIDE
+        base, width = place // blocks * part_stride + first + cell, min(WIDE, cells - cell)
+        for g in range(share * MANY, min((share + 1) * MANY, offsets.size)):
             start = base + offsets[g] * cells
             stop = start + sizes[g] * cells
-            if width == BLOCK:
-                _whole_group(out, x, start, stop, cells, temperature, tile)
-            else:
-                _group(out, x, start, stop, cells, width, temperature, scratch, largest)
+            for i in range(0, width, tile.lanes):
+                count = min(tile.lanes, width - i)
+                if count < FEW:
+                    _group(out, x, start + i, stop + i, cells, count, temperature, scratch, room)
+                else:
+                    _vector(
+                        tile, pointer(out, i), pointer(x, i), start, stop, cells, count, temperature,
+                        pointer(scratch, room),
+                    )  # fmt: skip
 
 
 @kernel
-def _whole_group(out, x, start, stop, cells, temperature, tile):
-    """A group of BLOCK cells, vector by vector: the same operations in the same order for each cell.
+def _vector(tile, out, x, start, stop, cells, count, temperature, room):
+    """A group of as many cells as there are lanes, or fewer: the same operations in the same order for each cell.
+
+    Where bits do not count (`Tile.contract`) ``exp`` has the errors of `exp_fast`.
 
     Args:
-        out: written float32[...]
-        x: float32[...]
+        tile: Tile
+        out: written float32*: at the first of the cells
+        x: float32*: likewise
         start, stop: int: place of the first channel, and behind the last
         cells: int: values of a channel
+        count: int: how many of the cells
         temperature: float32
-        tile: Tile
+        room: written float32*: for a vector
     """
-    degrees = splat(tile, temperature)
-    for i in range(0, BLOCK, tile.lanes):
-        largest = splat(tile, LOWEST)
-        for row in range(start, stop, cells):
-            largest = larger(load(tile, pointer(x, row), i), largest)
-        largest = div(largest, degrees)
-        total = splat(tile, np.float32(0))
-        for row in range(start, stop, cells):
-            exp_of(tile, pointer(out, row), i, sub(div(load(tile, pointer(x, row), i), degrees), largest))
-            total = add(total, load(tile, pointer(out, row), i))
-        for row in range(start, stop, cells):
-            store(pointer(out, row), i, div(load(tile, pointer(out, row), i), total))
+    degrees, whole, divides = splat(tile, temperature), count == tile.lanes, temperature != 1
+    largest = splat(tile, LOWEST)
+    for row in range(start, stop, cells):
+        largest = larger(_cells(tile, x, row, count), largest)
+    largest = div(largest, degrees)
+    total = splat(tile, np.float32(0))
+    for row in range(start, stop, cells):
+        values = _cells(tile, x, row, count)
+        if divides:
+            values = div(values, degrees)
+        values = sub(values, largest)
+        if tile.contract:
+            values = unless_nan(values, exp_fast(tile, values))
+        else:
+            exp_of(tile, room, 0, values)
+            values = load(tile, room, 0)
+        total = add(total, values)
+        if whole:
+            store(out, row, values)
+        else:
+            store_first(out, row, values, count)
+    for row in range(start, stop, cells):
+        if whole:
+            store(out, row, div(load(tile, out, row), total))
+        else:
+            store_first(out, row, div(load_between(tile, out, row, 0, count), total), count)
+
+
+@kernel(forceinline=True)
+def _cells(tile, x, row, count):
+    """``x[row : row + count]``, and +0 in what lanes are left; returns a vector.
+
+    Args:
+        tile: Tile
+        x: float32*
+        row, count: int
+    """
+    return load(tile, x, row) if count == tile.lanes else load_between(tile, x, row, 0, count)
 
 
 @kernel

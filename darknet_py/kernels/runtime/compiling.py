@@ -10,6 +10,7 @@ import contextlib
 import functools
 import gc
 from collections.abc import Iterator
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -47,6 +48,9 @@ class _Events(event.Listener):
 event.register("numba:compile", _Events())
 
 
+_CONSTANTS = types.IntegerLiteral, types.BooleanLiteral
+
+
 def make_dispatcher(kernel: Kernel) -> Any:
     """Numba's object for a kernel, to be called from Python."""
     register()
@@ -58,7 +62,19 @@ def make_callee(kernel: Kernel) -> Any:
     dispatcher = make_dispatcher(kernel)
     dispatcher._compiler._compile_core = functools.partial(_compile_core, dispatcher)
     dispatcher.add_overload = functools.partial(_note, dispatcher)
+    if kernel.forceinline:
+        dispatcher._compiler.fold_argument_types = functools.partial(_without_constants, dispatcher)
     return dispatcher
+
+
+def _without_constants(dispatcher: Any, arguments: Any, named: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A function's signature, and Numba's types of arguments as they are compiled for.
+
+    Numba would compile the function for each constant that it is called with. LLVM puts it into its callers, constants
+    and all.
+    """
+    signature, kinds = type(dispatcher._compiler).fold_argument_types(dispatcher._compiler, arguments, named)
+    return signature, tuple(types.unliteral(kind) if isinstance(kind, _CONSTANTS) else kind for kind in kinds)
 
 
 def _without_code(flags: Any) -> Any:
@@ -73,13 +89,64 @@ def _note(dispatcher: Any, compiled: Any) -> None:
     dispatcher.overloads[tuple(compiled.signature.args)] = compiled
 
 
-class _Library(JITCodeLibrary):
-    """A function's code, which Numba does not go on with."""
+_NEEDLESS = {
+    "WithLifting", "InlineClosureLikes", "RewriteSemanticConstants", "RewriteDynamicRaises",
+    "MakeFunctionToJitFunction", "InlineInlinables", "FindLiterallyCalls", "LiteralUnroll",
+    "LiteralPropagationSubPipelinePass", "InlineOverloads", "NopythonRewrites", "AnnotateTypes",
+    "DumpParforDiagnostics",
+}  # fmt: skip
+"""Passes of Numba's, each over all of a function, for what kernels do not have: closures, arrays added to arrays."""
 
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._verify_declare_only_symbols()
+
+class _Pipeline(compiler.Compiler):
+    """Numba's compiler without them."""
+
+    def define_pipelines(self) -> list[Any]:
+        pipelines: list[Any] = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [item for item in pipeline.passes if item[0].__name__ not in _NEEDLESS]
+        return pipelines
+
+
+class _Library(JITCodeLibrary):
+    """The code of one function, which is optimised with all of a kernel's.
+
+    Numba would link and optimise each function with all that it calls, again and again up to the kernel: most of the
+    time that compiling took.
+    """
+
+    def finalize(self) -> None:
         self._finalized = True
+
+    def whole(self) -> Any:
+        """LLVM's module of the function and all that it calls, optimised."""
+        module = self._final_module
+        for library in self._called():
+            if isinstance(library, _Library):
+                for function in library._final_module.functions:
+                    if not function.is_declaration and function.linkage == binding.Linkage.external:
+                        function.linkage = "linkonce_odr"
+                module.link_in(library._final_module, preserve=True)
+            else:
+                module.link_in(library._get_module_for_linking(), preserve=True)
+        self._optimize_final_module()
+        module.verify()
+        self._verify_declare_only_symbols()
+        return module
+
+    def _called(self) -> list[Any]:
+        """Libraries of what it calls, and so on: each behind all that call it, else the linker would leave it out."""
+        called: dict[Any, None] = {}
+
+        def visit(library: Any) -> None:
+            for other in library._linking_libraries:
+                if other not in called:
+                    if isinstance(other, _Library):
+                        visit(other)
+                    called[other] = None
+
+        visit(self)
+        return list(reversed(called))
 
 
 def make_object(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> Made | None:
@@ -123,13 +190,12 @@ def make_module(kernel: Kernel, symbol: str, arguments: tuple[Any, ...]) -> tupl
     with global_compiler_lock:
         with dispatcher._compiling_counter:  # so that it may call itself
             compiled = _compile_core(dispatcher, signature)
-        compiled.library._ensure_finalized()
         returned = types.unliteral(compiled.signature.return_type)
         result = _packed_result(returned)
         if result is None:
             return None
         function_type = dispatcher.targetctx.call_conv.get_function_type(compiled.signature.return_type, signature)
-        module = compiled.library._final_module
+        module = compiled.library.whole()
         entry = ir.Module(symbol)
         entry.triple, entry.data_layout = module.triple, module.data_layout
         _write_entry(entry, symbol, compiled.fndesc.llvm_func_name, function_type, returned)
@@ -160,8 +226,13 @@ def _compile_core(dispatcher: Any, signature: tuple[Any, ...], return_type: Any 
         own.targetdescr.typing_context, own.targetdescr.target_context, dispatcher.py_func, args=signature,
         return_type=return_type, flags=_without_code(flags), locals=own.locals,
         library=_Library(own.targetdescr.target_context.codegen(), dispatcher.__name__),
-        pipeline_class=own.pipeline_class,
+        pipeline_class=own.pipeline_class if _has_inner_function(dispatcher.py_func) else _Pipeline,
     )  # fmt: skip
+
+
+def _has_inner_function(function: Any) -> bool:
+    """Whether another function, a comprehension or the like is defined in it."""
+    return any(isinstance(constant, CodeType) for constant in function.__code__.co_consts)
 
 
 def _packed(part: Any) -> str:

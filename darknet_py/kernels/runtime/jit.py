@@ -20,6 +20,7 @@ from typing import Any
 
 from . import objects
 from .later import callees
+from .turns import turn
 from .values import kind_of, parts_of
 
 SOURCES = objects.SOURCES
@@ -106,8 +107,15 @@ class Kernel:
         name = objects.name_of(self.py_func, self.forceinline, kinds)
         if name is None:
             return None
-        found = objects.load(name)
-        if found is None:
+        found = objects.load(name) or self._make(name, arguments)
+        return None if found is None else Native(self.__name__, *found)
+
+    def _make(self, name: objects.Name, arguments: tuple[Any, ...]) -> tuple[int, str, str] | None:
+        """Compile it and keep it, unless another process does so just now: then what that one made."""
+        with turn(name.folders, name.symbol) as waited:
+            found = objects.load(name) if waited else None
+            if found is not None:
+                return found
             from .compiling import make_object
 
             made = make_object(self, name.symbol, arguments)
@@ -115,8 +123,7 @@ class Kernel:
                 return None
             self.compiled += 1
             objects.save(name, made)
-            found = objects.link(name, made)
-        return None if found is None else Native(self.__name__, *found)
+        return objects.link(name, made)
 
 
 callees.append(Kernel)

@@ -4,7 +4,7 @@ A file is believed only if it is what was written: a hash stands before its cont
 something else or was damaged (a power cut, a full disk, a flipped bit) counts as not there. It says what all the code
 depends on: the kernel and the types of its arguments, all files with kernels, the processor, the
 versions of Numba and LLVM's binding, and Numba's variables of the environment. Several processes may write at a time:
-a file appears whole.
+a file appears whole. (They rarely do, see `turns`.)
 """
 
 from __future__ import annotations

@@ -74,9 +74,9 @@ def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     return builder.bitcast(builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes))
 
 
-def fetch_line(builder: Any, address: Any) -> None:
-    """Ask the second cache for the line at an address."""
-    called(builder, "llvm.prefetch.p0", ir.VoidType(), [address, INT32(0), INT32(2), INT32(1)])  # read, second, data
+def fetch_line(builder: Any, address: Any, write: bool = False) -> None:
+    """Ask the second cache for the line at an address, to be read or to be written."""
+    called(builder, "llvm.prefetch.p0", ir.VoidType(), [address, INT32(int(write)), INT32(2), INT32(1)])  # second, data
 
 
 def broadcast(builder: Any, value: Any, lanes: int) -> Any:

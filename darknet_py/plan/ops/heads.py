@@ -124,7 +124,7 @@ def _softmax(
     temperature: float = 1.0,
 ) -> Step:  # fmt: skip
     kernel = context.profile.softmax
-    tile = {"tile": context.tile} if "tile" in kernel.work.names else {}
+    tile = {"tile": context.profile.tile(context.tile)} if "tile" in kernel.work.names else {}
     offsets, sizes = groups
     return context.step(
         kernel, out=context.out, x=context.x, offsets=offsets, sizes=sizes, parts=parts, part_stride=part_stride,
