@@ -72,7 +72,7 @@ def run_wide(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
     done = 0
     while done * tile.lanes < piece.width:
         if quick and done < vectors:
-            done = _pooled(
+            done = pool_products(
                 tile, done, vectors, weights, upper, below, operands.offsets, length, singles, finish.pitch, out, plane
             )
         j = done * tile.lanes
@@ -90,7 +90,7 @@ def run_wide(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
 
 
 @intrinsic
-def _pooled(
+def pool_products(
     typingctx: Any, tile: Any, start: Any, end: Any, weights: Any, pixels: Any, below: Any, offsets: Any, depth: Any,
     singles: Any, pitch: Any, out: Any, plane: Any,
 ) -> Any:  # fmt: skip
