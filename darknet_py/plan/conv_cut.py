@@ -109,6 +109,9 @@ def cut_work(
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
+    wide = way.number == PIXELS and pooled[0] > 0 and channels >= shape.c and not tile.words
+    if wide:
+        pieces, together = np.append(pieces[:-1:together], pieces[-1]), 1
     finest = (TASKS if copied else TASKS_AS_IT_LIES) * threads
     blocks = -(-shape.n // way.block)
     tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest)
