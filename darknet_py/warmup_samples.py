@@ -101,6 +101,10 @@ ALEXEYABS = (
         _POINTWISE.format(8), _DEPTHWISE.format(8, 8), _POINTWISE.format(8), "shortcut from=-4 activation=linear",
         "convolutional filters=24 size=1 activation=linear", "yolo classes=3 num=3 anchors=9,9,20,30,50,50",
     ),
+    cfg(
+        3, 8, 64, _ALEXEYABS.format(8, 1, "leaky"), _POINTWISE.format(8), _DEPTHWISE.format(8, 8), _POINTWISE.format(8),
+        _POINTWISE.format(8), _DEPTHWISE.format(8, 8), _POINTWISE.format(4), "avgpool",
+    ),
 )  # fmt: skip
 """Networks of AlexeyAB's dialect, with the layers of YOLOv4 and v7, and bottlenecks of many and few channels."""
 

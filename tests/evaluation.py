@@ -34,6 +34,12 @@ COCO = net(
     "conv filters=255 size=1 activation=linear", "yolo classes=80 num=3 anchors=9,9,20,30,50,50",
 )  # fmt: skip
 
+ALEXEYABS = net(
+    3, 48, 64, "conv batch_normalize=1 filters=8 size=3 stride=8 pad=1 activation=mish",
+    "conv filters=24 size=1 activation=linear",
+    "yolo classes=3 num=3 anchors=9,9,20,30,50,50 scale_x_y=1.05 nms_kind=greedynms",
+)  # fmt: skip
+
 LABELS: dict[int, list[str]] = {
     0: ["16 0.314 0.810 0.390 0.166", "3 0.887 0.170 0.390 0.167",
         "7 0.010 0.467 0.330 0.189", "7 0.010 0.709 0.377 0.168"],
@@ -56,7 +62,7 @@ LABELS: dict[int, list[str]] = {
 
 NETS = {
     "region20": region(20), "region200": region(200), "coco": COCO, "classifier": CLASSIFIER, "tree": TREE,
-    "v1": YOLO_V1,
+    "v1": YOLO_V1, "v4": ALEXEYABS, "v4box": ALEXEYABS.replace("[net]", "[net]\nletter_box=1"),
 }  # fmt: skip
 
 
@@ -87,9 +93,10 @@ def make_files(folder: Path) -> None:
     for name in ("val.list", "data/coco_val_5k.list", "data/voc.2007.test"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("".join(f"{image}\n" for image in images))
-    for classes in (20, 80, 200):
+    for classes in (3, 20, 80, 200):
         (folder / f"{classes}.names").write_text("".join(f"class {number}\n" for number in range(classes)))
     sets = (("voc", 20, "voc"), ("coco", 80, "coco"), ("imagenet", 200, "imagenet"), ("coco200", 200, "coco"))
+    sets += tuple((f"{kind}3", 3, kind) for kind in ("voc", "coco", "bdd", "kitti"))
     for name, classes, kind in sets:
         (folder / f"{name}.data").write_text(
             f"classes={classes}\nvalid=val.list\nnames={classes}.names\neval={kind}\nresults=results_{name}\n"

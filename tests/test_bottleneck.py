@@ -16,6 +16,7 @@ from darknet_py.numeric.arithmetic import PROFILES, get_arithmetic
 from darknet_py.parameters import load_parameters
 from darknet_py.plan import bottleneck
 from darknet_py.plan.bottleneck import bottleneck_steps, fitting
+from darknet_py.plan.bottleneck_pixels import in_pixels
 from darknet_py.plan.build import Plan
 from darknet_py.plan.chains import Chain, find_chains
 from darknet_py.plan.context import LayerContext
@@ -145,6 +146,32 @@ CASES = [
     Layers(three(0, 33, 18, 16, 8, stride=2)[1:], adds=True),
     Layers((Conv(2, 1, 1, 2, 3, 1, 1, 2, activation="relu"), Conv(2, 1, 1, 1, 1, activation="relu")), adds=True),
 ]
+
+
+CASES += [
+    Layers(three(8, 20, 48, 8, 8), adds=False),  # few channels, of which pixels are in the lanes with long vectors
+    Layers(three(4, 13, 71, 9, 4), adds=True),
+    Layers(three(1, 1, 49, 3, 1), adds=True),
+    Layers(three(5, 2, 50, 16, 11), adds=False),
+    Layers(three(9, 3, 63, 15, 5), adds=True),
+]
+
+
+def test_which_have_pixels_in_the_lanes() -> None:
+    def chosen(layers: tuple[Conv, ...], tile: Tile) -> bool:
+        shape = bottleneck.bottleneck_shape(
+            Layers(layers, adds=False).chain, LayerContext([], np.zeros(0, np.float32), {}, PROFILES["fast"], 1)
+        )
+        return in_pixels(shape, tile)
+
+    fast = replace(ZEN4, contract=True)
+    assert chosen(three(8, 20, 48, 16, 8), fast)
+    assert not chosen(three(8, 20, 48, 16, 8), ZEN4), "the bits count"
+    assert not chosen(three(8, 20, 48, 16, 8), replace(AVX2, contract=True))
+    for layers in (three(8, 20, 47, 16, 8), three(8, 20, 48, 17, 8), three(8, 20, 48, 16, 8, stride=2),
+                   three(8, 20, 48, 16, 8, size=5, pad=2), three(8, 20, 48, 16, 8, pad=0),
+                   three(0, 20, 48, 16, 8)[1:]):  # fmt: skip
+        assert not chosen(layers, fast)
 
 
 @pytest.mark.parametrize("tile", each_tile([AVX512, ZEN4, AVX2, SSE, NEON, UNEVEN]), ids=str)

@@ -113,6 +113,22 @@ def test_do_nms_sort_leaves_darknets_order(files: Files) -> None:
     expected = files.detector().detect(files.photo, thresh=0.3)
     rows = [(dets[j].prob[i], dets[j].bbox.x) for j in range(number.value) for i in range(2) if dets[j].prob[i] > 0]
     assert rows == list(zip(expected.confidence.tolist(), expected.box[:, 0].tolist(), strict=True))
+    assert {dets[j].sort_class for j in range(number.value)} == {1}  # the last class that was sorted by
+
+
+@pytest.mark.parametrize("module", [pjreddie, alexeyab])
+def test_no_overlap_at_all_is_what_0_means_to_the_library(files: Files, module: Any) -> None:
+    """Its ``do_nms_obj(dets, n, classes, 0)`` suppresses; ``detect(..., nms=0)`` does not call it."""
+    network = module.load_net(files.cfg, files.weights)
+    module.predict_image(network, module.load_image(files.photo, 0, 0))
+    kept = []
+    for limit in (0, 1e-6):
+        number = ctypes.c_int(0)
+        more = (0,) if module is alexeyab else ()
+        dets = module.get_network_boxes(network, 50, 60, 0.1, 0.5, None, 1, ctypes.pointer(number), *more)
+        module.do_nms_obj(dets, number.value, 2, limit)
+        kept.append([dets[j].objectness for j in range(number.value)])
+    assert kept[0] == kept[1] and 0 in kept[0] and any(kept[0])
 
 
 def test_pjreddie_classify_predict_and_reset(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .darknet_folder import REPOSITORY, darknet
+from .darknet_folder import REPOSITORY, called, darknet
 from .evaluation import make_root
 from .program import failure
 from .systems import POSIX
@@ -46,6 +46,39 @@ def test_result_files_are_darknets(root: Path, command: str, data: str, network:
     lines = [line for line in found.stderr.splitlines() if not line.startswith("Compiling kernels")]
     assert lines[-5:-1] == ["Learning Rate: 0.001, Momentum: 0.9, Decay: 0.0001", "4", "8", "12"]
     assert lines[-1].startswith("Total Detection Time: ")
+
+
+@pytest.mark.parametrize(
+    ("network", "data", "folder", "wanted"),
+    [
+        ("v4", "voc3", "", "8a37bd2c5d934206"),
+        ("v4box", "voc3", "", "39efc485c2432850"),
+        ("v4", "coco3", "", "4195bb758185829a"),
+        ("v4", "bdd3", "", "2428464881928aec"),
+        ("v4", "kitti3", "kitti_results/data", "163acfd5480716e0"),
+    ],
+)
+def test_result_files_are_alexeyabs(root: Path, network: str, data: str, folder: str, wanted: str) -> None:
+    """His fit, thresholds, suppression and formats, as his strict build wrote them."""
+    found = called("detector", "valid", f"{data}.data", f"{network}.cfg", f"{network}.weights", cwd=root)
+    assert digest(root / f"results_{data}" / folder) == wanted
+    assert found.stdout.splitlines() == [" Detection layer: 2 - type = 28 ", *(["kitti_results"] if folder else [])]
+
+
+def test_recall_in_alexeyabs_dialect_prints_his_lines_of_the_data_files_images(root: Path) -> None:
+    found = called("detector", "recall", "voc3.data", "v4.cfg", "v4.weights", cwd=root)
+    lines = found.stderr.splitlines()[-9:]
+    assert lines[0] == "    0     0     4\tRPs/Img: 67.00\tIOU: 20.29%\tRecall:0.00%"
+    assert lines[8] == "    8     0    32\tRPs/Img: 70.33\tIOU: 24.72%\tRecall:0.00%"
+
+
+@pytest.mark.parametrize(("data", "most"), [("bdd", 10), ("kitti", 3)])
+def test_kinds_of_few_classes_refuse_more(root: Path, data: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKNET_PY_DIALECT", "alexeyab")
+    (root / "many.data").write_text(f"classes=20\nvalid=val.list\nnames=20.names\neval={data}\n")
+    words = ("detector", "valid", "many.data", "region20.cfg", "region20.weights")
+    found = called(*words, cwd=root, code=1)
+    assert f"many.data: eval = {data} is for {most} classes, this network has 20" in found.stderr
 
 
 def test_yolo_valid_is_darknets(root: Path) -> None:

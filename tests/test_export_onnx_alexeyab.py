@@ -113,6 +113,7 @@ DECODED = {
     "region": net(3, 16, 24, CONV.replace("mish", "leaky"), HEAD, REGION),
     "flat-region": net(3, 16, 24, CONV, HEAD, REGION),
     "classfix": net(3, 16, 24, CONV, HEAD, f"{REGION} classfix=-1"),
+    "skipping": net(3, 16, 24, CONV.replace("mish", "leaky").replace("size=3", "size=1 stride=2"), HEAD, YOLO),
     "nothing": net(3, 16, 24, CONV, HEAD, REGION.replace("thresh=.1", "thresh=.99")),
 }
 

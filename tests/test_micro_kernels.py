@@ -18,6 +18,7 @@ import numba
 from numba import typeof, types
 from darknet_py.kernels.runtime.numba_types import register
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
+from darknet_py.kernels.conv.squares import pool_products
 from darknet_py.kernels.vector.simd import pointer
 from darknet_py.kernels.vector.tile import host_tile
 
@@ -34,9 +35,16 @@ def pixels(tile, count, sums, weights, pixels, offsets, depth):
         tile, count, pointer(sums, 0), True, pointer(weights, 0), pointer(pixels, 0), pointer(offsets, 0), depth
     )
 
+@numba.njit
+def squares(tile, count, sums, weights, pixels, offsets, depth):
+    pool_products(
+        tile, 0, count, pointer(weights, 0), pointer(pixels, 0), depth, pointer(offsets, 0), depth, pointer(sums, 0),
+        depth, pointer(sums, 0), depth,
+    )
+
 register()
 floats, ints, tile = types.float32[::1], types.int64[::1], host_tile()
-for function in (filters, pixels):
+for function in (filters, pixels, squares):
     function.compile((typeof(tile), types.int64, floats, floats, floats, ints, types.int64))
     print("".join(function.inspect_asm().values()))
 """
@@ -89,8 +97,10 @@ def compiled(program: str, cpu: str, features: str, repository: Any) -> str:
     [("znver4", LONG, "zmm", 16), ("skylake-avx512", LONG, "zmm", 16), ("haswell", SHORT, "ymm", 8)],
 )
 def test_inner_loops(cpu: str, features: str, register: str, count: int, repository: Any) -> None:
-    found = loops(compiled(COMPILE, cpu, features, repository))
+    assembly = compiled(COMPILE, cpu, features, repository)
+    found = loops(assembly)
     assert len(found) >= count, "each number of columns, and of vectors of pixels, has a loop of its own"
+    assert loops(assembly[assembly.index("\npooled_") :]), "so have sums that are pooled at once"
     for loop in found:
         assert f"%{register}" in loop
         assert "%rsp" not in loop, "sums leave the registers"

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from .structs import Pointer
 
 
+_LEAST = float(np.finfo(np.float32).smallest_subnormal)
+
+
 def _record(struct: type[ct.Structure]) -> np.dtype[np.void]:
     """The fields that matter here, wherever the struct has them."""
-    formats = {"bbox": ("<f4", (4,)), "classes": "<i4", "prob": np.uintp, "objectness": "<f4"}
+    formats = {"bbox": ("<f4", (4,)), "classes": "<i4", "prob": np.uintp, "objectness": "<f4", "sort_class": "<i4"}
     return np.dtype(
         {
             "names": list(formats),
@@ -36,7 +39,7 @@ def to_detections(found: Candidates, struct: type[ct.Structure]) -> Pointer:
 
     Args:
         found: the candidates.
-        struct: with the fields bbox, classes, prob and objectness.
+        struct: with the fields bbox, classes, prob, objectness and sort_class.
     """
     count, classes = len(found), found.prob.shape[1]
     array: Pointer = (struct * max(count, 1))()
@@ -71,17 +74,22 @@ def read_detections(dets: Pointer, total: int, classes: int) -> tuple[Floats, Fl
 
 
 def suppress(dets: Pointer, total: int, classes: int, thresh: float, by_class: bool) -> None:
-    """Non-maximum suppression in place: ``do_nms_sort`` (by class) or ``do_nms_obj``."""
-    if total < 1 or not thresh:
+    """Non-maximum suppression in place: ``do_nms_sort`` (by class) or ``do_nms_obj``.
+
+    A ``thresh`` of 0 lets no two boxes overlap at all, as in Darknet's library; only its callers take it for none.
+    """
+    if total < 1:
         return
+    limit = thresh or _LEAST
     box, objectness, prob = read_detections(dets, total, classes)
     kept = np.flatnonzero(objectness)
     candidates = Candidates(box, objectness, kept, prob[kept])
-    boxes = nms_sort(candidates, thresh) if by_class else nms_obj(candidates, thresh)
+    boxes = nms_sort(candidates, limit) if by_class else nms_obj(candidates, limit)
     order = np.concatenate([boxes.index, np.flatnonzero(objectness == 0)])
     records = _records(dets, total)
     raw = records.view(np.uint8).reshape(total, records.itemsize)
     raw[:] = raw[order]
+    records["sort_class"][: len(boxes)] = classes - 1 if by_class else -1  # as Darknet leaves it
     if not by_class:
         records["objectness"][: len(boxes)] = boxes.objectness
     for row, values in zip(_probabilities(records, classes), boxes.prob, strict=False):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..formats.cfg import c_int
 from ..output.text import c_float
 from ..validate.references import COCO_IDS
 
@@ -56,11 +57,16 @@ def class_lines(images: Sequence[str], results: Sequence[Found], first: int) -> 
     return lines
 
 
-def coco_text(images: Sequence[str], results: Sequence[Found]) -> str:
+def base_id(path: str) -> int:
+    """An image's number for AlexeyAB's Darknet: what its name begins with."""
+    return c_int(image_id(path))
+
+
+def coco_text(images: Sequence[str], results: Sequence[Found], number_of: Callable[[str], int] = coco_id) -> str:
     """``coco_results.json`` (``print_cocos``): boxes are left, top, width and height."""
     entries = []
     for image, found in zip(images, results, strict=True):
-        number, place = coco_id(image), corners(found, 0)
+        number, place = number_of(image), corners(found, 0)
         sides = (place[:, 2:].astype(f32) - place[:, :2].astype(f32)).astype(np.float64)
         for row, class_id, score in zip(found.row, found.class_id.tolist(), found.score.tolist(), strict=True):
             values = ", ".join(c_float(value) for value in (*place[row, :2], *sides[row]))
@@ -81,3 +87,34 @@ def imagenet_lines(results: Sequence[Found]) -> Iterator[str]:
                 f"{number} {class_id + 1} {c_float(score)} {c_float(left)} {c_float(top)} {c_float(right)} "
                 f"{c_float(bottom)}\n"
             )
+
+
+KITTI_CLASSES = ("car", "pedestrian", "cyclist")
+"""Classes of ``eval=kitti``, by number, whatever the names file says."""
+
+BDD_CLASSES = (
+    "bike", "bus", "car", "motor", "person", "rider", "traffic light", "traffic sign", "train", "truck",
+)  # fmt: skip
+"""Classes of ``eval=bdd``."""
+
+
+def kitti_text(found: Found) -> str:
+    """The file of an image for KITTI's server (AlexeyAB's ``print_kitti_detections``)."""
+    lines = []
+    for row, class_id, score in zip(found.row, found.class_id.tolist(), found.score.tolist(), strict=True):
+        sides = " ".join(map(c_float, corners(found, 0)[row]))
+        lines.append(f"{KITTI_CLASSES[class_id]} -1 -1 -10 {sides} -1 -1 -1 -1000 -1000 -1000 -10 {c_float(score)}\n")
+    return "".join(lines)
+
+
+def bdd_text(images: Sequence[str], results: Sequence[Found]) -> str:
+    """``bdd_results.json`` (AlexeyAB's ``print_bdd_detections``)."""
+    entries = []
+    for image, found in zip(images, results, strict=True):
+        name, place = image.rsplit("/", 1)[-1].replace(".jpg", ""), corners(found, 0)
+        for row, class_id, score in zip(found.row, found.class_id.tolist(), found.score.tolist(), strict=True):
+            entries.append(
+                f'\t{{\n\t\t"name":"{name}",\n\t\t"category":"{BDD_CLASSES[class_id]}",\n'
+                f'\t\t"bbox":[{", ".join(map(c_float, place[row]))}],\n\t\t"score":{c_float(score)}\n\t}}'
+            )
+    return "[\n" + ",\n".join(entries) + "\n]\n"

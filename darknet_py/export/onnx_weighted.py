@@ -47,8 +47,9 @@ def add_convolutional(layer: layers.Convolutional, graph: Graph) -> str:
     x, out, groups = graph.x(layer), layer.sharp, layer.groups
     arrays = graph.arithmetic.fold(graph.arrays) if layer.batch_normalize else graph.arrays
     strides = [1, 1] if layer.blur else [layer.stride_y, layer.stride_x]
-    if layer.size == 1 and max(strides) > 1 and not layer.skips:
+    if layer.size == 1 and max(strides) > 1 and not layer.skips and graph.heads != "decoded":
         # Darknet does not skip pixels here: it takes the first values of each group as if they were the smaller image.
+        # (OpenCV, whose rows "decoded" are, does.)
         c = layer.input.c // groups
         flat = graph.reshape(x, 1, groups, c * layer.input.h * layer.input.w)
         x = graph.reshape(graph.first(flat, 2, 0, c * out.h * out.w), 1, layer.input.c, out.h, out.w)

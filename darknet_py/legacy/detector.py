@@ -72,8 +72,8 @@ def run_detector(arguments: Arguments) -> int:
 def _evaluate(command: str, data: Path, cfg: str, weights: str | None, flags: Flags) -> int:
     from . import evaluation
 
-    if command == "recall":  # its data file is there, and not read
-        return evaluation.recall(cfg, _needed(weights, command), **flags.engine)
+    if command == "recall":
+        return evaluation.recall(data, cfg, _needed(weights, command), **flags.engine)
     elif command == "map":
         return evaluation.detector_map(
             data, cfg, _needed(weights, command), thresh=0.25 if flags.thresh is None else flags.thresh,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..detect.tree import MAP_ENTRIES
+from ..dialect import ALEXEYAB, AUTO
 from ..errors import DataError
 from ..evaluate.average_precision import Evaluation, evaluate
 from ..evaluate.found import Setting, unit_of
 from ..evaluate.recall import recall_lines
 from ..evaluate.run import Results, Task, read_list
 from ..evaluate.truth import Truth, find_labels, read_truths
-from ..evaluate.valid import KINDS, check_kind, check_results, write_results
+from ..evaluate.valid import ALEXEYABS_KINDS, KINDS, check_kind, check_results, write_results
+from ..formats.cfg import read_cfg
 from ..formats.data import folder_of, read_data, read_map, read_names
 from ..formats.labels import SkippedLines
 from ..formats.text import is_file
@@ -23,6 +26,7 @@ from ..loading import LoadOptions, find_data_file
 from ..output.alexeyab import label_file, layer_lines
 from ..output.text import c_float
 from ..terminal import control, visible
+from ..view import Asked
 from ..zoo.folders import find_cfg
 from .open_network import data_names, open_network
 from .progress import counted
@@ -37,6 +41,9 @@ RECALL_LIST = "data/coco_val_5k.list"
 YOLO_LIST = "data/voc.2007.test"
 """The lists of commands that take no data file."""
 
+NO_LABELS = "Can't open label file. (This can be normal only if you use MSCOCO): {} "
+"""What AlexeyAB's Darknet prints of an image without labels, before it goes on."""
+
 GROUP = 4
 """Darknet prints its progress every so many images."""
 
@@ -48,6 +55,7 @@ def valid(
 
     The data file's ``eval=`` says which: ``results/comp4_det_test_CLASS.txt`` (voc), ``results/coco_results.json``
     (coco), ``results/imagenet-detection.txt`` (imagenet); ``results=`` names another folder, ``outfile`` another name.
+    In AlexeyAB's dialect also ``bdd`` and ``kitti``, with his fit, thresholds and numbers of images.
     A run that was stopped goes on; the files appear at its end.
 
     Returns:
@@ -57,11 +65,13 @@ def valid(
         DarknetError: a file cannot be used, or cannot be written.
     """
     options = read_data(data)
-    kind = options.get("eval", "voc") if options.get("eval") in KINDS else "voc"
     names = data_names(data, "names", default="data/names.list")
     listed = find_data_file(options.get("valid", "data/train.list"), data)
     images = read_list(listed)
     detector = open_network(cfg, weights, names, **engine)
+    his = detector.network.dialect is ALEXEYAB
+    kinds = ALEXEYABS_KINDS if his else KINDS
+    kind = options.get("eval", "voc") if options.get("eval") in kinds else "voc"
     class_map = None
     if options.get("map") and detector.trees:  # Darknet reads the map, but only a tree's head looks into it
         class_map = read_map(find_data_file(options["map"], data))
@@ -69,13 +79,24 @@ def valid(
     check_kind(kind, all_classes if class_map is None else len(class_map), data)
     _print_training(detector.network)
     classes = MAP_ENTRIES if kind == "imagenet" else all_classes
-    folder, base = folder_of(options.get("results", "results")), outfile or KINDS[kind]
+    folder, base = folder_of(options.get("results", "results")), outfile or kinds[kind]
     check_results(kind, folder, base, names[:all_classes])
     setting = Setting(pixels=True, mirrored=flip, classes=classes)
+    if his:
+        setting = _alexeyabs(setting, detector.network)
+        for line in (*layer_lines(detector.network), *([base] if kind == "kitti" else [])):
+            print(line)
     task = Task(detector, images, listed, setting, class_map)
     results = _run(task, GROUP)
-    write_results(kind, folder, base, names[:all_classes], images, results)
+    write_results(kind, folder, base, names[:all_classes], images, results, alexeyabs=his)
     return exit_code(results)
+
+
+def _alexeyabs(setting: Setting, network: Network) -> Setting:
+    """How AlexeyAB's ``detector valid`` looks at images: of those that are stretched nothing is undone."""
+    stretch = not network.letter_box
+    asked = Asked.INPUT if stretch and unit_of(network) is None else None
+    return replace(setting, thresh=0.001, nms=0.6, stretch=stretch, asked=asked)
 
 
 def valid_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
@@ -95,15 +116,19 @@ def valid_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
     return exit_code(results)
 
 
-def recall(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
-    """``detector recall`` (``validate_detector_recall``): images of ``data/coco_val_5k.list``, stretched.
+def recall(data: Path, cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
+    """``detector recall`` (``validate_detector_recall``): images stretched, suppressed by objectness.
+
+    They are those of ``data/coco_val_5k.list``, in AlexeyAB's dialect those of ``valid=`` of the data file.
 
     Returns:
-        The exit code: 1 if an image could not be read, or one has no label file (which ends Darknet).
+        The exit code: 1 if an image could not be read, or one has no label file (which ends pjreddie's Darknet).
     """
-    return _recall(
-        cfg, weights, RECALL_LIST, Setting(thresh=0.001, nms=0.4, stretch=True, by_objectness=True), **engine
-    )
+    setting = Setting(thresh=0.001, nms=0.4, stretch=True, by_objectness=True)
+    if read_cfg(cfg, engine.get("dialect", AUTO)).dialect is not ALEXEYAB:
+        return _recall(cfg, weights, RECALL_LIST, setting, **engine)
+    listed = find_data_file(read_data(data).get("valid", "data/train.txt"), data)
+    return _recall(cfg, weights, str(listed), setting, **engine)
 
 
 def recall_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
@@ -116,16 +141,21 @@ def recall_yolo(cfg: str, weights: str, **engine: Unpack[LoadOptions]) -> int:
 def _recall(cfg: str, weights: str, listed: str, setting: Setting, **engine: Unpack[LoadOptions]) -> int:
     images = read_list(listed)
     detector = open_network(cfg, weights, (), **engine)
+    his = detector.network.dialect is ALEXEYAB
     skipped = SkippedLines(print_stderr)
-    truths, without = read_truths(images, sys.maxsize, wrong=skipped)
+    truths, without = read_truths(images, sys.maxsize, _find_labels if his else find_labels, skipped)
     for image in without:
-        print_stderr(f"{image} has no label file: nothing is expected in it")
+        if his:
+            print(NO_LABELS.format(label_file(image)))
+        else:
+            print_stderr(f"{image} has no label file: nothing is expected in it")
     skipped.close()
-    _print_training(detector.network)
+    if not his:
+        _print_training(detector.network)
     results = _run(Task(detector, images, listed, setting), 0, total=False)
     for line in recall_lines(results, truths):
         print_stderr(line)
-    return 1 if without else exit_code(results)
+    return 1 if without and not his else exit_code(results)
 
 
 def detector_map(
@@ -159,7 +189,7 @@ def detector_map(
     skipped = SkippedLines(print_stderr)
     truths, without = read_truths(images, classes, _find_labels, skipped)
     for image in without:
-        print(f"Can't open label file. (This can be normal only if you use MSCOCO): {label_file(image)} ")
+        print(NO_LABELS.format(label_file(image)))
     difficult = _difficult(options, data, images, classes, skipped)
     skipped.close()
     stretch = not (letter_box or detector.network.letter_box)

@@ -20,6 +20,7 @@ from ..kernels.conv.bottleneck_cut import (
 )
 from ..kernels.conv.pack import pack_weights
 from ..kernels.vector.tile import SHORTER
+from .bottleneck_pixels import in_pixels, pixel_step
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
 from .processor import host_cache_room
@@ -65,16 +66,17 @@ def bottleneck_steps(chain: Chain, context: LayerContext) -> list[Step]:
         ValueError: the weights are not as many as the layers say.
     """
     shape, profile, images = bottleneck_shape(chain, context), context.profile, context.images
-    tile = fitting(profile.tile(context.tile), shape.e)
-    last = fitting(profile.tile(context.tile), shape.n)
     arrays = [
         profile.fold(given) if layer.batch_normalize and not context.dry else given
         for layer, given in zip(chain.convolutions, context.chain_arrays, strict=True)
     ]
+    cut = partial(cut_bands, shape, context.threads, images.count, work_of=partial(_work, shape))
+    if in_pixels(shape, profile.tile(context.tile)):
+        return [pixel_step(shape, arrays, profile.tile(context.tile), context, cut)]
+    tile = fitting(profile.tile(context.tile), shape.e)
+    last = fitting(profile.tile(context.tile), shape.n)
     weights = context.stored((tile, last), lambda: _pack(arrays, shape, tile, last, context))
-    band = cut_bands(
-        shape, context.threads, images.count, partial(_band, shape, tile, last), partial(_work, shape)
-    )  # fmt: skip
+    band = cut(partial(_band, shape, tile, last))
     added = context.sources[1] if shape.adds else np.zeros(0, np.float32)
     return [
         context.step(

@@ -54,8 +54,9 @@ RUN = 256
 TILES = 64
 """Most tiles of pixels of a task."""
 
-TASKS = 8
-"""Tasks per thread at which the smallest ones are small enough: no thread waits long for the last one."""
+TASKS, TASKS_AS_IT_LIES = 8, 16
+"""Tasks per thread at which the smallest ones are small enough: no thread waits long for the last one. Of convolutions
+that read their input as it lies, a task costs next to nothing: there may be more."""
 
 
 ENOUGH = 2
@@ -108,7 +109,12 @@ def cut_work(
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
-    tasks, most = share_out(shape, threads, -(-shape.n // way.block), rows, len(pieces) - 1, together, images.count)
+    wide = way.number == PIXELS and pooled[0] > 0 and channels >= shape.c and not tile.words
+    if wide:
+        pieces, together = np.append(pieces[:-1:together], pieces[-1]), 1
+    finest = (TASKS if copied else TASKS_AS_IT_LIES) * threads
+    blocks = -(-shape.n // way.block)
+    tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
@@ -149,11 +155,12 @@ def _shorter(together: int, pieces: int, others: int, threads: int) -> int:
 
 
 def share_out(
-    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int, images: int
+    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int, images: int, finest: int
 ) -> tuple[Ints, int]:
     """The tasks (see `kernels.conv.convolution.convolution`), and the most blocks of filters that one has.
 
-    Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones.
+    Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones: about as small
+    as if there were ``finest`` like them.
     """
     grid = [
         (y, min(y + rows, shape.out_h), i, min(i + together, pieces))
@@ -161,7 +168,7 @@ def share_out(
         for i in range(0, pieces, together)
     ]
     count = len(grid) * shape.groups * images
-    least = max(1, blocks * count // (TASKS * threads))
+    least = max(1, blocks * count // finest)
     cuts = [0]
     while cuts[-1] < blocks:
         left = blocks - cuts[-1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernels.conv.bottleneck import bottleneck
+from ..kernels.conv.bottleneck_pixels import bottleneck_pixels
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.winograd_cut import WinogradCut
 from ..kernels.int8.bottleneck import bottleneck_int8
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 MB = 1e6
 
-BOTTLENECKS = (bottleneck, bottleneck_int8)
+BOTTLENECKS = (bottleneck, bottleneck_int8, bottleneck_pixels)
 
 WAYS = {PIXELS: "pixels in the lanes", FILTERS: "filters in the lanes", FEW: "filter by filter"}
 """The three ways of a convolution (docs/glossary.md)."""
@@ -144,6 +145,7 @@ def _how_bottleneck(plan: Plan, step: Step) -> str:
     shape, band, tile = (step.arguments[name] for name in ("shape", "band", "tile"))
     last = step.arguments.get("last", tile)
     lanes = f"vectors of {tile.lanes}" + (f", then {last.lanes}" if last.lanes != tile.lanes else "")
+    lanes += " pixels" * (step.kernel is bottleneck_pixels)
     words = [f"to layer {plan.layout.chains[step.layer].members[-1]}", f"{shape.e} channels between", lanes]
     words.append(f"{band.rows} row{'s' * (band.rows > 1)} a task")
     return ", ".join([*words, *(["fused multiply-add"] if tile.contract else [])])

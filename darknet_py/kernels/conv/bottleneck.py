@@ -93,7 +93,7 @@ def bottleneck(
             pointer(biases, 2 * wide * tile.filters), pointer(offsets, shape.c + AHEAD), rows * shape.out_w, shape,
         )  # fmt: skip
         if shape.adds:
-            _add_map(
+            add_map(
                 tile, target, pointer(added, image * next_in + y * shape.out_w), plane, rows * shape.out_w, shape.n,
                 shape.added_code,
             )  # fmt: skip
@@ -135,7 +135,7 @@ def _narrow(last, tile, out, plane, middle, block, weights, biases, offsets, pix
 
 
 @kernel
-def _add_map(tile, out, added, plane, pixels, channels, code):
+def add_map(tile, out, added, plane, pixels, channels, code):
     """The sum with another map, in place, while the outputs are in the nearest cache.
 
     Args:

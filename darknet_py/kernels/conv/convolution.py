@@ -17,6 +17,7 @@ from .pack import copy_window, make_operands
 from .pool import Squares, pool_pixels
 from .pool_columns import pool_filters
 from .sloped import run_sloped_block
+from .squares import is_wide, run_wide
 
 TASK_NUMBERS = 8
 """Numbers of a task, see `convolution`."""
@@ -173,7 +174,8 @@ def convolution(
         covers_all(tasks, pieces, shape, cut)
         cut.way in (PIXELS, FILTERS, FEW)
         cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
-        (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
+        (pieces[1:] > pieces[:-1]).all()
+        is_wide(tile, cut.way == PIXELS, shape, cut) or (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1]
         cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
         cut.row > 0 or (shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
@@ -318,6 +320,10 @@ def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
     """
     if tile.finishes_within and cut.way != FEW and cut.pool_h == 0:
         run_sloped_block(cut.way == FILTERS, operands, plane, sums, pixels, shape, cut, finish, tile, piece)
+        return
+    if is_wide(tile, cut.way == PIXELS, shape, cut):
+        if piece.squares > 0:
+            run_wide(tile, operands, plane, shifted(sums, -piece.below), pixels, shape, cut, finish, piece)
         return
     run_block(
         multiply_filters, _multiply_rows, finish_filters, finish_pixels, pool_filters, pool_pixels, 1, operands, plane,

@@ -123,18 +123,34 @@ def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: 
         most: the largest first argument; the smallest is 1.
         emit: makes the code for one of them, with a builder, the function and the number.
     """
+
+    def choose(builder: Any, function: Any) -> None:
+        blocks = [function.append_basic_block(f"case{n}") for n in range(1, most + 1)]
+        switch = builder.switch(function.args[0], blocks[-1])
+        for n, block in enumerate(blocks, 1):
+            if n < most:
+                switch.add_case(INT(n), block)
+            emit(ir.IRBuilder(block), function, n)
+
+    return separate(module, name, arguments, choose)
+
+
+def separate(
+    module: Any, name: str, arguments: Sequence[Any], emit: Callable[[Any, Any], None], result: Any = None
+) -> Any:
+    """A function that is never inlined.
+
+    Args:
+        module, name, arguments: as for `switched`.
+        emit: makes its code, with a builder and the function.
+        result: LLVM's type of what it returns, if it returns something.
+    """
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    function = ir.Function(module, ir.FunctionType(result or ir.VoidType(), arguments), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
-    entry = function.append_basic_block("entry")
-    blocks = [function.append_basic_block(f"case{n}") for n in range(1, most + 1)]
-    switch = ir.IRBuilder(entry).switch(function.args[0], blocks[-1])
-    for n, block in enumerate(blocks, 1):
-        if n < most:
-            switch.add_case(INT(n), block)
-        emit(ir.IRBuilder(block), function, n)
+    emit(ir.IRBuilder(function.append_basic_block("entry")), function)
     return function
 
 
@@ -223,21 +239,39 @@ def product_loop(
 
     Of the last vector only the lanes of ``mask`` are read, if there is one. ``finish``: see `add_products`.
 
-    The second one is a list: with `Tile.embedded` the scalars' address comes once for each vector, as values that the
-    compiler does not know to be equal. It would else read a scalar once, into a register, for all vectors.
+    The second one is a list, see `block_products`.
     """
     lanes = tile.lanes
 
-    def products(k: Any, offset: Any, before: list[Any]) -> list[Any]:
+    def read(k: Any, offset: Any) -> tuple[list[Any], list[Any]]:
         many, singles = operands(k, offset)
         places = [builder.gep(many, [INT(v * lanes)]) for v in range(vectors)]
         lines = [load_vector(builder, place, lanes) for place in places[: vectors - (mask is not None)]]
         lines += [load_some(builder, place, mask) for place in places[len(lines) :]]
+        return lines, singles
+
+    products = block_products(builder, read, tile, scalars)
+    times = ROUND if tile.in_turns and not tile.contract else 1
+    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products, times, finish)
+
+
+def block_products(
+    builder: Any, read: Callable[[Any, Any], tuple[list[Any], list[Any]]], tile: Tile, scalars: int
+) -> Callable[[Any, Any, list[Any]], list[Any]]:
+    """What `add_products` asks for: of a k and its offset, the sums (scalars, lines) behind it from those before it.
+
+    ``read`` gives the lines, and the address of the scalars, in a list: with `Tile.embedded` it comes once for each
+    line, as values that the compiler does not know to be equal. It would else read a scalar once, into a register, for
+    all lines.
+    """
+
+    def products(k: Any, offset: Any, before: list[Any]) -> list[Any]:
+        lines, singles = read(k, offset)
         after = []
         for s in range(scalars):
             ones = [scalar(builder, single, s, scalars, tile) for single in singles]
             factors = [(ones[v % len(ones)], line) for v, line in enumerate(lines)]
-            sums = before[s * vectors : (s + 1) * vectors]
+            sums = before[s * len(lines) : (s + 1) * len(lines)]
             if tile.contract:
                 after += [fused_multiply_add(builder, *pair, sum_) for pair, sum_ in zip(factors, sums, strict=True)]
                 continue
@@ -247,8 +281,7 @@ def product_loop(
             after += _in_turn(builder, sums) if tile.in_turns else sums
         return after
 
-    times = ROUND if tile.in_turns and not tile.contract else 1
-    add_products(builder, state, scalars * vectors, ir.VectorType(ir.FloatType(), lanes), products, times, finish)
+    return products
 
 
 def _in_turn(builder: Any, values: list[Any]) -> list[Any]:

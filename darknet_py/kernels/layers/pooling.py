@@ -15,7 +15,26 @@ LOWEST = np.float32(np.finfo(np.float32).min)
 """-FLT_MAX: what Darknet's pooling sees outside of the image."""
 
 
-@plan_kernel(tasks=lambda channels: channels)
+TOGETHER = 2048
+"""About how many values of an output a task has, at least: small planes are done before the next task is taken."""
+
+
+@kernel(forceinline=True)
+def planes_of_task(out_h, out_w):
+    """How many channels a task of a pooling has.
+
+    Args:
+        out_h, out_w: int: sides of the output
+    """
+    return max(1, TOGETHER // max(1, out_h * out_w))
+
+
+def count_pools(channels: int, out_h: int, out_w: int) -> int:
+    """Tasks of a pooling."""
+    return -(-channels // max(1, TOGETHER // max(1, out_h * out_w)))
+
+
+@plan_kernel(tasks=count_pools)
 def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_y, offset, tile):
     """Maximum of each window. Windows are walked row by row: between +0 and -0 the first one stays.
 
@@ -34,14 +53,14 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_
         out_h in (windows(h - 2 * offset, size, stride_y), windows(h - 2 * offset + 1, size, stride_y))
         out_w in (windows(w - 2 * offset, size, stride_x), windows(w - 2 * offset + 1, size, stride_x))
     """
+    planes = planes_of_task(out_h, out_w)
     while True:
-        channel = next_task(queue)
-        if channel < 0:
+        task = next_task(queue)
+        if task < 0:
             return
-        plane = channel * h * w
-        for i in range(out_h):
-            row = (channel * out_h + i) * out_w
-            line = pointer(out, row)
+        for line_of_all in range(task * planes * out_h, min((task + 1) * planes, channels) * out_h):
+            plane, i = line_of_all // out_h * h * w, line_of_all % out_h
+            line = pointer(out, line_of_all * out_w)
             if in_pairs(size, stride_x, stride_y, offset, w, 2 * out_w, h, 2 * out_h, tile):
                 top = pointer(x, plane + 2 * i * w)
                 maximum_of_pairs(line, top, shifted(top, w), out_w, w, tile)

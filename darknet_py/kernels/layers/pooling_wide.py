@@ -7,6 +7,7 @@ from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..vector.simd import load, load_between, pointer, shifted, store, store_first
 from ..vector.words import larger_in, lowest
+from .pooling import count_pools, planes_of_task
 
 ROOM = 16
 """Values behind a framed plane that vectors may read and write."""
@@ -18,7 +19,7 @@ def framed(size, out_h, out_w):
 
 
 @plan_kernel(
-    tasks=lambda channels: channels,
+    tasks=count_pools,
     temporary={"scratch": lambda workers, size, out_h, out_w: workers * framed(size, out_h, out_w)},
 )
 def maxpool_wide(queue, out, x, scratch, channels, h, w, out_h, out_w, size, offset, tile):
@@ -53,21 +54,23 @@ def maxpool_wide(queue, out, x, scratch, channels, h, w, out_h, out_w, size, off
         return
     frame = pointer(scratch, worker * (rows * pitch + ROOM))
     inside = -offset * pitch  # rows above and below have no neighbours to look at
+    planes = planes_of_task(out_h, out_w)
     while True:
-        channel = next_task(queue)
-        if channel < 0:
+        task = next_task(queue)
+        if task < 0:
             return
-        _copy(tile, frame, pointer(x, channel * h * w), h, w, rows * pitch, pitch, offset)
-        run = _double(tile, shifted(frame, inside), h * pitch, 1, size)
-        _merge(tile, shifted(frame, inside), h * pitch, size - run)
-        run = _double(tile, frame, rows * pitch, pitch, size)
-        first, second = frame, shifted(frame, (size - run) * pitch)
-        for i in range(out_h):
-            line = pointer(out, (channel * out_h + i) * out_w)
-            for j in range(0, out_w, tile.lanes):
-                largest = larger_in(tile, load(tile, second, j), load(tile, first, j))
-                store_first(line, j, largest, min(tile.lanes, out_w - j))
-            first, second = shifted(first, pitch), shifted(second, pitch)
+        for channel in range(task * planes, min((task + 1) * planes, channels)):
+            _copy(tile, frame, pointer(x, channel * h * w), h, w, rows * pitch, pitch, offset)
+            run = _double(tile, shifted(frame, inside), h * pitch, 1, size)
+            _merge(tile, shifted(frame, inside), h * pitch, size - run)
+            run = _double(tile, frame, rows * pitch, pitch, size)
+            first, second = frame, shifted(frame, (size - run) * pitch)
+            for i in range(out_h):
+                line = pointer(out, (channel * out_h + i) * out_w)
+                for j in range(0, out_w, tile.lanes):
+                    largest = larger_in(tile, load(tile, second, j), load(tile, first, j))
+                    store_first(line, j, largest, min(tile.lanes, out_w - j))
+                first, second = shifted(first, pitch), shifted(second, pitch)
 
 
 @kernel

@@ -86,6 +86,12 @@ class Tile:
         return self.lanes >= 16
 
     @property
+    def pools_within(self) -> bool:
+        """Whether sums whose bits count are pooled and finished in the registers (`conv.squares`): of two filters at a
+        time."""
+        return self.fused and not (self.contract or self.words or self.rows % 2 or self.lanes % 4)
+
+    @property
     def finishes_within(self) -> bool:
         """Whether sums whose bits do not count are finished in the registers (`conv.sloped`), and 1x1 convolutions with
         pixels in the lanes read their input as it lies: parts of long vectors are read as fast as whole ones."""
