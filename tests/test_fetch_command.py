@@ -86,7 +86,7 @@ COMMAND = [sys.executable, "-m", "darknet_py", "fetch"]
 
 def process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *arguments], env={**os.environ, **variables}, capture_output=True, text=True, timeout=300, check=False
     )
 
 
