@@ -86,8 +86,9 @@ COMMAND = [sys.executable, "-m", "darknet_py", "fetch"]
 
 def process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], env={**os.environ, **variables}, capture_output=True, text=True, timeout=300, check=False
-    )
+        [*COMMAND, *arguments], env={**os.environ, **variables}, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
 
 
 def put(path: Path, content: bytes = b"x") -> Path:
