@@ -88,8 +88,8 @@ class Tile:
     @property
     def pools_within(self) -> bool:
         """Whether sums whose bits count are pooled and finished in the registers (`conv.squares`): of two filters at a
-        time."""
-        return self.fused and not (self.contract or self.words or self.rows % 2 or self.lanes % 4)
+        time. (Where scalars are lanes of vectors there are more values than registers.)"""
+        return self.fused and not (self.contract or self.words or self.indexed or self.rows % 2 or self.lanes % 4)
 
     @property
     def finishes_within(self) -> bool:
