@@ -24,13 +24,8 @@ ZEN_4 = (
     "yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "yolov3", "darknet19", "yolo9000", "yolov4-tiny", "yolov7-tiny",
     "yolov4", "yolo-fastest-1.1",
 )  # fmt: skip
-"""Networks measured on a Zen 4, each in a run of its own; the other files are of a Zen 5, from before `REGISTERS`."""
-
-TWO_THREADS = (
-    "yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "darknet19", "yolov4-tiny", "yolov7-tiny", "yolov4",
-    "yolo-fastest-1.1",
-)  # fmt: skip
-"""Those of which there are times of two threads as well."""
+"""Networks measured on a Zen 4, each in runs of its own, with one thread and with two; the other files are of a Zen 5,
+from before `REGISTERS`."""
 
 REGISTERS = "zen4-"
 """Files from the time since when the ceiling is what registers alone do; what the others have is another ceiling."""
@@ -63,7 +58,7 @@ def tables() -> Iterator[str]:
     yield "### Zen 4, one thread\n"
     yield from quickest(documents)
     yield "### Zen 4, two threads\n"
-    yield from quickest([read(f"{REGISTERS}two-threads-{name}") for name in TWO_THREADS])
+    yield from quickest([read(f"{REGISTERS}two-threads-{name}") for name in ZEN_4])
     yield "### yolo-voc on Zen 4, layer by layer\n"
     yield from layers(documents[0]["networks"][0])
     yield "### Zen 4, before and after\n"
