@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -145,8 +146,12 @@ def actors() -> list[int]:
     """Processes of Ray's actors that detect, below this one."""
     import psutil
 
-    below = psutil.Process().children(recursive=True)
-    return [each.pid for each in below if any("MapWorker" in word for word in each.cmdline())]
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended, or nobody has asked yet how it did
+            if any("MapWorker" in word for word in each.cmdline()):
+                found.append(each.pid)
+    return found
 
 
 @pytest.mark.slow
