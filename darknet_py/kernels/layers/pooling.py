@@ -31,7 +31,7 @@ def planes_of_task(out_h, out_w):
 
 def count_pools(channels: int, out_h: int, out_w: int) -> int:
     """Tasks of a pooling."""
-    return -(-channels // max(1, TOGETHER // max(1, out_h * out_w)))
+    return -(-channels // int(planes_of_task.py_func(out_h, out_w)))
 
 
 @plan_kernel(tasks=count_pools)
