@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
+from ..kernels.conv.squares import is_wide
 from ..kernels.vector.tile import UNSIGNED
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
@@ -109,8 +110,7 @@ def cut_work(
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
-    wide = way.number == PIXELS and pooled[0] > 0 and channels >= shape.c and not tile.words
-    if wide:
+    if is_wide.py_func(tile, way.number == PIXELS, pooled[0], channels, shape.c):
         pieces, together = np.append(pieces[:-1:together], pieces[-1]), 1
     finest = (TASKS if copied else TASKS_AS_IT_LIES) * threads
     blocks = -(-shape.n // way.block)

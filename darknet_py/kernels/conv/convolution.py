@@ -175,7 +175,8 @@ def convolution(
         cut.way in (PIXELS, FILTERS, FEW)
         cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
         (pieces[1:] > pieces[:-1]).all()
-        is_wide(tile, cut.way == PIXELS, shape, cut) or (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1]
+        is_wide(tile, cut.way == PIXELS, cut.pool_h, cut.channels, shape.c) or (
+            (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1])
         cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
         cut.row > 0 or (shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
@@ -321,7 +322,7 @@ def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
     if tile.finishes_within and cut.way != FEW and cut.pool_h == 0:
         run_sloped_block(cut.way == FILTERS, operands, plane, sums, pixels, shape, cut, finish, tile, piece)
         return
-    if is_wide(tile, cut.way == PIXELS, shape, cut):
+    if is_wide(tile, cut.way == PIXELS, cut.pool_h, cut.channels, shape.c):
         if piece.squares > 0:
             run_wide(tile, operands, plane, shifted(sums, -piece.below), pixels, shape, cut, finish, piece)
         return

@@ -36,15 +36,16 @@ _FLOATS = ir.FloatType().as_pointer()
 
 
 @kernel(forceinline=True)
-def is_wide(tile, by_pixels, shape, cut):
+def is_wide(tile, by_pixels, pooled, channels, c):
     """Whether the pieces of a convolution are as wide as its tasks: `run_wide` goes through them.
 
     Args:
         tile: Tile
         by_pixels: bool: lanes hold pixels
-        shape, cut: ConvShape, Cut
+        pooled: int: height of the output if it is pooled; 0: it is not
+        channels, c: int: of a part of k, and of the input
     """
-    return by_pixels and cut.pool_h > 0 and cut.channels >= shape.c and not tile.words
+    return by_pixels and pooled > 0 and channels >= c and not tile.words
 
 
 @kernel
