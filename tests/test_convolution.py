@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
 from darknet_py.kernels.layers.activations import CODES, activate
-from darknet_py.kernels.runtime.atomic import CELLS, new_queue
+from darknet_py.kernels.runtime.atomic import CELLS, LEFT, fill_queue, queue_of
 from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, ZEN4, Tile, host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.numeric.arithmetic import PROFILES
@@ -89,13 +89,17 @@ class Pool:
 
 def run(step: Step, threads: int) -> None:
     """The step on so many threads at once."""
-    queue = new_queue(step.tasks)
-    workers = [threading.Thread(target=step.kernel, args=(queue, *step.args)) for _ in range(threads)]
+    counters = np.zeros(2 * CELLS + threads, np.int64)
+    fill_queue(counters[CELLS : 2 * CELLS], step.tasks, threads)
+    workers = [
+        threading.Thread(target=step.kernel, args=(queue_of(counters, 0, thread), *step.args))
+        for thread in range(threads)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert queue[CELLS] >= step.tasks
+    assert counters[CELLS + LEFT] == threads
 
 
 def fast(

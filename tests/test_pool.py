@@ -15,7 +15,19 @@ import pytest
 
 from darknet_py import warmup_samples as samples
 from darknet_py.errors import DarknetError
-from darknet_py.kernels.runtime.atomic import ABSENT, CELLS, COUNT, EXPECTED, TASKS, claim, new_queue, next_task
+from darknet_py.kernels.runtime.atomic import (
+    CELLS,
+    COUNT,
+    LEFT,
+    PARTS,
+    SHARES,
+    THREADS,
+    begin,
+    fill_queue,
+    new_queue,
+    next_task,
+    queue_of,
+)
 from darknet_py.kernels.runtime.work import plan_kernel
 from darknet_py.loading import load_trees
 from darknet_py.numeric.arithmetic import PROFILES
@@ -52,10 +64,8 @@ def test_a_step_has_as_many_tasks_as_its_kernel_takes(text: str, math: str, tmp_
     for step in plan.steps:
         queue = new_queue(step.tasks)
         step.kernel(queue, *step.args)
-        assert queue[CELLS + TASKS] + queue[CELLS + ABSENT] == step.tasks + 1, (
-            network.layers[step.layer].kind,
-            step.kernel,
-        )
+        taken = queue[CELLS + SHARES], queue[CELLS + LEFT]
+        assert taken == (step.tasks, 1), (network.layers[step.layer].kind, step.kernel)
 
 
 @plan_kernel(tasks=lambda tasks: tasks)
@@ -141,7 +151,7 @@ def test_an_error_in_any_thread_ends_the_run_of_all() -> None:
     def fail(queue: Any, thread: int) -> None:
         if threading.get_ident() == thread:
             raise ZeroDivisionError
-        claim(queue, 0)
+        begin(queue)
 
     order = np.zeros(4, np.int64)
     pool = Pool(3)
@@ -193,8 +203,41 @@ def test_every_thread_enters_the_context() -> None:
 
 def test_expected_counts() -> None:
     schedule = Schedule([Step(note, {}, tasks=5), Step(note, {}, tasks=1)], 2)
-    assert schedule.counters[EXPECTED::CELLS].tolist() == [0, 7, 3]
-    assert schedule.counters[COUNT::CELLS].tolist() == [0, 5, 1]
+    cells = schedule.counters[: 3 * CELLS].reshape(3, CELLS)
+    assert cells[:, THREADS].tolist() == [0, 2, 2]
+    assert cells[:, COUNT].tolist() == [0, 5, 1]
+    assert cells[:, PARTS].tolist() == [0, 2, 1]
+
+
+@plan_kernel(tasks=lambda takers: takers.size)
+def note_taker(queue, takers):
+    # takers: task by task, the thread that took it first, and 100 if it was taken
+    thread = queue.size - 2 * CELLS
+    while True:
+        task = next_task(queue)
+        if task < 0:
+            return
+        takers[task] += 100 + thread
+
+
+@pytest.mark.parametrize(("tasks", "threads"), [(1, 3), (2, 3), (7, 2), (30, 3), (100, 12)])
+def test_each_task_is_taken_once_and_a_thread_begins_in_its_own_share(tasks: int, threads: int) -> None:
+    for alone in range(threads):  # a thread whom nobody helps takes all
+        takers = np.zeros(tasks, np.int64)
+        queue = np.zeros(2 * CELLS + threads, np.int64)
+        fill_queue(queue[CELLS : 2 * CELLS], tasks, threads)
+        first = -1
+        while (task := next_task(queue_of(queue, 0, alone))) >= 0:
+            first = task if first < 0 else first
+            takers[task] += 1
+        assert (takers == 1).all() and queue[CELLS + LEFT] == 1
+        parts = min(threads, SHARES, tasks)
+        assert first == tasks * (alone * parts // threads) // parts
+    takers = np.zeros(tasks, np.int64)
+    schedule = Schedule([Step.of(note_taker, takers=takers)], threads)
+    with Pool(threads) as pool:
+        pool.run(schedule)
+    assert ((takers >= 100) & (takers < 100 + threads)).all()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
 from ..kernels.conv.squares import is_wide
 from ..kernels.vector.tile import UNSIGNED
+from .conv_tasks import divide, share_out
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
 if TYPE_CHECKING:
@@ -112,9 +112,13 @@ def cut_work(
         together = _shorter(together, len(pieces) - 1, -(-shape.n // way.block) * shape.groups * images.count, threads)
     if is_wide.py_func(tile, way.number == PIXELS, pooled[0], channels, shape.c):
         pieces, together = np.append(pieces[:-1:together], pieces[-1]), 1
+    places = divide(shape, (rows, together), len(pieces) - 1, images.count * shape.groups, threads, pooled[0] > 0)
+    rows, together = (int(np.diff(starts).max()) for starts in places)
     finest = (TASKS if copied else TASKS_AS_IT_LIES) * threads
+    if threads == 1 and not pooled[0] and channels >= shape.c:
+        finest = 1  # nothing waits, and nobody
     blocks = -(-shape.n // way.block)
-    tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest)
+    tasks, most = share_out(shape, threads, blocks, places, pieces, images.count, finest)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
     area = way.block * way.width
@@ -152,36 +156,6 @@ def _shorter(together: int, pieces: int, others: int, threads: int) -> int:
     before a second thread has begun, unless there are enough tasks."""
     wanted = -(-ENOUGH * threads // others)
     return min(together, max(-(-pieces // wanted), 1))
-
-
-def share_out(
-    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int, images: int, finest: int
-) -> tuple[Ints, int]:
-    """The tasks (see `kernels.conv.convolution.convolution`), and the most blocks of filters that one has.
-
-    Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones: about as small
-    as if there were ``finest`` like them.
-    """
-    grid = [
-        (y, min(y + rows, shape.out_h), i, min(i + together, pieces))
-        for y in range(0, shape.out_h, rows)
-        for i in range(0, pieces, together)
-    ]
-    count = len(grid) * shape.groups * images
-    least = max(1, blocks * count // finest)
-    cuts = [0]
-    while cuts[-1] < blocks:
-        left = blocks - cuts[-1]
-        part = max(left / (2 * threads), left * count / (4 * threads))
-        cuts.append(min(blocks, cuts[-1] + max(least, round(part))))
-    tasks = [
-        (image, group, first, last, *place)
-        for first, last in pairwise(cuts)
-        for group in range(shape.groups)
-        for image in range(images)
-        for place in grid
-    ]
-    return np.array(tasks, np.int64), cuts[1]
 
 
 def choose_way(shape: ConvShape, tile: Tile) -> Way:

@@ -20,7 +20,7 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import DarknetError
-from ..kernels.runtime.atomic import CELLS, COUNT, EXPECTED, TASKS
+from ..kernels.runtime.atomic import CELLS, LEFT, SHARES, fill_queue, queue_of
 from ..kernels.runtime.calls import Calls
 from ..kernels.runtime.jit import Kernel
 from .cores import current_core, keep_from, usable_cores
@@ -41,13 +41,10 @@ class Schedule:
     def __init__(self, steps: Sequence[Step], threads: int) -> None:
         self.steps = steps
         self.threads = threads
-        self._fresh = np.zeros(CELLS * (len(steps) + 1), np.int64)
+        self._fresh = np.zeros(CELLS * (len(steps) + 1) + threads - 1, np.int64)
         for i, step in enumerate(steps, 1):
-            self._fresh[CELLS * i + EXPECTED] = step.tasks + threads
-            self._fresh[CELLS * i + COUNT] = step.tasks
+            fill_queue(self._fresh[CELLS * i : CELLS * (i + 1)], step.tasks, threads)
         self.counters = self._fresh.copy()
-        queues = [self.counters[CELLS * i : CELLS * (i + 2)] for i in range(len(steps))]
-        self._calls = [(step.kernel, (queue, *step.args)) for step, queue in zip(steps, queues, strict=True)]
         self._native: Calls | None = None
         self._together = 1
         """How many steps the calling thread makes until it looks at Python; of a first run nothing is known."""
@@ -60,50 +57,52 @@ class Schedule:
     def compile(self) -> None:
         """Load its kernels, or compile them; before the first run at the latest."""
         if self._native is None:
+            given = [(queue_of(self.counters, i, 0), *step.args) for i, step in enumerate(self.steps)]
             natives = [
-                kernel.native(arguments) if isinstance(kernel, Kernel) else None for kernel, arguments in self._calls
+                step.kernel.native(arguments) if isinstance(step.kernel, Kernel) else None
+                for step, arguments in zip(self.steps, given, strict=True)
             ]
-            given = [arguments for _, arguments in self._calls]
             if self.threads > 1:  # the first call wakes the others
                 bell, arguments = ring()
                 natives, given = [bell, *natives], [arguments, *given]
             whole = [native for native in natives if native is not None]
             if len(whole) == len(natives):
-                self._native = Calls(whole, given)
+                self._native = Calls(whole, given, self.threads)
 
-    def run(self, around: Context, after_step: Callable[[Step], None] | None = None, called: bool = False) -> None:
+    def run(self, around: Context, after_step: Callable[[Step], None] | None = None, thread: int = 0) -> None:
         """One thread's part of a run; ``after_step`` is called when it has done its part of each step.
 
-        ``called``: it is the thread that the run was asked of, which Ctrl-C reaches.
+        ``thread``: its number; the first is the one that the run was asked of, which Ctrl-C reaches.
         """
         with around():
             if after_step is not None or self._native is None:
-                if called and self.threads > 1:
+                if thread == 0 and self.threads > 1:
                     ring_now()
-                for number, (kernel, args) in enumerate(self._calls):
-                    kernel(*args)
+                for number, step in enumerate(self.steps):
+                    step.kernel(queue_of(self.counters, number, thread), *step.args)
                     if after_step is not None:
-                        after_step(self.steps[number])
-            elif called:
+                        after_step(step)
+            elif thread == 0:
                 start = perf_counter()
                 for first in range(0, len(self.steps), self._together):
                     self.make_calls(first, min(first + self._together, len(self.steps)))
                 parts = int((perf_counter() - start) / SECONDS) + 1
                 self._together = max(1, len(self.steps) // parts)
             else:
-                self.make_calls(0, len(self.steps))
+                self.make_calls(0, len(self.steps), thread)
 
-    def make_calls(self, first: int, end: int) -> None:
+    def make_calls(self, first: int, end: int, thread: int = 0) -> None:
         """A thread's part of some steps. Raises RuntimeError if a kernel raised an error."""
         assert self._native is not None
         before = int(self.threads > 1)
-        failed = self._native.run(first + before if first else 0, end + before)
+        failed = self._native.run(first + before if first else 0, end + before, thread)
         if failed >= 0:
             raise RuntimeError(f"the kernel {self.steps[failed - before].name} raised an error")
 
     def abort(self) -> None:
         """Nothing more is to be done: a thread that still runs leaves after the task that it is at."""
-        self.counters[TASKS::CELLS] = 2**40
+        cells = self.counters[: CELLS * (len(self.steps) + 1)].reshape(-1, CELLS)
+        cells[:, LEFT] = cells[:, SHARES:] = 2**40
 
 
 class _Worker(threading.Thread):
@@ -111,6 +110,7 @@ class _Worker(threading.Thread):
 
     def __init__(self, number: int) -> None:
         super().__init__(name=f"darknet-py-{number}", daemon=True)
+        self.number = number
         self.go = threading.Lock()
         self.done = threading.Lock()
         self.go.acquire()
@@ -128,7 +128,7 @@ class _Worker(threading.Thread):
             assert self.job is not None
             schedule, around = self.job
             try:
-                schedule.run(around)
+                schedule.run(around, thread=self.number)
             except BaseException as error:
                 schedule.abort()
                 self.error = error
@@ -188,7 +188,7 @@ class Pool:
         try:
             for worker in starting:
                 worker.go.release()
-            schedule.run(around, after_step, called=True)
+            schedule.run(around, after_step)
         except BaseException:
             schedule.abort()
             raise

@@ -1,11 +1,16 @@
 """How the threads that run a plan together share out the tasks of its steps, and wait for each other between them.
 
-A step's kernel gets a ``queue`` of 16 counters (int64): eight of the step before it, then eight of its own. The threads
-take tasks by number (`next_task`) until none is left; a step begins when all threads have left the one before it. So
-they meet inside of their kernels, without Python's lock and without going to sleep.
+A step's kernel gets a ``queue`` of counters (int64): `CELLS` of the step before it, then as many of its own. The
+threads take tasks by number (`next_task`) until none is left; a step begins when all threads have left the one before
+it. So they meet inside of their kernels, without Python's lock and without going to sleep.
+
+The tasks are cut into shares, runs of as many numbers. A thread begins in its own share and goes on in those of others
+when that is done. So of two steps whose tasks are cut alike (rows of a map, say) it has the same parts, and finds what
+it wrote in its own cache: another core's is far away. Tasks of different size are ordered such that shares are alike.
 
 How many tasks there are stands in the queue, and nowhere else while a step runs: whoever made the queue asked the
-kernel's own ``tasks`` (`kernels.runtime.work`), so that there are no two counts that could differ.
+kernel's own ``tasks`` (`kernels.runtime.work`), so that there are no two counts that could differ. Which thread has a
+queue is told by its length: it is as much longer as the thread's number (`queue_of`).
 """
 
 from __future__ import annotations
@@ -20,20 +25,35 @@ from numpy.typing import NDArray
 from .jit import kernel
 from .later import cgutils, intrinsic, types
 
-CELLS = 8
-"""Counters of a step."""
+SHARES = 8
+"""Shares of a step's tasks, at most."""
 
-TASKS, WORKERS, ABSENT, EXPECTED, COUNT = range(5)
-"""A step's counters: of tasks that were taken, each thread's one beyond the last included; of threads that wanted a
-number of their own; of threads that did not take part; how many of the first and third there are in the end; and how
-many tasks there are."""
+CELLS = 2 * SHARES
+"""Counters of a step: eight, and how many tasks of each share were taken (in another line of the cache, as those who
+wait for the end of a step look at the first ones)."""
+
+LEFT, THREADS, COUNT, PARTS = range(4)
+"""A step's counters: of threads that have left it; how many there are; how many tasks there are; how many shares."""
 
 
 def new_queue(tasks: int) -> NDArray[np.int64]:
-    """A queue for one step alone, with nothing before it."""
+    """A queue for one step alone, that one thread runs, with nothing before it."""
     queue = np.zeros(2 * CELLS, np.int64)
-    queue[CELLS + COUNT] = tasks
+    fill_queue(queue[CELLS:], tasks, 1)
     return queue
+
+
+def fill_queue(cells: NDArray[np.int64], tasks: int, threads: int) -> None:
+    """The counters of a step before it begins, from zeros."""
+    cells[THREADS] = threads
+    cells[COUNT] = tasks
+    cells[PARTS] = max(1, min(threads, SHARES, tasks))
+
+
+def queue_of(counters: NDArray[np.int64], step: int, thread: int) -> NDArray[np.int64]:
+    """A thread's queue of a step. ``counters``: `CELLS` before the first step, those of all steps, one for each thread
+    but the first."""
+    return counters[CELLS * step : CELLS * (step + 2) + thread]
 
 
 _PATIENCE = 2000
@@ -81,40 +101,52 @@ def _give_way(typingctx: Any) -> Any:
 
 
 @kernel
-def claim(queue, i):
-    """Take the next number of one of the step's own counters: 0, 1, 2, ...
-
-    Returns only when all threads have left the step before.
-
-    Args:
-        i: int: TASKS, WORKERS or ABSENT
-    """
+def begin(queue):
+    """Wait until all threads have left the step before; returns the thread's number."""
     looked = 0
-    while _look(queue, TASKS) + _look(queue, ABSENT) < queue[EXPECTED]:
+    while _look(queue, LEFT) < queue[THREADS]:
         looked += 1
         if looked > _PATIENCE:
             _give_way()
-    return _take(queue, CELLS + i)
+    return queue.size - 2 * CELLS
+
+
+@kernel
+def leave(queue):
+    """The thread takes no more tasks of the step."""
+    _take(queue, CELLS + LEFT)
 
 
 @kernel
 def next_task(queue):
     """The number of a task that is not taken; -1 if none is left: the thread must leave, and not ask again."""
-    task = claim(queue, TASKS)
-    return task if task < queue[CELLS + COUNT] else -1
+    thread = begin(queue)
+    count, parts = queue[CELLS + COUNT], queue[CELLS + PARTS]
+    part = thread * parts // queue[CELLS + THREADS]
+    for _ in range(parts):
+        first = count * part // parts
+        size = count * (part + 1) // parts - first
+        cell = CELLS + SHARES + part
+        if _look(queue, cell) < size:
+            task = _take(queue, cell)
+            if task < size:
+                return first + task
+        part = part + 1 if part + 1 < parts else 0
+    leave(queue)
+    return -1
 
 
 @kernel
 def join(queue, places):
-    """The thread's number among the workers of a step; -1 if no place is left: it must leave the step to the others.
+    """The thread's number among the workers of a step; -1 if it has no place: it must leave the step to the others.
 
     Args:
         places: int: for how many workers there is memory
     """
-    worker = claim(queue, WORKERS)
+    worker = begin(queue)
     if worker < places:
         return worker
-    claim(queue, ABSENT)
+    leave(queue)
     return -1
 
 

@@ -17,29 +17,38 @@ from numpy.typing import NDArray
 from .jit import Native, kernel
 from .later import intrinsic, types
 
+COUNT_AT, LENGTH_AT = 3, 6
+"""Where in a block, in 8 bytes each, stand the first argument's number of values and its length (see `values`)."""
+
 _BYTE_POINTER, _INT32 = ir.IntType(8).as_pointer(), ir.IntType(32)
 
 
 class Calls:
-    """Calls of kernels, ready to be made by any number of threads, in their order."""
+    """Calls of kernels, ready to be made by some threads, in their order."""
 
-    def __init__(self, natives: Sequence[Native], arguments: Sequence[tuple[Any, ...]]) -> None:
+    def __init__(self, natives: Sequence[Native], arguments: Sequence[tuple[Any, ...]], threads: int = 1) -> None:
         """
         Args:
             natives: of each call, the kernel's code.
             arguments: what it gets; they must stay where they are.
+            threads: how many make the calls. The first argument, an array of one dimension, is as much longer for
+                each as its number.
         """
         self._arguments = arguments  # keeps their memory
         blocks = [native.block(given) for native, given in zip(natives, arguments, strict=True)]
-        addresses = [native.address for native in natives]
-        self._blocks = np.frombuffer(b"".join(blocks), np.int64).copy()
-        starts = np.cumsum([0, *map(len, blocks)])[:-1] + self._blocks.ctypes.data
-        self._table: NDArray[np.int64] = np.array([addresses, starts], np.int64).T.reshape(-1).copy()
-        run_calls(self._table, 0, 0)  # compiled, and called at once by all threads afterwards
+        starts = np.cumsum([0, *map(len, blocks)])[:-1]
+        self._blocks = np.tile(np.frombuffer(b"".join(blocks), np.int64), (threads, 1))
+        for place in (COUNT_AT, LENGTH_AT):
+            self._blocks[:, starts // 8 + place] += np.arange(threads)[:, None]
+        tables = np.empty((threads, len(blocks), 2), np.int64)
+        tables[:, :, 0] = [native.address for native in natives]
+        tables[:, :, 1] = starts + self._blocks.ctypes.data + np.arange(threads)[:, None] * self._blocks.strides[0]
+        self._tables: list[NDArray[np.int64]] = list(tables.reshape(threads, -1))
+        run_calls(self._tables[0], 0, 0)  # compiled, and called at once by all threads afterwards
 
-    def run(self, first: int, end: int) -> int:
-        """Make some of the calls; the number of the one whose kernel raised an error, or -1."""
-        return int(run_calls(self._table, first, end))
+    def run(self, first: int, end: int, thread: int = 0) -> int:
+        """A thread makes some of the calls; the number of the one whose kernel raised an error, or -1."""
+        return int(run_calls(self._tables[thread], first, end))
 
 
 @intrinsic
