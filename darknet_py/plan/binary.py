@@ -7,13 +7,12 @@ normalisation is folded into the weights, that comes first, as in AlexeyAB's Dar
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..kernels.layers import binary
-from ..kernels.runtime.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import Denormals
 from .memory import aligned_floats, frozen
 from .step import Step
 
@@ -50,5 +49,5 @@ def _binarized_weights(layer: Convolutional, context: LayerContext) -> Floats:
         binary.binarize_weights, out=out, weights=weights, size=weights.size // layer.n,
         by_four=context.profile.mean_by_four,
     )  # fmt: skip
-    context.prepare(step, partial(denormals_as_zero, context.profile.flush_denormals))
+    context.prepare(step, Denormals(context.profile.flush_denormals))
     return out.reshape(context.arrays["weights"].shape)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
 from ..formats.weights import drop_pages
-from ..kernels.runtime.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import Denormals
 from ..numeric.number_format import WORD
 from .chains import find_chains
 from .context import LayerContext, Store
@@ -196,7 +195,7 @@ class Plan:
         if self.dry:
             raise RuntimeError("this plan is for printing and verifying only: its weights are not packed")
         # Set in both cases: a library in this process may have switched denormals off.
-        around = partial(denormals_as_zero, self.profile.flush_denormals)
+        around = Denormals(self.profile.flush_denormals)
         with get_pool(self.threads) as pool, self.states.run():
             pool.run(self._schedule, around, after_step)
             if INPUT in self.not_finite():  # within what keeps states: they are as before this run

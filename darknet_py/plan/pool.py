@@ -22,9 +22,10 @@ import numpy as np
 from ..errors import DarknetError
 from ..kernels.runtime.atomic import CELLS, LEFT, SHARES, fill_queue, queue_of
 from ..kernels.runtime.calls import Calls
+from ..kernels.runtime.denormals import Denormals
 from ..kernels.runtime.jit import Kernel
 from .cores import current_core, keep_from, usable_cores
-from .resting import Rest, ring, ring_now
+from .resting import Rests
 from .step import Step
 
 Context = Callable[[], AbstractContextManager[None]]
@@ -45,7 +46,8 @@ class Schedule:
         for i, step in enumerate(steps, 1):
             fill_queue(self._fresh[CELLS * i : CELLS * (i + 1)], step.tasks, threads)
         self.counters = self._fresh.copy()
-        self._native: Calls | None = None
+        self.native: Calls | None = None
+        """Its steps' calls in machine code, where that can be."""
         self._together = 1
         """How many steps the calling thread makes until it looks at Python; of a first run nothing is known."""
 
@@ -56,48 +58,46 @@ class Schedule:
 
     def compile(self) -> None:
         """Load its kernels, or compile them; before the first run at the latest."""
-        if self._native is None:
+        if self.native is None:
             given = [(queue_of(self.counters, i, 0), *step.args) for i, step in enumerate(self.steps)]
             natives = [
                 step.kernel.native(arguments) if isinstance(step.kernel, Kernel) else None
                 for step, arguments in zip(self.steps, given, strict=True)
             ]
-            if self.threads > 1:  # the first call wakes the others
-                bell, arguments = ring()
-                natives, given = [bell, *natives], [arguments, *given]
             whole = [native for native in natives if native is not None]
             if len(whole) == len(natives):
-                self._native = Calls(whole, given, self.threads)
+                self.native = Calls(whole, given, self.threads)
 
     def run(self, around: Context, after_step: Callable[[Step], None] | None = None, thread: int = 0) -> None:
         """One thread's part of a run; ``after_step`` is called when it has done its part of each step.
 
         ``thread``: its number; the first is the one that the run was asked of, which Ctrl-C reaches.
         """
-        with around():
-            if after_step is not None or self._native is None:
-                if thread == 0 and self.threads > 1:
-                    ring_now()
+        if after_step is not None or self.native is None or bits_of(around) is None:
+            with around():
                 for number, step in enumerate(self.steps):
                     step.kernel(queue_of(self.counters, number, thread), *step.args)
                     if after_step is not None:
                         after_step(step)
-            elif thread == 0:
-                start = perf_counter()
-                for first in range(0, len(self.steps), self._together):
-                    self.make_calls(first, min(first + self._together, len(self.steps)))
-                parts = int((perf_counter() - start) / SECONDS) + 1
-                self._together = max(1, len(self.steps) // parts)
-            else:
-                self.make_calls(0, len(self.steps), thread)
+        elif thread > 0:
+            self.make_calls(0, len(self.steps), around, thread)
+        else:
+            start = perf_counter()
+            for first in range(0, len(self.steps), self._together):
+                self.make_calls(first, min(first + self._together, len(self.steps)), around)
+            parts = int((perf_counter() - start) / SECONDS) + 1
+            self._together = max(1, len(self.steps) // parts)
 
-    def make_calls(self, first: int, end: int, thread: int = 0) -> None:
+    def make_calls(self, first: int, end: int, around: Context, thread: int = 0) -> None:
         """A thread's part of some steps. Raises RuntimeError if a kernel raised an error."""
-        assert self._native is not None
-        before = int(self.threads > 1)
-        failed = self._native.run(first + before if first else 0, end + before, thread)
+        assert self.native is not None
+        failed = self.native.run(first, end, thread, bits_of(around) or (0, 0))
         if failed >= 0:
-            raise RuntimeError(f"the kernel {self.steps[failed - before].name} raised an error")
+            raise self.error_of(failed)
+
+    def error_of(self, step: int) -> RuntimeError:
+        """What to raise when a step's kernel has raised an error."""
+        return RuntimeError(f"the kernel {self.steps[step].name} raised an error")
 
     def abort(self) -> None:
         """Nothing more is to be done: a thread that still runs leaves after the task that it is at."""
@@ -105,10 +105,16 @@ class Schedule:
         cells[:, LEFT] = cells[:, SHARES:] = 2**40
 
 
-class _Worker(threading.Thread):
-    """One thread; two locks pass the word: ``go`` (there is a schedule) and ``done``."""
+def bits_of(around: Context) -> tuple[int, int] | None:
+    """A context as `run_calls` can have it; None: it is more than that."""
+    return around.bits if isinstance(around, Denormals) else (0, 0) if around is nullcontext else None
 
-    def __init__(self, number: int) -> None:
+
+class _Worker(threading.Thread):
+    """One thread. Where it does not find its run while it rests, two locks pass the word: ``go`` (there is a schedule)
+    and ``done``."""
+
+    def __init__(self, number: int, rests: Rests) -> None:
         super().__init__(name=f"darknet-py-{number}", daemon=True)
         self.number = number
         self.go = threading.Lock()
@@ -118,24 +124,36 @@ class _Worker(threading.Thread):
         self.job: tuple[Schedule, Context] | None = None
         self.barred: int | None = None
         self.error: BaseException | None = None
+        self.woken = False
         self.idle = True
-        self.rest = Rest()
+        self.rests = rests
         self.start()
 
     def run(self) -> None:
         while True:
-            self.rest.wait_for(self.go)
-            assert self.job is not None
-            schedule, around = self.job
+            if self.rests.rest(self.number - 1):
+                schedule, _ = self._job()
+                schedule.abort()
+                self.error = schedule.error_of(self.rests.failed(self.number - 1))
+                del schedule
+                self.rests.end(self.number - 1)
+                continue
+            self.go.acquire()
+            schedule, around = self._job()
             try:
                 schedule.run(around, thread=self.number)
             except BaseException as error:
                 schedule.abort()
                 self.error = error
             del schedule
-            self.job = None
+            self.rests.end(self.number - 1)
             self.idle = True
-            self.done.release()
+            if self.done.locked():  # who waits looks whether it is idle, too
+                self.done.release()
+
+    def _job(self) -> tuple[Schedule, Context]:
+        assert self.job is not None
+        return self.job
 
 
 class Pool:
@@ -151,6 +169,7 @@ class Pool:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.threads = threads
         self._lock = threading.Lock()
+        self._rests = Rests(threads - 1)
         self.workers: list[_Worker] = []
 
     def __enter__(self) -> Pool:
@@ -180,55 +199,62 @@ class Pool:
         core = current_core() if workers else None
         for worker in workers:
             worker.job, worker.idle = (schedule, around), False
-            worker.rest.begin()
             if core != worker.barred and core is not None and worker.native_id is not None:
                 keep_from(core, worker.native_id, schedule.threads)
                 worker.barred = core
-        starting = iter(workers)
         try:
-            for worker in starting:
-                worker.go.release()
+            bits = bits_of(around)
+            if workers and self._rests.begin(len(workers), None if bits is None else schedule.native, bits or (0, 0)):
+                self._wake(workers)
             schedule.run(around, after_step)
         except BaseException:
             schedule.abort()
             raise
         finally:
-            for worker in starting:  # Ctrl-C came before all had the word: they get it, and find nothing left to do
-                worker.go.release()
-            self._wait(workers)
-        for worker in workers:
-            if worker.error is not None:
-                error, worker.error = worker.error, None
-                raise error
+            error = self._wait(workers)
+        if error is not None:
+            raise error
 
     def _hire(self, count: int) -> None:
         """Have so many workers. Raises `DarknetError` if the system starts no more threads."""
         while len(self.workers) < count:
             try:
-                self.workers.append(_Worker(len(self.workers) + 1))
+                self.workers.append(_Worker(len(self.workers) + 1, self._rests))
             except RuntimeError as error:
                 raise DarknetError(
                     f"threads={self.threads}: this system starts no more than {len(self.workers)} besides ({error}); "
                     "ask for fewer"
                 ) from None
 
-    @staticmethod
-    def _wait(workers: list[_Worker]) -> None:
-        """Wait for all workers, even when Ctrl-C comes meanwhile: they still write into the run's buffers."""
-        interrupt: BaseException | None = None
+    def _wake(self, workers: list[_Worker]) -> None:
+        """Those that are to run in Python get the word."""
         for worker in workers:
-            while True:
-                try:
-                    worker.rest.wait_for_end()
-                    worker.done.acquire()
-                    break
-                except KeyboardInterrupt as error:
-                    interrupt = error
-                    if worker.idle:  # it came when the word had been passed, or just before
-                        worker.done.acquire(timeout=0.1)
-                        break
+            if self._rests.called(worker.number - 1) and not worker.woken:
+                worker.woken = True
+                worker.go.release()
+
+    def _wait(self, workers: list[_Worker]) -> BaseException | None:
+        """Wait for all workers, even when Ctrl-C comes meanwhile: they still write into the run's buffers.
+
+        Returns an error that one of them met.
+        """
+        interrupt: BaseException | None = None
+        waits = bool(workers)
+        while waits:
+            try:
+                self._wake(workers)  # whom Ctrl-C has kept from it
+                waits = not self._rests.wait(len(workers))
+                for worker in workers:
+                    while worker.woken and not worker.idle:
+                        worker.done.acquire()
+            except KeyboardInterrupt as error:
+                interrupt = error
+        errors = [worker.error for worker in workers if worker.error is not None]
+        for worker in workers:
+            worker.job, worker.woken, worker.error = None, False, None
         if interrupt is not None:
             raise interrupt
+        return errors[0] if errors else None
 
 
 _pools: dict[int, Pool] = {}

@@ -1,70 +1,67 @@
-"""How a worker thread waits for its next run, and a run for its workers' end: without being put to sleep at once.
+"""How the other threads of a pool wait for their next run, and the calling one for their end: not put to sleep at once.
 
 The system takes 30 to 90 microseconds to wake a thread that sleeps: a twentieth of a small network's run, at its start
-and again at its end. So a worker first looks for a bell for a while, longer than two runs in turn are apart, and the
-calling thread for the worker's sign that it rests, both without Python's lock. Each gives its core to whoever asks.
+and again at its end. So a worker first looks for a run for a while, longer than two in turn are apart, and the calling
+thread for the sign that the worker rests, both in machine code (`kernels.runtime.team`). Each gives its core to whoever
+asks.
 """
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.runtime.atomic import AWAIT, REST, RING, RUNS, SEEN, SIGNS, meet
-from ..kernels.runtime.calls import Calls
+from ..kernels.runtime.calls import Prepared
+from ..kernels.runtime.team import AWAY, CALLED, FAILED, RUNS, SIGNS, STATE, await_rest, hand_out, rest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..kernels.runtime.jit import Native
+    from ..kernels.runtime.calls import Calls
 
 LOOKS = 2500
 """How often one looks before it sleeps: for about a fifth of a millisecond."""
 
-BELL = np.zeros(SIGNS, np.int64)
-"""Rung at the start of each run of several threads: all workers that rest look whether the run is theirs."""
 
+class Rests:
+    """The rests of a pool's workers between their runs."""
 
-def ring() -> tuple[Native | None, tuple[object, ...]]:
-    """The bell, as a call: the kernel's code, and its arguments."""
-    arguments = (BELL, BELL, RING, 0)
-    return meet.native(arguments), arguments
+    def __init__(self, workers: int) -> None:
+        self._signs: NDArray[np.int64] = np.zeros(SIGNS * workers, np.int64)
+        self._states = self._signs[STATE::SIGNS]
+        self._native = workers > 0 and rest.native((self._signs, 0, 0)) is not None
+        if self._native:
+            self._rest = [Prepared(rest, self._signs, 0, 0) for _ in range(workers)]
+            self._hand_out = Prepared(hand_out, self._signs, 0, 0, 0, 0, 0)
+            self._await = Prepared(await_rest, self._signs, 0, 0)
 
+    def rest(self, worker: int) -> bool:
+        """A worker's rest. Returns whether a call of a run that it was given raised an error: see `failed`."""
+        return self._native and self._rest[worker](worker, LOOKS) != 0
 
-def ring_now() -> None:
-    """The same from Python."""
-    meet(BELL, BELL, RING, 0)
+    def failed(self, worker: int) -> int:
+        """Which one did."""
+        return int(self._signs[SIGNS * worker + FAILED])
 
+    def end(self, worker: int) -> None:
+        """A worker ends a run in Python."""
+        self._states[worker] = AWAY
 
-class Rest:
-    """A worker's rests between its runs."""
+    def begin(self, workers: int, calls: Calls | None, bits: tuple[int, int]) -> bool:
+        """Give a run to the workers. Returns whether some must be woken, as all must be without ``calls``: `called`."""
+        if not self._native:
+            self._states[:workers] = CALLED
+            return True
+        tables, count = (0, 0) if calls is None else (calls.tables.ctypes.data, calls.count)
+        return self._hand_out(tables, workers, count, *bits) > 0
 
-    def __init__(self) -> None:
-        self._signs: NDArray[np.int64] = np.zeros(SIGNS, np.int64)
-        resting = (BELL, self._signs, REST, LOOKS)
-        awaiting = (BELL, self._signs, AWAIT, LOOKS)
-        natives = [native for native in map(meet.native, (resting, awaiting)) if native is not None]
-        self._calls = Calls(natives, [resting, awaiting]) if len(natives) == 2 else None
+    def called(self, worker: int) -> bool:
+        """Whether a worker is to run in Python."""
+        return bool(self._states[worker] == CALLED)
 
-    def begin(self) -> None:
-        """A run of the worker's is to be waited for by `wait_for_end`; the thread that asks for it says so before."""
-        self._signs[RUNS] += 1
-
-    def wait_for(self, go: threading.Lock) -> None:
-        """The worker's wait: until it gets the lock."""
-        while self._calls is not None:
-            before = int(BELL[RUNS])
-            self._signs[SEEN] = before
-            if go.acquire(blocking=False):
-                return
-            self._calls.run(0, 1)
-            if int(BELL[RUNS]) == before:  # nothing for as long as one looks
-                break
-        go.acquire()
-
-    def wait_for_end(self) -> None:
-        """The calling thread's wait: until the worker rests, or for as long as one looks."""
-        if self._calls is not None:
-            self._calls.run(1, 2)
+    def wait(self, workers: int) -> bool:
+        """Wait until the workers rest, or for as long as one looks. Returns whether all have made their calls."""
+        if self._native and self._await(workers, LOOKS) == workers:
+            return True
+        return not (self._states[:workers] == RUNS).any()

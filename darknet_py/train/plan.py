@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.runtime.denormals import denormals_as_zero
+from ..kernels.runtime.denormals import Denormals
 from ..kernels.train.moves import clear
 from ..kernels.vector.tile import host_tile
 from ..plan.memory import ALIGNMENT, aligned_floats
@@ -191,7 +190,7 @@ class TrainPlan:
     def run(self, schedule: Schedule) -> None:
         """Run steps with this plan's threads."""
         with get_pool(self._computing.threads) as pool:
-            pool.run(schedule, partial(denormals_as_zero, self._computing.profile.flush_denormals))
+            pool.run(schedule, Denormals(self._computing.profile.flush_denormals))
 
     @property
     def cost(self) -> np.float32:

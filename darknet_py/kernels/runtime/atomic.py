@@ -56,7 +56,7 @@ def queue_of(counters: NDArray[np.int64], step: int, thread: int) -> NDArray[np.
     return counters[CELLS * step : CELLS * (step + 2) + thread]
 
 
-_PATIENCE = 2000
+PATIENCE = 2000
 """How often a thread looks whether the others have left before it lets other programs have its core meanwhile. (Without
 the processor's instruction for such loops: virtual machines take a thread that uses it off its core.)"""
 
@@ -69,7 +69,7 @@ def _cell(context: Any, builder: Any, array_type: Any, array: Any, i: Any) -> An
 
 
 @intrinsic
-def _take(typingctx: Any, queue: Any, i: Any) -> Any:
+def take(typingctx: Any, queue: Any, i: Any) -> Any:
     """``queue[i]``, and one is added to it: atomically, and what was written before is seen by who takes after."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -79,7 +79,7 @@ def _take(typingctx: Any, queue: Any, i: Any) -> Any:
 
 
 @intrinsic
-def _look(typingctx: Any, queue: Any, i: Any) -> Any:
+def look(typingctx: Any, queue: Any, i: Any) -> Any:
     """``queue[i]`` as it is now, whatever was read before."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -89,7 +89,31 @@ def _look(typingctx: Any, queue: Any, i: Any) -> Any:
 
 
 @intrinsic
-def _give_way(typingctx: Any) -> Any:
+def put(typingctx: Any, queue: Any, i: Any, value: Any) -> Any:
+    """``queue[i] = value``; what was written before is seen by who looks."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array, place, number = args
+        builder.store_atomic(number, _cell(context, builder, signature.args[0], array, place), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.Array(types.int64, 1, "C"), types.int64, types.int64), codegen
+
+
+@intrinsic
+def change(typingctx: Any, queue: Any, i: Any, before: Any, after: Any) -> Any:
+    """``queue[i] = after`` if it is ``before``; returns whether it was: atomically."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array, place, old, new = args
+        cell = _cell(context, builder, signature.args[0], array, place)
+        return builder.extract_value(builder.cmpxchg(cell, old, new, "acq_rel", "acquire"), 1)
+
+    return types.boolean(types.Array(types.int64, 1, "C"), types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def give_way(typingctx: Any) -> Any:
     """Let other threads run on this core."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -104,17 +128,17 @@ def _give_way(typingctx: Any) -> Any:
 def begin(queue):
     """Wait until all threads have left the step before; returns the thread's number."""
     looked = 0
-    while _look(queue, LEFT) < queue[THREADS]:
+    while look(queue, LEFT) < queue[THREADS]:
         looked += 1
-        if looked > _PATIENCE:
-            _give_way()
+        if looked > PATIENCE:
+            give_way()
     return queue.size - 2 * CELLS
 
 
 @kernel
 def leave(queue):
     """The thread takes no more tasks of the step."""
-    _take(queue, CELLS + LEFT)
+    take(queue, CELLS + LEFT)
 
 
 @kernel
@@ -127,8 +151,8 @@ def next_task(queue):
         first = count * part // parts
         size = count * (part + 1) // parts - first
         cell = CELLS + SHARES + part
-        if _look(queue, cell) < size:
-            task = _take(queue, cell)
+        if look(queue, cell) < size:
+            task = take(queue, cell)
             if task < size:
                 return first + task
         part = part + 1 if part + 1 < parts else 0
@@ -148,40 +172,3 @@ def join(queue, places):
         return worker
     leave(queue)
     return -1
-
-
-SIGNS = 8
-"""Cells of a thread that rests, or of the bell; three are used."""
-
-RUNS, RESTS, SEEN = range(3)
-"""How many runs a thread has been asked for (the bell: how often it was rung); how many of them have ended; how often
-the bell had been rung when the thread last asked."""
-
-RING, REST, AWAIT = range(3)
-"""What `meet` does."""
-
-
-@kernel
-def meet(bell, signs, what, looks):
-    """Ring the bell (`RING`); or rest until it rings, and give a sign of that before (`REST`); or wait for that sign
-    (`AWAIT`). Whoever waits does so until it has looked often enough.
-
-    Args:
-        bell: int64[SIGNS]
-        signs: int64[SIGNS]: of the thread that rests
-        what: int
-        looks: int: how often it looks
-    """
-    if what == RING:
-        _take(bell, RUNS)
-        return
-    if what == REST:
-        while _look(signs, RESTS) < signs[RUNS]:
-            _take(signs, RESTS)
-    for looked in range(looks):
-        if what == REST and _look(bell, RUNS) != signs[SEEN]:
-            return
-        if what == AWAIT and _look(signs, RESTS) >= signs[RUNS]:
-            return
-        if looked > _PATIENCE:
-            _give_way()

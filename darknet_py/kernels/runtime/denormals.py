@@ -8,7 +8,7 @@ default with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,14 +95,31 @@ def denormals_as_zero(flush: bool) -> Iterator[None]:
         if CONTROL_WORD is None:
             yield
         else:
-            yield from _with_word(CONTROL_WORD, flush)
+            yield from _with_word(flush)
 
 
-def _with_word(control: ControlWord, flush: bool) -> Iterator[None]:
+@dataclass(frozen=True)
+class Denormals:
+    """`denormals_as_zero` for the threads of a run (`plan.pool`): as a context, and as bits for `runtime.calls`."""
+
+    flush: bool
+
+    def __call__(self) -> AbstractContextManager[None]:
+        return denormals_as_zero(self.flush)
+
+    @property
+    def bits(self) -> tuple[int, int]:
+        """Those of the control word that are to be 0, and then to be 1."""
+        control = CONTROL_WORD
+        return (0, 0) if control is None else (control.flush | control.others, control.flush * self.flush)
+
+
+def _with_word(flush: bool) -> Iterator[None]:
     word = np.empty(1, np.int64)
     read_control(word)
     before = int(word[0])
-    wanted = before & ~(control.flush | control.others) | (control.flush if flush else 0)
+    cleared, wanted = Denormals(flush).bits
+    wanted |= before & ~cleared
     if wanted != before:
         write_control(wanted)
     try:
@@ -113,19 +130,22 @@ def _with_word(control: ControlWord, flush: bool) -> Iterator[None]:
 
 
 @intrinsic
-def _read(typingctx: Any) -> Any:
+def read_word(typingctx: Any) -> Any:
+    """The control word of this thread; 0 where it is not known."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        assert CONTROL_WORD is not None
-        return CONTROL_WORD.emit_read(builder)
+        return _INT64(0) if CONTROL_WORD is None else CONTROL_WORD.emit_read(builder)
 
     return types.int64(), codegen
 
 
 @intrinsic
-def _write(typingctx: Any, word: Any) -> Any:
+def write_word(typingctx: Any, word: Any) -> Any:
+    """Set it."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        assert CONTROL_WORD is not None
-        CONTROL_WORD.emit_write(builder, args[0])
+        if CONTROL_WORD is not None:
+            CONTROL_WORD.emit_write(builder, args[0])
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
@@ -138,7 +158,7 @@ def read_control(out):
     Args:
         out: written int64[1]
     """
-    out[0] = _read()
+    out[0] = read_word()
 
 
 @kernel
@@ -148,4 +168,4 @@ def write_control(word):
     Args:
         word: int
     """
-    _write(word)
+    write_word(word)
