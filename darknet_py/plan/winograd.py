@@ -196,9 +196,13 @@ def cut_winograd(
     parts = [(first, min(first + together, blocks)) for first in range(0, blocks, together)]
     tasks = [(*part, *range_) for part in parts for range_ in ranges]
     if alone:  # rows that are left over for some threads only are shared out by blocks
-        rest = lines % threads
-        tasks = [(0, blocks, *range_) for range_ in ranges[: len(ranges) - rest]]
-        tasks += [(block, block + 1, *range_) for range_ in ranges[len(ranges) - rest :] for block in range(blocks)]
+        rest = len(ranges) - lines % threads
+        singles = [(block, block + 1, *range_) for range_ in ranges[rest:] for block in range(blocks)]
+        each = rest // threads
+        tasks = []
+        for thread in range(threads):
+            tasks += [(0, blocks, *range_) for range_ in ranges[thread * each : (thread + 1) * each]]
+            tasks += singles[thread::threads]
     return cut, np.array(tasks, np.int64)
 
 
@@ -208,10 +212,10 @@ def _evenly(count: int, parts: int) -> list[int]:
 
 
 def _rows_alone(lines: int, most: int, threads: int) -> list[int]:
-    """How many rows the tasks have, the larger ones first, such that each thread has as many: and then single rows, of
-    which there are too few for all threads."""
+    """How many rows the tasks have, thread by thread, such that each has as many: and then single rows, of which there
+    are too few for all threads."""
     each = lines // threads
-    return sorted(_evenly(each, -(-each // most)) * threads, reverse=True) + [1] * (lines % threads)
+    return _evenly(each, -(-each // most)) * threads + [1] * (lines % threads)
 
 
 def pack_tiles(weights: Floats, transform: Winograd, shape: ConvShape, tile: Tile, context: LayerContext) -> Floats:
