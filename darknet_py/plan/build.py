@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DarknetError
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from ..typing import Floats
     from .memory import Buffer
     from .step import Step
+
+
+_NOTHING = nullcontext()
 
 
 class Plan:
@@ -196,9 +200,9 @@ class Plan:
             raise RuntimeError("this plan is for printing and verifying only: its weights are not packed")
         # Set in both cases: a library in this process may have switched denormals off.
         around = Denormals(self.profile.flush_denormals)
-        with get_pool(self.threads) as pool, self.states.run():
+        with get_pool(self.threads) as pool, _NOTHING if self.states.empty else self.states.run():
             pool.run(self._schedule, around, after_step)
-            if INPUT in self.not_finite():  # within what keeps states: they are as before this run
+            if self._notes and INPUT in self.not_finite():  # within what keeps states: they are as before this run
                 raise DarknetError(
                     f"{self.network.path}: the network's input is NaN or infinite somewhere, which 8-bit integers "
                     "cannot be; give it numbers, or use math=fast"

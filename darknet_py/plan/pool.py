@@ -65,7 +65,7 @@ class Schedule:
                 for step, arguments in zip(self.steps, given, strict=True)
             ]
             whole = [native for native in natives if native is not None]
-            if len(whole) == len(natives):
+            if whole and len(whole) == len(natives):
                 self.native = Calls(whole, given, self.threads)
 
     def run(self, around: Context, after_step: Callable[[Step], None] | None = None, thread: int = 0) -> None:

@@ -20,18 +20,21 @@ TOGETHER = 2048
 
 
 @kernel(forceinline=True)
-def planes_of_task(out_h, out_w):
-    """How many channels a task of a pooling has.
+def planes_of_task(channels, out_h, out_w):
+    """How many channels a task of a pooling has: so many that there is an even number of tasks, if it can be.
 
     Args:
+        channels: int
         out_h, out_w: int: sides of the output
     """
-    return max(1, TOGETHER // max(1, out_h * out_w))
+    most = max(1, TOGETHER // max(1, out_h * out_w))
+    tasks = (channels + 2 * most - 1) // (2 * most) * 2
+    return (channels + tasks - 1) // tasks
 
 
 def count_pools(channels: int, out_h: int, out_w: int) -> int:
     """Tasks of a pooling."""
-    return -(-channels // int(planes_of_task.py_func(out_h, out_w)))
+    return -(-channels // int(planes_of_task.py_func(channels, out_h, out_w)))
 
 
 @plan_kernel(tasks=count_pools)
@@ -53,7 +56,7 @@ def maxpool(queue, out, x, channels, h, w, out_h, out_w, size, stride_x, stride_
         out_h in (windows(h - 2 * offset, size, stride_y), windows(h - 2 * offset + 1, size, stride_y))
         out_w in (windows(w - 2 * offset, size, stride_x), windows(w - 2 * offset + 1, size, stride_x))
     """
-    planes = planes_of_task(out_h, out_w)
+    planes = planes_of_task(channels, out_h, out_w)
     while True:
         task = next_task(queue)
         if task < 0:

@@ -54,7 +54,7 @@ def maxpool_wide(queue, out, x, scratch, channels, h, w, out_h, out_w, size, off
         return
     frame = pointer(scratch, worker * (rows * pitch + ROOM))
     inside = -offset * pitch  # rows above and below have no neighbours to look at
-    planes = planes_of_task(out_h, out_w)
+    planes = planes_of_task(channels, out_h, out_w)
     while True:
         task = next_task(queue)
         if task < 0:
