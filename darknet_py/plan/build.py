@@ -103,6 +103,8 @@ class Plan:
         del self._made_of
         share_temporary(self.steps)
         self._schedule = Schedule(self.steps, threads)
+        # Set in both cases: a library in this process may have switched denormals off.
+        self._around = Denormals(profile.flush_denormals)
         if not dry:
             self._schedule.compile()  # now, while another process may do so for what reads pictures
 
@@ -198,10 +200,8 @@ class Plan:
         """
         if self.dry:
             raise RuntimeError("this plan is for printing and verifying only: its weights are not packed")
-        # Set in both cases: a library in this process may have switched denormals off.
-        around = Denormals(self.profile.flush_denormals)
         with get_pool(self.threads) as pool, _NOTHING if self.states.empty else self.states.run():
-            pool.run(self._schedule, around, after_step)
+            pool.run(self._schedule, self._around, after_step)
             if self._notes and INPUT in self.not_finite():  # within what keeps states: they are as before this run
                 raise DarknetError(
                     f"{self.network.path}: the network's input is NaN or infinite somewhere, which 8-bit integers "

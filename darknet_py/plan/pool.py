@@ -202,16 +202,18 @@ class Pool:
             if core != worker.barred and core is not None and worker.native_id is not None:
                 keep_from(core, worker.native_id, schedule.threads)
                 worker.barred = core
+        ended = False
         try:
             bits = bits_of(around)
             if workers and self._rests.begin(len(workers), None if bits is None else schedule.native, bits or (0, 0)):
                 self._wake(workers)
             schedule.run(around, after_step)
+            ended = True
         except BaseException:
             schedule.abort()
             raise
         finally:
-            error = self._wait(workers)
+            error = self._wait(workers, ended)
         if error is not None:
             raise error
 
@@ -233,16 +235,17 @@ class Pool:
                 worker.woken = True
                 worker.go.release()
 
-    def _wait(self, workers: list[_Worker]) -> BaseException | None:
+    def _wait(self, workers: list[_Worker], ended: bool) -> BaseException | None:
         """Wait for all workers, even when Ctrl-C comes meanwhile: they still write into the run's buffers.
 
-        Returns an error that one of them met.
+        ``ended``: the calling thread's own part did. Returns an error that one of them met.
         """
         interrupt: BaseException | None = None
         waits = bool(workers)
         while waits:
             try:
-                self._wake(workers)  # whom Ctrl-C has kept from it
+                if not ended:
+                    self._wake(workers)  # whom Ctrl-C has kept from it
                 waits = not self._rests.wait(len(workers))
                 for worker in workers:
                     while worker.woken and not worker.idle:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ class Denormals:
     def __call__(self) -> AbstractContextManager[None]:
         return denormals_as_zero(self.flush)
 
-    @property
+    @cached_property
     def bits(self) -> tuple[int, int]:
         """Those of the control word that are to be 0, and then to be 1."""
         control = CONTROL_WORD
