@@ -202,26 +202,26 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     widths = np.diff(cut_row(shape.out_w, way))
     pace = ZEN4 if tile.embedded else host_pace()
     slower = USUAL.products / pace.products
+    near = shape.size == 1 and is_near(tile)  # what such windows copy has been asked for before
     single = tile.lanes if tile.indexed else 1  # values that are read at a time for one factor of the products
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
         end = 11.0 if tile.finishes_within else 26.0
         # What lies channel by channel in other lines, and often in other pages, comes late.
-        far = 1.08 if is_near(tile) and not reads_window(way, shape, tile) else 1.0
+        far = 1.08 if near and not reads_window(way, shape, tile) else 1.0
         tiles = depth * np.maximum(widths * 1.02 * slower, loads) * far + end * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
         loads = (vectors + tile.rows / single + 1) / pace.loads
-        end = 1.5 if tile.finishes_within else 3.0 if tile.keeps_sums and shape.size == 1 else 7.0
+        end = 1.5 if tile.finishes_within else 3.0 if near and tile.keeps_sums else 7.0
         tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + end * tile.rows * vectors * slower
     else:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower
     blocks = -(-shape.n // way.block)
     rest = 0.0
     if way.number != FILTERS:  # there, weights that pass by are fetched ahead
-        window = (
-            pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 and reads_window(way, shape, tile) else 0
-        )
+        copied = shape.size == 1 and reads_window(way, shape, tile)
+        window = pace.copying * (0.5 if near else 1) * -(-shape.out_w // tile.lanes) if copied else 0
         rest = (0.4 * shape.n + window) * depth * slower
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 
