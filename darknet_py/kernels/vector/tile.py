@@ -83,7 +83,7 @@ class Tile:
     @property
     def fetches_within(self) -> bool:
         """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
-        return self.lanes >= 16
+        return self.lanes >= 16 or (self.contract and self.lanes == 8 and not self.words)
 
     @property
     def pools_within(self) -> bool:
