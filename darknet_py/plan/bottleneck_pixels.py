@@ -31,7 +31,7 @@ VECTORS = 3
 def in_pixels(shape: Bottleneck, tile: Tile) -> bool:
     """Whether the pixels of a bottleneck are in the lanes."""
     layers = shape.expands == shape.stride == shape.pad == 1 and shape.size == 3
-    return tile.finishes_within and layers and shape.e <= MOST and shape.w >= VECTORS * tile.lanes
+    return tile.reads_parts and layers and shape.e <= MOST and shape.w >= VECTORS * tile.lanes
 
 
 def pixel_step(

@@ -1,7 +1,7 @@
 """The micro-kernels of the profile ``fast``: what follows the sums of a convolution is done in the registers.
 
-Biases and activations that have a slope (`activation.has_slope`), where vectors are long (`Tile.finishes_within`): sums
-of few products (32 to 128) would take a fifth to a tenth of their time to be written to memory and read again.
+Biases and activations that have a slope (`activation.has_slope`), where `Tile.finishes_within`: sums of few products
+(32 to 128) would take a fifth to a tenth of their time to be written to memory and read again.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def pixels_sloped(
         product_loop(builder, (sums, fresh, depth, offsets), operands, shape, vectors, shape.rows, finish, mask)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if shape.finishes_within:
+        if shape.reads_parts:
             name = f"pixels_sloped_{shape.lanes}x{shape.rows}x{shape.vectors}_{kind_of(shape)}"
             again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
             arguments = [*ARGUMENTS, *_TARGET, *[_FLOATS] * len(again)]

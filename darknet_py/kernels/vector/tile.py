@@ -82,7 +82,8 @@ class Tile:
 
     @property
     def fetches_within(self) -> bool:
-        """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
+        """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that, and
+        so do those of 8 lanes that are made with their sums."""
         return self.lanes >= 16 or (self.contract and self.lanes == 8 and not self.words)
 
     @property
@@ -93,9 +94,14 @@ class Tile:
 
     @property
     def finishes_within(self) -> bool:
-        """Whether sums whose bits do not count are finished in the registers (`conv.sloped`), and 1x1 convolutions with
-        pixels in the lanes read their input as it lies: parts of long vectors are read as fast as whole ones."""
-        return self.contract and self.lanes >= 16 and not self.words
+        """Whether sums whose bits do not count are finished in the registers (`conv.sloped`)."""
+        return self.contract and self.lanes >= 8 and not self.words
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether that is so with pixels in the lanes, too, and 1x1 convolutions then read their input as it lies:
+        parts of long vectors are read as fast as whole ones."""
+        return self.finishes_within and self.lanes >= 16
 
 
 AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)
