@@ -143,7 +143,7 @@ def test_both_ways_of_1x1_convolutions(
 
 def test_which_1x1_convolutions_copy_their_input() -> None:
     shape = conv_shape(Conv(64, 26, 26, 64, 1))  # type: ignore[arg-type]
-    for tile, wanted in ((ZEN4.contracted, (False, False)), (ZEN4, (True, False)), (AVX2.contracted, (True, False))):
+    for tile, wanted in ((ZEN4.contracted, (False, False)), (ZEN4, (True, False)), (AVX2.contracted, (False, False))):
         ways = [way for way in conv_cut.ways(tile) if way.number in (PIXELS, FILTERS)]
         assert tuple(conv_cut.reads_window(way, shape, tile) for way in ways) == wanted
 

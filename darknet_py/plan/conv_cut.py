@@ -138,7 +138,7 @@ def reads_window(way: Way, shape: ConvShape, tile: Tile) -> bool:
     if shape.size > 1 or tile.bytes != UNSIGNED or way.number == FEW:
         return True
     if way.number == PIXELS:
-        return not tile.reads_parts
+        return not tile.finishes_within
     return is_near(tile) and shape.n >= MANY
 
 
@@ -207,7 +207,7 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
         loads = (vectors + tile.rows / single + 1) / pace.loads
-        end = 1.5 if tile.reads_parts else 7.0
+        end = 1.5 if tile.finishes_within else 7.0
         tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + end * tile.rows * vectors * slower
     else:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower

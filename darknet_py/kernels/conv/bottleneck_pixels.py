@@ -101,7 +101,7 @@ def bottleneck_pixels(
         last: Tile: that of the last convolution
 
     Requires:
-        tile.reads_parts and last.reads_parts and tile.lanes == last.lanes and tile.lanes <= EDGE
+        tile.finishes_within and last.finishes_within and tile.lanes == last.lanes and tile.lanes <= EDGE
         shape.expands == 1 and shape.adds in (0, 1)
         shape.plane == shape.h * shape.w
         shape.size == 3 and shape.stride == 1 and shape.pad == 1

@@ -179,7 +179,7 @@ def convolution(
             (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1])
         cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
         cut.row > 0 or (shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
-        cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.reads_parts)
+        cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
         is_finish(finish, shape.out_h * shape.out_w)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
         cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
@@ -319,7 +319,7 @@ def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
         shape, cut, finish, tile: ConvShape, Cut, Finish, Tile
         piece: Piece
     """
-    if ((tile.reads_parts and cut.way == PIXELS) or (tile.finishes_within and cut.way == FILTERS)) and cut.pool_h == 0:
+    if tile.finishes_within and cut.way != FEW and cut.pool_h == 0:
         run_sloped_block(cut.way == FILTERS, operands, plane, sums, pixels, shape, cut, finish, tile, piece)
         return
     if is_wide(tile, cut.way == PIXELS, cut.pool_h, cut.channels, shape.c):
