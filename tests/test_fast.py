@@ -112,6 +112,16 @@ def test_winograd_with_a_pooling(
         near(fast(layer, arrays, x, tile, 2, FAST, Pool(out), choose=always(transform)), wanted)
 
 
+def test_winograd_part_by_part_of_k_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, tile = Conv(23, 13, 30, 21, 3, pad=1), host_tile()
+    arrays, x = operands(layer)
+    whole = fast(layer, arrays, x, tile, 1, FAST, choose=always(F4))
+    monkeypatch.setattr(winograd, "is_near", lambda tile: True)
+    for part in (1, 7, 23):
+        monkeypatch.setattr(winograd, "PART", part)
+        assert np.array_equal(fast(layer, arrays, x, tile, 2, FAST, choose=always(F4)), whole)
+
+
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("layer", SHAPES[::2], ids=str)
 def test_every_other_shape(layer: Conv, tile: Tile) -> None:
