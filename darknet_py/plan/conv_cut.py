@@ -52,6 +52,10 @@ MANY = 128
 RUN = 256
 """Values of a row that could have been copied while the row's start was being found in memory."""
 
+WAITING = 128_000
+"""Most sums of a task that wait for the next part, of fused products in vectors of 8 lanes: they stay in the second
+cache, with what passes by."""
+
 TILES = 64
 """Most tiles of pixels of a task."""
 
@@ -114,10 +118,11 @@ def cut_work(
         pieces, together = np.append(pieces[:-1:together], pieces[-1]), 1
     finest = (TASKS if copied else TASKS_AS_IT_LIES) * threads
     blocks = -(-shape.n // way.block)
-    tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest)
+    area = way.block * way.width
+    most = WAITING // (rows * together * area) if channels < shape.c and is_near(tile) and tile.contract else blocks
+    tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest, most)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
-    area = way.block * way.width
     sums = channels * plane + way.width
     waiting = 1
     if channels < shape.c:
@@ -139,7 +144,7 @@ def reads_window(way: Way, shape: ConvShape, tile: Tile) -> bool:
         return True
     if way.number == PIXELS:
         return not tile.finishes_within
-    return is_near(tile) and shape.n >= MANY
+    return is_near(tile) and not tile.fetches_within and shape.n >= MANY
 
 
 def _paired(way: Way) -> Way:
@@ -155,12 +160,20 @@ def _shorter(together: int, pieces: int, others: int, threads: int) -> int:
 
 
 def share_out(
-    shape: ConvShape, threads: int, blocks: int, rows: int, pieces: int, together: int, images: int, finest: int
+    shape: ConvShape,
+    threads: int,
+    blocks: int,
+    rows: int,
+    pieces: int,
+    together: int,
+    images: int,
+    finest: int,
+    most: int,
 ) -> tuple[Ints, int]:
     """The tasks (see `kernels.conv.convolution.convolution`), and the most blocks of filters that one has.
 
     Of the blocks of filters a task takes a share of what is left, so that the last tasks are small ones: about as small
-    as if there were ``finest`` like them.
+    as if there were ``finest`` like them. It has ``most`` blocks at most, and at least one.
     """
     grid = [
         (y, min(y + rows, shape.out_h), i, min(i + together, pieces))
@@ -173,7 +186,7 @@ def share_out(
     while cuts[-1] < blocks:
         left = blocks - cuts[-1]
         part = max(left / (2 * threads), left * count / (4 * threads))
-        cuts.append(min(blocks, cuts[-1] + max(least, round(part))))
+        cuts.append(min(blocks, cuts[-1] + max(1, min(most, max(least, round(part))))))
     tasks = [
         (image, group, first, last, *place)
         for first, last in pairwise(cuts)
@@ -181,7 +194,7 @@ def share_out(
         for image in range(images)
         for place in grid
     ]
-    return np.array(tasks, np.int64), cuts[1]
+    return np.array(tasks, np.int64), max(last - first for first, last in pairwise(cuts))
 
 
 def choose_way(shape: ConvShape, tile: Tile) -> Way:
