@@ -27,6 +27,16 @@ ZEN_4 = (
 """Networks measured on a Zen 4, each in runs of its own, with one thread and with two; the other files are of a Zen 5,
 from before `REGISTERS`."""
 
+AVX2 = ("yolo-voc", "yolov2-tiny-voc", "yolov3-tiny", "yolov3", "darknet19", "yolo9000")
+"""Of these, networks measured with what AVX2 has alone."""
+
+AVX2_NOTE = (
+    "This is no processor without AVX-512: caches, clock rates and units are a Zen 4's. Our kernels were compiled for\n"
+    "AVX2, OpenCV and OpenVINO told to use no more (how: below); ONNX Runtime has no such switch and used AVX-512.\n"
+    "In the small table, this engine before and after what its commits changed for these vectors, in turn.\n"
+)
+"""What is to be known of that."""
+
 REGISTERS = "zen4-"
 """Files from the time since when the ceiling is what registers alone do; what the others have is another ceiling."""
 
@@ -59,6 +69,10 @@ def tables() -> Iterator[str]:
     yield from quickest(documents)
     yield "### Zen 4, two threads\n"
     yield from quickest([read(f"{REGISTERS}two-threads-{name}") for name in ZEN_4])
+    yield "### AVX2 forced on a Zen 4, one thread: the profile `fast`\n"
+    yield AVX2_NOTE
+    yield from quickest([read(f"{REGISTERS}avx2-fast-{name}") for name in AVX2])
+    yield from before_and_after(read(f"{REGISTERS}avx2-fast-before-after"))
     yield "### yolo-voc on Zen 4, layer by layer\n"
     yield from layers(documents[0]["networks"][0])
     yield "### Zen 4, before and after\n"

@@ -31,7 +31,8 @@ import micro_kernels
 from assembly import amiss, assembly_of, compiled
 codes = {
     "pixels": compiled(*micro_kernels.pixels_of()), "filters": compiled(*micro_kernels.filters_of()),
-    "fast": compiled(*micro_kernels.pixels_of(contract=True)), "transposed": compiled(*micro_kernels.transposed_of()),
+    "fast": compiled(*micro_kernels.pixels_of(contract=True)), "tiles": compiled(*micro_kernels.tiles_of()),
+    "transposed": compiled(*micro_kernels.transposed_of()),
 }
 cpus = sys.argv[1:]
 code = {name: {cpu: assembly_of(code, cpu) for cpu in cpus} for name, code in codes.items()}
@@ -134,8 +135,9 @@ def test_bytes_are_multiplied_four_at_a_time(cpu: str, dot: str, repository: Pat
 def test_what_is_fused_is_seen_and_known_as_intended(micro_kernels: tuple[Any, Any], tools: Any) -> None:
     code, faults = micro_kernels
     for cpu in CPUS:
-        assert len(tools.FUSED.findall(code["fast"][cpu])) >= 24
-        assert faults["fast"][cpu] == []
+        for name in ("fast", "tiles"):
+            assert len(tools.FUSED.findall(code[name][cpu])) >= 24
+            assert faults[name][cpu] == []
 
 
 @pytest.mark.parametrize("cpu", CPUS)

@@ -49,6 +49,45 @@ for function in (filters, pixels, squares):
     print("".join(function.inspect_asm().values()))
 """
 
+FUSED = """
+import numba
+from numba import typeof, types
+from darknet_py.kernels.runtime.numba_types import register
+from darknet_py.kernels.conv.sloped import filters_sloped, pixels_sloped
+from darknet_py.kernels.conv.winograd_multiply import multiply_tiles
+from darknet_py.kernels.vector.simd import pointer
+from darknet_py.kernels.vector.tile import host_tile
+
+@numba.njit
+def tiles(tile, count, sums, weights, pixels, offsets, depth):
+    start = pointer(weights, 0)
+    multiply_tiles(
+        tile, count, depth, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start,
+        depth, depth,
+    )
+
+@numba.njit
+def filters(tile, count, sums, weights, pixels, offsets, depth):
+    start, out = pointer(weights, 0), pointer(sums, 0)
+    filters_sloped(
+        tile, count, out, True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start, depth, start, sums[0]
+    )
+
+@numba.njit
+def pixels(tile, count, sums, weights, pixels, offsets, depth):
+    start, out = pointer(weights, 0), pointer(sums, 0)
+    pixels_sloped(
+        tile, count, out, True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start, sums[0], out, depth,
+        depth, depth, depth,
+    )
+
+register()
+floats, ints, tile = types.float32[::1], types.int64[::1], host_tile().contracted
+for function in (tiles, filters, pixels):
+    function.compile((typeof(tile), types.int64, floats, floats, floats, ints, types.int64))
+    print("".join(function.inspect_asm().values()))
+"""
+
 WORDS = """
 import numba
 from numba import typeof, types
@@ -111,6 +150,23 @@ def test_inner_loops(cpu: str, features: str, register: str, count: int, reposit
             assert re.fullmatch("(mmaa)+|(ma)+", order), order
         if cpu == "znver4":  # there, broadcasting into a register takes arithmetic units' time
             assert "vbroadcastss" not in loop and "{1to16}" in loop
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cpu", "features", "register", "largest"), [("znver4", LONG, "zmm", 26), ("haswell", SHORT, "ymm", 12)]
+)
+def test_inner_loops_of_fused_products(cpu: str, features: str, register: str, largest: int, repository: Any) -> None:
+    """Of `fast`: sums stay in the registers, even AVX2's 16, and the cache is asked for what comes next."""
+    assembly = compiled(FUSED, cpu, features, repository)
+    found = loops(assembly, r"vfmadd\w+ps")
+    counts = [len(re.findall(r"\bvfmadd\w+ps\b.*%" + register, loop)) for loop in found]
+    assert max(counts) >= largest, "a step of k of the largest block"
+    assert all("prefetch" in loop for loop in found)
+    moved = [line for loop in found for line in loop.splitlines() if "%rsp" in line and f"%{register}" in line]
+    assert not [line for line in moved if line.endswith("(%rsp)")], "sums leave the registers"
+    assert len(moved) <= (1 if register == "ymm" else 0), "the mask of three vectors, of which the last is a part"
+    assert any("vmaskmov" in loop for loop in found) == (register == "ymm"), "blocks that end in a part of a vector"
 
 
 EVEX = re.compile(r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])|%k[0-7]|\{1to")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..kernels.conv.bottleneck_pixels import EDGE, PixelBand, bottleneck_pixels, packed, pixel_weights
 from ..kernels.conv.pack import pack_weights
+from ..kernels.vector.tile import SHORTER
 from .conv_cut import with_room
 from .memory import aligned_floats, frozen
 from .step import Step
@@ -31,7 +32,8 @@ VECTORS = 3
 def in_pixels(shape: Bottleneck, tile: Tile) -> bool:
     """Whether the pixels of a bottleneck are in the lanes."""
     layers = shape.expands == shape.stride == shape.pad == 1 and shape.size == 3
-    return tile.finishes_within and layers and shape.e <= MOST and shape.w >= VECTORS * tile.lanes
+    long = tile.finishes_within and tile.lanes > SHORTER
+    return long and layers and shape.e <= MOST and shape.w >= VECTORS * tile.lanes
 
 
 def pixel_step(

@@ -53,6 +53,10 @@ MANY = 128
 RUN = 256
 """Values of a row that could have been copied while the row's start was being found in memory."""
 
+WAITING = 128_000
+"""Most sums of a task that wait for the next part, of fused products in vectors of 8 lanes: they stay in the second
+cache, with what passes by."""
+
 TILES = 64
 """Most tiles of pixels of a task."""
 
@@ -119,12 +123,13 @@ def cut_work(
     if threads == 1 and not pooled[0] and channels >= shape.c:
         finest = 1  # nothing waits, and nobody
     blocks = -(-shape.n // way.block)
-    tasks, most = share_out(shape, threads, blocks, places, pieces, images.count, finest)
+    area = way.block * way.width
+    most = WAITING // (rows * together * area) if channels < shape.c and is_near(tile) and tile.contract else blocks
+    tasks, most = share_out(shape, threads, blocks, places, pieces, images.count, finest, most)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
     if taps == 1 and copied:  # an odd number of lines: a pixel's channels then lie in many sets of the cache
         plane = (-(-row // LINE) | 1) * LINE
-    area = way.block * way.width
     sums = channels * plane + way.width
     waiting = 1
     if channels < shape.c:
@@ -146,7 +151,7 @@ def reads_window(way: Way, shape: ConvShape, tile: Tile) -> bool:
         return True
     if way.number == PIXELS:
         return not tile.finishes_within
-    return is_near(tile) and shape.n >= MANY
+    return is_near(tile) and not tile.fetches_within and shape.n >= MANY
 
 
 def _paired(way: Way) -> Way:

@@ -56,8 +56,9 @@ def divide(
 
 
 def share_out(
-    shape: ConvShape, threads: int, blocks: int, starts: tuple[Ints, Ints], pieces: Ints, images: int, finest: int
-) -> tuple[Ints, int]:
+    shape: ConvShape, threads: int, blocks: int, starts: tuple[Ints, Ints], pieces: Ints, images: int, finest: int,
+    most: int,
+) -> tuple[Ints, int]:  # fmt: skip
     """The tasks (see `kernels.conv.convolution.convolution`), and the most blocks of filters that one has.
 
     They stand in the order of the threads that begin with them (`kernels.runtime.atomic`). If there are enough places,
@@ -73,6 +74,7 @@ def share_out(
         pieces: columns at which pieces begin, and the end.
         images: how many.
         finest: see above.
+        most: blocks that a task has at most (and at least one), as more sums would wait than the cache has room for.
     """
     grid = [(*down, *across) for down in pairwise(starts[0].tolist()) for across in pairwise(starts[1].tolist())]
     places = [(group, image, *place) for group in range(shape.groups) for image in range(images) for place in grid]
@@ -89,6 +91,7 @@ def share_out(
             (places, [first, first + size] if enough else [first + cut for cut in _decreasing(size, count, 1, least)])
             for first, size in own
         ]
+    parts = [(some, _limited(cuts, most)) for some, cuts in parts]
     tasks = [
         (image, group, first, last, *place)
         for some, cuts in parts
@@ -96,6 +99,12 @@ def share_out(
         for group, image, *place in some
     ]
     return np.array(tasks, np.int64), max(int(np.diff(cuts).max()) for _, cuts in parts)
+
+
+def _limited(cuts: list[int], most: int) -> list[int]:
+    """The same cuts, and others between them where they are further apart than ``most``."""
+    counts = [(first, last, -(-(last - first) // max(1, most))) for first, last in pairwise(cuts)]
+    return [first + (last - first) * i // count for first, last, count in counts for i in range(count)] + cuts[-1:]
 
 
 def _equal(places: list[Place], parts: int) -> list[list[Place]]:

@@ -11,10 +11,10 @@ import numpy as np
 from ..kernels.conv.fetch import LINE
 from ..kernels.conv.winograd import transform_tiles, winograd
 from ..kernels.conv.winograd_code import F2, F4, F4_HALVING
-from ..kernels.conv.winograd_cut import WinogradCut, tile_room
+from ..kernels.conv.winograd_cut import WinogradCut, tile_room, tiles_together
 from ..kernels.conv.winograd_pack import pack_winograd
 from ..kernels.vector.tile import BYTES, HALVES, PAIRS
-from .conv_cut import with_room
+from .conv_cut import is_near, with_room
 from .memory import aligned_floats, frozen
 from .processor import PAIRED, USUAL, ZEN4, Pace
 from .step import Step
@@ -43,6 +43,10 @@ SUMS = 64_000
 
 WINDOW = 6_000
 """About how many values a window has: it stays in the first cache."""
+
+PART = 128
+"""Channels of a part of k where weights have to come from the first cache (`conv_cut.is_near`): those of a block have a
+quarter of it then, and what is read of the tiles the rest."""
 
 TASKS = 8
 """Least tasks per thread."""
@@ -182,14 +186,14 @@ def cut_winograd(
         channels * plane + tile.lanes,  # the window
         0 if shared else positions * apart,
         positions * (rows * across * tile.filters + tile.lanes),
-        max(m, tile.lanes) * m * tile.filters,
+        tiles_together.py_func(m, tile) * m * m * tile.filters,
     ])  # fmt: skip
     tiles, sums, pixels, end = map(int, offsets)
     cut = WinogradCut(
         across=across, down=down, shared=int(shared), pitch=pitch, apart=apart, channels=channels, row=row, plane=plane,
-        tiles=tiles, sums=sums, sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, pool_h=pooled[0],
-        pool_w=pooled[1], next_in=images.next_in, next_out=images.next_out,
-        scratch=-(-end // 16) * 16,
+        part=min(depth, PART) if is_near(tile) else depth, tiles=tiles, sums=sums,
+        sums_pitch=rows * across * tile.filters + tile.lanes, pixels=pixels, pool_h=pooled[0], pool_w=pooled[1],
+        next_in=images.next_in, next_out=images.next_out, scratch=-(-end // 16) * 16,
     )  # fmt: skip
     ranges = [*pairwise(np.cumsum([0, *(own or _evenly(lines, -(-lines // rows)))]).tolist())]
     together = 1 if shared else -(-blocks // -(-TASKS * threads // len(ranges)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
+from darknet_py.kernels.conv.winograd_multiply import multiply_tiles
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.dots import word_tile
 from darknet_py.kernels.vector.simd import pointer
@@ -29,6 +30,15 @@ def _filters(tile, count, sums, weights, pixels, offsets, depth):
     multiply_filters(
         tile, count, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start, depth
     )
+
+
+@kernel
+def _tiles(tile, count, sums, weights, pixels, offsets, depth):
+    start = pointer(weights, 0)
+    multiply_tiles(
+        tile, count, depth, pointer(sums, 0), True, start, pointer(pixels, 0), pointer(offsets, 0), depth, start, depth,
+        depth,
+    )  # fmt: skip
 
 
 @kernel
@@ -60,6 +70,11 @@ def pixels_of(contract: bool = False) -> tuple[Any, tuple[Any, ...]]:
 def filters_of(contract: bool = False) -> tuple[Any, tuple[Any, ...]]:
     """`multiply_filters`."""
     return _filters, (_tile(contract), _INT, _FLOATS, _FLOATS, _FLOATS, _INTS, _INT)
+
+
+def tiles_of() -> tuple[Any, tuple[Any, ...]]:
+    """`multiply_tiles`."""
+    return _tiles, (host_tile().contracted, _INT, _FLOATS, _FLOATS, _FLOATS, _INTS, _INT)
 
 
 def words_of() -> tuple[Any, tuple[Any, ...]]:

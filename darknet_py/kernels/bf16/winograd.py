@@ -7,7 +7,7 @@ from ..conv.winograd import back_alone, run_winograd
 from ..conv.winograd_cut import TASK_NUMBERS, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
-from ..words.multiply import multiply_word_filters
+from ..words.multiply import multiply_word_tiles
 from .finish import finish_columns, pool_columns
 
 
@@ -53,6 +53,6 @@ def winograd_bf16(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, back_alone, finish_columns, pool_columns, (1 if finish.floats else 2, 0),
+        queue, multiply_word_tiles, back_alone, finish_columns, pool_columns, (1 if finish.floats else 2, 0),
         operands, source, tiles, scratch, tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip

@@ -162,7 +162,8 @@ def add_products(
     builder: Any, state: tuple[Any, Any, Any, Any], count: int, vector: Any,
     products: Callable[[Any, Any, list[Any]], list[Any]], times: int = 1, finish: Finisher | None = None,
 ) -> None:  # fmt: skip
-    """The loop over k of a block of sums, which are in registers meanwhile; returns from the function.
+    """The loop over k of a block of sums, which are in registers meanwhile; returns from the function, unless
+    ``finish`` goes elsewhere.
 
     Args:
         builder: at the function's end.

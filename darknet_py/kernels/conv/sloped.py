@@ -1,7 +1,7 @@
 """The micro-kernels of the profile ``fast``: what follows the sums of a convolution is done in the registers.
 
-Biases and activations that have a slope (`activation.has_slope`), where vectors are long (`Tile.finishes_within`): sums
-of few products (32 to 128) would take a fifth to a tenth of their time to be written to memory and read again.
+Biases and activations that have a slope (`activation.has_slope`), where `Tile.finishes_within`: sums of few products
+(32 to 128) would take a fifth to a tenth of their time to be written to memory and read again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..vector.llvm import INT, broadcast, fetch_line, first_lanes, load_vector, 
 from ..vector.simd import shifted
 from .activation import has_slope, slope_of
 from .epilogue import finish_filters, finish_pixels, store_columns
-from .fetch import FURTHER
+from .fetch import FURTHER, LINE
 from .multiply import ARGUMENTS, ARGUMENTS_AHEAD, kind_of, multiply_filters, product_loop, switched
 
 LATER = 64
@@ -143,21 +143,31 @@ def pixels_sloped(
     """
     shape = tile.value
 
-    def emit(builder: Any, function: Any, vectors: int) -> None:
+    def emit(builder: Any, function: Any, number: int) -> None:
         _, sums, fresh, weights, pixels, offsets, depth, biases, slope, out, plane, present, rest, further, *again = (
             function.args
         )
-        lanes = shape.lanes
-        mask = first_lanes(builder, rest, lanes)
+        lanes, whole = shape.lanes, number > shape.vectors
+        vectors = number - shape.vectors if whole else number
+        mask = None if whole else first_lanes(builder, rest, lanes)
 
         def operands(k: Any, offset: Any) -> tuple[Any, list[Any]]:
             place, line = builder.mul(k, INT(shape.rows)), builder.gep(pixels, [offset])
             fetch_line(builder, builder.gep(line, [further]))
-            fetch_line(builder, builder.gep(weights, [builder.add(place, INT(LATER * shape.rows))]))
-            row, line_ = builder.urem(k, INT(shape.rows)), builder.urem(builder.udiv(k, INT(shape.rows)), INT(LINES))
-            written = builder.add(builder.mul(plane, row), builder.mul(line_, INT(lanes)))
-            fetch_line(builder, builder.gep(out, [written]), write=True)
+            if not shape.masks_apart:
+                fetch_line(builder, builder.gep(weights, [builder.add(place, INT(LATER * shape.rows))]))
+                row, step = builder.urem(k, INT(shape.rows)), builder.urem(builder.udiv(k, INT(shape.rows)), INT(LINES))
+                ask_for(row, builder.mul(step, INT(lanes)))
             return line, [builder.gep(start, [place]) for start in [weights, *again][:vectors]]
+
+        def ask_for(row: Any, first: Any) -> None:
+            written = builder.add(builder.mul(plane, row), first)
+            fetch_line(builder, builder.gep(out, [written]), write=True)
+
+        if shape.masks_apart:  # their loops have no time for that
+            for row in range(shape.rows):
+                for first in range(0, vectors * lanes, LINE):
+                    ask_for(INT(row), INT(first))
 
         def finish(builder: Any, values: list[Any]) -> None:
             slopes = broadcast(builder, slope, lanes)
@@ -171,7 +181,7 @@ def pixels_sloped(
                     for v, value in enumerate(values[r * vectors : (r + 1) * vectors]):
                         place = builder.gep(out, [builder.add(builder.mul(plane, INT(r)), INT(v * lanes))])
                         result = sloped(builder, value, bias, slopes)
-                        if v < vectors - 1:
+                        if mask is None or v < vectors - 1:
                             store_vector(builder, result, place)
                         else:
                             store_some(builder, result, place, mask)
@@ -183,8 +193,13 @@ def pixels_sloped(
             name = f"pixels_sloped_{shape.lanes}x{shape.rows}x{shape.vectors}_{kind_of(shape)}"
             again = [args[4]] * (shape.vectors - 1 if shape.embedded else 0)
             arguments = [*ARGUMENTS, *_TARGET, *[_FLOATS] * len(again)]
-            function = switched(builder.module, name, arguments, shape.vectors, emit)
-            builder.call(function, [*args[1:], *again])
+            vectors, rest = args[1], args[13]
+            if shape.masks_apart:
+                whole = builder.icmp_signed("==", rest, INT(shape.lanes))
+                vectors = builder.select(whole, builder.add(vectors, INT(shape.vectors)), vectors)
+            most = shape.vectors * (2 if shape.masks_apart else 1)
+            function = switched(builder.module, name, arguments, most, emit)
+            builder.call(function, [vectors, *args[2:], *again])
         return context.get_dummy_value()
 
     int64 = types.int64

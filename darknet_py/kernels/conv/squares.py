@@ -70,6 +70,8 @@ def run_wide(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
     quick = usual and tile.pools_within and below > 0 and present == cut.block
     quick = quick and shape.size == SIDE and shape.stride == 1
     vectors = min(piece.width, 2 * piece.squares) // tile.lanes
+    pair = 2 * tile.lanes  # of vectors, as they are pooled
+    most = tile.pixels // pair * pair if tile.contract else tile.pixels
     done = 0
     while done * tile.lanes < piece.width:
         if quick and done < vectors:
@@ -77,7 +79,7 @@ def run_wide(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
                 tile, done, vectors, weights, upper, below, operands.offsets, length, singles, finish.pitch, out, plane
             )
         j = done * tile.lanes
-        count = min(piece.width - j, tile.pixels)
+        count = min(piece.width - j, most)
         if count > 0:
             some = (count + tile.lanes - 1) // tile.lanes
             multiply_pixels(tile, some, sums, True, weights, shifted(upper, j), operands.offsets, length)

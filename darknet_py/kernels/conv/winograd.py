@@ -14,14 +14,14 @@ from ..vector.tile import SHORTER
 from .activation import slope_of
 from .convolution import Operands
 from .epilogue import finish_filters, store_columns
-from .fetch import fetch_before
-from .multiply import multiply_filters
+from .fetch import ask_for_outputs, fetch_before
 from .pack import copy_window
 from .pool import Squares
 from .pool_columns import pool_filters
 from .sloped import is_sloped
 from .winograd_code import transform_inputs, transform_outputs, transform_outputs_sloped
-from .winograd_cut import TASK_NUMBERS, shared_tiles
+from .winograd_cut import TASK_NUMBERS, shared_tiles, tiles_together
+from .winograd_multiply import multiply_tiles
 
 
 @plan_kernel(
@@ -144,7 +144,7 @@ def winograd(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(doubles, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_filters, _transform_back, _finish_rest, pool_filters, (1, 0), operands, source, tiles, scratch,
+        queue, multiply_tiles, _transform_back, _finish_rest, pool_filters, (1, 0), operands, source, tiles, scratch,
         tasks, shape, cut, finish, transform, tile,
     )  # fmt: skip
 
@@ -224,7 +224,7 @@ def _run_rows(
     """One task of a `winograd`: some blocks of filters on some rows of tiles.
 
     Args:
-        multiply: kernel: as `multiply_filters`
+        multiply: kernel: as `multiply_tiles`
         transform_back: kernel: as `_transform_back`
         finish_block, pool_block: kernel: what is done behind it, as `finish_filters`, `pool_filters`
         words: ints: filters of a word of the output; the word that stands outside of the input
@@ -285,19 +285,26 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
     """
     pieces = (tiles + tile.columns - 1) // tile.columns
     step = (tile.filters + pieces - 1) // pieces  # each piece fetches its share of the next position's weights
+    width, wider = tiles // pieces, tiles % pieces  # so many have a tile more
     for position in range(transform.positions):
         sums, mine = (
             shifted(window, cut.sums + position * cut.sums_pitch),
             shifted(seen, position * cut.apart),
         )
-        for piece in range(pieces):
-            first, end = piece * tiles // pieces, (piece + 1) * tiles // pieces
-            ahead, pixels = shifted(weights, (tile.filters + step * piece) * depth), shifted(mine, first)
-            fetch_before(tile, ahead, step * depth, pixels, first, end - first, offsets, depth)
-            multiply(
-                tile, end - first, shifted(sums, first * tile.filters), True, weights, pixels, offsets, depth, ahead,
-                step,
-            )  # fmt: skip
+        for k in range(0, depth, cut.part):
+            length = min(cut.part, depth - k)
+            some, places = shifted(weights, k * tile.filters), shifted(offsets, k)
+            piece = first = 0
+            while piece < pieces:
+                count = width + 1 if piece < wider else width
+                number = (wider if piece < wider else pieces) - piece if tile.fetches_within else 1
+                ahead, pixels = shifted(some, depth * tile.filters + step * piece * length), shifted(mine, first)
+                fetch_before(tile, ahead, step * length, pixels, first, count, places, length)
+                multiply(
+                    tile, count, number, shifted(sums, first * tile.filters), k == 0, some, pixels, places, length,
+                    ahead, step, cut.apart,
+                )  # fmt: skip
+                piece, first = piece + number, first + number * count
         weights = shifted(weights, depth * tile.filters)
 
 
@@ -306,7 +313,7 @@ def _finish(
     transform_back, finish_block, pool_block, per_word, out, window, row0, row1, filter0, singles, doubles, shape, cut,
     finish, transform, tile,
 ):  # fmt: skip
-    """Outputs of one block of filters: a vector of pixels of a row of tiles at a time.
+    """Outputs of one block of filters: some tiles of a row at a time.
 
     Args:
         transform_back, finish_block, pool_block: kernel: see `_run_rows`
@@ -323,7 +330,7 @@ def _finish(
         tile: Tile
     """
     present = min(tile.filters, shape.n - filter0)
-    together = max(tile.lanes // transform.outputs, 1)
+    together = tiles_together(transform.outputs, tile)
     width = together * transform.outputs
     buffer, row_pitch = shifted(window, cut.pixels), width * tile.filters
     spatial = cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
@@ -332,6 +339,11 @@ def _finish(
         image_out = shifted(out, image * cut.next_out + filter0 // per_word * spatial)
         height = min(transform.outputs, shape.out_h - y)
         for x in range(0, cut.across, together):
+            if cut.pool_h == 0:
+                ask_for_outputs(
+                    tile, shifted(image_out, y * shape.out_w + x * transform.outputs), spatial, shape.out_w, present,
+                    height,
+                )  # fmt: skip
             for i in range(x, min(x + together, cut.across)):
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
                 place = shifted(buffer, (i - x) * transform.outputs * tile.filters)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..runtime.jit import kernel
 from ..runtime.work import each_part_once
 from ..vector.tile import SHORTER, Tile
+from .fetch import LINE
 
 TASK_NUMBERS = 4
 """Numbers of a task, see `winograd`."""
@@ -23,6 +25,8 @@ class WinogradCut(NamedTuple):
         channels: channels of which the window has the inputs at once.
         row: values of a row of the window.
         plane: values of a channel of the window.
+        part: channels (or words) whose products are added up for all of a task's tiles before the next ones: their
+            weights are in the first cache meanwhile.
         tiles: where in a worker's scratch memory the transformed tiles lie, behind the window.
         sums: where the sums lie.
         sums_pitch: distance of two positions of the sums.
@@ -40,6 +44,7 @@ class WinogradCut(NamedTuple):
     channels: int
     row: int
     plane: int
+    part: int
     tiles: int
     sums: int
     sums_pitch: int
@@ -79,3 +84,16 @@ def tile_room(across: int, tile: Tile) -> int:
     """How many values are written behind the tiles of a row: vectors are whole."""
     rest = across % tile.lanes
     return 0 if rest == 0 else (SHORTER if tile.embedded and rest <= SHORTER else tile.lanes) - rest
+
+
+@kernel(forceinline=True)
+def tiles_together(outputs, tile):
+    """How many tiles of a row are transformed back before their outputs are written: a line of the cache with those of
+    8 lanes, too.
+
+    Args:
+        outputs: int: side of a tile
+        tile: Tile
+    """
+    pixels = LINE if tile.lanes == SHORTER and not tile.words else tile.lanes
+    return max(pixels // outputs, 1)

@@ -12,7 +12,7 @@ from ..conv.winograd import back_alone, run_winograd
 from ..conv.winograd_cut import TASK_NUMBERS, shared_tiles
 from ..runtime.work import plan_kernel
 from ..vector.simd import pointer
-from ..words.multiply import multiply_word_filters
+from ..words.multiply import multiply_word_tiles
 from .convolution import channels_out
 from .finish import finish_columns, pool_columns
 
@@ -62,7 +62,7 @@ def winograd_int8(
         pointer(out, 0), pointer(weights, 0), pointer(singles, 0), pointer(corrections, 0), pointer(offsets, 0)
     )
     run_winograd(
-        queue, multiply_word_filters, back_alone, finish_columns, pool_columns,
+        queue, multiply_word_tiles, back_alone, finish_columns, pool_columns,
         (1 if finish.floats else 4, finish.missing), operands, source, tiles, scratch, tasks, shape,
         cut, finish, transform, tile,
     )  # fmt: skip

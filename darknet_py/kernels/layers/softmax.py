@@ -10,7 +10,7 @@ from ..runtime.libm import exp
 from ..runtime.work import plan_kernel
 from ..vector.exp import exp_of
 from ..vector.exp_fast import exp_fast
-from ..vector.simd import add, div, larger, load, load_between, pointer, splat, store, store_first, sub, unless_nan
+from ..vector.simd import add, div, larger, load, load_between, mul, pointer, splat, store, store_first, sub, unless_nan
 from .pooling import LOWEST
 
 BLOCK = 16
@@ -99,7 +99,7 @@ def softmax(queue, out, x, offsets, sizes, parts, part_stride, first, cells, tem
 def _vector(tile, out, x, start, stop, cells, count, temperature, room):
     """A group of as many cells as there are lanes, or fewer: the same operations in the same order for each cell.
 
-    Where bits do not count (`Tile.contract`) ``exp`` has the errors of `exp_fast`.
+    Where bits do not count (`Tile.contract`) ``exp`` has the errors of `exp_fast`, and there is one division.
 
     Args:
         tile: Tile
@@ -132,11 +132,14 @@ def _vector(tile, out, x, start, stop, cells, count, temperature, room):
             store(out, row, values)
         else:
             store_first(out, row, values, count)
+    share = div(splat(tile, np.float32(1)), total)
     for row in range(start, stop, cells):
+        values = _cells(tile, out, row, count)
+        values = mul(values, share) if tile.contract else div(values, total)
         if whole:
-            store(out, row, div(load(tile, out, row), total))
+            store(out, row, values)
         else:
-            store_first(out, row, div(load_between(tile, out, row, 0, count), total), count)
+            store_first(out, row, values, count)
 
 
 @kernel(forceinline=True)

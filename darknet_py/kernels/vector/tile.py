@@ -55,8 +55,10 @@ class Tile:
 
     @property
     def contracted(self) -> Tile:
-        """The same shape with ``contract``, if the processor can."""
-        return replace(self, contract=self.fused)
+        """The same with ``contract``, if the processor can. Products are then made with their sums, which leaves two of
+        AVX2's registers: for a third vector of pixels. (12 sums at a time hide how long one takes, 8 hardly do.)"""
+        vectors = 3 if self.fused and self.lanes == 8 and self.rows == 4 else self.vectors
+        return replace(self, contract=self.fused, vectors=vectors)
 
     @property
     def pixels(self) -> int:
@@ -82,8 +84,9 @@ class Tile:
 
     @property
     def fetches_within(self) -> bool:
-        """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that."""
-        return self.lanes >= 16
+        """Whether inner loops ask the cache for what comes next: the products of long vectors leave time for that, and
+        so do those of 8 lanes that are made with their sums."""
+        return self.lanes >= 16 or (self.contract and self.lanes == 8 and not self.words)
 
     @property
     def keeps_sums(self) -> bool:
@@ -99,8 +102,14 @@ class Tile:
     @property
     def finishes_within(self) -> bool:
         """Whether sums whose bits do not count are finished in the registers (`conv.sloped`), and 1x1 convolutions with
-        pixels in the lanes read their input as it lies: parts of long vectors are read as fast as whole ones."""
-        return self.contract and self.lanes >= 16 and not self.words
+        pixels in the lanes read their input as it lies."""
+        return self.contract and self.lanes >= 8 and not self.words
+
+    @property
+    def masks_apart(self) -> bool:
+        """Whether code of their own is for blocks whose last vector of pixels is a part, as there is no register for a
+        mask, and writing with one is slow. (Parts of long vectors are read and written as fast as whole ones.)"""
+        return self.lanes == 8
 
 
 AVX512 = Tile(lanes=16, rows=8, vectors=3, columns=13, fused=True)

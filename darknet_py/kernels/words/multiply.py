@@ -14,6 +14,7 @@ from ..runtime.later import intrinsic, types
 from ..vector.dots import add_dots
 from ..vector.llvm import INT, INT32, fetch_line, load_vector
 from ..vector.pairs import dot_pairs
+from ..vector.simd import shifted
 from ..vector.tile import BYTES, PAIRS, UNSIGNED, Tile
 
 Values = list[Any]
@@ -63,6 +64,23 @@ def multiply_word_filters(tile, count, sums, fresh, weights, pixels, offsets, de
         tile, count, sums, fresh, weights, pixels, offsets, depth, ahead, step: any
     """
     multiply_words(tile, False, count, sums, fresh, weights, pixels, offsets, depth, ahead, step)
+
+
+@kernel(forceinline=True)
+def multiply_word_tiles(tile, count, number, sums, fresh, weights, pixels, offsets, depth, ahead, step, further):
+    """As `conv.winograd_multiply.multiply_tiles`.
+
+    Args:
+        tile, count: any: as for `multiply_word_filters`
+        number: int: pieces
+        sums, fresh, weights, pixels, offsets, depth, ahead, step: any: as for `multiply_word_filters`
+        further: int: is not looked at
+    """
+    for piece in range(number):
+        multiply_words(
+            tile, False, count, shifted(sums, piece * count * tile.filters), fresh, weights,
+            shifted(pixels, piece * count), offsets, depth, shifted(ahead, piece * step * depth), step,
+        )  # fmt: skip
 
 
 @kernel(forceinline=True)
