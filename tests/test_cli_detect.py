@@ -177,6 +177,15 @@ def test_one_image_of_a_directory_goes_to_one_file(files: Path) -> None:
     assert (files / "p.png").is_file()
 
 
+def test_a_link_of_a_directory_that_leads_nowhere_is_named(files: Path) -> None:
+    (files / "in").mkdir()
+    (files / "photo.png").rename(files / "in" / "photo.png")
+    (files / "in" / "gone.png").symlink_to("nowhere")
+    answer = ask("detect", "in", *OWN, "--no-picture", cwd=files)
+    assert answer.code == 1 and answer.out.count("Predicted in") == 1
+    assert "Error: in/gone.png: cannot read this file: No such file or directory\n" in answer.err
+
+
 def test_nothing_found_says_what_came_closest(files: Path) -> None:
     found = load(files / "net.cfg", files / "net.weights").detect(files / "photo.png", thresh=0, nms=0)
     best = float(found.confidence.max())
