@@ -264,7 +264,7 @@ def test_many_images_are_told_of_in_order_with_what_one_alone_has(files: Path) -
     place = [next((name for name in names if name in line), "") for line in told]
     assert place == [*names[:3], *names[2:], ""], told
     assert answer.code == 1 and told[3].startswith("Error: many/02.png: cannot be written")
-    assert told[6].startswith("Error: 05.png: ") and told[-1].endswith("2 of 13 images could not be read")
+    assert told[6].startswith("Error: 05.png: ") and told[-1].endswith("2 of 13 images could not be done (see above)")
     entries = json.loads(answer.out)
     assert [entry["filename"] for entry in entries] == names[:5] + names[6:]
     for entry in entries[::4]:

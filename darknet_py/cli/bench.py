@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import click
 
 from ..terminal import control, visible
 from .command import command
-from .options import CfgFile, Sizes, engine, write_json
+from .options import CfgFile, Sizes, engine, write_each, write_json
 from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
@@ -115,10 +116,13 @@ def bench(
         click.echo("\n" + "\n".join(result_lines(result, ceiling, layers is not False)), err=json_file == "-")
     for _, group in groupby(results, lambda result: result.network.path) if sizes else []:
         click.echo("\n" + "\n".join(size_lines(list(group), ceiling)), err=json_file == "-")
+    writes: list[Callable[[], object]] = []
     if plot is not None:
-        (write_size_plot if sizes else write_plot)(document(machine, ceiling, results), plot)
+        draw = write_size_plot if sizes else write_plot
+        writes.append(partial(draw, document(machine, ceiling, results), plot))
     if json_file:
-        write_json(json_file, document(machine, ceiling, results))
+        writes.append(partial(write_json, json_file, document(machine, ceiling, results)))
+    write_each(*writes)
 
 
 @contextmanager

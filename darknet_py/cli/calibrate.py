@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ..formats.atomic import check_writable, refuse_input
 from ..formats.distinct import refuse_same
 from .command import command
 from .inputs import conclude, find_all, pictures
-from .options import UNIT, CfgFile, ModelName, plain_engine, stretch, write_json
+from .options import UNIT, CfgFile, ModelName, plain_engine, stretch, write_each, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -161,9 +162,11 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Path], int]:
 def _write(report: Report, plot: Path | None, json_file: str | None) -> None:
     from ..calibrate.report import document
 
+    writes: list[Callable[[], object]] = []
     if plot is not None:
         from ..calibrate.plot import write_plot
 
-        write_plot(report, plot)
+        writes.append(partial(write_plot, report, plot))
     if json_file:
-        write_json(json_file, document(report))
+        writes.append(partial(write_json, json_file, document(report)))
+    write_each(*writes)

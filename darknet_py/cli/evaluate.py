@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from .command import command
 from .filters import filters
 from .guard import keep_found
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, EngineOptions, engine, stretch, write_json
+from .options import UNIT, EngineOptions, engine, stretch, write_each, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -147,12 +148,14 @@ def _write(found: Evaluation, names: Sequence[str], title: str, plot: Path | Non
 
     for line in table_lines(found, names, found.images):
         click.echo(line, err=json_file == "-")
+    writes: list[Callable[[], object]] = []
     if plot is not None:
         from ..evaluate.plot import write_plot
 
-        write_plot(found, names, title, plot)
+        writes.append(partial(write_plot, found, names, title, plot))
     if json_file:
-        write_json(json_file, document(found, names, found.images))
+        writes.append(partial(write_json, json_file, document(found, names, found.images)))
+    write_each(*writes)
 
 
 def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..dialect import AUTO, DIALECTS
+from ..errors import DarknetError
 from ..formats.atomic import write_text
 from ..formats.text import as_unicode
 from ..numeric.names import PROFILE_NAMES
@@ -222,6 +223,24 @@ def write_json(target: str, document: object) -> None:
         click.echo(text)
         return
     write_text(target, text + "\n")
+
+
+def write_each(*writes: Callable[[], object]) -> None:
+    """Do all of them, though one fails: what a long run has found is not lost with a plot that cannot be written.
+
+    Raises:
+        DarknetError: what failed last; lines on standard error name the others.
+    """
+    failed: list[DarknetError] = []
+    for write in writes:
+        try:
+            write()
+        except DarknetError as error:
+            failed.append(error)
+    for other in failed[:-1]:
+        click.echo(f"Error: {other}", err=True)
+    if failed:
+        raise failed[-1]
 
 
 def finite_json(value: object) -> object:
