@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
+from ..kernels.conv.pack import LINE
 from ..kernels.conv.squares import is_wide
 from ..kernels.vector.tile import UNSIGNED
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
@@ -43,11 +44,11 @@ NEAR_WINDOW = 3600
 """The same where all has to be near (`is_near`): it stays in the nearest cache, with the weights of a block."""
 
 NEAR_WINDOW_1 = 8000
-"""The same for 1x1 convolutions of at least `MANY` filters, with filters in the lanes: copying the input pays for them.
-Where channels are far apart, each k needs another page of memory."""
+"""The same for 1x1 convolutions. Where channels are far apart, each k needs another page of memory; with filters in the
+lanes, copying the input pays from `MANY` filters on."""
 
 MANY = 128
-"""Filters of a group from which on it does."""
+"""Filters of a group from which on it does, with filters in the lanes."""
 
 RUN = 256
 """Values of a row that could have been copied while the row's start was being found in memory."""
@@ -105,7 +106,7 @@ def cut_work(
     channels = -(-channels // tile.parts) * tile.parts
     pieces = cut_row(shape.out_w, _paired(way) if pooled[0] else way)
     copied = reads_window(way, shape, tile)
-    room = window_room(tile, taps, way.number) // channels
+    room = window_room(tile, taps) // channels
     rows, together = _window_extent(shape, room, pieces, tile)
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
@@ -117,6 +118,8 @@ def cut_work(
     tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
+    if taps == 1 and copied:  # an odd number of lines: a pixel's channels then lie in many sets of the cache
+        plane = (-(-row // LINE) | 1) * LINE
     area = way.block * way.width
     sums = channels * plane + way.width
     waiting = 1
@@ -203,11 +206,13 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
         end = 11.0 if tile.finishes_within else 26.0
-        tiles = depth * np.maximum(widths * 1.02 * slower, loads) + end * widths * slower
+        # What lies channel by channel in other lines, and often in other pages, comes late.
+        far = 1.08 if is_near(tile) and not reads_window(way, shape, tile) else 1.0
+        tiles = depth * np.maximum(widths * 1.02 * slower, loads) * far + end * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
         loads = (vectors + tile.rows / single + 1) / pace.loads
-        end = 1.5 if tile.finishes_within else 7.0
+        end = 1.5 if tile.finishes_within else 3.0 if tile.keeps_sums and shape.size == 1 else 7.0
         tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + end * tile.rows * vectors * slower
     else:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower
@@ -239,9 +244,9 @@ def is_near(tile: Tile) -> bool:
     return tile.lanes == 8 and not tile.words
 
 
-def window_room(tile: Tile, taps: int, way: int) -> int:
+def window_room(tile: Tile, taps: int) -> int:
     """About how many values a window should have."""
-    if is_near(tile) and (taps > 1 or way == FILTERS):
+    if is_near(tile):
         return NEAR_WINDOW if taps > 1 else NEAR_WINDOW_1
     room = host_cache_room()
     return WINDOW if room is None else min(WINDOW, room // 4)

@@ -24,13 +24,13 @@ class Pace:
 
     products: float
     loads: float
-    copying: float = 3
+    copying: float = 1.5
 
 
 USUAL = Pace(2, 2)
 """x86-64 processors."""
 
-ZEN4 = Pace(1, 2, 6)
+ZEN4 = Pace(1, 2, 4)
 """Of vectors as long as two of its units (`Tile.embedded`)."""
 
 PAIRED = Pace(1, 2)
