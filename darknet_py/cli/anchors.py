@@ -13,7 +13,7 @@ import click
 from .bench import status
 from .command import command
 from .guard import keep_found
-from .options import CfgFile, Size, dialect, write_each, write_json
+from .options import CfgFile, Size, check_targets, dialect, write_each, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,12 +81,10 @@ def anchors(
     import numpy as np
 
     from ..anchors import search
-    from ..chart import writer
 
     if (data is None) == (not (paths := (*labels, *more))):
         raise click.UsageError("give either --data FILE or --labels PATH...")
-    if plot is not None:
-        writer(plot)
+    check_targets(json_file, plot=plot)
     wanted, own = _settings(cfg, num, size, head, dialect, seed=seed, tries=tries, centroid=centroid)
     target = wanted.target
     with status("anchors") as report:

@@ -14,7 +14,7 @@ import click
 
 from ..terminal import control, visible
 from .command import command
-from .options import CfgFile, Sizes, engine, write_each, write_json
+from .options import CfgFile, Sizes, check_targets, engine, write_each, write_json
 from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ def bench(
     from ..bench.report import document, machine_lines, result_lines
     from ..bench.session import bench as run
     from ..bench.sizes import size_lines, write_size_plot
-    from ..chart import writer
     from ..network import read_network
     from ..numeric.arithmetic import get_arithmetic
     from ..plan.cores import usable_cores
@@ -80,8 +79,7 @@ def bench(
         raise click.UsageError("--calibration goes with --weights: it is of one weights file")
     if size is not None and sizes:
         raise click.UsageError("give --size or --sizes")
-    if plot is not None:
-        writer(plot)
+    check_targets(json_file, plot=plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
         # A size that is not possible is an error before anything is measured.

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..formats.atomic import check_writable
 from .command import command
 from .filters import filters
 from .guard import keep_found
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, EngineOptions, engine, stretch, write_each, write_json
+from .options import UNIT, EngineOptions, check_targets, engine, stretch, write_each, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -80,13 +79,7 @@ def evaluate(
     from ..evaluate.run import Task
     from ..legacy.progress import counted
 
-    if plot is not None:
-        from ..chart import writer
-
-        writer(plot)
-    for target in (plot, json_file):
-        if target is not None and str(target) != "-":
-            check_writable(target)
+    check_targets(json_file, plot=plot)
     listed, paths = _find_images(images, data)
     others = _find_images(difficult, None)[1] if difficult else None
     if others is not None and len(others) != len(paths):
