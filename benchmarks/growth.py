@@ -5,7 +5,7 @@
 
 `--measure` adds to `results/growth.json`, under the processor and its vectors; every value is the best of some runs in
 a process of its own, whose greatest memory counts. `--write` writes table and plot of docs/benchmarks.md.
-NUMBA_CPU_NAME and NUMBA_CPU_FEATURES force other vectors: `NUMBA_CPU_NAME=znver3` has AVX2.
+NUMBA_CPU_NAME and NUMBA_CPU_FEATURES together force other vectors: znver3 and +sse4.2,+avx,+avx2,+fma are AVX2.
 """
 
 from __future__ import annotations

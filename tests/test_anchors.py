@@ -300,6 +300,19 @@ def test_a_plot_of_few_sizes(tmp_path: Path) -> None:
     ).stderr.replace("no-such-folder/a.json: cannot be written", "no-such-folder")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_plot_that_cannot_be_written_takes_nothing_else_with_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0 .5 .5 .2 .4\n")
+    for name in ("full.svg", "full.json"):
+        (tmp_path / name).symlink_to("/dev/full")
+    asked = ("anchors", "--labels", "a.txt", "--num", 1, "--plot", "full.svg", "--json")
+    said = run(*asked, "a.json", cwd=tmp_path, code=1).stderr
+    assert said == "Error: full.svg: cannot be written: No space left on device\n"
+    assert json.loads((tmp_path / "a.json").read_text())["anchors"]
+    both = run(*asked, "full.json", cwd=tmp_path, code=1).stderr.splitlines()
+    assert [line.split(":")[1] for line in both] == [" full.svg", " full.json"]
+
+
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"k": -1}, {"k": 1, "tries": 0}, {"k": 1, "centroid": "median"}], ids=str)
 def test_wrong_arguments(wrong: dict[str, Any]) -> None:
     with pytest.raises(DarknetError, match="at least 1; centroid="):

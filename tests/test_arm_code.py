@@ -32,7 +32,7 @@ from assembly import amiss, assembly_of, compiled
 codes = {
     "pixels": compiled(*micro_kernels.pixels_of()), "filters": compiled(*micro_kernels.filters_of()),
     "fast": compiled(*micro_kernels.pixels_of(contract=True)), "tiles": compiled(*micro_kernels.tiles_of()),
-    "transposed": compiled(*micro_kernels.transposed_of()),
+    "transposed": compiled(*micro_kernels.transposed_of()), "parts": compiled(*micro_kernels.parts_of()),
 }
 cpus = sys.argv[1:]
 code = {name: {cpu: assembly_of(code, cpu) for cpu in cpus} for name, code in codes.items()}
@@ -193,6 +193,11 @@ def test_blocks_with_all_rows_are_stored_without_masks(micro_kernels: tuple[Any,
     stores = [line for line in path if re.match(r"st(r|p|1|ur)\s", line) and "[sp" not in line]
     assert 4 <= len(stores) <= (4 if columns in (1, 2, 4) else 8), stores
     assert len(path) < 50 and not [line for line in path if line.startswith(("tbz", "tbnz"))]
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_parts_of_vectors_that_are_whole_are_read_and_written_at_once(micro_kernels: tuple[Any, Any], cpu: str) -> None:
+    assert re.search(r"\n\tldr\tq(\d+), \[x.*\n\tstr\tq\1, \[x", micro_kernels[0]["parts"][cpu])
 
 
 def walked(assembly: str, function: str, known: dict[str, int]) -> list[str]:

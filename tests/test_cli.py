@@ -386,3 +386,19 @@ def test_the_released_model_finds_the_person(tmp_path: Path) -> None:
 def test_darknets_own_five_lines(oracle: Path, tmp_path: Path) -> None:
     out = run("detect", oracle / "images" / "dog.jpg", cwd=tmp_path).stdout
     assert out.splitlines()[1:] == ["dog: 57%", "car: 52%", "truck: 56%", "car: 62%", "bicycle: 59%"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "anchors --labels gone --num 3", "bench gone.cfg", "calibrate gone.cfg gone.weights gone.jpg",
+        "classify gone.jpg",
+        "evaluate --images gone.txt --cfg gone.cfg --weights gone.weights", "record gone.jpg --model gone",
+        "trace gone.cfg gone.weights gone.jpg", "trace-training gone.cfg gone.weights gone.npz",
+    ],
+)  # fmt: skip
+def test_a_result_that_could_not_be_written_is_an_error_before_the_work(tmp_path: Path, command: str) -> None:
+    for name in ("gone.cfg", "gone.weights", "gone.npz", "gone.txt", "gone.jpg"):
+        (tmp_path / name).write_bytes(b"neither read nor found fault with")
+    said = failure(*command.split(), "--json", "nowhere/found.json", cwd=tmp_path)
+    assert said == "Error: nowhere/found.json: cannot be written: there is no folder nowhere\n"

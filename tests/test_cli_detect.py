@@ -177,6 +177,15 @@ def test_one_image_of_a_directory_goes_to_one_file(files: Path) -> None:
     assert (files / "p.png").is_file()
 
 
+def test_a_link_of_a_directory_that_leads_nowhere_is_named(files: Path) -> None:
+    (files / "in").mkdir()
+    (files / "photo.png").rename(files / "in" / "photo.png")
+    (files / "in" / "gone.png").symlink_to("nowhere")
+    answer = ask("detect", "in", *OWN, "--no-picture", cwd=files)
+    assert answer.code == 1 and answer.out.count("Predicted in") == 1
+    assert "Error: in/gone.png: cannot read this file: No such file or directory\n" in answer.err
+
+
 def test_nothing_found_says_what_came_closest(files: Path) -> None:
     found = load(files / "net.cfg", files / "net.weights").detect(files / "photo.png", thresh=0, nms=0)
     best = float(found.confidence.max())
@@ -255,7 +264,7 @@ def test_many_images_are_told_of_in_order_with_what_one_alone_has(files: Path) -
     place = [next((name for name in names if name in line), "") for line in told]
     assert place == [*names[:3], *names[2:], ""], told
     assert answer.code == 1 and told[3].startswith("Error: many/02.png: cannot be written")
-    assert told[6].startswith("Error: 05.png: ") and told[-1].endswith("2 of 13 images could not be read")
+    assert told[6].startswith("Error: 05.png: ") and told[-1].endswith("2 of 13 images could not be done (see above)")
     entries = json.loads(answer.out)
     assert [entry["filename"] for entry in entries] == names[:5] + names[6:]
     for entry in entries[::4]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from darknet_py.errors import DarknetError, DataError
+from darknet_py.evaluate.valid import check_results
 from darknet_py.formats.atomic import check_writable, refuse_input, write_text
 from darknet_py.formats.data import folder_of, read_data, read_metadata
 from darknet_py.formats.text import as_found, as_unicode, decode_text, find_path, read_lines, spellings, unquoted
@@ -141,6 +144,18 @@ def test_paths_that_cannot_be_written(tmp_path: Path) -> None:
             write_text(path, "x")
     check_writable(tmp_path / "new.txt")
     refuse_input("a\0b", "c")
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="this system does not say which folders are read-only")
+@pytest.mark.parametrize(("flag", "reason"), [(0, errno.EACCES), (getattr(os, "ST_RDONLY", 1), errno.EROFS)])
+def test_why_a_folder_cannot_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int, reason: int
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flag))
+    with pytest.raises(DarknetError) as caught:
+        check_results("voc", tmp_path, "comp4_det_test_", ["dog", "cat"])
+    assert str(caught.value) == f"{tmp_path}/comp4_det_test_dog.txt: cannot be written: {os.strerror(reason)}"
 
 
 # Standard input

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import click
 from .bench import status
 from .command import command
 from .guard import keep_found
-from .options import CfgFile, Size, dialect, write_json
+from .options import CfgFile, Size, check_targets, dialect, write_each, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,12 +81,10 @@ def anchors(
     import numpy as np
 
     from ..anchors import search
-    from ..chart import writer
 
     if (data is None) == (not (paths := (*labels, *more))):
         raise click.UsageError("give either --data FILE or --labels PATH...")
-    if plot is not None:
-        writer(plot)
+    check_targets(json_file, plot=plot)
     wanted, own = _settings(cfg, num, size, head, dialect, seed=seed, tries=tries, centroid=centroid)
     target = wanted.target
     with status("anchors") as report:
@@ -105,13 +105,16 @@ def anchors(
         click.echo(f"\n{cfg}: average IoU {theirs.average_iou:.2%} with its own {len(theirs.values)} anchors", err=err)
     if points:
         click.echo("\n" + "\n".join(search.curve_lines(points)), err=err)
+    writes: list[Callable[[], object]] = []
     if plot is not None:
         from ..anchors.plot import write_plot
 
         title = f"{_count(len(sizes), 'box', 'boxes')} of {data or ', '.join(path.name for path in paths[:3])}"
-        write_plot(plot, points, found, target, title, None if theirs is None else (str(cfg), theirs))
+        known = None if theirs is None else (str(cfg), theirs)
+        writes.append(partial(write_plot, plot, points, found, target, title, known))
     if json_file:
-        write_json(json_file, _document(wanted, boxes, letterbox, found, (cfg, theirs), points))
+        writes.append(partial(write_json, json_file, _document(wanted, boxes, letterbox, found, (cfg, theirs), points)))
+    write_each(*writes)
 
 
 def _count(number: int, one: str, more: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import click
 
 from ..terminal import control, visible
 from .command import command
-from .options import CfgFile, Sizes, engine, write_json
+from .options import CfgFile, Sizes, check_targets, engine, write_each, write_json
 from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def bench(
     from ..bench.report import document, machine_lines, result_lines
     from ..bench.session import bench as run
     from ..bench.sizes import size_lines, write_size_plot
-    from ..chart import writer
     from ..network import read_network
     from ..numeric.arithmetic import get_arithmetic
     from ..plan.cores import usable_cores
@@ -79,8 +79,7 @@ def bench(
         raise click.UsageError("--calibration goes with --weights: it is of one weights file")
     if size is not None and sizes:
         raise click.UsageError("give --size or --sizes")
-    if plot is not None:
-        writer(plot)
+    check_targets(json_file, plot=plot)
     jobs = [(cfg, each) for cfg in cfgs for each in (sizes or [size])]
     for cfg, each in jobs:
         # A size that is not possible is an error before anything is measured.
@@ -115,10 +114,13 @@ def bench(
         click.echo("\n" + "\n".join(result_lines(result, ceiling, layers is not False)), err=json_file == "-")
     for _, group in groupby(results, lambda result: result.network.path) if sizes else []:
         click.echo("\n" + "\n".join(size_lines(list(group), ceiling)), err=json_file == "-")
+    writes: list[Callable[[], object]] = []
     if plot is not None:
-        (write_size_plot if sizes else write_plot)(document(machine, ceiling, results), plot)
+        draw = write_size_plot if sizes else write_plot
+        writes.append(partial(draw, document(machine, ceiling, results), plot))
     if json_file:
-        write_json(json_file, document(machine, ceiling, results))
+        writes.append(partial(write_json, json_file, document(machine, ceiling, results)))
+    write_each(*writes)
 
 
 @contextmanager

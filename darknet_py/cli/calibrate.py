@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..dialect import AUTO
-from ..formats.atomic import check_writable, refuse_input
+from ..formats.atomic import refuse_input
 from ..formats.distinct import refuse_same
 from .command import command
 from .inputs import conclude, find_all, pictures
-from .options import UNIT, CfgFile, ModelName, plain_engine, stretch, write_json
+from .options import UNIT, CfgFile, ModelName, check_targets, plain_engine, stretch, write_each, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -62,7 +63,6 @@ def calibrate(
     from ..calibrate.report import report_lines
     from ..calibrate.run import Asked, Calibrator, Pictures, check_computes
     from ..calibration import calibration_path, write_calibration
-    from ..chart import writer
     from ..formats.hashes import file_sha256
     from ..image.load import load_image
     from ..parameters import load_parameters
@@ -74,11 +74,7 @@ def calibrate(
     refuse_input(target, cfg, weights)
     if output is None:  # others are told apart by `guard`
         refuse_same(Path(each).resolve() for each in (target, plot, json_file) if each is not None)
-    if plot is not None:
-        writer(plot)
-    for each in (target, plot, json_file):
-        if each is not None and str(each) != "-":
-            check_writable(each)
+    check_targets(target, json_file, plot=plot)
     from ..loading import load
 
     paths, bad = find_all(_listed(images))
@@ -161,9 +157,11 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Path], int]:
 def _write(report: Report, plot: Path | None, json_file: str | None) -> None:
     from ..calibrate.report import document
 
+    writes: list[Callable[[], object]] = []
     if plot is not None:
         from ..calibrate.plot import write_plot
 
-        write_plot(report, plot)
+        writes.append(partial(write_plot, report, plot))
     if json_file:
-        write_json(json_file, document(report))
+        writes.append(partial(write_json, json_file, document(report)))
+    write_each(*writes)

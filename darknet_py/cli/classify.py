@@ -22,7 +22,7 @@ from .inputs import (
     progress,
     read_image,
 )  # fmt: skip
-from .options import EngineOptions, engine, write_json
+from .options import EngineOptions, check_targets, engine, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,6 +60,7 @@ def classify(
     """
     from ..output.writers import writers_of
 
+    check_targets(json_file)
     files, bad = find_all(images)
     detector = open_detector(model, cfg, weights, names, data, default="darknet19", **options)
     count = top or _top_of(data)

@@ -119,7 +119,7 @@ def detect(
         detect_files(detector, files, drawn, limits, show, percentages)
     if not quiet:
         _print_drawn(show.drawn)
-    conclude(show.failed, bad, len(files))
+    conclude(show.failed, bad, len(files), read=show.undrawn > 0)
 
 
 def _json(target: str | None) -> AbstractContextManager[Callable[[FrameEntry], None]]:

@@ -46,6 +46,7 @@ class Show:
         step: prints lines (`inputs.progress`).
         add: takes the JSON of an image.
         failed: how many images failed.
+        undrawn: how many of them only could not be drawn.
         drawn: the pictures that are written.
     """
 
@@ -57,6 +58,7 @@ class Show:
     step: Callable[..., None]
     add: Callable[[FrameEntry], None]
     failed: int = 0
+    undrawn: int = 0
 
     def __post_init__(self) -> None:
         self.drawn: list[Path] = []
@@ -198,6 +200,7 @@ class _Work:
             written.result()
         except (ImageError, MemoryError) as error:
             self._show.fail(file, error)
+            self._show.undrawn += 1
         else:
             self._show.drawn.append(picture)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..formats.atomic import check_writable
 from .command import command
 from .filters import filters
 from .guard import keep_found
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, EngineOptions, engine, stretch, write_json
+from .options import UNIT, EngineOptions, check_targets, engine, stretch, write_each, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -79,13 +79,7 @@ def evaluate(
     from ..evaluate.run import Task
     from ..legacy.progress import counted
 
-    if plot is not None:
-        from ..chart import writer
-
-        writer(plot)
-    for target in (plot, json_file):
-        if target is not None and str(target) != "-":
-            check_writable(target)
+    check_targets(json_file, plot=plot)
     listed, paths = _find_images(images, data)
     others = _find_images(difficult, None)[1] if difficult else None
     if others is not None and len(others) != len(paths):
@@ -147,12 +141,14 @@ def _write(found: Evaluation, names: Sequence[str], title: str, plot: Path | Non
 
     for line in table_lines(found, names, found.images):
         click.echo(line, err=json_file == "-")
+    writes: list[Callable[[], object]] = []
     if plot is not None:
         from ..evaluate.plot import write_plot
 
-        write_plot(found, names, title, plot)
+        writes.append(partial(write_plot, found, names, title, plot))
     if json_file:
-        write_json(json_file, document(found, names, found.images))
+        writes.append(partial(write_json, json_file, document(found, names, found.images)))
+    write_each(*writes)
 
 
 def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:

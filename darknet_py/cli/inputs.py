@@ -172,9 +172,14 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         raise ImageError(f"cannot read standard input: {error.strerror or error}", "-") from None
 
 
-def conclude(failed: int, bad: int, total: int) -> None:
-    """Exit code 1, and a last line, if images failed or arguments named none."""
-    if bad:
+def conclude(failed: int, bad: int, total: int, read: bool = False) -> None:
+    """Exit code 1, and a last line, if images failed or arguments named none.
+
+    Args:
+        failed, bad, total: images that failed, arguments that name no images, all images.
+        read: some of those that failed could be read.
+    """
+    if bad or (failed and read):
         raise click.ClickException(f"{failed + bad} of {total + bad} images could not be done (see above)")
     if failed:
         raise click.ClickException(f"{failed} of {total} images could not be read")

@@ -13,7 +13,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..dialect import AUTO, DIALECTS
-from ..formats.atomic import write_text
+from ..errors import DarknetError
+from ..formats.atomic import check_writable, write_text
 from ..formats.text import as_unicode
 from ..numeric.names import PROFILE_NAMES
 from .verbose import verbose
@@ -222,6 +223,40 @@ def write_json(target: str, document: object) -> None:
         click.echo(text)
         return
     write_text(target, text + "\n")
+
+
+def check_targets(*targets: str | Path | None, plot: Path | None = None) -> None:
+    """Raise `DarknetError` if a file that options name could not be written: before the work, not after it.
+
+    Args:
+        targets: files of any kind; ``-`` is standard output.
+        plot: one in a format of plots.
+    """
+    if plot is not None:
+        from ..chart import writer
+
+        writer(plot)
+    for target in (plot, *targets):
+        if target is not None and str(target) != "-":
+            check_writable(target)
+
+
+def write_each(*writes: Callable[[], object]) -> None:
+    """Do all of them, though one fails: what a long run has found is not lost with a plot that cannot be written.
+
+    Raises:
+        DarknetError: what failed last; lines on standard error name the others.
+    """
+    failed: list[DarknetError] = []
+    for write in writes:
+        try:
+            write()
+        except DarknetError as error:
+            failed.append(error)
+    for other in failed[:-1]:
+        click.echo(f"Error: {other}", err=True)
+    if failed:
+        raise failed[-1]
 
 
 def finite_json(value: object) -> object:

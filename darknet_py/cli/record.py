@@ -10,7 +10,7 @@ import click
 from ..errors import ImageError
 from .command import command
 from .inputs import STDIN, conclude, find_all, images_argument, network, open_detector, read_image
-from .options import engine, stretch, thresholds, write_json
+from .options import check_targets, engine, stretch, thresholds, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -41,7 +41,6 @@ def record(
     Hashes of every layer's output and the boxes as hexadecimal floats, with versions, machine, arithmetic and hashes of
     all files. An image that cannot be read is named, and the others are recorded; the exit code is then 1.
     """
-    from ..formats.atomic import check_writable
     from ..formats.hashes import file_sha256
     from ..trace import trace
     from ..validate.environment import environment, network_facts
@@ -49,8 +48,7 @@ def record(
     files, bad = find_all(images)
     if STDIN in files:
         raise click.UsageError("a reference needs images that are files: validate will look for them")
-    if json_file != "-":
-        check_writable(json_file)
+    check_targets(json_file)
     detector = open_detector(
         model, cfg, weights, names, data, size=size, math=math, calibration=calibration, threads=threads,
         dialect=dialect, stretch=stretch,

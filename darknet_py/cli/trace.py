@@ -9,7 +9,7 @@ import click
 
 from ..dialect import AUTO
 from .command import command
-from .options import CfgName, engine, stretch, thresholds, write_json
+from .options import CfgName, check_targets, engine, stretch, thresholds, write_json
 from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def trace(
     from ..numeric.arithmetic import get_arithmetic
     from ..trace import trace as run
 
+    check_targets(json_file)
     get_arithmetic(math).check_here()  # before anything is fetched or read
     path, weights, image, own = _find(cfg, files)
     pixels = load_image(image)

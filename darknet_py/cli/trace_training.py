@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .command import command
-from .options import MATH, CfgFile, write_json
+from .options import MATH, CfgFile, check_targets, write_json
 
 
 @command(
@@ -56,6 +56,7 @@ def trace_training(
     from ..train.trace import trace_steps
     from ..train.trainer import Trainer
 
+    check_targets(json_file)
     trainer = Trainer.open(cfg, weights, seen=seen, random=GlibcRandom(rand_seed), **options)
     result = {
         "cfg": cfg.name,

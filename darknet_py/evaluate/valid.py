@@ -46,7 +46,8 @@ def check_results(kind: str, folder: Path, base: str, names: Sequence[str]) -> N
         raise FileError(f"cannot be written: {error.strerror or error}", folder) from None
     if kind == "voc":
         refuse_same(folder / f"{base}{name}.txt" for name in names)
-    check_writable(folder / "results")
+    first = {"voc": f"{base}{''.join(names[:1])}.txt", "imagenet": f"{base}.txt", "kitti": "000000.txt"}
+    check_writable(folder / first.get(kind, f"{base}.json"))
 
 
 def write_results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -38,9 +39,15 @@ def check_writable(path: str | Path) -> None:
         if not folder.is_dir():
             raise FileError(f"cannot be written: there is no folder {target.parent}", path)
         if not os.access(target if target.exists() and not target.is_file() else folder, os.W_OK):
-            raise FileError("cannot be written: Permission denied", path)
+            raise FileError(f"cannot be written: {os.strerror(_refusal(folder))}", path)
     except (OSError, ValueError, RuntimeError) as error:
         raise FileError(f"cannot be written: {getattr(error, 'strerror', None) or error}", path) from None
+
+
+def _refusal(folder: Path) -> int:
+    """The error's number where the system lets nobody write to a folder, or not this user."""
+    read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    return errno.EROFS if read_only else errno.EACCES
 
 
 def encode_text(text: str) -> bytes:

@@ -35,7 +35,7 @@ def find_images(arguments: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for argument in arguments:
         if argument.is_dir():
-            inside = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+            inside = sorted(path for path in argument.iterdir() if path.suffix.lower() in SUFFIXES and _is_meant(path))
             if not inside:
                 raise DarknetError(f"{argument}: there is no image in this directory")
             files += inside
@@ -44,3 +44,8 @@ def find_images(arguments: Sequence[Path]) -> list[Path]:
         else:
             raise DarknetError(f"{argument}: there is no such file or directory")
     return files
+
+
+def _is_meant(path: Path) -> bool:
+    """A file, or a link to one that is not there, which is an image that cannot be read."""
+    return path.is_file() or (path.is_symlink() and not path.exists())

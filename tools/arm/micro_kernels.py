@@ -11,7 +11,7 @@ from darknet_py.kernels.conv.multiply import multiply_filters, multiply_pixels
 from darknet_py.kernels.conv.winograd_multiply import multiply_tiles
 from darknet_py.kernels.runtime.jit import kernel
 from darknet_py.kernels.vector.dots import word_tile
-from darknet_py.kernels.vector.simd import pointer
+from darknet_py.kernels.vector.simd import load_between, pointer, store_first
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.kernels.vector.transpose import store_transposed
 from darknet_py.kernels.words.multiply import multiply_words
@@ -55,6 +55,13 @@ def _transposed(tile, out, plane, source, pitch, rows, columns):
     store_transposed(tile, pointer(out, 0), plane, pointer(source, 0), pitch, rows, columns)
 
 
+@kernel
+def _parts(tile, out, x, count):
+    for i in range(0, count, tile.lanes):
+        present = min(tile.lanes, count - i)
+        store_first(pointer(out, 0), i, load_between(tile, pointer(x, 0), i, 0, present), present)
+
+
 _FLOATS, _INTS, _INT = np.zeros(1, np.float32), np.zeros(1, np.int64), 0
 
 
@@ -85,3 +92,8 @@ def words_of() -> tuple[Any, tuple[Any, ...]]:
 def transposed_of() -> tuple[Any, tuple[Any, ...]]:
     """`store_transposed`."""
     return _transposed, (_tile(False), _FLOATS, _INT, _FLOATS, _INT, _INT, _INT)
+
+
+def parts_of() -> tuple[Any, tuple[Any, ...]]:
+    """`load_between` and `store_first`, of vectors of which the last one may be a part."""
+    return _parts, (_tile(False), _FLOATS, _FLOATS, _INT)

@@ -6,6 +6,8 @@ from typing import Any
 
 from llvmlite import ir
 
+from .tile import UNMASKED
+
 INT = ir.IntType(64)
 INT32 = ir.IntType(32)
 
@@ -46,6 +48,41 @@ def store_some(builder: Any, vector: Any, address: Any, mask: Any) -> None:
     address = builder.bitcast(address, vector.type.as_pointer())
     function = _masked(builder, "store", vector.type, ir.VoidType(), [vector.type, address.type, INT32, mask.type])
     builder.call(function, [vector, address, INT32(4), mask])
+
+
+def load_mostly(builder: Any, address: Any, mask: Any, other: Any = None) -> Any:
+    """As `load_some`, where most masks have all lanes: vectors that come without fast masks are read whole then.
+
+    Not within code that counts on its block of instructions: this begins others.
+    """
+    if mask.type.count > UNMASKED:
+        return load_some(builder, address, mask, other)
+    with builder.if_else(_all_lanes(builder, mask)) as (whole, part):
+        with whole:
+            a, at_a = load_vector(builder, address, mask.type.count), builder.block
+        with part:
+            b, at_b = load_some(builder, address, mask, other), builder.block
+    result = builder.phi(a.type)
+    result.add_incoming(a, at_a)
+    result.add_incoming(b, at_b)
+    return result
+
+
+def store_mostly(builder: Any, vector: Any, address: Any, mask: Any) -> None:
+    """As `store_some`, where most masks have all lanes (see `load_mostly`)."""
+    if mask.type.count > UNMASKED:
+        store_some(builder, vector, address, mask)
+        return
+    with builder.if_else(_all_lanes(builder, mask)) as (whole, part):
+        with whole:
+            store_vector(builder, vector, address)
+        with part:
+            store_some(builder, vector, address, mask)
+
+
+def _all_lanes(builder: Any, mask: Any) -> Any:
+    bits = ir.IntType(mask.type.count)
+    return builder.icmp_unsigned("==", builder.bitcast(mask, bits), ir.Constant(bits, -1))
 
 
 def _masked(builder: Any, verb: str, vector: Any, result: Any, arguments: list[Any]) -> Any:

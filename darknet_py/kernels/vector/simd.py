@@ -25,9 +25,9 @@ from .llvm import (
     fetch_line,
     first_lanes,
     fused_multiply_add,
-    load_some,
+    load_mostly,
     load_vector,
-    store_some,
+    store_mostly,
     store_vector,
     vector_type,
     zeros,
@@ -111,7 +111,7 @@ def load_between(typingctx: Any, tile: Any, start: Any, i: Any, low: Any, high: 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, start, i, low, high = args
         mask = builder.xor(first_lanes(builder, high, lanes), first_lanes(builder, low, lanes))
-        return load_some(builder, builder.gep(start, [i]), mask)
+        return load_mostly(builder, builder.gep(start, [i]), mask)
 
     int64 = types.int64
     return VectorType(types.float32, lanes)(tile, start, int64, int64, int64), codegen
@@ -156,7 +156,7 @@ def store_first(typingctx: Any, start: Any, i: Any, vector: Any, count: Any) -> 
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         start, i, value, count = args
-        store_some(builder, value, builder.gep(start, [i]), first_lanes(builder, count, vector.lanes))
+        store_mostly(builder, value, builder.gep(start, [i]), first_lanes(builder, count, vector.lanes))
         return context.get_dummy_value()
 
     return types.void(start, types.int64, vector, types.int64), codegen

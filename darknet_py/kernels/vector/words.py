@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from ..runtime.later import intrinsic, types
 from ..runtime.processor import ARCHITECTURE, has_feature
-from .llvm import INT32, broadcast, called, first_lanes, load_some, load_vector, shuffled, store_vector, zeros
+from .llvm import INT32, broadcast, called, first_lanes, load_mostly, load_vector, shuffled, store_vector, zeros
 from .pairs import larger_pairs
 from .simd import VectorType
 from .tile import BYTES, FLOATS, PAIRS
@@ -83,7 +83,7 @@ def load_between_or(typingctx: Any, tile: Any, start: Any, i: Any, low: Any, hig
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         _, start, i, low, high, other = args
         mask = builder.xor(first_lanes(builder, high, lanes), first_lanes(builder, low, lanes))
-        return load_some(builder, builder.gep(start, [i]), mask, other)
+        return load_mostly(builder, builder.gep(start, [i]), mask, other)
 
     int64 = types.int64
     return VectorType(types.float32, lanes)(tile, start, int64, int64, int64, other), codegen
