@@ -218,19 +218,6 @@ def test_a_worker_that_finds_no_run_goes_to_sleep(monkeypatch: pytest.MonkeyPatc
     assert not rests.rest(1), "it does not rest before it has run"
 
 
-def test_runs_in_turn_with_and_without_python() -> None:
-    """However the workers hear of a run: each task is done once."""
-    order = np.zeros(3, np.int64)
-    steps = [Step.of(note, order=order, number=0, tasks=7), Step.of(note, order=order, number=1, tasks=5)]
-    schedule, pool, after = Schedule(steps, 3), Pool(3), []
-    for number in range(60):
-        order[:] = 0
-        with pool:
-            pool.run(schedule, Around() if number % 3 == 1 else nullcontext, after.append if number % 4 == 3 else None)
-        assert order[1:].tolist() == [7, 5]
-    assert after == steps * 15
-
-
 def test_every_thread_enters_the_context() -> None:
     around = Around()
     order = np.zeros(4, np.int64)
@@ -256,6 +243,20 @@ def note_taker(queue, takers):
         if task < 0:
             return
         takers[task] += 100 + thread
+
+
+def test_runs_in_turn_with_and_without_python() -> None:
+    """However the workers hear of a run: each task is done once."""
+    takers = [np.zeros(tasks, np.int64) for tasks in (7, 5)]
+    steps = [Step.of(note_taker, takers=each) for each in takers]
+    schedule, pool, after = Schedule(steps, 3), Pool(3), []
+    for number in range(60):
+        for each in takers:
+            each[:] = 0
+        with pool:
+            pool.run(schedule, Around() if number % 3 == 1 else nullcontext, after.append if number % 4 == 3 else None)
+        assert all((each // 100 == 1).all() for each in takers)
+    assert after == steps * 15
 
 
 @pytest.mark.parametrize(("tasks", "threads"), [(1, 3), (2, 3), (7, 2), (30, 3), (100, 12)])
