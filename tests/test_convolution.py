@@ -165,6 +165,14 @@ SHAPES = [
 ]
 
 
+ONES = [
+    Conv(150, 11, 40, 28, 1),  # several parts of k, several windows
+    Conv(21, 40, 41, 24, 1, activation="linear"),
+    Conv(9, 20, 20, 16, 1, batch_normalize=False),
+    Conv(64, 13, 13, 125, 1, activation="linear", batch_normalize=False),
+]
+
+
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
 @pytest.mark.parametrize("layer", SHAPES, ids=str)
 @pytest.mark.parametrize("depth", [40, conv_cut.DEPTH], ids=["cut", "whole"])
@@ -180,7 +188,7 @@ def test_same_bits_as_the_plain_twin(layer: Conv, tile: Tile, depth: int, monkey
 
 
 @pytest.mark.parametrize("tile", each_tile(TILES), ids=str)
-@pytest.mark.parametrize("layer", SHAPES[::3], ids=str)
+@pytest.mark.parametrize("layer", [*SHAPES[::3], *ONES], ids=str)
 @pytest.mark.parametrize("number", [PIXELS, FILTERS, FEW], ids=["pixels", "filters", "few"])
 def test_each_way_for_each_shape(layer: Conv, tile: Tile, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conv_cut, "choose_way", lambda shape, tile: conv_cut.ways(tile)[number])
@@ -316,6 +324,28 @@ def test_batch_norm_near_zero(mean: float, tile: Tile) -> None:
     wanted = ((x - np.float32(mean)).astype(np.float64) / divisor).astype(np.float32) + np.float32(0)  # the bias
     assert_same_bits(through_a_layer(x, tile, 1, **normal), wanted)
     assert_same_bits(through_a_layer(x, tile, 40, **normal), wanted)
+
+
+@pytest.mark.parametrize("tile", each_tile([AVX512, ZEN4, AVX2, UNEVEN]), ids=str)
+def test_blocks_finished_in_the_registers(tile: Tile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of which one vector or another needs care, where lanes hold pixels and blocks are full."""
+    monkeypatch.setattr(conv_cut, "choose_way", lambda shape, tile: conv_cut.ways(tile)[PIXELS])
+    rng = np.random.default_rng(4)
+    usual = rng.standard_normal(6000).astype(np.float32)
+    usual[::5] = np.linspace(0x80000001, 0x8E000000, 1200).astype(np.uint32).view(np.float32)  # from -0 to -2**-99
+    with np.errstate(all="ignore"):
+        assert_same_bits(through_a_layer(usual, tile, tile.rows), naive.leaky(usual + np.float32(0)))
+    odd = np.array([*usual[:500], *ODD_VALUES], np.float32)
+    for options in ({}, {"activation": "linear"}, {"batch_normalize": False}):
+        layer = Conv(1, 50, 80, tile.rows, 1, **options)  # type: ignore[arg-type]
+        arrays, x = make_arrays(layer, rng), np.resize(odd, (1, 50, 80))
+        assert_same_bits(fast(layer, arrays, x, tile, 2), plain(layer, arrays, x))
+    divisor = np.sqrt(np.float64(np.float32(0.7))) + np.float64(np.float32(0.000001))
+    x = np.concatenate([1 + np.abs(usual[:40]), hard_quotients(divisor), 1 + np.abs(usual[:100])]).astype(np.float32)
+    normal = {"rolling_mean": np.float32(-1), "rolling_variance": np.float32(0.7)}
+    lower = x - np.float32(1)
+    wanted = ((lower + np.float32(1)).astype(np.float64) / divisor).astype(np.float32) + np.float32(0)
+    assert_same_bits(through_a_layer(lower, tile, tile.rows, **normal), wanted)
 
 
 def test_buffers_of_wrong_size_never_reach_the_kernel() -> None:

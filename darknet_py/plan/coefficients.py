@@ -24,6 +24,7 @@ def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile:
     singles = np.zeros((SINGLES, n + tile.filters), np.float32)
     doubles = np.ones((DOUBLES, n + tile.filters), np.float64)
     singles[2, :n] = arrays["biases"]
+    singles[1], singles[3] = 1, 1  # biases only: a sum's quotient by 1, for kernels that know one way alone
     if deviations is not None:
         singles[0, :n] = arrays["rolling_mean"]
         singles[1, :n] = arrays["scales"]

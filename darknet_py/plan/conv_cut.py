@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
+from ..kernels.conv.pack import LINE
 from ..kernels.conv.squares import is_wide
 from ..kernels.vector.tile import UNSIGNED
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
@@ -43,11 +44,11 @@ NEAR_WINDOW = 3600
 """The same where all has to be near (`is_near`): it stays in the nearest cache, with the weights of a block."""
 
 NEAR_WINDOW_1 = 8000
-"""The same for 1x1 convolutions of at least `MANY` filters, with filters in the lanes: copying the input pays for them.
-Where channels are far apart, each k needs another page of memory."""
+"""The same for 1x1 convolutions. Where channels are far apart, each k needs another page of memory; with filters in the
+lanes, copying the input pays from `MANY` filters on."""
 
 MANY = 128
-"""Filters of a group from which on it does."""
+"""Filters of a group from which on it does, with filters in the lanes."""
 
 RUN = 256
 """Values of a row that could have been copied while the row's start was being found in memory."""
@@ -109,7 +110,7 @@ def cut_work(
     channels = -(-channels // tile.parts) * tile.parts
     pieces = cut_row(shape.out_w, _paired(way) if pooled[0] else way)
     copied = reads_window(way, shape, tile)
-    room = window_room(tile, taps, way.number) // channels
+    room = window_room(tile, taps) // channels
     rows, together = _window_extent(shape, room, pieces, tile)
     rows += rows % 2 if pooled[0] else 0
     if tile.words and taps == 1:
@@ -123,6 +124,8 @@ def cut_work(
     tasks, most = share_out(shape, threads, blocks, rows, len(pieces) - 1, together, images.count, finest, most)
     row = _row_length(shape, _longest(pieces, together), tile) if copied else 0
     plane = row * ((rows - 1) * shape.stride + shape.size)
+    if taps == 1 and copied:  # an odd number of lines: a pixel's channels then lie in many sets of the cache
+        plane = (-(-row // LINE) | 1) * LINE
     sums = channels * plane + way.width
     waiting = 1
     if channels < shape.c:
@@ -212,24 +215,26 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     widths = np.diff(cut_row(shape.out_w, way))
     pace = ZEN4 if tile.embedded else host_pace()
     slower = USUAL.products / pace.products
+    near = shape.size == 1 and is_near(tile)  # what such windows copy has been asked for before
     single = tile.lanes if tile.indexed else 1  # values that are read at a time for one factor of the products
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
         end = 11.0 if tile.finishes_within else 26.0
-        tiles = depth * np.maximum(widths * 1.02 * slower, loads) + end * widths * slower
+        # What lies channel by channel in other lines, and often in other pages, comes late, unless it is asked for.
+        far = 1.08 if near and not (tile.fetches_within or reads_window(way, shape, tile)) else 1.0
+        tiles = depth * np.maximum(widths * 1.02 * slower, loads) * far + end * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
         loads = (vectors + tile.rows / single + 1) / pace.loads
-        end = 1.5 if tile.finishes_within else 7.0
+        end = 1.5 if tile.finishes_within else 3.0 if near and tile.keeps_sums else 7.0
         tiles = depth * np.maximum(vectors * tile.rows / pace.products, loads) + end * tile.rows * vectors * slower
     else:
         tiles = -(-widths // tile.lanes) * (0.7 * depth + 20) * slower
     blocks = -(-shape.n // way.block)
     rest = 0.0
     if way.number != FILTERS:  # there, weights that pass by are fetched ahead
-        window = (
-            pace.copying * -(-shape.out_w // tile.lanes) if shape.size == 1 and reads_window(way, shape, tile) else 0
-        )
+        copied = shape.size == 1 and reads_window(way, shape, tile)
+        window = pace.copying * (0.5 if near else 1) * -(-shape.out_w // tile.lanes) if copied else 0
         rest = (0.4 * shape.n + window) * depth * slower
     return float((tiles + 40).sum()) * shape.out_h * blocks + rest
 
@@ -252,9 +257,9 @@ def is_near(tile: Tile) -> bool:
     return tile.lanes == 8 and not tile.words
 
 
-def window_room(tile: Tile, taps: int, way: int) -> int:
+def window_room(tile: Tile, taps: int) -> int:
     """About how many values a window should have."""
-    if is_near(tile) and (taps > 1 or way == FILTERS):
+    if is_near(tile):
         return NEAR_WINDOW if taps > 1 else NEAR_WINDOW_1
     room = host_cache_room()
     return WINDOW if room is None else min(WINDOW, room // 4)

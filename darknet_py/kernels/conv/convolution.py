@@ -12,8 +12,9 @@ from ..vector.simd import pointer, shifted
 from .epilogue import finish_filters, finish_pixels
 from .fetch import fetch_before
 from .few import VECTORS, multiply_few
+from .finished import is_usual, run_finished
 from .multiply import multiply_filters, multiply_pixels
-from .pack import copy_window, make_operands
+from .pack import copy_pixels, copy_window, make_operands
 from .pool import Squares, pool_pixels
 from .pool_columns import pool_filters
 from .sloped import run_sloped_block
@@ -53,7 +54,7 @@ class Cut(NamedTuple):
         area: sums of a block.
         channels: channels of one part of k.
         row: values of a row of the window, the copy of the input that a task works on; 0: no copy, the input serves.
-        plane: values of a channel of the window.
+        plane: distance of two channels of the window.
         sums: where in a worker's scratch memory the sums lie, behind the window.
         pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none. Tasks and pieces then begin at even
             rows and columns, and a piece's sums wait for those of the row below.
@@ -177,7 +178,7 @@ def convolution(
         (pieces[1:] > pieces[:-1]).all()
         is_wide(tile, cut.way == PIXELS, cut.pool_h, cut.channels, shape.c) or (
             (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1])
-        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
+        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane >= cut.row > 0)
         cut.row > 0 or (shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
         is_finish(finish, shape.out_h * shape.out_w)
@@ -263,10 +264,17 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
         seen = shifted(source, channel // tile.parts * shape.plane)
         if cut.row > 0:
             given = channels // tile.parts
-            copy_window(
-                tile, shifted(window, (channels - given) * cut.plane), seen, shape, cut.row, cut.plane, x0,
-                y0 * shape.stride - shape.pad, height, given, missing,
-            )  # fmt: skip
+            copy = shifted(window, (channels - given) * cut.plane)
+            if shape.size == 1:
+                # The next part's pixels are needed next, or the next task's.
+                before = channel // tile.parts * shape.plane
+                ahead = given * shape.plane if channel + channels < shape.c else cut.row - before
+                copy_pixels(tile, copy, seen, shape.w, cut.row, cut.plane, shape.plane, x0, given, ahead)
+            else:
+                copy_window(
+                    tile, copy, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, given,
+                    missing,
+                )  # fmt: skip
             make_operands(tile, window, given, cut.plane)
             seen = window
         else:
@@ -326,6 +334,9 @@ def _block(operands, plane, sums, pixels, shape, cut, finish, tile, piece):
         if piece.squares > 0:
             run_wide(tile, operands, plane, shifted(sums, -piece.below), pixels, shape, cut, finish, piece)
         return
+    if cut.way == PIXELS and cut.pool_h == 0 and is_usual(tile, finish):
+        if run_finished(tile, operands, plane, sums, pixels, shape, cut, finish, piece):
+            return
     run_block(
         multiply_filters, _multiply_rows, finish_filters, finish_pixels, pool_filters, pool_pixels, 1, operands, plane,
         sums, pixels, shape, cut, finish, tile, piece,

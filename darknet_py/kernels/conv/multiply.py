@@ -38,7 +38,7 @@ ARGUMENTS_AHEAD = [*ARGUMENTS, _FLOATS, INT]
 """The same of `multiply_filters`."""
 
 Finisher = Callable[[Any, list[Any]], None]
-"""Makes code, with a builder, for the sums of a block in registers."""
+"""Makes code, with a builder, for the sums of a block in registers; may return from the function."""
 
 
 @intrinsic
@@ -113,7 +113,10 @@ def kind_of(tile: Tile) -> str:
     return f"{tile.contract}_{tile.embedded}_{tile.indexed}"
 
 
-def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: Callable[[Any, Any, int], None]) -> Any:
+def switched(
+    module: Any, name: str, arguments: Sequence[Any], most: int, emit: Callable[[Any, Any, int], None],
+    result: Any = None,
+) -> Any:  # fmt: skip
     """A function that runs the loop for its first argument; never inlined, so that all registers are its own.
 
     Args:
@@ -122,6 +125,7 @@ def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: 
         arguments: LLVM types; the first one is `INT`.
         most: the largest first argument; the smallest is 1.
         emit: makes the code for one of them, with a builder, the function and the number.
+        result: LLVM's type of what it returns, if it returns something.
     """
 
     def choose(builder: Any, function: Any) -> None:
@@ -132,7 +136,7 @@ def switched(module: Any, name: str, arguments: Sequence[Any], most: int, emit: 
                 switch.add_case(INT(n), block)
             emit(ir.IRBuilder(block), function, n)
 
-    return separate(module, name, arguments, choose)
+    return separate(module, name, arguments, choose, result)
 
 
 def separate(

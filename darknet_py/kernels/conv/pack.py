@@ -13,6 +13,9 @@ from ..vector.tile import UNMASKED, UNSIGNED
 from ..vector.transpose import store_transposed
 from ..vector.words import load_between_or, word_splat
 
+LINE = 16
+"""Values of a line of the cache."""
+
 AHEAD = 2400
 """About how many float32 values before their use the cache is asked for pixels."""
 
@@ -107,6 +110,36 @@ def copy_window(tile, window, source, shape, row, plane, x0, y0, height, channel
                     if 0 <= x < shape.w:
                         lines[y * row + i] = start[y * shape.w + x]
         source, window = shifted(source, shape.plane), shifted(window, plane)
+
+
+@kernel
+def copy_pixels(tile, window, source, w, row, plane, distance, x0, channels, ahead):
+    """The same for 1x1 convolutions, whose rows are all one, without padding. Meanwhile the cache is asked for what is
+    to be copied next.
+
+    Args:
+        tile: Tile
+        window: written float32*: (channels, row), channels ``plane`` apart
+        source: float32*: the first channel
+        w: int: pixels of a channel of the input
+        row: int: values of a channel of the window, whole vectors
+        plane: int: as for `copy_window`
+        distance: int: of two channels of the input
+        x0: int: pixel of the input where the window starts
+        channels: int
+        ahead: int: how far from here that lies
+    """
+    given = min(row, w - x0)
+    whole = given // tile.lanes * tile.lanes
+    start = shifted(source, x0)
+    for _ in range(channels):
+        for i in range(0, given, LINE):
+            prefetch(start, ahead + i)
+        for i in range(0, whole, tile.lanes):
+            store(window, i, load(tile, start, i))
+        if whole < given:
+            store(window, whole, load_between_or(tile, start, whole, 0, given - whole, word_splat(tile, 0)))
+        start, window = shifted(start, distance), shifted(window, plane)
 
 
 @kernel(forceinline=True)

@@ -18,10 +18,10 @@ from llvmlite import ir
 from ..layers.activations import LEAKY
 from ..runtime.jit import kernel
 from ..runtime.later import intrinsic, types
-from ..vector.llvm import INT, INT32, fused_multiply_add, load_vector, shuffled, store_vector, zeros
+from ..vector.llvm import INT, INT32, any_lane, load_vector, shuffled, store_vector, zeros
 from ..vector.simd import shifted
-from .activation import LEAKY_HIGH, LEAKY_LOW
 from .epilogue import ORDER
+from .finished import NUMBERS, normalized, scaled
 from .multiply import block_products, kind_of, multiply_pixels, separate
 from .pool import LOWEST, NEAR_ZERO, Squares, pool_pixels
 
@@ -111,7 +111,7 @@ def pool_products(
         numbers = [_Numbers(builder, table, first, shape.lanes) for first in range(0, shape.rows, 2)]
         entry, group = builder.block, builder.append_basic_block("group")
         unsure = builder.fcmp_unordered("==", table[ORDER], zeros(table[ORDER].type))
-        builder.cbranch(_any(builder, unsure), fail, group)
+        builder.cbranch(any_lane(builder, unsure), fail, group)
 
         builder.position_at_end(group)
         v = builder.phi(INT)
@@ -125,7 +125,7 @@ def pool_products(
                 values = shuffled(builder, both, both, list(range(s * half, (s + 1) * half)))
                 store_vector(builder, values, builder.gep(out, [place]))
         last, unsure = builder.block, functools.reduce(builder.or_, [doubtful for _, doubtful in finished])
-        builder.cbranch(_any(builder, unsure), fail, go_on)
+        builder.cbranch(any_lane(builder, unsure), fail, go_on)
 
         builder.position_at_end(go_on)
         following = builder.add(v, INT(1))
@@ -193,12 +193,6 @@ def _sums(builder: Any, tile: Tile, pixels: tuple[Any, Any], weights: list[Any],
     return sums
 
 
-def _any(builder: Any, mask: Any) -> Any:
-    """Whether a mask has a lane."""
-    bits = ir.IntType(mask.type.count)
-    return builder.icmp_unsigned("!=", builder.bitcast(mask, bits), bits(0))
-
-
 class _Numbers:
     """What the sums of two filters meet, in vectors of two values of the first one, two of the second, and so on.
 
@@ -221,7 +215,7 @@ class _Numbers:
         order = [first, first, first + 1, first + 1] * (lanes // 4)
         self.signs = [shuffled(builder, signs, signs, [first + s] * lanes) for s in (0, 1)]
         self.mixed = shuffled(builder, signs, signs, order)
-        self.rows = [shuffled(builder, row, row, order) for row in table[:ORDER]]
+        self.rows = [shuffled(builder, row, row, order) for row in table[:NUMBERS]]
 
 
 def _finished(builder: Any, lines: list[Any], numbers: _Numbers) -> tuple[Any, Any]:
@@ -248,15 +242,11 @@ def _finished(builder: Any, lines: list[Any], numbers: _Numbers) -> tuple[Any, A
     left, right = columns
     even, odd = (shuffled(builder, left, right, [q + i for q in quarters for i in (j, j + 2, j + lanes, j + lanes + 2)])
                  for j in (0, 1))  # fmt: skip
-    mean, scale, bias, near, below, above = numbers.rows
-    x = builder.fsub(turned(larger(odd, even), numbers.mixed), mean)
-    low = fused_multiply_add(builder, x, near, builder.fmul(x, below))
-    high = fused_multiply_add(builder, x, near, builder.fmul(x, above))
-    y = builder.fadd(builder.fmul(low, scale), bias)
+    y, unsure = normalized(builder, turned(larger(odd, even), numbers.mixed), numbers.rows)
     zero = builder.and_(
         builder.fcmp_ordered("<=", y, constant(NEAR_ZERO)), builder.fcmp_ordered(">=", y, constant(-NEAR_ZERO))
     )
-    unsure = builder.or_(builder.fcmp_unordered("!=", low, high), zero)
-    less = fused_multiply_add(builder, y, constant(LEAKY_HIGH), builder.fmul(y, constant(LEAKY_LOW)))
-    y = larger(builder.select(builder.fcmp_ordered("<", y, zeros(vector)), less, y), constant(LOWEST))
-    return shuffled(builder, y, y, [q + i + j for j in (0, 2) for q in quarters for i in (0, 1)]), unsure
+    less = builder.fcmp_ordered("<", y, zeros(vector))
+    y = larger(builder.select(less, scaled(builder, y), y), constant(LOWEST))
+    order = [q + i + j for j in (0, 2) for q in quarters for i in (0, 1)]
+    return shuffled(builder, y, y, order), builder.or_(unsure, zero)

@@ -52,7 +52,7 @@ def convolution_int8(
         cut.way in (PIXELS, FILTERS)
         cut.block == block_sides(cut, tile)[0] and cut.area == cut.block * block_sides(cut, tile)[1]
         (pieces[1:] - pieces[:-1]).max() <= block_sides(cut, tile)[1] and (pieces[1:] > pieces[:-1]).all()
-        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane % cut.row == 0 and cut.plane > 0)
+        cut.row == 0 or (cut.row % tile.lanes == 0 and cut.plane >= cut.row > 0)
         cut.row > 0 or (cut.way == FILTERS and shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         is_word_finish(finish) and not (finish.floats and cut.pool_h)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w

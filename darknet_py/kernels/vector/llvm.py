@@ -74,6 +74,12 @@ def first_lanes(builder: Any, count: Any, lanes: int) -> Any:
     return builder.bitcast(builder.trunc(bits, ir.IntType(lanes)), ir.VectorType(ir.IntType(1), lanes))
 
 
+def any_lane(builder: Any, mask: Any) -> Any:
+    """Whether a mask has a lane."""
+    bits = ir.IntType(mask.type.count)
+    return builder.icmp_unsigned("!=", builder.bitcast(mask, bits), bits(0))
+
+
 def fetch_line(builder: Any, address: Any, write: bool = False) -> None:
     """Ask the second cache for the line at an address, to be read or to be written."""
     called(builder, "llvm.prefetch.p0", ir.VoidType(), [address, INT32(int(write)), INT32(2), INT32(1)])  # second, data

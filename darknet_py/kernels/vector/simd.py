@@ -20,6 +20,7 @@ from ..runtime.later import Later, cgutils, intrinsic, types
 from .llvm import (
     INT,
     INT32,
+    any_lane,
     broadcast,
     fetch_line,
     first_lanes,
@@ -257,8 +258,7 @@ def _compared(doc: str, comparison: Callable[[Any, Any, Any], Any]) -> Any:
 
     def operation(typingctx: Any, a: Any, b: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            bits = ir.IntType(a.lanes)
-            return builder.icmp_unsigned("!=", builder.bitcast(comparison(builder, *args), bits), bits(0))
+            return any_lane(builder, comparison(builder, *args))
 
         return types.boolean(a, b), codegen
 

@@ -89,10 +89,15 @@ class Tile:
         return self.lanes >= 16 or (self.contract and self.lanes == 8 and not self.words)
 
     @property
+    def keeps_sums(self) -> bool:
+        """Whether sums whose bits count are finished in the registers (`conv.finished`). (Where scalars are lanes of
+        vectors there are more values than registers.)"""
+        return self.fused and not (self.contract or self.words or self.indexed)
+
+    @property
     def pools_within(self) -> bool:
-        """Whether sums whose bits count are pooled and finished in the registers (`conv.squares`): of two filters at a
-        time. (Where scalars are lanes of vectors there are more values than registers.)"""
-        return self.fused and not (self.contract or self.words or self.indexed or self.rows % 2 or self.lanes % 4)
+        """Whether they are pooled there, too (`conv.squares`): those of two filters at a time."""
+        return self.keeps_sums and self.rows % 2 == 0 and self.lanes % 4 == 0
 
     @property
     def finishes_within(self) -> bool:
