@@ -186,8 +186,8 @@ def estimated_cycles(way: Way, shape: ConvShape, tile: Tile) -> float:
     if way.number == FILTERS:
         loads = (widths / single + 3) / pace.loads
         end = 11.0 if tile.finishes_within else 26.0
-        # What lies channel by channel in other lines, and often in other pages, comes late.
-        far = 1.08 if near and not reads_window(way, shape, tile) else 1.0
+        # What lies channel by channel in other lines, and often in other pages, comes late, unless it is asked for.
+        far = 1.08 if near and not (tile.fetches_within or reads_window(way, shape, tile)) else 1.0
         tiles = depth * np.maximum(widths * 1.02 * slower, loads) * far + end * widths * slower
     elif way.number == PIXELS:
         vectors = -(-widths // tile.lanes)
