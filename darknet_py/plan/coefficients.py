@@ -21,18 +21,22 @@ def coefficients(arrays: Mapping[str, Floats], deviations: Doubles | None, tile:
     ``deviations``: what batch normalisation divides by; None: there are biases only.
     """
     n = arrays["biases"].size
-    singles = np.zeros((SINGLES, n + tile.filters), np.float32)
-    doubles = np.ones((DOUBLES, n + tile.filters), np.float64)
+    singles, doubles = neutral(n + tile.filters)
     singles[2, :n] = arrays["biases"]
-    singles[1], singles[3] = 1, 1  # biases only: a sum's quotient by 1, for kernels that know one way alone
     if deviations is not None:
         singles[0, :n] = arrays["rolling_mean"]
         singles[1, :n] = arrays["scales"]
         doubles[0, :n] = deviations
         doubles[1, :n] = 1.0 / deviations
         singles[3:6, :n] = enclose(deviations, arrays["rolling_mean"])
-    singles[ORDER] = 1
     singles[ORDER, :n] = order(singles[:, :n], deviations)
+    return singles, doubles
+
+
+def neutral(pitch: int) -> tuple[Floats, Doubles]:
+    """Coefficients that change no sum: it becomes the quotient by 1, times 1, plus 0."""
+    singles, doubles = np.zeros((SINGLES, pitch), np.float32), np.ones((DOUBLES, pitch), np.float64)
+    singles[[1, 3, ORDER]] = 1
     return singles, doubles
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ..kernels.bf16.finish import is_pair_finish
 from ..kernels.conv.activation import has_slope
 from ..kernels.conv.convolution import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
-from ..kernels.conv.epilogue import is_finish
+from ..kernels.conv.epilogue import is_finish, is_plain
 from ..kernels.conv.multiply import AHEAD
 from ..kernels.conv.winograd_cut import count_tiled, parts_fit, tile_room, tiles_cover_all
 from ..kernels.int8.finish import is_word_finish
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 
 SHARED: dict[str, object] = {
-    "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "output_plane": output_plane,
+    "AHEAD": AHEAD, "windows": work.windows, "is_code": is_code, "is_finish": is_finish, "is_plain": is_plain,
+    "output_plane": output_plane,
     "FILTERS": FILTERS, "PIXELS": PIXELS, "block_sides": block_sides, "count_images": count_images,
     "covers_all": covers_all, "is_word_finish": is_word_finish, "is_pair_finish": is_pair_finish,
     "count_tiled": count_tiled, "tiles_cover_all": tiles_cover_all, "parts_fit": parts_fit, "tile_room": tile_room,

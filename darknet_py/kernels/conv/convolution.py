@@ -182,6 +182,7 @@ def convolution(
         cut.row > 0 or (shape.size == 1 and offsets.max() == (cut.channels - 1) * shape.plane)
         cut.row > 0 or cut.way == FILTERS or (cut.way == PIXELS and tile.finishes_within)
         is_finish(finish, shape.out_h * shape.out_w)
+        is_plain(singles, finish)
         pieces[0] == 0 and pieces[pieces.size - 1] == shape.out_w
         cut.pool_h == 0 or ((pieces[:-1] % 2 == 0).all() and (tasks[4::TASK_NUMBERS] % 2 == 0).all())
         (cut.pool_h == 0) == (cut.pool_w == 0)

@@ -60,6 +60,13 @@ def is_finish(finish, plane):
     return finish.normalize in (0, 1) and is_code(finish.code) and 0 <= finish.divided <= plane + 1
 
 
+def is_plain(singles, finish):
+    """Whether coefficients change no sum but by biases, if a `Finish` says so: some kernels know one way alone."""
+    mean, scale, _, near, below, above = singles.reshape(SINGLES, finish.pitch)[:ORDER]
+    numbers = (mean, 0), (scale, 1), (near, 1), (below, 0), (above, 0)
+    return finish.normalize == 1 or all((row == number).all() for row, number in numbers)
+
+
 @kernel(forceinline=True)
 def _quotient(tile, x, divisor, near, below, above):
     """float32(x / divisor), as if divided in double; returns a vector.

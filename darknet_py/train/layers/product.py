@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...kernels.conv.convolution import ConvShape, Cut
-from ...kernels.conv.epilogue import DOUBLES, SINGLES, Finish
+from ...kernels.conv.epilogue import Finish
 from ...kernels.conv.pack import pack_weights
 from ...kernels.conv.winograd_pack import pack_winograd
 from ...kernels.train.columns import pack_columns
+from ...plan.coefficients import neutral
 from ...plan.context import LayerContext
 from ...plan.conv_cut import ONE, Images, cut_work, offsets
 from ...plan.memory import aligned_floats
@@ -64,8 +65,9 @@ class Product:
         cut, tasks, pieces = cut_work(shape, tile, threads, images=images)
         pitch = shape.groups * shape.n + tile.filters
         finish = Finish(normalize=0, code=code, divided=0, pitch=pitch)
-        singles, doubles = np.zeros(SINGLES * pitch, np.float32), np.ones(DOUBLES * pitch)
-        return cls(shape, cut, tasks.reshape(-1), pieces, singles, doubles, finish, profile, tile, threads)
+        singles, doubles = neutral(pitch)
+        facts = singles.reshape(-1), doubles.reshape(-1), finish
+        return cls(shape, cut, tasks.reshape(-1), pieces, *facts, profile, tile, threads)
 
     @property
     def packed_size(self) -> int:
