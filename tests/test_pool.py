@@ -259,6 +259,99 @@ def test_runs_in_turn_with_and_without_python() -> None:
     assert after == steps * 15
 
 
+class Held:
+    """A context that workers do not leave until they are let go."""
+
+    def __init__(self) -> None:
+        self.caller = threading.get_ident()
+        self.go = threading.Event()
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        yield
+        if threading.get_ident() != self.caller:
+            assert self.go.wait(60)
+
+
+class Interrupted:
+    """A worker's lock: whoever waits for it first is interrupted; then the worker is let go."""
+
+    def __init__(self, lock: Any, error: type[BaseException], held: Held) -> None:
+        self.lock, self.error, self.held = lock, error, held
+        self.waits = 0
+        self.locked, self.release = lock.locked, lock.release
+
+    def acquire(self) -> None:
+        self.waits += 1
+        if self.waits == 1:
+            raise self.error
+        self.held.go.set()
+        self.lock.acquire()
+
+
+def seven(pool: Pool) -> tuple[Schedule, Any]:
+    """A schedule of one step of seven tasks, and a check that a run of it does each once."""
+    takers = np.zeros(7, np.int64)
+    schedule = Schedule([Step.of(note_taker, takers=takers)], pool.threads)
+
+    def check() -> None:
+        takers[:] = 0
+        pool.run(schedule)
+        assert (takers // 100 == 1).all()
+
+    return schedule, check
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_whatever_comes_while_it_waits_the_workers_end_first(error: type[BaseException]) -> None:
+    with Pool(2) as pool:
+        schedule, check = seven(pool)
+        check()
+        held, worker = Held(), pool.workers[0]
+        worker.done = lock = Interrupted(worker.done, error, held)  # type: ignore[assignment]
+        with pytest.raises(error):
+            pool.run(schedule, held)
+        assert lock.waits > 1 and worker.idle
+        check()
+
+
+def test_an_interrupt_while_a_run_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Pool(2) as pool:
+        schedule, check = seven(pool)
+        abort, calls = schedule.abort, []
+
+        def interrupted(*step: Step) -> None:
+            calls.append(1)
+            if len(calls) < 3:
+                raise KeyboardInterrupt
+            abort()
+
+        monkeypatch.setattr(schedule, "abort", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.run(schedule, nullcontext, interrupted)
+        assert len(calls) >= 3
+        check()
+
+
+def test_a_run_whose_end_nobody_saw_ends_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Pool(2) as pool:
+        schedule, check = seven(pool)
+        check()
+        held, waited = Held(), []
+
+        def interrupted(*run: Any) -> None:
+            waited.append(run)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(pool, "_wait", interrupted)
+            pool.run(schedule, held)
+        assert len(waited) == 1 and not pool.workers[0].idle
+        threading.Timer(0.05, held.go.set).start()
+        check()
+        assert held.go.is_set()
+
+
 @pytest.mark.parametrize(("tasks", "threads"), [(1, 3), (2, 3), (7, 2), (30, 3), (100, 12)])
 def test_each_task_is_taken_once_and_a_thread_begins_in_its_own_share(tasks: int, threads: int) -> None:
     for alone in range(threads):  # a thread whom nobody helps takes all

@@ -127,7 +127,6 @@ class _Worker(threading.Thread):
         self.woken = False
         self.idle = True
         self.rests = rests
-        self.start()
 
     def run(self) -> None:
         while True:
@@ -171,6 +170,8 @@ class Pool:
         self._lock = threading.Lock()
         self._rests = Rests(threads - 1)
         self.workers: list[_Worker] = []
+        self._left: tuple[Schedule, list[_Worker], bool] | None = None
+        """A run whose end nobody has seen, should a signal have come between two instructions here."""
 
     def __enter__(self) -> Pool:
         self._lock.acquire()
@@ -193,16 +194,18 @@ class Pool:
             around: a context that every thread enters for its part.
             after_step: is called after each step.
         """
+        if self._left is not None:
+            self._wait(*self._left)
         schedule.prepare()
         self._hire(schedule.threads - 1)
         workers = self.workers[: schedule.threads - 1]
         core = current_core() if workers else None
         for worker in workers:
-            worker.job, worker.idle = (schedule, around), False
+            worker.job, worker.idle, worker.woken, worker.error = (schedule, around), False, False, None
             if core != worker.barred and core is not None and worker.native_id is not None:
                 keep_from(core, worker.native_id, schedule.threads)
                 worker.barred = core
-        ended = False
+        ended, self._left = False, (schedule, workers, False)
         try:
             bits = bits_of(around)
             if workers and self._rests.begin(len(workers), None if bits is None else schedule.native, bits or (0, 0)):
@@ -213,20 +216,28 @@ class Pool:
             schedule.abort()
             raise
         finally:
-            error = self._wait(workers, ended)
-        if error is not None:
-            raise error
+            self._wait(schedule, workers, ended)
+        errors = [worker.error for worker in workers if worker.error is not None]
+        for worker in workers:
+            worker.error = None
+        if errors:
+            raise errors[0]
 
     def _hire(self, count: int) -> None:
         """Have so many workers. Raises `DarknetError` if the system starts no more threads."""
         while len(self.workers) < count:
-            try:
-                self.workers.append(_Worker(len(self.workers) + 1, self._rests))
-            except RuntimeError as error:
-                raise DarknetError(
-                    f"threads={self.threads}: this system starts no more than {len(self.workers)} besides ({error}); "
-                    "ask for fewer"
-                ) from None
+            self.workers.append(_Worker(len(self.workers) + 1, self._rests))
+        for i, worker in enumerate(self.workers[:count]):  # Ctrl-C may have left some that had not started
+            if worker.ident is None:
+                try:
+                    worker.start()
+                except RuntimeError as error:
+                    if worker.ident is not None:  # it had
+                        continue
+                    del self.workers[i:]
+                    raise DarknetError(
+                        f"threads={self.threads}: this system starts no more than {i} besides ({error}); ask for fewer"
+                    ) from None
 
     def _wake(self, workers: list[_Worker]) -> None:
         """Those that are to run in Python get the word."""
@@ -235,29 +246,31 @@ class Pool:
                 worker.woken = True
                 worker.go.release()
 
-    def _wait(self, workers: list[_Worker], ended: bool) -> BaseException | None:
-        """Wait for all workers, even when Ctrl-C comes meanwhile: they still write into the run's buffers.
+    def _wait(self, schedule: Schedule, workers: list[_Worker], ended: bool) -> None:
+        """Wait for all workers, even when Ctrl-C comes meanwhile, or a signal's handler raises something: they still
+        write into the run's buffers. What came is raised then.
 
-        ``ended``: the calling thread's own part did. Returns an error that one of them met.
+        ``ended``: the calling thread's own part did; else nobody is to wait for it.
         """
-        interrupt: BaseException | None = None
+        came: BaseException | None = None
         waits = bool(workers)
         while waits:
             try:
                 if not ended:
+                    schedule.abort()
                     self._wake(workers)  # whom Ctrl-C has kept from it
-                waits = not self._rests.wait(len(workers))
+                rested = self._rests.wait(len(workers))
                 for worker in workers:
                     while worker.woken and not worker.idle:
                         worker.done.acquire()
-            except KeyboardInterrupt as error:
-                interrupt = error
-        errors = [worker.error for worker in workers if worker.error is not None]
+                waits = not rested
+            except BaseException as error:
+                came = error
         for worker in workers:
-            worker.job, worker.woken, worker.error = None, False, None
-        if interrupt is not None:
-            raise interrupt
-        return errors[0] if errors else None
+            worker.job = None
+        self._left = None
+        if came is not None:
+            raise came
 
 
 _pools: dict[int, Pool] = {}

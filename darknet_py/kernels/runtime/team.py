@@ -85,7 +85,7 @@ def hand_out(signs, tables, workers, end, cleared, wanted):
 
 @kernel
 def await_rest(signs, workers, looks):
-    """Wait until the workers rest, or for so many looks; returns how many of them do or are in Python.
+    """Wait until the workers rest, or for so many looks; returns how many of them still make calls.
 
     Args:
         signs: int64[any]: of all workers
@@ -93,11 +93,14 @@ def await_rest(signs, workers, looks):
         looks: int
     """
     looked = 0
-    for worker in range(workers):
-        while look(signs, worker * SIGNS + STATE) != RESTS:
-            looked += 1
-            if looked > looks:
-                return worker
-            if looked > PATIENCE:
-                give_way()
-    return workers
+    while True:
+        busy = others = 0
+        for worker in range(workers):
+            state = look(signs, worker * SIGNS + STATE)
+            busy += state == RUNS
+            others += state != RESTS
+        looked += 1
+        if others == 0 or looked > looks:
+            return busy
+        if looked > PATIENCE:
+            give_way()
