@@ -344,7 +344,7 @@ def test_a_run_whose_end_nobody_saw_ends_before_the_next(monkeypatch: pytest.Mon
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(pool, "_wait", interrupted)
+            patch.setattr(pool, "await_end", interrupted)
             pool.run(schedule, held)
         assert len(waited) == 1 and not pool.workers[0].idle
         threading.Timer(0.05, held.go.set).start()

@@ -195,7 +195,7 @@ class Pool:
             after_step: is called after each step.
         """
         if self._left is not None:
-            self._wait(*self._left)
+            self.await_end(*self._left)
         schedule.prepare()
         self._hire(schedule.threads - 1)
         workers = self.workers[: schedule.threads - 1]
@@ -216,7 +216,7 @@ class Pool:
             schedule.abort()
             raise
         finally:
-            self._wait(schedule, workers, ended)
+            self.await_end(schedule, workers, ended)
         errors = [worker.error for worker in workers if worker.error is not None]
         for worker in workers:
             worker.error = None
@@ -246,7 +246,7 @@ class Pool:
                 worker.woken = True
                 worker.go.release()
 
-    def _wait(self, schedule: Schedule, workers: list[_Worker], ended: bool) -> None:
+    def await_end(self, schedule: Schedule, workers: list[_Worker], ended: bool) -> None:
         """Wait for all workers, even when Ctrl-C comes meanwhile, or a signal's handler raises something: they still
         write into the run's buffers. What came is raised then.
 
