@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..runtime.jit import kernel
-from ..vector.simd import prefetch, prefetch_written
+from ..vector.simd import prefetch
 
 LINE = 16
 """Values of a line of the cache."""
@@ -33,20 +33,3 @@ def fetch_before(tile, ahead, count, pixels, first, width, offsets, depth):
     if first % LINE < width:  # else they are on the same lines as the piece before
         for k in range(depth):
             prefetch(pixels, offsets[k] + FURTHER)
-
-
-@kernel(forceinline=True)
-def ask_for_outputs(tile, out, plane, pitch, filters, rows):
-    """The lines of outputs that are about to be written, of tiles whose code `fetches_within`: else each store would
-    wait for its line.
-
-    Args:
-        tile: Tile
-        out: float32*: the first filter's first row; rows begin anywhere
-        plane, pitch: int: from a filter to the next one, from a row to the next one
-        filters, rows: int: how many
-    """
-    if tile.fetches_within:
-        for f in range(filters):
-            for y in range(rows):
-                prefetch_written(out, f * plane + y * pitch)

@@ -12,9 +12,9 @@ from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted, shorter
 from ..vector.tile import SHORTER
 from .activation import slope_of
-from .convolution import Operands
+from .cut import Operands
 from .epilogue import finish_filters, store_columns
-from .fetch import ask_for_outputs, fetch_before
+from .fetch import FURTHER, fetch_before
 from .pack import copy_window
 from .pool import Squares
 from .pool_columns import pool_filters
@@ -22,6 +22,9 @@ from .sloped import is_sloped
 from .winograd_code import transform_inputs, transform_outputs, transform_outputs_sloped
 from .winograd_cut import TASK_NUMBERS, shared_tiles, tiles_together
 from .winograd_multiply import multiply_tiles
+
+POSITIONS = 36
+"""Most positions of a transform of which long vectors ask for the next one's tiles while they multiply one's."""
 
 
 @plan_kernel(
@@ -286,6 +289,9 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
     pieces = (tiles + tile.columns - 1) // tile.columns
     step = (tile.filters + pieces - 1) // pieces  # each piece fetches its share of the next position's weights
     width, wider = tiles // pieces, tiles % pieces  # so many have a tile more
+    # The tiles of the next position come with its weights; where there are many positions, of long vectors, both would
+    # push out what is used before.
+    further = FURTHER if transform.positions > POSITIONS and tile.lanes > SHORTER else cut.apart
     for position in range(transform.positions):
         sums, mine = (
             shifted(window, cut.sums + position * cut.sums_pitch),
@@ -302,7 +308,7 @@ def _multiply(multiply, window, seen, weights, offsets, tiles, depth, cut, trans
                 fetch_before(tile, ahead, step * length, pixels, first, count, places, length)
                 multiply(
                     tile, count, number, shifted(sums, first * tile.filters), k == 0, some, pixels, places, length,
-                    ahead, step, cut.apart,
+                    ahead, step, further,
                 )  # fmt: skip
                 piece, first = piece + number, first + number * count
         weights = shifted(weights, depth * tile.filters)
@@ -339,11 +345,6 @@ def _finish(
         image_out = shifted(out, image * cut.next_out + filter0 // per_word * spatial)
         height = min(transform.outputs, shape.out_h - y)
         for x in range(0, cut.across, together):
-            if cut.pool_h == 0:
-                ask_for_outputs(
-                    tile, shifted(image_out, y * shape.out_w + x * transform.outputs), spatial, shape.out_w, present,
-                    height,
-                )  # fmt: skip
             for i in range(x, min(x + together, cut.across)):
                 sums = shifted(window, cut.sums + ((row - row0) * cut.across + i) * tile.filters)
                 place = shifted(buffer, (i - x) * transform.outputs * tile.filters)

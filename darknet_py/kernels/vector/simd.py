@@ -129,17 +129,6 @@ def prefetch(typingctx: Any, start: Any, i: Any) -> Any:
 
 
 @intrinsic
-def prefetch_written(typingctx: Any, start: Any, i: Any) -> Any:
-    """The same of a line that will be written."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        fetch_line(builder, builder.gep(args[0], [args[1]]), write=True)
-        return context.get_dummy_value()
-
-    return types.void(start, types.int64), codegen
-
-
-@intrinsic
 def store(typingctx: Any, start: Any, i: Any, vector: Any) -> Any:
     """``start[i : i + lanes] = vector`` (float32)."""
 
