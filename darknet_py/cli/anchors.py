@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,9 @@ import click
 from .bench import status
 from .command import command
 from .guard import keep_found
-from .options import CfgFile, Size, check_targets, dialect, write_each, write_json
+from .options import CfgFile, Size, check_targets, dialect, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..anchors.boxes import Boxes
     from ..anchors.search import Anchors, Search
     from ..typing import Doubles, JsonObject
@@ -81,6 +78,7 @@ def anchors(
     import numpy as np
 
     from ..anchors import search
+    from ..anchors.plot import write_plot
 
     if (data is None) == (not (paths := (*labels, *more))):
         raise click.UsageError("give either --data FILE or --labels PATH...")
@@ -105,16 +103,12 @@ def anchors(
         click.echo(f"\n{cfg}: average IoU {theirs.average_iou:.2%} with its own {len(theirs.values)} anchors", err=err)
     if points:
         click.echo("\n" + "\n".join(search.curve_lines(points)), err=err)
-    writes: list[Callable[[], object]] = []
-    if plot is not None:
-        from ..anchors.plot import write_plot
-
-        title = f"{_count(len(sizes), 'box', 'boxes')} of {data or ', '.join(path.name for path in paths[:3])}"
-        known = None if theirs is None else (str(cfg), theirs)
-        writes.append(partial(write_plot, plot, points, found, target, title, known))
-    if json_file:
-        writes.append(partial(write_json, json_file, _document(wanted, boxes, letterbox, found, (cfg, theirs), points)))
-    write_each(*writes)
+    title = f"{_count(len(sizes), 'box', 'boxes')} of {data or ', '.join(path.name for path in paths[:3])}"
+    known = None if theirs is None else (str(cfg), theirs)
+    write_results(
+        plot, lambda path: write_plot(path, points, found, target, title, known),
+        json_file, lambda: _document(wanted, boxes, letterbox, found, (cfg, theirs), points),
+    )  # fmt: skip
 
 
 def _count(number: int, one: str, more: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import click
 
 from ..terminal import control, visible
 from .command import command
-from .options import CfgFile, Sizes, check_targets, engine, write_each, write_json
+from .options import CfgFile, Sizes, check_targets, engine, write_results
 from .plans import plan_option, print_plan
 
 if TYPE_CHECKING:
@@ -114,13 +113,8 @@ def bench(
         click.echo("\n" + "\n".join(result_lines(result, ceiling, layers is not False)), err=json_file == "-")
     for _, group in groupby(results, lambda result: result.network.path) if sizes else []:
         click.echo("\n" + "\n".join(size_lines(list(group), ceiling)), err=json_file == "-")
-    writes: list[Callable[[], object]] = []
-    if plot is not None:
-        draw = write_size_plot if sizes else write_plot
-        writes.append(partial(draw, document(machine, ceiling, results), plot))
-    if json_file:
-        writes.append(partial(write_json, json_file, document(machine, ceiling, results)))
-    write_each(*writes)
+    draw, found = write_size_plot if sizes else write_plot, document(machine, ceiling, results)
+    write_results(plot, lambda path: draw(found, path), json_file, lambda: found)
 
 
 @contextmanager

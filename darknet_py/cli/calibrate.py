@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from ..formats.atomic import refuse_input
 from ..formats.distinct import refuse_same
 from .command import command
 from .inputs import conclude, find_all, pictures
-from .options import UNIT, CfgFile, ModelName, check_targets, plain_engine, stretch, write_each, write_json
+from .options import UNIT, CfgFile, ModelName, check_targets, plain_engine, stretch, write_results
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -155,13 +154,7 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Path], int]:
 
 
 def _write(report: Report, plot: Path | None, json_file: str | None) -> None:
+    from ..calibrate.plot import write_plot
     from ..calibrate.report import document
 
-    writes: list[Callable[[], object]] = []
-    if plot is not None:
-        from ..calibrate.plot import write_plot
-
-        writes.append(partial(write_plot, report, plot))
-    if json_file:
-        writes.append(partial(write_json, json_file, document(report)))
-    write_each(*writes)
+    write_results(plot, lambda path: write_plot(report, path), json_file, lambda: document(report))

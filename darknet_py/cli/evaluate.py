@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from .command import command
 from .filters import filters
 from .guard import keep_found
 from .inputs import network, note_missing_names, open_detector, pictures
-from .options import UNIT, EngineOptions, check_targets, engine, stretch, write_each, write_json
+from .options import UNIT, EngineOptions, check_targets, engine, stretch, write_results
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -137,18 +136,15 @@ def _read_labels(
 
 def _write(found: Evaluation, names: Sequence[str], title: str, plot: Path | None, json_file: str | None) -> None:
     """The table, the curves and the JSON."""
+    from ..evaluate.plot import write_plot
     from ..evaluate.report import document, table_lines
 
     for line in table_lines(found, names, found.images):
         click.echo(line, err=json_file == "-")
-    writes: list[Callable[[], object]] = []
-    if plot is not None:
-        from ..evaluate.plot import write_plot
-
-        writes.append(partial(write_plot, found, names, title, plot))
-    if json_file:
-        writes.append(partial(write_json, json_file, document(found, names, found.images)))
-    write_each(*writes)
+    write_results(
+        plot, lambda path: write_plot(found, names, title, path),
+        json_file, lambda: document(found, names, found.images),
+    )  # fmt: skip
 
 
 def _find_images(images: Path | None, data: Path | None) -> tuple[Path, list[str]]:

@@ -241,18 +241,31 @@ def check_targets(*targets: str | Path | None, plot: Path | None = None) -> None
             check_writable(target)
 
 
-def write_each(*writes: Callable[[], object]) -> None:
-    """Do all of them, though one fails: what a long run has found is not lost with a plot that cannot be written.
+def write_results(
+    plot: Path | None, draw: Callable[[Path], object], json_file: str | None, document: Callable[[], object]
+) -> None:
+    """Write what a long run has found: the JSON is not lost with a plot that cannot be written.
+
+    Args:
+        plot: where ``draw`` is to draw, if anywhere.
+        draw: makes the plot.
+        json_file: where the JSON belongs, if anywhere; ``-`` is standard output.
+        document: makes what is in it.
 
     Raises:
-        DarknetError: what failed last; lines on standard error name the others.
+        DarknetError: what failed last; a line on standard error names the other.
     """
     failed: list[DarknetError] = []
-    for write in writes:
-        try:
-            write()
-        except DarknetError as error:
-            failed.append(error)
+    try:
+        if plot is not None:
+            draw(plot)
+    except DarknetError as error:
+        failed.append(error)
+    try:
+        if json_file:
+            write_json(json_file, document())
+    except DarknetError as error:
+        failed.append(error)
     for other in failed[:-1]:
         click.echo(f"Error: {other}", err=True)
     if failed:
