@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.conv.cut import FEW, FILTERS, PIXELS
 from darknet_py.kernels.vector.tile import host_tile
 from darknet_py.layers.base import Shape
 from darknet_py.plan import conv_cut

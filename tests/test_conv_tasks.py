@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darknet_py.kernels.conv.convolution import ConvShape, covers_all
+from darknet_py.kernels.conv.cut import ConvShape, covers_all
 from darknet_py.kernels.runtime.atomic import SHARES
 from darknet_py.kernels.vector.tile import AVX2, AVX512, Tile
 from darknet_py.plan.conv_cut import Images, cut_work

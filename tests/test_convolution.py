@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.conv.cut import FEW, FILTERS, PIXELS
 from darknet_py.kernels.layers.activations import CODES, activate
 from darknet_py.kernels.runtime.atomic import CELLS, LEFT, fill_queue, queue_of
 from darknet_py.kernels.vector.tile import AVX, AVX2, AVX512, NEON, SSE, ZEN4, Tile, host_tile
@@ -387,7 +387,7 @@ def test_each_tile_is_compiled_for_itself() -> None:
 
 
 HOST = """
-from darknet_py.kernels.conv.convolution import FEW, FILTERS, PIXELS
+from darknet_py.kernels.conv.cut import FEW, FILTERS, PIXELS
 from darknet_py.kernels.vector.tile import host_tile
 print(host_tile())
 """

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darknet_py.kernels.conv.convolution import FILTERS, PIXELS
+from darknet_py.kernels.conv.cut import FILTERS, PIXELS
 from darknet_py.kernels.conv.winograd_code import F2, F4, F4_HALVING, Winograd
 from darknet_py.kernels.conv.winograd_cut import tile_room
 from darknet_py.kernels.vector.tile import AVX2, AVX512, SHORTER, SSE, ZEN4, Tile, host_tile

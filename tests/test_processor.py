@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from darknet_py.kernels.conv.convolution import ConvShape
+from darknet_py.kernels.conv.cut import ConvShape
 from darknet_py.kernels.vector.tile import NEON, Tile
 from darknet_py.plan import conv_cut, processor
 from darknet_py.plan.processor import ARM, SMALL_ARM, USUAL, WIDE_ARM, Pace, cache_room, host_cache_room, pace_of

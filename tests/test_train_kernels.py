@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darknet_py.kernels.conv.convolution import ConvShape
+from darknet_py.kernels.conv.cut import ConvShape
 from darknet_py.kernels.conv.multiply import AHEAD
 from darknet_py.kernels.conv.pack import pack_weights
 from darknet_py.kernels.layers.activations import CODES

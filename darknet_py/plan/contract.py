@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernels.bf16.finish import is_pair_finish
 from ..kernels.conv.activation import has_slope
-from ..kernels.conv.convolution import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
+from ..kernels.conv.cut import FILTERS, PIXELS, block_sides, count_images, covers_all, output_plane
 from ..kernels.conv.epilogue import is_finish, is_plain
 from ..kernels.conv.multiply import AHEAD
 from ..kernels.conv.winograd_cut import count_tiled, parts_fit, tile_room, tiles_cover_all

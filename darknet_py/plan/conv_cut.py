@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.cut import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.fetch import LINE
 from ..kernels.conv.few import VECTORS
 from ..kernels.conv.multiply import AHEAD
-from ..kernels.conv.pack import LINE
 from ..kernels.conv.squares import is_wide
 from ..kernels.vector.tile import UNSIGNED
 from .conv_tasks import divide, share_out
 from .processor import USUAL, ZEN4, host_cache_room, host_pace
 
 if TYPE_CHECKING:
-    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.conv.cut import ConvShape
     from ..kernels.vector.tile import Tile
     from ..typing import Ints
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.conv.cut import ConvShape
     from ..typing import Ints
 
     Place = tuple[int, int, int, int, int, int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..kernels.conv.convolution import ConvShape, Cut
+from ..kernels.conv.cut import ConvShape, Cut
 from ..kernels.conv.epilogue import Finish
 from ..kernels.conv.pack import pack_weights
 from .coefficients import coefficients

@@ -12,7 +12,7 @@ from .memory import frozen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.conv.cut import ConvShape
     from ..kernels.conv.epilogue import Finish
     from ..kernels.vector.tile import Tile
     from ..typing import Doubles, Floats

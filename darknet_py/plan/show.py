@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.conv.bottleneck import bottleneck
 from ..kernels.conv.bottleneck_pixels import bottleneck_pixels
-from ..kernels.conv.convolution import FEW, FILTERS, PIXELS, Cut
+from ..kernels.conv.cut import FEW, FILTERS, PIXELS, Cut
 from ..kernels.conv.winograd_cut import WinogradCut
 from ..kernels.int8.bottleneck import bottleneck_int8
 from ..numeric.number_format import FLOAT32

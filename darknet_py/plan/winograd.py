@@ -22,7 +22,7 @@ from .step import Step
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..kernels.conv.convolution import ConvShape
+    from ..kernels.conv.cut import ConvShape
     from ..kernels.conv.winograd_code import Winograd
     from ..kernels.runtime.work import PlanKernel
     from ..kernels.vector.tile import Tile

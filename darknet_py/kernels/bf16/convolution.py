@@ -5,7 +5,8 @@ Sums are float32. Per output, k ascends over (words of channels, ky, kx), as for
 
 from __future__ import annotations
 
-from ..conv.convolution import TASK_NUMBERS, run_block, run_tasks
+from ..conv.convolution import run_block, run_tasks
+from ..conv.cut import TASK_NUMBERS
 from ..runtime.jit import kernel
 from ..runtime.work import plan_kernel
 from ..words.multiply import multiply_word_filters, multiply_word_pixels

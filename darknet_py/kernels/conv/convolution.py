@@ -3,15 +3,14 @@ each sum rounded to float32. Blocks over filters, pixels and k (whose float32 su
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from ..runtime.atomic import join, next_task
 from ..runtime.jit import kernel
-from ..runtime.work import each_part_once, plan_kernel
+from ..runtime.work import plan_kernel
 from ..vector.simd import pointer, shifted
+from .cut import FEW, FILTERS, PIXELS, TASK_NUMBERS, Operands, Piece
 from .epilogue import finish_filters, finish_pixels
 from .fetch import fetch_before
-from .few import VECTORS, multiply_few
+from .few import multiply_few
 from .finished import is_usual, run_finished
 from .multiply import multiply_filters, multiply_pixels
 from .pack import copy_pixels, copy_window, make_operands
@@ -19,126 +18,6 @@ from .pool import Squares, pool_pixels
 from .pool_columns import pool_filters
 from .sloped import run_sloped_block
 from .squares import is_wide, run_wide
-
-TASK_NUMBERS = 8
-"""Numbers of a task, see `convolution`."""
-
-
-PIXELS, FILTERS, FEW = range(3)
-
-
-class ConvShape(NamedTuple):
-    """A convolution's numbers. ``c`` and ``n`` are the channels and filters of one group; ``plane`` is the distance of
-    two channels in the input, ``group`` that of two groups."""
-
-    c: int
-    h: int
-    w: int
-    n: int
-    groups: int
-    size: int
-    stride: int
-    pad: int
-    out_h: int
-    out_w: int
-    plane: int
-    group: int
-
-
-class Cut(NamedTuple):
-    """How the work of a convolution is cut into blocks.
-
-    Attributes:
-        way: what a block is: `PIXELS` or `FILTERS` (which fill the lanes), or `FEW`: pixels, of one filter.
-        block: filters of a block.
-        area: sums of a block.
-        channels: channels of one part of k.
-        row: values of a row of the window, the copy of the input that a task works on; 0: no copy, the input serves.
-        plane: distance of two channels of the window.
-        sums: where in a worker's scratch memory the sums lie, behind the window.
-        pool_h, pool_w: sides of the output after a 2x2 maximum pooling; 0: none. Tasks and pieces then begin at even
-            rows and columns, and a piece's sums wait for those of the row below.
-        next_in, next_out: distance of two images in the input and in the output.
-        scratch: values of a worker's scratch memory.
-    """
-
-    way: int
-    block: int
-    area: int
-    channels: int
-    row: int
-    plane: int
-    sums: int
-    pool_h: int
-    pool_w: int
-    next_in: int
-    next_out: int
-    scratch: int
-
-
-class Piece(NamedTuple):
-    """One block of sums on one part of k.
-
-    Attributes:
-        block: number of the block of filters.
-        first: number of the piece's first pixel in a channel, before it is pooled.
-        width: pixels of the piece.
-        place: where in a channel of the output belongs what is made of it.
-        squares: of 2x2 that it completes, if it is pooled.
-        below: if it is pooled, the distance of its sums from those of the row above it; 0: it is the upper row.
-        channel: first channel of the part.
-        channels: channels of the part.
-        rows: all filters of the group, absent ones included.
-        number: of the piece in the task.
-        step: lines of the next block's weights that this piece asks the cache for.
-    """
-
-    block: int
-    first: int
-    width: int
-    place: int
-    squares: int
-    below: int
-    channel: int
-    channels: int
-    rows: int
-    number: int
-    step: int
-
-
-def count_images(tasks):
-    """How many images the tasks of a `convolution` are for."""
-    return int(tasks[::TASK_NUMBERS].max()) + 1
-
-
-def output_plane(shape, cut):
-    """Values of a channel of the output of a `convolution`."""
-    return cut.pool_h * cut.pool_w if cut.pool_h > 0 else shape.out_h * shape.out_w
-
-
-def block_sides(cut, tile):
-    """Filters of a block and most pixels of a piece, for the way of a cut."""
-    if cut.way == FEW:
-        return 1, VECTORS * tile.lanes
-    return (tile.rows, tile.pixels) if cut.way == PIXELS else (tile.filters, tile.columns)
-
-
-def covers_all(tasks, pieces, shape, cut):
-    """Whether the tasks of a `convolution` are all of it, each part once."""
-    numbers = tasks.reshape(-1, TASK_NUMBERS)
-    first, end = numbers[:, [0, 1, 2, 4, 6]], numbers[:, [0, 1, 3, 5, 7]] + [1, 1, 0, 0, 0]
-    blocks = -(-shape.n // cut.block)
-    return each_part_once(first, end, [count_images(tasks), shape.groups, blocks, shape.out_h, pieces.size - 1])
-
-
-class Operands(NamedTuple):
-    """Pointers to what one group of filters works with: see `convolution`."""
-
-    out: Any
-    weights: Any
-    singles: Any
-    doubles: Any
-    offsets: Any
 
 
 @plan_kernel(
@@ -264,19 +143,7 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
         channels = min(cut.channels, shape.c - channel)
         seen = shifted(source, channel // tile.parts * shape.plane)
         if cut.row > 0:
-            given = channels // tile.parts
-            copy = shifted(window, (channels - given) * cut.plane)
-            if shape.size == 1:
-                # The next part's pixels are needed next, or the next task's.
-                before = channel // tile.parts * shape.plane
-                ahead = given * shape.plane if channel + channels < shape.c else cut.row - before
-                copy_pixels(tile, copy, seen, shape.w, cut.row, cut.plane, shape.plane, x0, given, ahead)
-            else:
-                copy_window(
-                    tile, copy, seen, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, given,
-                    missing,
-                )  # fmt: skip
-            make_operands(tile, window, given, cut.plane)
+            copy_part(tile, window, seen, shape, cut, x0, y0, height, channel, channels, missing)
             seen = window
         else:
             seen = shifted(seen, pieces[i0])
@@ -314,6 +181,34 @@ def run_task(block, per_word, missing, operands, source, window, task, pieces, s
                 if y >= y1 - y0:
                     y = p = 0
                     b += 1
+
+
+@kernel(forceinline=True)
+def copy_part(tile, window, source, shape, cut, x0, y0, height, channel, channels, missing):
+    """The window of a task, for one part of k.
+
+    Args:
+        tile: Tile
+        window: written float32*: the worker's scratch memory
+        source: float32*: the part's first channel
+        shape, cut: ConvShape, Cut
+        x0, y0: int: column of the input where the window starts; row of the output
+        height: int: rows of the window
+        channel, channels: int: first channel of the part, and how many it has
+        missing: int: see `pack.copy_window`
+    """
+    given = channels // tile.parts
+    copy = shifted(window, (channels - given) * cut.plane)
+    if shape.size == 1:
+        # The next part's pixels are needed next, or the next task's.
+        before = channel // tile.parts * shape.plane
+        ahead = given * shape.plane if channel + channels < shape.c else cut.row - before
+        copy_pixels(tile, copy, source, shape.w, cut.row, cut.plane, shape.plane, x0, given, ahead)
+    else:
+        copy_window(
+            tile, copy, source, shape, cut.row, cut.plane, x0, y0 * shape.stride - shape.pad, height, given, missing
+        )  # fmt: skip
+    make_operands(tile, window, given, cut.plane)
 
 
 @kernel(forceinline=True)

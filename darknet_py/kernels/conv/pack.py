@@ -12,9 +12,7 @@ from ..vector.simd import even_lanes, load, odd_lanes, pointer, prefetch, shifte
 from ..vector.tile import UNMASKED, UNSIGNED
 from ..vector.transpose import store_transposed
 from ..vector.words import load_between_or, word_splat
-
-LINE = 16
-"""Values of a line of the cache."""
+from .fetch import LINE
 
 AHEAD = 2400
 """About how many float32 values before their use the cache is asked for pixels."""

@@ -170,21 +170,19 @@ def pixels_sloped(
                     ask_for(INT(row), INT(first))
 
         def finish(builder: Any, values: list[Any]) -> None:
-            slopes = broadcast(builder, slope, lanes)
             with builder.if_then(builder.icmp_signed("==", present, INT(0)), likely=False):
                 for i, value in enumerate(values):
                     store_vector(builder, value, builder.gep(sums, [INT(i * lanes)]))
                 builder.ret_void()
+            slopes = broadcast(builder, slope, lanes)
             for r in range(shape.rows):
                 with builder.if_then(builder.icmp_signed(">", present, INT(r)), likely=True):
                     bias = broadcast(builder, builder.load(builder.gep(biases, [INT(r)])), lanes)
-                    for v, value in enumerate(values[r * vectors : (r + 1) * vectors]):
-                        place = builder.gep(out, [builder.add(builder.mul(plane, INT(r)), INT(v * lanes))])
-                        result = sloped(builder, value, bias, slopes)
-                        if mask is None or v < vectors - 1:
-                            store_vector(builder, result, place)
-                        else:
-                            store_some(builder, result, place, mask)
+                    row = builder.gep(out, [builder.mul(plane, INT(r))])
+                    results = [
+                        sloped(builder, value, bias, slopes) for value in values[r * vectors : (r + 1) * vectors]
+                    ]
+                    _store_row(builder, results, row, mask)
 
         product_loop(builder, (sums, fresh, depth, offsets), operands, shape, vectors, shape.rows, finish, mask)
 
@@ -210,6 +208,16 @@ def pixels_sloped(
         ),
         codegen,
     )  # fmt: skip
+
+
+def _store_row(builder: Any, vectors: list[Any], row: Any, mask: Any) -> None:
+    """Write vectors side by side; of the last one only the lanes of ``mask``, if there is one."""
+    for v, vector in enumerate(vectors):
+        place = builder.gep(row, [INT(v * vector.type.count)])
+        if mask is None or v < len(vectors) - 1:
+            store_vector(builder, vector, place)
+        else:
+            store_some(builder, vector, place, mask)
 
 
 def sloped(builder: Any, value: Any, bias: Any, slopes: Any) -> Any:

@@ -7,7 +7,7 @@ of the filters has halves; doubled in both directions it gives whole numbers of 
 
 from __future__ import annotations
 
-from ..conv.convolution import Operands
+from ..conv.cut import Operands
 from ..conv.winograd import back_alone, run_winograd
 from ..conv.winograd_cut import TASK_NUMBERS, shared_tiles
 from ..runtime.work import plan_kernel

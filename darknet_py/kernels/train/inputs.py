@@ -18,7 +18,7 @@ from ..vector.simd import add, load, load_between, pointer, shifted, store, stor
 from .weights import load_inside
 
 if TYPE_CHECKING:
-    from ..conv.convolution import ConvShape
+    from ..conv.cut import ConvShape
     from ..vector.tile import Tile
 
 

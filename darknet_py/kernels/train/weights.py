@@ -19,7 +19,7 @@ from ..vector.simd import add, load, load_between, pointer, shifted, splat, stor
 from ..vector.transpose import store_transposed
 
 if TYPE_CHECKING:
-    from ..conv.convolution import ConvShape
+    from ..conv.cut import ConvShape
     from ..vector.tile import Tile
 
 

@@ -23,7 +23,7 @@ from .words import numbers_of, pack_words, word_shape, word_tile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...kernels.conv.convolution import Cut
+    from ...kernels.conv.cut import Cut
     from ...kernels.conv.winograd_code import Winograd
     from ...kernels.vector.tile import Tile
     from ...layers import Convolutional, Shortcut

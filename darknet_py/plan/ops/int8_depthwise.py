@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...kernels.conv.bottleneck_cut import Bottleneck
-    from ...kernels.conv.convolution import ConvShape
+    from ...kernels.conv.cut import ConvShape
     from ...kernels.int8.bottleneck import WordBand
     from ...kernels.int8.finish import WordFinish
     from ...kernels.vector.tile import Tile

@@ -13,7 +13,7 @@ from ..winograd import winograd_steps
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ...kernels.conv.convolution import ConvShape
+    from ...kernels.conv.cut import ConvShape
     from ...kernels.conv.winograd_code import Winograd
     from ...kernels.int8.finish import WordFinish
     from ...kernels.vector.tile import Tile

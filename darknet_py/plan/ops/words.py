@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ...kernels.conv.convolution import ConvShape, Cut
+    from ...kernels.conv.cut import ConvShape, Cut
     from ...kernels.vector.tile import Tile
     from ...layers import Convolutional, MaxPool, Reorg, Route, Upsample
     from ...numeric.number_format import NumberFormat

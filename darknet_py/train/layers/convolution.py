@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels.conv.convolution import ConvShape
+from ...kernels.conv.cut import ConvShape
 from ...kernels.conv.multiply import AHEAD
 from ...kernels.layers.activations import CODES
 from ...kernels.train import columns, inputs, moves

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...kernels.conv.convolution import ConvShape
+from ...kernels.conv.cut import ConvShape
 from ...kernels.layers import dense as forward_kernels
 from ...kernels.layers.activations import CODES
 from ...kernels.train import columns, dense, gradients, moves

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...kernels.conv.convolution import ConvShape, Cut
+from ...kernels.conv.cut import ConvShape, Cut
 from ...kernels.conv.epilogue import Finish
 from ...kernels.conv.pack import pack_weights
 from ...kernels.conv.winograd_pack import pack_winograd

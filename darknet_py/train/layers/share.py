@@ -11,7 +11,7 @@ from ...kernels.train.inputs import window_row
 from ...kernels.train.weights import Share, count_shares, scratch_of
 
 if TYPE_CHECKING:
-    from ...kernels.conv.convolution import ConvShape
+    from ...kernels.conv.cut import ConvShape
     from ...kernels.vector.tile import Tile
     from ...typing import Ints
 
